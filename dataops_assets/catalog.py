@@ -1,0 +1,193 @@
+"""Reads `defs/` into contracts: the only place that opens the declared files.
+
+A dataset is a folder with a `defs.yaml` whose type is one of ours; `schema.py` and the rest stand beside it.
+"""
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandera.polars as pa
+
+from dataops_assets.contract import Catalog, ContractError, Dataset, DerivedAttributes, IngestedAttributes, Policy, Problem
+from dataops_assets.contract.model import DatasetAttributes, is_dataset_name
+from dataops_assets.contract.parse import Document, parse_yaml, validate
+from dataops_assets.contract.schema import Schema
+from dataops_assets.gate.rules import rule_problems
+from dataops_assets.gate.verdict import digest
+
+_TYPES: dict[str, type[DatasetAttributes]] = {
+    "dataops_assets.components.IngestedDataset": IngestedAttributes,
+    "dataops_assets.components.DerivedDataset": DerivedAttributes,
+}
+DEFS = Path(__file__).parent / "defs"
+
+
+def load_catalog(defs: Path = DEFS) -> Catalog:
+    """Read the policy and every dataset below a folder.
+
+    Args:
+        defs: The folder that holds `policy.yaml`.
+
+    Raises:
+        ContractError: With every mistake, each with file, line and remedy.
+    """
+    problems: list[Problem] = []
+    policy = None
+    try:
+        policy = validate(Policy, _read(defs / "policy.yaml", defs))
+    except ContractError as error:
+        problems += error.problems
+    datasets: dict[str, Dataset] = {}
+    for file in sorted(defs.rglob("defs.yaml")):
+        try:
+            dataset = _load_dataset(file, defs)
+        except ContractError as error:
+            problems += error.problems
+            continue
+        if dataset is None:
+            continue
+        if dataset.name in datasets:
+            other = datasets[dataset.name].folder
+            problems.append(dataset.problem((), f"a dataset `{dataset.name}` stands in {other}, too", "rename one of the folders"))
+        datasets[dataset.name] = dataset
+    # Without a policy, or with a dataset missing, every check across datasets would only repeat that.
+    if policy is None or problems:
+        raise ContractError(problems)
+    catalog = Catalog(policy, datasets.values())
+    problems = catalog.problems()
+    for dataset in catalog:
+        if dataset.attributes.rules or not problems:
+            problems += rule_problems(dataset)
+    if problems:
+        raise ContractError(problems)
+    return catalog
+
+
+def _read(path: Path, defs: Path) -> Document:
+    file = str(path.relative_to(defs.parent))
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"), file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError([Problem(file, 1, f"cannot be read ({error})", "write it as UTF-8 text")]) from error
+
+
+def _load_dataset(file: Path, defs: Path) -> Dataset | None:
+    document = _read(file, defs)
+    model = _TYPES.get(str(document.data.get("type")))
+    if model is None:
+        return None
+    folder = str(file.parent.relative_to(defs.parent))
+    name = file.parent.name
+    if not is_dataset_name(name):
+        remedy = "name the folder with small letters, digits and _, a letter first"
+        raise ContractError([Problem(document.file, 1, f"`{name}` cannot be the name of a dataset", remedy)])
+    if not isinstance(document.data.get("attributes"), dict):
+        raise ContractError([document.problem((), "`attributes` is missing", "add `attributes:` with what the dataset promises")])
+    attributes_document = document.below(("attributes",))
+    attributes = validate(model, attributes_document)
+    schema_module = _module(file.parent / "schema.py", folder)
+    schema = _schema(schema_module, "Schema", folder)
+    ingested = isinstance(attributes, IngestedAttributes)
+    examples = file.parent / "examples.yaml"
+    return Dataset(
+        name=name,
+        folder=folder,
+        attributes=attributes,
+        source=attributes_document,
+        schema=schema,
+        delivered=_schema(schema_module, "Delivered", folder) if hasattr(schema_module, "Delivered") else schema,
+        version=_version(file.parent, document),
+        normalise=getattr(schema_module, "normalise", None),
+        transform=None if ingested else _transform(file.parent, folder, attributes),
+        fetch=_function(file.parent / "fetch.py", "fetch", folder) if (file.parent / "fetch.py").exists() else None,
+        examples=_read(examples, defs).data if examples.exists() else {},
+    )
+
+
+def _version(folder: Path, document: Document) -> str:
+    """SHA-256 over what the dataset's files say, not how they are laid out. `examples.yaml` promises nothing new."""
+    files: dict[str, Any] = {
+        path.name: hashlib.sha256("\n".join(line.rstrip() for line in path.read_text("utf-8").splitlines()).encode()).hexdigest()
+        for path in sorted(folder.glob("*.py"))
+    }
+    files["defs.yaml"] = _jsonable(document.data)
+    return digest(files)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def _module(path: Path, folder: str) -> ModuleType:
+    """Import a file beside a `defs.yaml`; the same name in two folders gives two modules."""
+    file = f"{folder}/{path.name}"
+    if not path.exists():
+        raise ContractError([Problem(f"{folder}/defs.yaml", 1, f"{path.name} is missing", f"write {file}")])
+    name = f"_defs_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ContractError([Problem(file, 1, "cannot be imported", "write a Python module")])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    # Whatever a user's module raises is told with its file and line.
+    except Exception as error:
+        line = _line_in(path, error)
+        raise ContractError([Problem(file, line, f"{type(error).__name__}: {error}", "mend the module")]) from error
+    return module
+
+
+def _line_in(path: Path, error: Exception) -> int:
+    if isinstance(error, SyntaxError):
+        return error.lineno or 1
+    lines = []
+    trace = error.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return lines[-1] if lines else 1
+
+
+def _schema(module: ModuleType, name: str, folder: str) -> Schema:
+    found = getattr(module, name, None)
+    file = f"{folder}/schema.py"
+    if not (inspect.isclass(found) and issubclass(found, pa.DataFrameModel)):
+        remedy = f"write `class {name}(pa.DataFrameModel)` with `import pandera.polars as pa`"
+        raise ContractError([Problem(file, 1, f"there is no pandera model `{name}`", remedy)])
+    schema = Schema(found)
+    try:
+        _ = schema.columns
+    # pandera raises whatever its parts raise when a model cannot be built.
+    except Exception as error:
+        raise ContractError([Problem(file, 1, f"the model `{name}` cannot be built: {error}", "mend the model")]) from error
+    return schema
+
+
+def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes) -> Callable[..., Any]:
+    transform = _function(folder_path / "transform.py", "transform", folder)
+    inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
+    arguments = tuple(inspect.signature(transform).parameters)
+    if set(arguments) != set(inputs):
+        line = transform.__code__.co_firstlineno
+        message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
+        raise ContractError([Problem(f"{folder}/transform.py", line, message, "name its arguments like the inputs")])
+    return transform
+
+
+def _function(path: Path, name: str, folder: str) -> Any:
+    found = getattr(_module(path, folder), name, None)
+    if not inspect.isfunction(found):
+        raise ContractError([Problem(f"{folder}/{path.name}", 1, f"there is no function `{name}`", f"write `def {name}(…)`")])
+    return found

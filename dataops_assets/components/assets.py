@@ -1,0 +1,207 @@
+"""From a contract to its assets and checks."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+from dagster_pandera import pandera_schema_to_dagster_type
+
+from dataops_assets import steps
+from dataops_assets.components.automation import when_upstream_passed
+from dataops_assets.components.charts import chart_metadata
+from dataops_assets.components.keys import asset_key, backfill_policy, keys_of, layer, partitions_def, published_key
+from dataops_assets.components.reports import emit
+from dataops_assets.components.resource import LakeResource
+from dataops_assets.contract import Catalog, Dataset
+from dataops_assets.contract.policy import Zone
+
+_RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+_ZONE_TEXTS: dict[Zone, str] = {
+    "landing": "As the provider drops it.",
+    "raw": "Every delivery, byte for byte, with a receipt for each arrival.",
+    "staged": "",
+    "quarantine": "Rows that were rejected, with all their reasons and their original text.",
+    "curated": "",
+}
+
+
+def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
+    """The assets and checks of one dataset."""
+    if dataset.derived:
+        return dg.Definitions(assets=[_derived(catalog, dataset)])
+    return dg.Definitions(assets=[_spec(catalog, dataset, "landing", []), _raw(catalog, dataset), _staged(catalog, dataset)])
+
+
+def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **more: Any) -> dg.AssetSpec:
+    attributes = dataset.attributes
+    keep = catalog.keep(dataset, zone)
+    policy = catalog.policy
+    metadata: dict[str, Any] = {
+        "keep_until": f"{keep}" + (f" ({keep.reason})" if keep.reason else " after it was written"),
+        "readers": ", ".join(attributes.readers),
+        "classification": f"{attributes.classification}: {policy.classifications[attributes.classification]}",
+        "contract": f"{dataset.folder}/defs.yaml",
+        "contact": policy.owners[attributes.owner].contact,
+    }
+    if zone in ("staged", "curated"):
+        metadata |= dict(pandera_schema_to_dagster_type(dataset.schema.model).metadata)
+        metadata["dagster/column_schema"] = metadata.pop("schema")
+    text = _ZONE_TEXTS[zone]
+    return dg.AssetSpec(
+        key=asset_key(zone, dataset),
+        description=f"{text}\n\n{attributes.description}".strip(),
+        deps=deps,
+        group_name=zone,
+        owners=[f"team:{attributes.owner}"],
+        tags={"classification": attributes.classification, "lifecycle": attributes.lifecycle.name},
+        kinds={dataset.ingested.source.format.split(".")[0]} if zone in ("landing", "raw") and dataset.ingested else {"parquet", "polars"},
+        partitions_def=None if zone == "landing" else partitions_def(dataset.partitions),
+        code_version=None if zone == "landing" else dataset.version[:12],
+        metadata=metadata,
+        **more,
+    )
+
+
+def _check(dataset: Dataset, zone: Zone, name: str, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name=name,
+        asset=asset_key(zone, dataset),
+        description=description,
+        blocking=True,
+        partitions_def=partitions_def(dataset.partitions),
+    )
+
+
+def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=f"receive_{dataset.name}",
+        specs=[_spec(catalog, dataset, "raw", [asset_key("landing", dataset)], skippable=True)],
+        check_specs=[_check(dataset, "raw", "envelope", "The delivery is whole, readable, and the one that was promised.")],
+        backfill_policy=backfill_policy(0),
+        retry_policy=_RETRY,
+    )
+    def receive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
+        _refuse_layers(context)
+        done = list(steps.receive(lake.lake(), dataset, keys_of(context), datetime.now(UTC)))
+        yield from emit(context, dataset, "raw", "envelope", done)
+
+    return receive
+
+
+def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
+    deps = [asset_key("raw", dataset), *(published_key(catalog[name]) for name in dataset.upstream)]
+
+    @dg.multi_asset(
+        name=f"stage_{dataset.name}",
+        specs=[
+            _spec(
+                catalog,
+                dataset,
+                "staged",
+                deps,
+                skippable=True,
+                automation_condition=when_upstream_passed(),
+                freshness_policy=_freshness(dataset),
+            ),
+            _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)], skippable=True),
+        ],
+        check_specs=[_check(dataset, "staged", "content", "Every row keeps the rules, or is rejected with its reasons.")],
+        backfill_policy=backfill_policy(layer(catalog, dataset)),
+        retry_policy=_RETRY,
+    )
+    def stage(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
+        _refuse_layers(context)
+        done = list(steps.stage(lake.lake(), dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
+        for outcome in done:
+            if outcome.quarantined:
+                metadata = {"dagster/row_count": outcome.quarantined, "path": dg.MetadataValue.path(outcome.facts["quarantine"])}
+                key = asset_key("quarantine", dataset)
+                context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata))
+        yield from emit(context, dataset, "staged", "content", done)
+
+    return stage
+
+
+def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
+    @dg.multi_asset(
+        name=f"derive_{dataset.name}",
+        specs=[
+            _spec(
+                catalog,
+                dataset,
+                "curated",
+                [_dependency(catalog, dataset, name) for name in dataset.upstream],
+                skippable=True,
+                automation_condition=when_upstream_passed(),
+                freshness_policy=_freshness(dataset),
+            )
+        ],
+        check_specs=[_check(dataset, "curated", "content", "Every row that was made keeps the rules.")],
+        backfill_policy=backfill_policy(layer(catalog, dataset)),
+        retry_policy=_RETRY,
+    )
+    def derive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
+        _refuse_layers(context)
+        here = lake.lake()
+        done = list(steps.derive(here, dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
+        for outcome in done:
+            if outcome.status == "done":
+                outcome.facts.update(chart_metadata(here, dataset, outcome.partition))
+        yield from emit(context, dataset, "curated", "content", done)
+
+    return derive
+
+
+def _dependency(catalog: Catalog, dataset: Dataset, name: str) -> dg.AssetDep:
+    other = catalog[name]
+    mapping: dg.PartitionMapping | None = None
+    if other.partitions and not dataset.partitions:
+        mapping = dg.AllPartitionMapping()
+    elif other.partitions and dataset.partitions:
+        mapping = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+    return dg.AssetDep(published_key(other), partition_mapping=mapping)
+
+
+def _freshness(dataset: Dataset) -> dg.FreshnessPolicy | None:
+    """How long a published dataset may go without an update; a closed one never gets stale."""
+    due, partitions = dataset.attributes.due, dataset.partitions
+    if due is None or (partitions and partitions.closed):
+        return None
+    every = {"day": 24, "month": 31 * 24, "year": 366 * 24}[partitions.every] if partitions else 0
+    window = dg.FreshnessPolicy.time_window(fail_window=due.length + _hours(every))
+    return window
+
+
+def _hours(hours: int) -> Any:
+    from datetime import timedelta
+
+    return timedelta(hours=hours)
+
+
+def _refuse_layers(context: dg.AssetExecutionContext) -> None:
+    """Refuse a run over a range that selects several layers.
+
+    Over a range a step gives Dagster no output (see `reports.emit`), so its later steps would be skipped in silence and the
+    run would look like a success.
+
+    Raises:
+        dg.Failure: The run selects assets of another layer of ours, too.
+    """
+    if not context.has_partition_key_range or len(context.partition_keys) < 2:
+        return
+    selected = context.run.asset_selection or set()
+    zones = sorted({key.path[0] for key in selected if key.path[0] in ("raw", "staged", "curated")})
+    depths = {key for key in selected if key.path[0] == "curated"}
+    if len(zones) > 1 or (depths and _chained(context, depths)):
+        named = " and ".join(zones) if len(zones) > 1 else "curated assets that read each other"
+        raise dg.Failure(
+            f"this run covers {len(context.partition_keys)} partitions and selects {named}: nothing was done. "
+            "A run over a range holds one layer: launch the left one, and automation takes the next; or use `dataops run`.",
+            allow_retries=False,
+        )
+
+
+def _chained(context: dg.AssetExecutionContext, keys: set[dg.AssetKey]) -> bool:
+    graph = context.repository_def.asset_graph
+    return any(graph.get(key).parent_keys & keys for key in keys)

@@ -1,0 +1,60 @@
+"""`IngestedDataset` and `DerivedDataset`: the components that a `defs.yaml` names as its type."""
+
+from pathlib import Path
+
+
+import dagster as dg
+from pydantic import BaseModel
+from typing_extensions import Self
+
+from dataops_assets.components.assets import dataset_definitions
+from dataops_assets.components.resource import cached_catalog
+from dataops_assets.components.scaffold import DerivedScaffolder, IngestedScaffolder
+from dataops_assets.contract import DerivedAttributes, IngestedAttributes
+
+
+class _DatasetComponent(dg.Component):
+    """What both kinds share: the contract is the catalog's, read with lines and checked against all others."""
+
+    attributes: type[BaseModel]
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        return cls.attributes
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+        return cls()
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        folder = Path(context.path)
+        catalog = cached_catalog(_defs_root(folder))
+        return dataset_definitions(catalog, catalog[folder.name])
+
+
+def _defs_root(folder: Path) -> Path:
+    """The folder above a dataset's that holds the policy.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    for parent in folder.parents:
+        if (parent / "policy.yaml").exists():
+            return parent
+    raise FileNotFoundError(f"no policy.yaml in any folder above {folder}: write one into defs/")
+
+
+@dg.scaffold_with(IngestedScaffolder)
+class IngestedDataset(_DatasetComponent):
+    """A dataset that a provider delivers: landing → raw → staged, with quarantine and two gates."""
+
+    attributes = IngestedAttributes
+
+
+@dg.scaffold_with(DerivedScaffolder)
+class DerivedDataset(_DatasetComponent):
+    """A dataset that a function makes from others: gated on its way out like a delivery on its way in."""
+
+    attributes = DerivedAttributes
+
+

@@ -1,0 +1,78 @@
+"""How contracts are named in Dagster: asset keys, partitions, and the backfill policy that keeps layers apart."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from dataops_assets.contract import Catalog, Dataset, Partition, Partitions
+from dataops_assets.contract.policy import Zone
+
+ZONES: tuple[Zone, ...] = ("landing", "raw", "staged", "quarantine", "curated")
+_FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+_STARTS = {"day": "0 0 * * *", "month": "0 0 1 * *", "year": "0 0 1 1 *"}
+_LAYER = 100_000
+
+
+def asset_key(zone: Zone, dataset: Dataset) -> dg.AssetKey:
+    """The asset of a dataset in a zone: `staged/flights`."""
+    return dg.AssetKey([zone, dataset.name])
+
+
+def published_key(dataset: Dataset) -> dg.AssetKey:
+    """The asset that others read."""
+    return asset_key(dataset.zone, dataset)
+
+
+def partitions_def(partitions: Partitions | None) -> dg.TimeWindowPartitionsDefinition | None:
+    """The partitions, as Dagster knows them; the same keys as `Partitions.keys`."""
+    if partitions is None:
+        return None
+    form = _FORMATS[partitions.every]
+    end = None
+    if partitions.end is not None:
+        last = partitions.end_of(partitions.key_of(partitions.end))
+        end = _local_midnight(last, partitions).strftime(form)
+    common: dict[str, Any] = {"end": end, "timezone": partitions.timezone, "fmt": form}
+    start = partitions.first_day(partitions.key_of(partitions.start)).strftime(form)
+    return dg.TimeWindowPartitionsDefinition(start=start, cron_schedule=_STARTS[partitions.every], **common)
+
+
+def _local_midnight(moment: datetime, partitions: Partitions) -> date:
+    """The local day that begins at a partition's end; an hour later is safe from any change of the clock at midnight."""
+    from zoneinfo import ZoneInfo
+
+    return (moment + timedelta(hours=1)).astimezone(ZoneInfo(partitions.timezone)).date()
+
+
+def layer(catalog: Catalog, dataset: Dataset) -> int:
+    """How many published layers lie to the left of a dataset: 1 for one without upstream."""
+    return 1 + max((layer(catalog, catalog[name]) for name in dataset.upstream), default=0)
+
+
+def backfill_policy(depth: int) -> dg.BackfillPolicy:
+    """One run for any range, and never one run for two layers.
+
+    Dagster puts assets into one run only if their policies are equal; so every layer has another one, none of which any
+    real range reaches.
+    """
+    return dg.BackfillPolicy.multi_run(max_partitions_per_run=_LAYER + depth)
+
+
+def in_range(keys: Sequence[str], every: Partitions) -> list[list[str]]:
+    """Cut keys into runs of consecutive ones, which is what Dagster can launch as one range."""
+    now = datetime.now(UTC)
+    order = {key: i for i, key in enumerate(every.keys(now))}
+    runs: list[list[str]] = []
+    for key in sorted(keys, key=order.__getitem__):
+        if runs and order[key] == order[runs[-1][-1]] + 1:
+            runs[-1].append(key)
+        else:
+            runs.append([key])
+    return runs
+
+
+def keys_of(context: dg.AssetExecutionContext) -> list[Partition]:
+    """The partitions that a step is asked for; `[None]` if the asset has none."""
+    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else [None]

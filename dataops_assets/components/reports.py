@@ -1,0 +1,148 @@
+"""How an outcome is told to Dagster: materializations, check evaluations, and the end of a run.
+
+Events are the dearest thing in Dagster, so there is one materialization and one evaluation for each partition, no more.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from dataops_assets.contract import Dataset
+from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.verdict import RuleResult, Verdict
+from dataops_assets.steps.outcome import Outcome
+from dataops_assets.components.keys import asset_key
+
+_DATA_VERSION = "dagster/data_version"
+_SHOWN = 20
+
+
+def emit(
+    context: dg.AssetExecutionContext, dataset: Dataset, zone: Zone, check: str, outcomes: Sequence[Outcome]
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[None]]:
+    """Report what a step did.
+
+    A run of one partition yields results, so that later steps of the same run go on. Over a range, an `Output` would
+    materialize every partition, refused ones too, with one shared data version: there each event is logged for itself.
+
+    Raises:
+        dg.Failure: A partition was refused or absent; it names them, and is not retried.
+    """
+    key = asset_key(zone, dataset)
+    if context.has_partition_key_range and len(outcomes) > 1:
+        _log_range(context, key, check, outcomes)
+        yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")
+    else:
+        for outcome in outcomes:
+            if outcome.version and (outcome.status == "done" or zone == "raw"):
+                version = dg.DataVersion(outcome.version)
+                yield dg.MaterializeResult(asset_key=key, metadata=_metadata(outcome), data_version=version)
+            if outcome.verdict:
+                yield dg.AssetCheckResult(asset_key=key, check_name=check, **_evaluation(outcome.verdict, outcome))
+    failed = [outcome for outcome in outcomes if outcome.status != "done"]
+    if failed:
+        raise dg.Failure(_summary(dataset, outcomes, failed), allow_retries=False)
+
+
+def _log_range(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcomes: Sequence[Outcome]) -> None:
+    """Log the events of a range, and tie each evaluation to the materialization it judges.
+
+    Without that tie an evaluation never counts as current, and automation waits for it for ever.
+    """
+    for outcome in outcomes:
+        if outcome.version and (outcome.status == "done" or key.path[0] == "raw"):
+            event = dg.AssetMaterialization(
+                key, partition=outcome.partition, metadata=_metadata(outcome), tags={_DATA_VERSION: outcome.version}
+            )
+            context.log_event(event)
+    judged = [outcome for outcome in outcomes if outcome.verdict]
+    stored = context.instance.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION, {str(outcome.partition) for outcome in judged}
+    )
+    latest = {}
+    if stored:
+        records = context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, storage_ids=list(stored.values())), limit=len(stored)
+        ).records
+        latest = {record.partition_key: record for record in records}
+    for outcome in judged:
+        assert outcome.verdict
+        record = latest.get(outcome.partition)
+        target = None
+        if record:
+            target = dg.AssetCheckEvaluationTargetMaterializationData(record.storage_id, record.run_id, record.timestamp)
+        context.log_event(
+            dg.AssetCheckEvaluation(
+                asset_key=key,
+                check_name=check,
+                partition=outcome.partition,
+                target_materialization_data=target,
+                blocking=True,
+                **_evaluation(outcome.verdict, outcome),
+            )
+        )
+
+
+def _metadata(outcome: Outcome) -> dict[str, Any]:
+    facts = {name: value for name, value in outcome.facts.items() if value not in (None, "")}
+    if "rows" in facts:
+        facts["dagster/row_count"] = facts.pop("rows")
+    return {name: dg.MetadataValue.path(value) if name in ("path", "quarantine") else value for name, value in facts.items()}
+
+
+def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
+    """A verdict as the arguments of a check evaluation.
+
+    A warning is told in words: an evaluation that did not pass, of whatever severity, would hold back automation.
+    """
+    warned = [result.rule for result in verdict.warnings]
+    words = f"refused: {'; '.join(verdict.reasons)}" if not verdict.passed else ""
+    if verdict.passed and warned:
+        words = f"passed with warnings: {', '.join(warned)}"
+    broken = [result for result in verdict.rules if result.broken or result.detail]
+    metadata: dict[str, Any] = {"rules": dg.MetadataValue.md(rule_table(verdict.rules))}
+    if verdict.rows:
+        metadata |= {f"rows_{name}": count for name, count in verdict.rows.model_dump().items() if count}
+    offenders = [line for result in broken for line in _offenders(result)]
+    if offenders:
+        metadata["offending_rows"] = dg.MetadataValue.md("\n".join(offenders[:_SHOWN]))
+    metadata["verdict"] = verdict.id
+    delivery = verdict.depends_on.get("delivery")
+    if delivery:
+        metadata["delivery"] = delivery
+    if "quarantine" in outcome.facts:
+        metadata["quarantine"] = dg.MetadataValue.path(outcome.facts["quarantine"])
+    return {
+        "passed": verdict.passed,
+        "severity": dg.AssetCheckSeverity.ERROR,
+        "description": words or "passed",
+        "metadata": metadata,
+    }
+
+
+def rule_table(rules: Sequence[RuleResult]) -> str:
+    """What each rule found, as a Markdown table; the rules that found nothing share the last line."""
+    found = [result for result in rules if result.broken]
+    lines = ["| rule | demands | severity | broken by | status |", "| --- | --- | --- | --- | --- |"]
+    for result in sorted(found, key=lambda r: (("refused", "warned", "tolerated", "passed").index(r.status), -r.broken)):
+        what = result.detail or f"{result.broken} rows"
+        lines.append(f"| {result.rule} | {result.sentence} | {result.severity} | {what} | {result.status} |")
+    held = [result.rule for result in rules if not result.broken]
+    if held:
+        lines.append(f"| {len(held)} others | {', '.join(held)} | | nothing | passed |")
+    return "\n".join(lines)
+
+
+def _offenders(result: RuleResult) -> Iterator[str]:
+    for row in result.offenders:
+        yield f"- {result.rule}: " + ", ".join(f"{name} {value}" for name, value in row.items())
+
+
+def _summary(dataset: Dataset, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> str:
+    good = len(outcomes) - len(failed)
+    head = f"{dataset.name}: {good} of {len(outcomes)} partitions done" if len(outcomes) > 1 else f"{dataset.name}: not done"
+    lines = [f"  {outcome.reason}" for outcome in failed[:_SHOWN]]
+    if len(failed) > _SHOWN:
+        lines.append(f"  … and {len(failed) - _SHOWN} more")
+    return "\n".join([f"{head}; refused or absent:", *lines])

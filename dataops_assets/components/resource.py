@@ -1,0 +1,39 @@
+"""The lake as a Dagster resource: what a step of ours reads and writes."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from dataops_assets.catalog import load_catalog
+from dataops_assets.contract import Catalog
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.lake import Lake
+
+
+class LakeResource(dg.ConfigurableResource["LakeResource"]):
+    """The zones of the deployment.
+
+    Attributes:
+        data: The folder that holds them.
+        defs: The folder of the contracts.
+    """
+
+    data: str
+    defs: str
+
+    def lake(self) -> Lake:
+        """The zones, seen through the contracts."""
+        return Lake(cached_catalog(Path(self.defs)), Folder(Path(self.data)))
+
+
+_catalogs: dict[tuple[Path, tuple[tuple[str, int], ...]], Catalog] = {}
+
+
+def cached_catalog(defs: Path) -> Catalog:
+    """The contracts, read once per process for every state of their files."""
+    files = sorted(path for pattern in ("*.yaml", "*.py") for path in defs.rglob(pattern))
+    state = (defs, tuple((str(path), path.stat().st_mtime_ns) for path in files))
+    if state not in _catalogs:
+        _catalogs.clear()
+        _catalogs[state] = load_catalog(defs)
+    return _catalogs[state]

@@ -1,0 +1,262 @@
+"""All datasets together: what is made from what, and the rules that hold between them."""
+
+import difflib
+import graphlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from dataops_assets.contract.duration import Duration
+from dataops_assets.contract.errors import Problem
+from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes
+from dataops_assets.contract.parse import Document, Path
+from dataops_assets.contract.partitions import Partitions
+from dataops_assets.contract.policy import Policy, Zone
+from dataops_assets.contract.schema import Schema
+
+Transform = Callable[..., pl.LazyFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """One declared dataset.
+
+    Attributes:
+        name: The name of its folder.
+        folder: Its folder, relative to the one that holds `defs/`.
+        attributes: What its `defs.yaml` says.
+        source: The attributes as they were written, for messages with lines.
+        schema: What a row is once it is staged or made.
+        delivered: What a delivered row is, where `normalise` changes the columns; else the same as `schema`.
+        normalise: A row-preserving change of delivered rows, before they are judged.
+        transform: The function that makes a derived dataset from its inputs.
+        fetch: The function that brings one partition's file, where the provider is asked instead of waited for.
+        examples: `examples.yaml`: a good row, and for each rule the change that it must reject.
+        version: SHA-256 of all of the above, as hex: two equal versions judge and make alike.
+    """
+
+    name: str
+    folder: str
+    attributes: DatasetAttributes
+    source: Document
+    schema: Schema
+    delivered: Schema
+    version: str
+    normalise: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None
+    transform: Transform | None = None
+    fetch: Callable[..., None] | None = None
+    examples: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ingested(self) -> IngestedAttributes | None:
+        """The attributes, if the dataset is delivered; else None."""
+        return self.attributes if isinstance(self.attributes, IngestedAttributes) else None
+
+    @property
+    def derived(self) -> DerivedAttributes | None:
+        """The attributes, if the dataset is made from others; else None."""
+        return self.attributes if isinstance(self.attributes, DerivedAttributes) else None
+
+    @property
+    def partitions(self) -> Partitions | None:
+        """Its partitions in time, if it has any."""
+        return self.attributes.partitions
+
+    @property
+    def zone(self) -> Zone:
+        """Where others read it: staged if it is delivered, curated if it is made here."""
+        return "staged" if self.ingested else "curated"
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """The datasets that it reads: inputs and references, each once."""
+        inputs = self.derived.inputs if self.derived else ()
+        return tuple(dict.fromkeys((*inputs, *(reference.dataset for reference in self.attributes.references))))
+
+    def problem(self, path: Path, message: str, remedy: str) -> Problem:
+        """A mistake at a path of its attributes."""
+        return self.source.problem(path, message, remedy)
+
+
+class Catalog:
+    """The policy and every dataset, by name.
+
+    Args:
+        policy: What datasets refer to by name.
+        datasets: Every dataset once.
+    """
+
+    def __init__(self, policy: Policy, datasets: Iterable[Dataset]):
+        self.policy = policy
+        self.datasets = {dataset.name: dataset for dataset in datasets}
+
+    def __getitem__(self, name: str) -> Dataset:
+        return self.datasets[name]
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return iter(self.datasets.values())
+
+    @cached_property
+    def in_order(self) -> list[Dataset]:
+        """Every dataset after the ones that it reads.
+
+        Raises:
+            graphlib.CycleError: Two datasets are made from each other; `problems` tells it with file and line.
+        """
+        graph = {dataset.name: sorted(set(dataset.upstream) & set(self.datasets)) for dataset in self}
+        return [self[name] for name in graphlib.TopologicalSorter(graph).static_order()]
+
+    def keep(self, dataset: Dataset, zone: Zone) -> Duration:
+        """How long a partition of the dataset is kept in the zone."""
+        choice = dataset.attributes.lifecycle
+        override: Duration | None = choice.overrides.get(zone)
+        return override or self.policy.lifecycles[choice.name].keep(zone)
+
+    def readers_of(self, dataset: Dataset) -> list[Dataset]:
+        """The datasets that read this one."""
+        return [other for other in self if dataset.name in other.upstream]
+
+    def problems(self) -> list[Problem]:
+        """Every mistake between the datasets and the policy, and among the datasets."""
+        found = [problem for dataset in self for problem in self._problems_of(dataset)]
+        try:
+            _ = self.in_order
+        except graphlib.CycleError as error:
+            circle: list[str] = error.args[1]
+            found.append(
+                self[circle[0]].problem(("inputs",), f"made from itself: {' ← '.join(circle)}", "remove one of these inputs")
+            )
+        return found
+
+    def _problems_of(self, dataset: Dataset) -> Iterator[Problem]:
+        yield from self._names(dataset)
+        yield from self._columns(dataset)
+        yield from self._lifecycle(dataset)
+        if dataset.derived:
+            yield from self._inputs(dataset, dataset.derived)
+
+    def _names(self, dataset: Dataset) -> Iterator[Problem]:
+        attributes, policy = dataset.attributes, self.policy
+        named: list[tuple[Path, str, Iterable[str], str]] = [
+            (("owner",), attributes.owner, policy.owners, "owner"),
+            (("classification",), attributes.classification, policy.classifications, "classification"),
+            (("lifecycle", "class"), attributes.lifecycle.name, policy.lifecycles, "lifecycle class"),
+            *((("readers", i), reader, policy.readers, "reader group") for i, reader in enumerate(attributes.readers)),
+        ]
+        for path, name, known, kind in named:
+            if name not in known:
+                yield dataset.problem(path, f"unknown {kind} `{name}`", _choose(name, known) + ", or name it in policy.yaml")
+        for i, reference in enumerate(attributes.references):
+            path = ("references", i)
+            if reference.dataset not in self.datasets:
+                remedy = _choose(reference.dataset, self.datasets)
+                yield dataset.problem((*path, "dataset"), f"reference to the unknown dataset `{reference.dataset}`", remedy)
+                continue
+            other = self[reference.dataset]
+            to = reference.to or other.attributes.key
+            for column in to:
+                if column not in other.schema.columns:
+                    message = f"reference to the unknown column `{column}` of `{other.name}`"
+                    yield dataset.problem((*path, "to"), message, _choose(column, other.schema.columns))
+            if len(to) != len(reference.columns):
+                message = f"{len(reference.columns)} columns refer to {len(to)} of `{other.name}`"
+                yield dataset.problem((*path, "columns"), message, f"name one column for each of {', '.join(to)}")
+            if other.partitions:
+                message = f"reference to `{other.name}`, which has partitions"
+                yield dataset.problem((*path, "dataset"), message, "refer to a dataset without partitions")
+
+    def _columns(self, dataset: Dataset) -> Iterator[Problem]:
+        attributes, columns = dataset.attributes, dataset.schema.columns
+        named: list[tuple[Path, str]] = [(("key", i), column) for i, column in enumerate(attributes.key)]
+        for i, reference in enumerate(attributes.references):
+            named += [(("references", i, "columns", j), column) for j, column in enumerate(reference.columns)]
+        if dataset.derived and (chart := dataset.derived.chart):
+            named += [(("chart", "x"), chart.x), (("chart", "y"), chart.y)]
+        for path, column in named:
+            if column not in columns:
+                yield dataset.problem(path, f"column `{column}` is not in the schema", _choose(column, columns))
+        for i, column in enumerate(attributes.key):
+            if column in columns and columns[column].nullable:
+                remedy = "make it not nullable in schema.py, or choose another key"
+                yield dataset.problem(("key", i), f"key column `{column}` may be without a value", remedy)
+        if attributes.partitions:
+            for i, column in enumerate(attributes.partitions.columns):
+                if column not in dataset.delivered.columns:
+                    message = f"column `{column}` is not delivered"
+                    yield dataset.problem(("partitions", "columns", i), message, _choose(column, dataset.delivered.columns))
+            hive = attributes.partitions.hive_name
+            if hive in columns:
+                message = f"column `{hive}` collides with the partition of that name in storage"
+                yield dataset.problem(("partitions",), message, f"rename the column in schema.py, for instance to `{hive}_`")
+        ingested = dataset.ingested
+        for i, gap in enumerate(ingested.gaps if ingested else ()):
+            if not attributes.partitions or not _is_key(attributes.partitions, gap.partition):
+                message = f"`{gap.partition}` is no partition of this dataset"
+                yield dataset.problem(("gaps", i, "partition"), message, "name one between the first and the last partition")
+
+    def _lifecycle(self, dataset: Dataset) -> Iterator[Problem]:
+        if dataset.attributes.lifecycle.name not in self.policy.lifecycles:
+            return
+        if dataset.ingested:
+            raw = self.keep(dataset, "raw")
+            zones: tuple[Zone, ...] = ("staged", "quarantine")
+            for zone in zones:
+                if self.keep(dataset, zone).length > raw.length:
+                    message = f"raw ends after {raw}, before {zone} ({self.keep(dataset, zone)}), which is rebuilt from it"
+                    yield dataset.problem(("lifecycle",), message, f"keep raw at least as long, or shorten {zone}")
+            return
+        curated = self.keep(dataset, "curated")
+        for source in self._ingested_sources(dataset):
+            if source.attributes.lifecycle.name not in self.policy.lifecycles:
+                continue
+            raw = self.keep(source, "raw")
+            if curated.length > raw.length:
+                message = f"raw `{source.name}` ends after {raw}, before `{dataset.name}` ({curated}), which is rebuilt from it"
+                yield dataset.problem(("lifecycle",), message, f"keep raw `{source.name}` at least as long, or shorten this one")
+
+    def _inputs(self, dataset: Dataset, derived: DerivedAttributes) -> Iterator[Problem]:
+        for i, name in enumerate(derived.inputs):
+            path = ("inputs", i)
+            if name not in self.datasets:
+                yield dataset.problem(path, f"unknown input `{name}`", _choose(name, self.datasets))
+                continue
+            other = self[name]
+            wider = sorted(set(dataset.attributes.readers) - set(other.attributes.readers))
+            if wider and not derived.declassified:
+                message = f"readers are wider than those of the input `{name}`: {', '.join(wider)}"
+                yield dataset.problem(("readers",), message, "remove them, or say `declassified: <reason>`")
+            ranks = list(self.policy.classifications)
+            classes = (dataset.attributes.classification, other.attributes.classification)
+            if all(c in ranks for c in classes) and not derived.declassified:
+                if ranks.index(classes[0]) < ranks.index(classes[1]):
+                    message = f"classification `{classes[0]}` is lower than `{classes[1]}` of the input `{name}`"
+                    yield dataset.problem(("classification",), message, f"use `{classes[1]}`, or say `declassified: <reason>`")
+            if dataset.partitions and other.partitions and dataset.partitions.timezone != other.partitions.timezone:
+                message = f"time zone {dataset.partitions.timezone} differs from {other.partitions.timezone} of the input `{name}`"
+                yield dataset.problem(("partitions",), message, f"write `timezone: {other.partitions.timezone}`")
+
+    def _ingested_sources(self, dataset: Dataset, seen: frozenset[str] = frozenset()) -> list[Dataset]:
+        """Every delivered dataset that this one is made from, however indirectly."""
+        if dataset.ingested:
+            return [dataset]
+        inputs = [name for name in dataset.upstream if name in self.datasets and name not in seen]
+        found = [source for name in inputs for source in self._ingested_sources(self[name], seen | {dataset.name})]
+        return list({source.name: source for source in found}.values())
+
+
+def _choose(name: str, known: Iterable[str]) -> str:
+    """The remedy for a name that is not known."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    return f"did you mean `{near[0]}`?" if near else f"use one of {', '.join(names)}"
+
+
+def _is_key(partitions: Partitions, key: str) -> bool:
+    try:
+        first = partitions.first_day(key)
+    except ValueError:
+        return False
+    return partitions.start <= first and (partitions.end is None or first <= partitions.end)

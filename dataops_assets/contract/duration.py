@@ -1,0 +1,77 @@
+"""Durations as people write them: `90 days`, `7 years`, and `forever` with a reason."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+
+from dataops_assets.contract.errors import Mistake
+
+_HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 30 * 24, "year": 365 * 24}
+_TEXT = re.compile(r"(\d+) (hour|day|week|month|year)s?")
+_WRITTEN = "write it as `12 hours`, `90 days`, `6 months` or `7 years`"
+
+
+class Duration(BaseModel):
+    """A stated length of time; a month counts 30 days, a year 365.
+
+    Attributes:
+        text: As it was written.
+        hours: Its length in hours; None is forever.
+        reason: Why it is forever; None otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+    hours: int | None
+    reason: str | None = None
+
+    @property
+    def length(self) -> timedelta:
+        """The duration; forever is the longest that Python can tell."""
+        return timedelta.max if self.hours is None else timedelta(hours=self.hours)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def parse_duration(value: Any) -> Duration:
+    """Read `"90 days"`, or `{"forever": "the reason"}`.
+
+    Raises:
+        Mistake: It is neither; the message says how to write it.
+    """
+    if isinstance(value, Duration):
+        return value
+    if isinstance(value, dict) and set(value) == {"forever"} and value["forever"]:
+        return Duration(text="forever", hours=None, reason=str(value["forever"]))
+    if value == "forever":
+        raise Mistake("`forever` needs a reason", "write it as `{forever: <the reason>}`")
+    match = _TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise Mistake(f"{value!r} is not a duration", f"{_WRITTEN}, or `{{forever: <the reason>}}`")
+    amount, unit = int(match[1]), match[2]
+    if amount == 0:
+        raise Mistake("a duration of zero", _WRITTEN)
+    return Duration(text=value.strip(), hours=amount * _HOURS[unit])
+
+
+def _parse_limited(value: Any) -> Duration:
+    duration = parse_duration(value)
+    if duration.hours is None:
+        raise Mistake("`forever` has no meaning here", _WRITTEN)
+    return duration
+
+
+_LIMITED_SCHEMA = {"type": "string", "pattern": f"^{_TEXT.pattern}$"}
+_KEPT_SCHEMA = {
+    "oneOf": [_LIMITED_SCHEMA, {"type": "object", "required": ["forever"], "properties": {"forever": {"type": "string"}}}]
+}
+
+Kept = Annotated[Duration, BeforeValidator(parse_duration), WithJsonSchema(_KEPT_SCHEMA)]
+"""How long something is kept; may be forever, with a reason."""
+
+Limited = Annotated[Duration, BeforeValidator(_parse_limited), WithJsonSchema(_LIMITED_SCHEMA)]
+"""A length of time that ends."""

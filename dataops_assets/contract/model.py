@@ -1,0 +1,247 @@
+"""The attributes of a dataset's `defs.yaml`. Every docstring here is the reference that users read."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from dataops_assets.contract.duration import Kept, Limited
+from dataops_assets.contract.errors import Mistake
+from dataops_assets.contract.partitions import Partitions
+
+Severity = Literal["reject", "warn", "fail"]
+"""What a broken rule does: `reject` the row, `warn` only, or `fail` the whole delivery."""
+
+Format = Literal["csv", "csv.gz", "csv.zip", "parquet", "ndjson"]
+_FORMATS: tuple[Format, ...] = ("csv", "csv.gz", "csv.zip", "parquet", "ndjson")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Attributes(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LifecycleChoice(_Attributes):
+    """The lifecycle class of a dataset, by name alone or with zones that differ.
+
+    Attributes:
+        name: A lifecycle class of `policy.yaml`; written `class`.
+        reason: Why this dataset differs; needed with any override.
+        landing, raw, staged, quarantine, curated: Kept for another time than the class says.
+    """
+
+    name: str = Field(alias="class")
+    reason: str | None = None
+    landing: Kept | None = None
+    raw: Kept | None = None
+    staged: Kept | None = None
+    quarantine: Kept | None = None
+    curated: Kept | None = None
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The zones that differ from the class."""
+        zones = self.model_dump(exclude={"name", "reason"}, exclude_none=True)
+        return {zone: getattr(self, zone) for zone in zones}
+
+    @model_validator(mode="after")
+    def _reasoned(self) -> Self:
+        if self.overrides and not self.reason:
+            raise Mistake("a zone differs from its lifecycle class without a reason", "add `reason: <why>`")
+        return self
+
+
+class Complete(_Attributes):
+    """How a delivery is known to be whole. Patterns may hold `{partition}`.
+
+    Attributes:
+        manifest: A JSON file written last: `{"files": [{"name", "bytes", "sha256", "rows"}]}`; all but name are optional
+            control totals, and the delivery must equal them.
+        marker: An empty file written last.
+        quiet: No file of the delivery changed for this long. Without any of the three: 2 seconds.
+    """
+
+    manifest: str | None = None
+    marker: str | None = None
+    quiet: Annotated[float, Field(ge=0, description="seconds")] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(value is not None for value in (self.manifest, self.marker, self.quiet)) != 1:
+            raise Mistake("it is not clear when a delivery is whole", "state exactly one of `manifest`, `marker` and `quiet`")
+        return self
+
+
+class Source(_Attributes):
+    """Where the deliveries of a dataset come from, and how they are written.
+
+    Attributes:
+        provider: Who delivers.
+        files: The files of one delivery below `landing/<dataset>/`: one name, or a glob (`*`) for several.
+            `{partition}` stands for the partition's key. The ending tells the format: .csv, .csv.gz, .csv.zip
+            (one member), .parquet, .ndjson.
+        complete: How a delivery is known to be whole.
+        null_values: The texts that mean "no value".
+        separator: What parts the columns of csv.
+        rows: How many rows a delivery may have, as shares of the median of the partitions before it; None for any.
+    """
+
+    provider: str
+    files: str
+    complete: Complete = Complete(quiet=2)
+    null_values: tuple[str, ...] = ("",)
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    rows: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=1)]] | None = (0.5, 2.0)
+
+    @field_validator("files")
+    @classmethod
+    def _known_format(cls, value: str) -> str:
+        if not value.endswith(tuple(f".{name}" for name in _FORMATS)):
+            raise Mistake(f"{value!r} has no known ending", f"use one of {', '.join('.' + name for name in _FORMATS)}")
+        if value.startswith("/") or ".." in value.split("/"):
+            raise Mistake(f"{value!r} leaves the dataset's landing folder", "name files inside it")
+        return value
+
+    @property
+    def format(self) -> Format:
+        """The format that the ending of `files` tells."""
+        return max((name for name in _FORMATS if self.files.endswith(f".{name}")), key=len)
+
+
+class Reference(_Attributes):
+    """Values that must exist in another dataset. A row with no value in the columns refers to nothing and passes.
+
+    Attributes:
+        columns: The columns here.
+        dataset: The dataset that is referred to.
+        to: Its columns, in the same order; its key if left out.
+    """
+
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    dataset: str
+    to: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that holds it."""
+        return f"{'+'.join(self.columns)}.in_{self.dataset}"
+
+
+class RuleOptions(_Attributes):
+    """What a rule does, where it differs from its default.
+
+    Attributes:
+        severity: `reject`, `warn` or `fail`.
+        tolerance: The share of rows that may break the rule before it warns or fails; for a rejecting rule, before the
+            whole partition is refused.
+    """
+
+    severity: Severity | None = None
+    tolerance: Share | None = None
+
+
+def _read_rule(value: Any) -> Any:
+    return {"severity": value} if isinstance(value, str) else value
+
+
+class Gap(_Attributes):
+    """A partition that will never be delivered. It counts as present and empty.
+
+    Attributes:
+        partition: Its key.
+        reason: Why.
+    """
+
+    partition: Annotated[str, BeforeValidator(str, json_schema_input_type=str | int)]
+    reason: str
+
+
+def _read_lifecycle(value: Any) -> Any:
+    return {"class": value} if isinstance(value, str) else value
+
+
+class DatasetAttributes(_Attributes):
+    """What every dataset says, whether it is delivered or made here.
+
+    Attributes:
+        description: What one row is, in a sentence.
+        owner: A team of `policy.yaml`.
+        readers: Reader groups of `policy.yaml`.
+        lifecycle: A lifecycle class of `policy.yaml`, or `{class, reason, <zone>: <duration>}`.
+        classification: One of `policy.yaml`.
+        partitions: The partitions in time; without it the dataset has one part.
+        key: The columns that tell rows apart.
+        references: Values that must exist in other datasets.
+        rules: By rule, `reject`, `warn`, `fail`, or `{severity, tolerance}`, where the default does not fit.
+        tolerance: The share of rows that may be rejected before the whole partition is refused.
+        due: How long after its end a partition must be there; for a dataset without partitions, its greatest age.
+    """
+
+    description: str
+    owner: str
+    readers: Annotated[tuple[str, ...], Field(min_length=1)]
+    lifecycle: Annotated[LifecycleChoice, BeforeValidator(_read_lifecycle, json_schema_input_type=str | LifecycleChoice)]
+    classification: str
+    partitions: Partitions | None = None
+    key: Annotated[tuple[str, ...], Field(min_length=1)]
+    references: tuple[Reference, ...] = ()
+    rules: dict[str, Annotated[RuleOptions, BeforeValidator(_read_rule, json_schema_input_type=Severity | RuleOptions)]] = {}
+    tolerance: Share = 0.0
+    due: Limited | None = None
+
+
+class IngestedAttributes(DatasetAttributes):
+    """A dataset that a provider delivers.
+
+    Attributes:
+        source: Where the deliveries come from, and how they are written.
+        gaps: Partitions that will never be delivered.
+    """
+
+    source: Source
+    gaps: tuple[Gap, ...] = ()
+
+    @model_validator(mode="after")
+    def _named_partition(self) -> Self:
+        named = "{partition}" in self.source.files
+        if self.partitions and not named:
+            raise Mistake(
+                "the dataset has partitions, but `source.files` does not tell them apart", "put `{partition}` in it"
+            )
+        if named and not self.partitions:
+            raise Mistake("`source.files` names a `{partition}`, but the dataset has none", "add `partitions`")
+        return self
+
+
+class DerivedAttributes(DatasetAttributes):
+    """A dataset that `transform.py` makes from others.
+
+    Attributes:
+        inputs: The datasets it is made from: the arguments of `transform`, by name.
+        declassified: Why it may have wider readers or a lower classification than an input.
+        chart: A picture of the result on its materialization in the UI.
+    """
+
+    inputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    declassified: str | None = None
+    chart: "Chart | None" = None
+
+
+class Chart(_Attributes):
+    """A bar chart of a derived dataset.
+
+    Attributes:
+        x: The column along the bottom.
+        y: The column whose value is drawn.
+        title: What it shows.
+    """
+
+    x: str
+    y: str
+    title: str
+
+
+def is_dataset_name(name: str) -> bool:
+    """Whether a folder's name can be a dataset's: it becomes a key, a path and a Python argument."""
+    return re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) is not None

@@ -1,0 +1,157 @@
+"""From the text of a declared file to its model, with the line of every mistake."""
+
+import difflib
+import inspect
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from dataops_assets.contract.errors import ContractError, Mistake, Problem
+
+Path = tuple[str | int, ...]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file that was read.
+
+    Attributes:
+        file: Its name, for messages.
+        data: Its content.
+        lines: The line of every key and list item, by its path from the top.
+    """
+
+    file: str
+    data: Any
+    lines: dict[Path, int]
+
+    def line(self, path: Path) -> int:
+        """The line of a path, or of the nearest part of it that was written."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+    def problem(self, path: Path, message: str, remedy: str) -> Problem:
+        """A mistake at a path."""
+        return Problem(self.file, self.line(path), message, remedy)
+
+    def below(self, path: Path) -> "Document":
+        """The part of the document at a path."""
+        data = self.data
+        for step in path:
+            data = data[step]
+        lines = {there[len(path) :]: line for there, line in self.lines.items() if there[: len(path)] == path}
+        return Document(self.file, data, lines)
+
+
+def parse_yaml(text: str, file: str) -> Document:
+    """Read one YAML document.
+
+    Aliases are refused: they are needless in a contract, and a few lines of them can stand for gigabytes.
+
+    Raises:
+        ContractError: It is not YAML, holds a key twice, or uses an alias.
+    """
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            lines: dict[Path, int] = {}
+            if node is not None:
+                _walk(node, (), lines, file, set())
+            data = {} if node is None else loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ContractError([Problem(file, line, f"not readable as YAML: {what}", "mend the syntax at this line")]) from error
+    if not isinstance(data, dict):
+        raise ContractError([Problem(file, 1, "not a mapping", "write `key: value` lines")])
+    return Document(file, data, lines)
+
+
+def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], file: str, seen: set[int]) -> None:
+    line = node.start_mark.line + 1
+    lines.setdefault(path, line)
+    if id(node) in seen:
+        raise ContractError([Problem(file, line, "a YAML alias", "write the value out where it is used")])
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            there = (*path, str(key.value))
+            if there in lines:
+                problem = Problem(file, key.start_mark.line + 1, f"`{key.value}` stands here twice", "remove one of the two")
+                raise ContractError([problem])
+            lines[there] = key.start_mark.line + 1
+            _walk(value, there, lines, file, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _walk(value, (*path, index), lines, file, seen)
+
+
+def validate(model: type[Model], document: Document) -> Model:
+    """Check a document against its model.
+
+    Raises:
+        ContractError: With a problem for every attribute that is wrong, missing or unknown.
+    """
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise ContractError([_problem(model, document, dict(entry)) for entry in error.errors()]) from error
+
+
+def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) -> Problem:
+    path: Path = entry["loc"]
+    name = str(path[-1]) if path else ""
+    owner = _model_at(model, path[:-1])
+    known = {field.alias or key: key for key, field in owner.model_fields.items()}
+    doc = attribute_docs(owner).get(known.get(name, name), "")
+    error = entry.get("ctx", {}).get("error")
+    if isinstance(error, Mistake):
+        return document.problem(path, (f"`{name}`: " if name else "") + error.message, error.remedy)
+    if entry["type"] == "missing":
+        return document.problem(path[:-1], f"`{name}` is missing", f"add `{name}: …`" + (f" ({doc})" if doc else ""))
+    if entry["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, known, 1)
+        remedy = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+        return document.problem(path, f"unknown attribute `{name}`", remedy)
+    return document.problem(path, f"`{name}`: {entry['msg'].lower()}, not {entry['input']!r}", doc or "write it as the reference says")
+
+
+def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
+    """The model that describes the attribute at a path, as far as it can be told."""
+    for step in path:
+        field = next((f for key, f in model.model_fields.items() if (f.alias or key) == step), None)
+        inner = _inner_model(field.annotation) if field else None
+        model = inner or model
+    return model
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return annotation
+    arguments: tuple[Hashable, ...] = getattr(annotation, "__args__", ())
+    return next((found for argument in arguments if (found := _inner_model(argument))), None)
+
+
+def attribute_docs(model: type[BaseModel]) -> dict[str, str]:
+    """What the docstrings of a model and its bases say of each attribute."""
+    docs: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        text = inspect.cleandoc(base.__doc__ or "")
+        _, _, section = text.partition("Attributes:\n")
+        for match in re.finditer(r"^    (\w+(?:, \w+)*): (.*(?:\n        .*)*)", section, re.MULTILINE):
+            for name in match[1].split(", "):
+                docs[name] = re.sub(r"\s+", " ", match[2]).strip()
+    return docs

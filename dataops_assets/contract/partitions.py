@@ -1,0 +1,138 @@
+"""Partitions in time: which keys a dataset has, when each ends, and how coarser and finer ones map to each other.
+
+A dataset without partitions has one part, whose key is None. Days, months and years are local to the dataset's time zone.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+
+from dataops_assets.contract.errors import Mistake
+
+Grain = Literal["day", "month", "year"]
+Partition = str | None
+"""A partition's key, such as `2013-01-05` or `2013-01`; None for the one part of a dataset without partitions."""
+
+_HIVE_NAME: dict[Grain, str] = {"day": "date", "month": "month", "year": "year"}
+_KEY_LENGTH: dict[Grain, int] = {"day": 10, "month": 7, "year": 4}
+_KEY: dict[Grain, str] = {"day": r"\d{4}-\d\d-\d\d", "month": r"\d{4}-\d\d", "year": r"\d{4}"}
+
+
+def _read_date(value: Any) -> date:
+    """A day, a month (its first day) or a year (its first day); YAML may already have made a date or a number of it."""
+    if isinstance(value, date):
+        return value
+    text = str(value)
+    for pattern, rest in ((_KEY["year"], "-01-01"), (_KEY["month"], "-01"), (_KEY["day"], "")):
+        if re.fullmatch(pattern, text):
+            return date.fromisoformat(text + rest)
+    raise Mistake(f"{value!r} is not a day, a month or a year", "write it as `2013-01-05`, `2013-01` or `2013`")
+
+
+Day = Annotated[date, BeforeValidator(_read_date), WithJsonSchema({"type": ["string", "integer"]})]
+
+
+class Partitions(BaseModel):
+    """The partitions of a dataset.
+
+    Attributes:
+        every: How long one partition is.
+        start: The first partition.
+        end: The last partition, included; None while more are expected. With an end the dataset is closed: it must be
+            complete, and nothing is late.
+        timezone: The IANA zone whose midnights part the days.
+        columns: The delivered columns that tell a row's partition: one that begins with the key, or its parts in order
+            (year, month, day). Every delivery is compared with them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    every: Grain
+    start: Day
+    end: Day | None = None
+    timezone: str = "UTC"
+    columns: tuple[str, ...] = Field(default=(), max_length=3)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise Mistake(f"{value!r} is no IANA time zone", "write it as `UTC` or `America/New_York`")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end is not None and self.end < self.start:
+            raise Mistake(f"the last partition, {self.end}, is before the first, {self.start}", "swap them")
+        return self
+
+    @property
+    def hive_name(self) -> str:
+        """The name of the partition in hive-style keys, as in `date=2013-01-05`."""
+        return _HIVE_NAME[self.every]
+
+    @property
+    def closed(self) -> bool:
+        """Whether no partition is expected after the last one."""
+        return self.end is not None
+
+    def key_of(self, day: date) -> str:
+        """The key of the partition that holds the day."""
+        return day.isoformat()[: _KEY_LENGTH[self.every]]
+
+    def first_day(self, key: str) -> date:
+        """The first day of a partition.
+
+        Raises:
+            Mistake: The key is not written as this dataset's keys are.
+        """
+        if not re.fullmatch(_KEY[self.every], key):
+            raise Mistake(f"{key!r} is no {self.every}", f"write it like {self.key_of(self.start)}")
+        return _read_date(key)
+
+    def _next(self, first: date) -> date:
+        if self.every == "day":
+            return first + timedelta(days=1)
+        if self.every == "year":
+            return date(first.year + 1, 1, 1)
+        return date(first.year + first.month // 12, first.month % 12 + 1, 1)
+
+    def end_of(self, key: str) -> datetime:
+        """The moment, in UTC, at which the partition is over."""
+        after = self._next(self.first_day(key))
+        return datetime.combine(after, time(), ZoneInfo(self.timezone)).astimezone(UTC)
+
+    def contains(self, key: str, now: datetime) -> bool:
+        """Whether the key is one of `keys(now)`."""
+        try:
+            first = self.first_day(key)
+        except ValueError:
+            return False
+        return self._first() <= first and (self.end is None or first <= self.end) and self.end_of(key) <= now
+
+    def _first(self) -> date:
+        return _read_date(self.key_of(self.start))
+
+    def keys(self, now: datetime) -> list[str]:
+        """Every partition that is over by now, in order."""
+        return list(self._keys(self._first(), self.end, now))
+
+    def _keys(self, first: date, last: date | None, now: datetime) -> Iterator[str]:
+        while last is None or first <= last:
+            key = self.key_of(first)
+            if self.end_of(key) > now:
+                return
+            yield key
+            first = self._next(first)
+
+    def keys_within(self, other: "Partitions", key: str, now: datetime) -> list[str]:
+        """These partitions, as far as they overlap one partition of another dataset (of the same time zone)."""
+        first = other.first_day(key)
+        last = other._next(first) - timedelta(days=1)
+        first = max(_read_date(self.key_of(first)), self._first())
+        last = min(last, self.end) if self.end else last
+        return list(self._keys(first, last, now))

@@ -1,0 +1,59 @@
+"""What `schema.py` promises: the columns of a dataset, read from its pandera model."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a dataset.
+
+    Attributes:
+        name: Its name.
+        dtype: Its polars type.
+        nullable: Whether it may be without a value.
+        description: What it means, with its unit.
+    """
+
+    name: str
+    dtype: pl.DataType
+    nullable: bool
+    description: str
+
+
+class Schema:
+    """The columns and rules of one pandera model.
+
+    Args:
+        model: The class `Schema` of a dataset's `schema.py`.
+    """
+
+    def __init__(self, model: type[pa.DataFrameModel]):
+        self.model = model
+
+    @cached_property
+    def pandera(self) -> pa.DataFrameSchema:
+        """The model as pandera's schema object."""
+        return self.model.to_schema()
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """The columns by name, in order."""
+        return {
+            name: Column(name, _instance(column.dtype.type), column.nullable, column.description or column.title or "")
+            for name, column in self.pandera.columns.items()
+        }
+
+    @property
+    def polars(self) -> pl.Schema:
+        """The columns as a polars schema."""
+        return pl.Schema({name: column.dtype for name, column in self.columns.items()})
+
+
+def _instance(dtype: Any) -> pl.DataType:
+    found: pl.DataType = dtype() if isinstance(dtype, type) else dtype
+    return found

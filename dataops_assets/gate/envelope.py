@@ -1,0 +1,150 @@
+"""The envelope gate: is this the delivery that was promised, whole and readable, before any row is looked at?"""
+
+import difflib
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from dataops_assets.contract import Dataset, Partition, Severity
+from dataops_assets.gate.verdict import RuleResult, Status
+
+HISTORY = 28
+"""How many partitions before this one the row count is compared with, at most."""
+_COLD_START = 7
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of a delivery.
+
+    Attributes:
+        name: What the provider called it, below the dataset's landing folder.
+        sha256: The hash of its bytes, as hex.
+        bytes: Its size.
+        promised: What the provider's manifest says of it: any of `bytes`, `sha256`, `rows`.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+    promised: Mapping[str, int | str]
+
+
+def judge_envelope(
+    dataset: Dataset,
+    partition: Partition,
+    parts: Sequence[Part],
+    text: pl.DataFrame | str,
+    history: Sequence[int],
+    others: Mapping[str, Sequence[str]],
+) -> tuple[RuleResult, ...]:
+    """Judge one delivery as a whole.
+
+    Args:
+        dataset: Whose delivery it should be.
+        partition: Which partition it was delivered for.
+        parts: Its files.
+        text: Its rows as `read_text` gives them; or, if it cannot be read, why.
+        history: Row counts of the partitions before it, the latest last.
+        others: The delivered columns of the other datasets, to recognise a file that was meant for one of them.
+
+    Returns:
+        A result for every rule; the delivery is refused if any of them says so.
+    """
+    results = [_totals(parts, text)]
+    if isinstance(text, str):
+        return (*results, _result("readable", "every file is readable to its last byte", "fail", text))
+    results += [
+        _result("readable", "every file is readable to its last byte", "fail", ""),
+        _result("not_empty", "there is at least one row", "fail", "" if text.height else "there is a header, but no row"),
+    ]
+    source = dataset.ingested.source if dataset.ingested else None
+    if source and source.rows and text.height:
+        results.append(_row_count(text.height, source.rows, history))
+    expected = list(dataset.delivered.columns)
+    problem, warning = _columns(expected, text.columns)
+    meant = _meant_for(expected, text.columns, others)
+    results.append(_result("columns", "the columns are the promised ones", "fail", problem))
+    results.append(_result("columns_order", "the columns come in the promised order, and no more of them", "warn", warning))
+    results.append(_result("own_file", "the file belongs to this dataset", "fail", meant))
+    named = dataset.partitions.columns if dataset.partitions else ()
+    if partition and named and all(column in text.columns for column in named):
+        results.append(_partition(partition, named, text))
+    return tuple(results)
+
+
+def _result(rule: str, sentence: str, severity: Severity, found: str) -> RuleResult:
+    status: Status = "passed" if not found else "warned" if severity == "warn" else "refused"
+    return RuleResult(rule=rule, sentence=sentence, severity=severity, broken=int(bool(found)), status=status, detail=found)
+
+
+def _totals(parts: Sequence[Part], text: pl.DataFrame | str) -> RuleResult:
+    found = []
+    for part in parts:
+        for total, actual in (("bytes", part.bytes), ("sha256", part.sha256)):
+            if total in part.promised and part.promised[total] != actual:
+                found.append(f"{part.name}: {total} is {actual}, promised was {part.promised[total]}")
+    promised = [part.promised["rows"] for part in parts if "rows" in part.promised]
+    if isinstance(text, pl.DataFrame) and len(promised) == len(parts) and sum(map(int, promised)) != text.height:
+        found.append(f"{text.height} rows, promised were {sum(map(int, promised))}")
+    return _result("control_totals", "the delivery equals the provider's control totals", "fail", "; ".join(found))
+
+
+def _row_count(rows: int, allowed: tuple[float, float], history: Sequence[int]) -> RuleResult:
+    name, sentence = "row_count", f"there are {allowed[0]:g} to {allowed[1]:g} times as many rows as usual"
+    if len(history) < _COLD_START:
+        return _result(name, sentence, "fail", "")
+    usual = statistics.median(history)
+    outside = not usual * allowed[0] <= rows <= usual * allowed[1]
+    found = f"{rows} rows; the median of the {len(history)} partitions before is {usual:g}" if outside else ""
+    return _result(name, sentence, "fail", found)
+
+
+def _columns(expected: list[str], given: list[str]) -> tuple[str, str]:
+    """What is wrong with the columns, and what is merely unusual."""
+    missing = [column for column in expected if column not in given]
+    extra = [column for column in given if column not in expected]
+    renamed = {}
+    for column in missing:
+        same_place = [c for c in extra if given.index(c) == expected.index(column)]
+        near = difflib.get_close_matches(column, extra, 1) or same_place
+        if near and near[0] not in renamed.values():
+            renamed[column] = near[0]
+    found = [f"{old} seems to be renamed {new}" for old, new in renamed.items()]
+    lost = [column for column in missing if column not in renamed]
+    if lost:
+        found.append(f"missing: {', '.join(lost)}")
+    added = [column for column in extra if column not in renamed.values()]
+    unusual = []
+    if added:
+        unusual.append(f"extra: {', '.join(added)} (kept in raw, not read)")
+    common = [column for column in given if column in expected]
+    if not missing and common != expected:
+        unusual.append(f"another order: {', '.join(common)}")
+    return "; ".join(found), "; ".join(unusual)
+
+
+def _meant_for(expected: list[str], given: list[str], others: Mapping[str, Sequence[str]]) -> str:
+    if set(expected) <= set(given):
+        return ""
+    meant = [name for name, columns in others.items() if set(columns) == set(given)]
+    return f"its columns are those of {' or '.join(meant)}" if meant else ""
+
+
+def _partition(partition: str, named: Sequence[str], text: pl.DataFrame) -> RuleResult:
+    if len(named) == 1:
+        fits = pl.col(named[0]).cast(pl.String).str.starts_with(partition)
+    else:
+        wanted = [int(piece) for piece in partition.split("-")]
+        fits = pl.all_horizontal(
+            pl.col(column).cast(pl.Int64, strict=False) == value for column, value in zip(named, wanted, strict=False)
+        )
+    odd = text.lazy().with_row_index("__row", 1).filter(~fits.fill_null(False)).select("__row", *named).collect()
+    found = ""
+    if odd.height:
+        first = odd.row(0, named=True)
+        values = ", ".join(f"{column} {first[column]}" for column in named)
+        found = f"{odd.height} of {text.height} rows are of another partition; row {first['__row']} has {values}"
+    return _result("partition", f"every row is of the partition it was delivered for, by {', '.join(named)}", "fail", found)

@@ -1,0 +1,108 @@
+"""The proof that every rule bites: a good row, and for each rule the change that it must reject.
+
+A change is a mapping of columns to values; for a rule that looks at several rows, a list of such, a row each.
+Rules that follow from a type or from `nullable` alone are broken by a change made here; all others need one in `examples.yaml`.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from dataops_assets.contract import Dataset
+from dataops_assets.gate.content import Judged, judge_delivery, judge_product
+from dataops_assets.gate.rules import Rule, compile_rules
+
+_UNREADABLE = "not of this type"
+
+
+def failed_examples(dataset: Dataset) -> list[str]:
+    """Run a dataset's examples.
+
+    Returns:
+        For every rule that has no example, or whose example it does not catch, a sentence that names it. Empty if all hold.
+    """
+    file = f"{dataset.folder}/examples.yaml"
+    good = dataset.examples.get("good")
+    if not isinstance(good, dict):
+        return [f"{file}: `good` is missing: write one good row as a mapping of columns to values"]
+    rules = compile_rules(dataset)
+    found = _judge(dataset, rules, [good], good)
+    failures = [
+        f"{file}: the good row breaks {result.rule}: {result.sentence}"
+        for rule, result in zip(rules, found.rules, strict=True)
+        if result.broken and rule.kind != "frame"
+    ]
+    changes: dict[str, Any] = dataset.examples.get("reject") or {}
+    known = {rule.name for rule in rules}
+    failures += [f"{file}: example for the unknown rule `{name}`" for name in changes if name not in known]
+    for rule in rules:
+        change = changes.get(rule.name) or _made(rule, good, dataset)
+        if change is None:
+            failures.append(f"{file}: rule `{rule.name}` has no example: add `{rule.name}: {{<column>: <bad value>}}` to `reject`")
+            continue
+        changed = [{**good, **row} for row in (change if isinstance(change, list) else [change])]
+        rows = [good, *changed] if rule.kind == "key" else changed
+        results = {result.rule: result for result in _judge(dataset, rules, rows, good).rules}
+        if not results[rule.name].broken:
+            failures.append(f"{file}: rule `{rule.name}` does not catch its example {change}")
+    return failures
+
+
+def _made(rule: Rule, good: dict[str, Any], dataset: Dataset) -> dict[str, Any] | None:
+    """The change that breaks a rule which follows from the declaration alone."""
+    column = rule.columns[0] if rule.columns else ""
+    if rule.kind == "type":
+        return {column: _UNREADABLE}
+    if rule.name == f"{column}.not_null":
+        return {column: None}
+    if rule.name == f"{column}.finite":
+        return {column: "NaN" if dataset.ingested else float("nan")}
+    if rule.kind == "key":
+        other = [name for name in dataset.schema.columns if name not in rule.columns and name in good]
+        return _differing(good, other, dataset)
+    if rule.kind == "reference" and all(dataset.schema.columns[c].dtype == pl.String for c in rule.columns):
+        return {c: "∅" for c in rule.columns}
+    return None
+
+
+def _differing(good: dict[str, Any], columns: list[str], dataset: Dataset) -> dict[str, Any] | None:
+    """A change of one column that keeps the key, so that two rows share it and differ."""
+    for name in columns:
+        dtype, value = dataset.schema.columns[name].dtype, good[name]
+        if value is None:
+            continue
+        if dtype.is_numeric():
+            return {name: value + 1}
+        if dtype == pl.String:
+            return {name: f"{value}x"}
+    return None
+
+
+def _judge(dataset: Dataset, rules: list[Rule], rows: list[dict[str, Any]], good: dict[str, Any]) -> Judged:
+    tables = {rule.name: _only(dataset, rule, good).lazy() for rule in rules if rule.reference}
+    if dataset.ingested:
+        columns = dataset.delivered.columns
+        text = pl.DataFrame([{c: _as_text(row.get(c)) for c in columns} for row in rows], schema={c: pl.String for c in columns})
+        return judge_delivery(dataset, rules, text, tables, public=True)
+    frame = pl.DataFrame([{c: row.get(c) for c in dataset.schema.columns} for row in rows], schema=_loose(dataset), strict=False)
+    made = frame.lazy().cast({c: t for c, t in dataset.schema.polars.items() if frame.schema[c] != t})  # type: ignore[arg-type]
+    return judge_product(dataset, rules, made, tables, public=True)
+
+
+def _only(dataset: Dataset, rule: Rule, good: dict[str, Any]) -> pl.DataFrame:
+    """A table in which the good row's values exist and no others."""
+    values = {c: [good.get(c)] for c in rule.columns}
+    return pl.DataFrame(values, schema={c: dataset.schema.columns[c].dtype for c in rule.columns}, strict=False)
+
+
+def _loose(dataset: Dataset) -> dict[str, pl.DataType | None]:
+    """The schema for reading YAML values: dates as YAML reads them, the rest as declared."""
+    return dict(dataset.schema.polars)
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,241 @@
+"""Rules: a dataset's pandera model, key and references, compiled to polars expressions.
+
+pandera runs check after check, each over the whole frame, and on a LazyFrame looks at no value at all. Here the expression of
+every check is captured instead, by handing the check a recorder in place of the frame, and all are evaluated together.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandera.backends.polars.builtin_checks  # noqa: F401  (registers the built-in checks)
+import polars as pl
+from pandera.api.checks import Check
+from pandera.api.polars.types import PolarsData
+from pandera.backends.polars.checks import PolarsCheckBackend
+
+from dataops_assets.contract import Dataset, Problem, Reference, Severity
+
+MISCAST = "__miscast_"
+"""Prefix of the boolean columns that tell which values could not be read as their type."""
+
+Kind = Literal["type", "value", "key", "reference", "frame"]
+
+_DEFAULT_TOLERANCE = {"reject": 1.0, "warn": 0.0, "fail": 0.0}
+
+_SENTENCES = {
+    "equal_to": "is {value}",
+    "not_equal_to": "is not {value}",
+    "greater_than": "is more than {min_value}",
+    "greater_than_or_equal_to": "is at least {min_value}",
+    "less_than": "is less than {max_value}",
+    "less_than_or_equal_to": "is at most {max_value}",
+    "in_range": "is between {min_value} and {max_value}",
+    "isin": "is one of {allowed_values}",
+    "notin": "is none of {forbidden_values}",
+    "str_matches": "matches {pattern}",
+    "str_contains": "contains {pattern}",
+    "str_startswith": "begins with {string}",
+    "str_endswith": "ends with {string}",
+    "str_length": "is {min_value} to {max_value} characters long",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that must hold.
+
+    Attributes:
+        name: Its stable name: `<column>.<check>`, or the name of the check's method for rules over several columns.
+        sentence: What it demands, in words.
+        kind: `frame` is about the whole delivery, everything else about a row.
+        severity: What it does when broken.
+        tolerance: The share of rows that may break it before a `warn` or `fail` bites (for `reject`, before all is refused).
+        columns: The columns it looks at.
+        passes: A boolean expression, never null: for a row rule by row, for a frame rule a single value.
+        reference: The other dataset, for a rule of kind `reference`.
+    """
+
+    name: str
+    sentence: str
+    kind: Kind
+    severity: Severity
+    tolerance: float
+    columns: tuple[str, ...]
+    passes: pl.Expr
+    reference: Reference | None = None
+
+
+class _Recorder:
+    """Stands in for the frame in a check of the form `data.lazyframe.select(<expression>)`, and keeps the expression."""
+
+    expressions: list[pl.Expr]
+
+    def select(self, *expressions: Any, **named: Any) -> "_Recorder":
+        self.expressions = [*expressions, *(value.alias(key) for key, value in named.items())]
+        return self
+
+
+class NotCompiled(Exception):
+    """A check that is not a selection over the frame."""
+
+
+def compile_rules(dataset: Dataset) -> list[Rule]:
+    """Every rule of a dataset, in a stable order.
+
+    Raises:
+        NotCompiled: A check is not of the form `data.lazyframe.select(<boolean expression>)`.
+    """
+    return [_with_options(rule, dataset) for rule in (*_column_rules(dataset), *_table_rules(dataset))]
+
+
+def rule_problems(dataset: Dataset) -> list[Problem]:
+    """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
+    schema_file = f"{dataset.folder}/schema.py"
+    try:
+        rules = {rule.name: rule for rule in compile_rules(dataset)}
+    except NotCompiled as error:
+        return [Problem(schema_file, 1, str(error), "write it as `return data.lazyframe.select(<boolean expression>)`")]
+    problems = []
+    for name, options in dataset.attributes.rules.items():
+        if name not in rules:
+            message = f"options for the unknown rule `{name}`"
+            problems.append(dataset.problem(("rules", name), message, f"use one of {', '.join(rules)}"))
+        elif options.severity == "reject" and rules[name].kind == "frame":
+            message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
+            problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
+    problems += [
+        Problem(schema_file, 1, f"rule `{rule.name}` has no sentence in words", "give the check a docstring or `description`")
+        for rule in rules.values()
+        if not rule.sentence
+    ]
+    return problems
+
+
+def _with_options(rule: Rule, dataset: Dataset) -> Rule:
+    options = dataset.attributes.rules.get(rule.name)
+    severity = (options.severity if options else None) or rule.severity
+    tolerance = options.tolerance if options and options.tolerance is not None else _DEFAULT_TOLERANCE[severity]
+    return Rule(rule.name, rule.sentence, rule.kind, severity, tolerance, rule.columns, rule.passes, rule.reference)
+
+
+def _rule(name: str, sentence: str, kind: Kind, columns: tuple[str, ...], passes: pl.Expr, severity: Severity = "reject") -> Rule:
+    return Rule(name, sentence, kind, severity, 1.0, columns, passes)
+
+
+def _column_rules(dataset: Dataset) -> list[Rule]:
+    rules = []
+    for name, column in dataset.delivered.columns.items():
+        if dataset.ingested and column.dtype != pl.String:
+            passes = ~pl.col(MISCAST + name)
+            rules.append(_rule(f"{name}.type", f"{name} can be read as {_in_words(column.dtype)}", "type", (name,), passes))
+    for name, column in dataset.schema.columns.items():
+        value = pl.col(name)
+        if not column.nullable:
+            present = value.is_not_null()
+            if dataset.ingested and name in dataset.delivered.columns and column.dtype != pl.String:
+                present |= pl.col(MISCAST + name)
+            rules.append(_rule(f"{name}.not_null", f"{name} has a value", "value", (name,), present))
+        if column.dtype.is_float():
+            finite = value.is_finite().fill_null(True)
+            rules.append(_rule(f"{name}.finite", f"{name} is a finite number", "value", (name,), finite))
+        pandera_column = dataset.schema.pandera.columns[name]
+        for check in pandera_column.checks:
+            rules.append(_check_rule(check, name, dataset))
+        if pandera_column.unique:
+            rules.append(_unique_rule(f"{name}.unique", (name,)))
+    return rules
+
+
+def _table_rules(dataset: Dataset) -> list[Rule]:
+    schema, attributes = dataset.schema, dataset.attributes
+    rules = [_check_rule(check, None, dataset) for check in schema.pandera.checks]
+    unique = schema.pandera.unique
+    if unique:
+        rules.append(_unique_rule("unique", (unique,) if isinstance(unique, str) else tuple(unique)))
+    rules.append(_unique_rule("key.unique", attributes.key))
+    for reference in attributes.references:
+        sentence = f"{' and '.join(reference.columns)} exists in {reference.dataset}"
+        passes = pl.col(_reference_column(reference))
+        rules.append(Rule(reference.rule, sentence, "reference", "reject", 1.0, reference.columns, passes, reference))
+    return rules
+
+
+def _unique_rule(name: str, columns: tuple[str, ...]) -> Rule:
+    incomplete = pl.any_horizontal(pl.col(column).is_null() for column in columns)
+    passes = incomplete | (pl.len().over(*columns) == 1)
+    return _rule(name, f"no two different rows share {', '.join(columns)}", "key", columns, passes)
+
+
+def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
+    label = check.name or "check"
+    name = label if column is None else f"{column}.{label}"
+    passes = _capture(check, column, name)
+    passes = passes.fill_null(bool(check.ignore_na))
+    columns = (column,) if column else tuple(c for c in passes.meta.root_names() if c in dataset.schema.columns)
+    frame_wide = _is_aggregate(passes, dataset.schema.polars)
+    severity: Severity = "warn" if check.raise_warning else "fail" if frame_wide else "reject"
+    return _rule(name, _sentence(check, column), "frame" if frame_wide else "value", columns, passes, severity)
+
+
+def _capture(check: Check, column: str | None, name: str) -> pl.Expr:
+    recorder = _Recorder()
+    if check.element_wise:
+        raise NotCompiled(f"check `{name}` is element-wise, which would call Python for every value")
+    data = PolarsData(recorder, column or "*")  # type: ignore[arg-type]
+    try:
+        result = PolarsCheckBackend(check).check_fn(data)
+    except AttributeError as error:
+        raise NotCompiled(f"check `{name}` does more than select an expression ({error})") from error
+    if result is not recorder or not recorder.expressions:
+        raise NotCompiled(f"check `{name}` does not return a selection")
+    return pl.all_horizontal(recorder.expressions) if len(recorder.expressions) > 1 else recorder.expressions[0]
+
+
+def _is_aggregate(passes: pl.Expr, schema: pl.Schema) -> bool:
+    """Whether the expression gives one value for a frame of any height; two rows without values tell."""
+    probe = pl.DataFrame({name: [None, None] for name in schema}, schema=schema)
+    return probe.select(passes).height == 1
+
+
+def _sentence(check: Check, column: str | None) -> str:
+    if check.description:
+        return check.description
+    template = _SENTENCES.get(check.name or "")
+    if template is None or column is None:
+        return ""
+    return f"{column} {template.format(**(check.statistics or {}))}"
+
+
+def _in_words(dtype: pl.DataType) -> str:
+    if dtype.is_integer():
+        lower, upper = pl.select(dtype.min().alias("l"), dtype.max().alias("u")).row(0)
+        return f"a whole number from {lower:,} to {upper:,}"
+    if dtype.is_float():
+        return "a number"
+    if dtype == pl.Datetime:
+        return "a date and time"
+    return {pl.Date: "a date", pl.Boolean: "true or false", pl.Time: "a time"}.get(dtype.base_type(), str(dtype))
+
+
+def _reference_column(reference: Reference) -> str:
+    return f"__exists_{reference.rule}"
+
+
+def with_references(frame: pl.LazyFrame, rules: list[Rule], tables: dict[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """Add the boolean column that each reference rule looks at.
+
+    Args:
+        frame: The rows to judge.
+        rules: All rules; others than references are left alone.
+        tables: The values of each reference rule by its name, distinct, under the names of the rule's columns.
+    """
+    for rule in rules:
+        if rule.reference is None:
+            continue
+        found = _reference_column(rule.reference)
+        known = tables[rule.name].with_columns(pl.lit(True).alias(found))
+        nothing = pl.any_horizontal(pl.col(column).is_null() for column in rule.columns)
+        frame = frame.join(known, on=list(rule.columns), how="left", maintain_order="left", coalesce=True).with_columns(
+            pl.col(found).fill_null(False) | nothing
+        )
+    return frame

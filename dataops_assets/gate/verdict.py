@@ -1,0 +1,100 @@
+"""The verdict of a gate on one partition: the only source of gate state. Checks in the UI are views of it."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from dataops_assets.contract import Partition, Severity
+
+Gate = Literal["envelope", "content"]
+Status = Literal["passed", "tolerated", "warned", "refused"]
+
+
+class RuleResult(BaseModel):
+    """What one rule found.
+
+    Attributes:
+        rule: Its stable name.
+        sentence: What it demands, in words.
+        severity: What it does when broken.
+        broken: The rows that break it; for a rule on the whole delivery, 0 or 1.
+        status: `tolerated` is broken, but by no more rows than the contract allows.
+        detail: What was found, in words; for the envelope.
+        offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    sentence: str
+    severity: Severity
+    broken: int
+    status: Status
+    detail: str = ""
+    offenders: tuple[dict[str, Any], ...] = ()
+
+
+class Rows(BaseModel):
+    """Where the rows of a partition went: `delivered = published + rejected + merged`, always.
+
+    Attributes:
+        delivered: Rows that came in.
+        published: Rows that are good (they are published only if the gate passes).
+        rejected: Rows that break a rejecting rule; they are in quarantine.
+        merged: Rows that equal another one in every column.
+        normalised: Rows that `normalise` changed; they are counted above, too.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    delivered: int
+    published: int
+    rejected: int = 0
+    merged: int = 0
+    normalised: int = 0
+
+
+class Verdict(BaseModel):
+    """What a gate decided on one partition, and on what grounds.
+
+    Attributes:
+        gate: `envelope` or `content`.
+        dataset: The dataset.
+        partition: Its partition.
+        depends_on: Everything that the decision depends on: delivery or inputs, contract version, versions of references.
+        passed: Whether data may flow on.
+        reasons: Why it was refused, in words; empty if it passed.
+        judged_at: When, in UTC.
+        rows: Where the rows went; None if they could not be counted.
+        rules: What each rule found.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    gate: Gate
+    dataset: str
+    partition: Partition
+    depends_on: dict[str, Any]
+    passed: bool
+    reasons: tuple[str, ...] = ()
+    judged_at: datetime
+    rows: Rows | None = None
+    rules: tuple[RuleResult, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of all that the decision depends on."""
+        return digest(self.depends_on)
+
+    @property
+    def warnings(self) -> list[RuleResult]:
+        """The rules that warn."""
+        return [rule for rule in self.rules if rule.status == "warned"]
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value in its canonical form, as hex."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

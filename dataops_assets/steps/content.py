@@ -1,0 +1,138 @@
+"""What staging and deriving share: references, verdicts under their grounds, and publishing what passed."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.content import Judged
+from dataops_assets.gate.rules import Rule
+from dataops_assets.gate.verdict import Verdict, digest
+from dataops_assets.storage import layout
+from dataops_assets.storage.lake import Lake, Provenance, name_of
+from dataops_assets.steps.outcome import Outcome
+
+
+class NotReady(Exception):
+    """A partition cannot be made yet. The message says what is missing and why."""
+
+
+def reference_versions(lake: Lake, dataset: Dataset) -> dict[str, str]:
+    """The data versions of the datasets that a dataset's rules refer to.
+
+    Raises:
+        NotReady: One of them is not published.
+    """
+    versions = {}
+    for reference in dataset.attributes.references:
+        other = lake.catalog[reference.dataset]
+        version = lake.version(other.zone, other, None)
+        if version is None:
+            raise NotReady(lake.why_missing(other, [None]))
+        versions[other.name] = version
+    return versions
+
+
+def reference_tables(lake: Lake, dataset: Dataset, rules: list[Rule]) -> dict[str, pl.LazyFrame]:
+    """The values that references must exist among, by rule; see `gate.rules.with_references`."""
+    tables = {}
+    for rule in rules:
+        if rule.reference:
+            other = lake.catalog[rule.reference.dataset]
+            to = rule.reference.to or other.attributes.key
+            renamed = [pl.col(there).alias(here) for here, there in zip(rule.columns, to, strict=True)]
+            tables[rule.name] = lake.scan(other, [None]).select(renamed).unique().collect().lazy()
+    return tables
+
+
+def is_current(lake: Lake, dataset: Dataset, partition: Partition, depends_on: dict[str, Any]) -> bool:
+    """Whether nothing is left to do on these grounds: refused already, or published already."""
+    verdict = lake.verdict("content", dataset, partition, digest(depends_on))
+    if verdict is None:
+        return False
+    if not verdict.passed:
+        return True
+    published = lake.provenance(dataset.zone, dataset, partition)
+    return published is not None and published.verdict == verdict.id
+
+
+def settle(
+    lake: Lake,
+    dataset: Dataset,
+    partition: Partition,
+    depends_on: dict[str, Any],
+    judge: Callable[[], tuple[Judged, Callable[[], pl.DataFrame]]],
+    run_id: str,
+    now: datetime,
+    note: str = "",
+) -> Outcome:
+    """Judge a partition unless that was done on the same grounds, and publish it if it passes.
+
+    Quarantine is written before the partition, and both after the verdict is known but before it can be read.
+
+    Args:
+        lake: Where it lies.
+        dataset: What it is.
+        partition: Which part.
+        depends_on: All that the result depends on.
+        judge: Gives what the gate found, and a function that gives the quarantined rows.
+        run_id: The run that asks.
+        now: The time.
+        note: What is worth knowing beside the partition.
+    """
+    if is_current(lake, dataset, partition, depends_on):
+        verdict = lake.verdict("content", dataset, partition, digest(depends_on))
+        assert verdict
+        return _outcome(lake, dataset, partition, verdict, lake.provenance(dataset.zone, dataset, partition), note)
+    found, quarantine = judge()
+    verdict = Verdict(
+        gate="content",
+        dataset=dataset.name,
+        partition=partition,
+        depends_on=depends_on,
+        passed=not found.reasons,
+        reasons=found.reasons,
+        judged_at=now,
+        rows=found.rows,
+        rules=found.rules,
+    )
+    if found.rows.rejected or lake.version("quarantine", dataset, partition):
+        lake.publish("quarantine", dataset, partition, quarantine(), verdict, run_id, now)
+    published = None
+    if verdict.passed:
+        published = lake.publish(dataset.zone, dataset, partition, found.good, verdict, run_id, now)
+    lake.save(verdict)
+    return _outcome(lake, dataset, partition, verdict, published, note)
+
+
+def _outcome(
+    lake: Lake, dataset: Dataset, partition: Partition, verdict: Verdict, published: Provenance | None, note: str
+) -> Outcome:
+    rows = verdict.rows
+    assert rows
+    facts: dict[str, Any] = {"note": note}
+    if rows.rejected:
+        facts["quarantine"] = str(lake.store.path(layout.data("quarantine", dataset, partition)))
+    if not verdict.passed:
+        kept = "; what was published before stays" if lake.version(dataset.zone, dataset, partition) else ""
+        reason = f"{name_of(dataset, partition)}: {'; '.join(verdict.reasons)}{kept}"
+        return Outcome(partition, "refused", reason, None, verdict, facts, rows.rejected)
+    assert published
+    facts |= {
+        "rows": published.rows,
+        "bytes": published.bytes,
+        "rejected": rows.rejected,
+        "merged": rows.merged,
+        "normalised": rows.normalised,
+        "path": str(lake.store.path(layout.data(dataset.zone, dataset, partition))),
+    }
+    return Outcome(partition, "done", "", published.sha256, verdict, facts, rows.rejected)
+
+
+def is_public(dataset: Dataset) -> bool:
+    """Whether values of offending rows may be shown."""
+    return dataset.attributes.classification == "public"
+
+

@@ -1,0 +1,81 @@
+"""Staged and curated → curated: make a derived dataset's partition from its inputs, judge and publish it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.content import Judged, judge_product
+from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.verdict import digest
+from dataops_assets.steps.content import NotReady, is_public, reference_tables, reference_versions, settle
+from dataops_assets.steps.outcome import Outcome
+from dataops_assets.storage.lake import Lake
+
+
+def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id: str, now: datetime) -> Iterator[Outcome]:
+    """Make partitions, in order.
+
+    Yields:
+        An outcome for each: refused if an input is not published, or if what was made does not pass its own gate.
+
+    Raises:
+        NotReady: A dataset that the rules refer to is not published.
+    """
+    assert dataset.derived and dataset.transform
+    transform = dataset.transform
+    rules = compile_rules(dataset)
+    references = reference_versions(lake, dataset)
+    tables = reference_tables(lake, dataset, rules)
+    for partition in partitions:
+        parts = input_partitions(lake, dataset, partition, now)
+        try:
+            depends_on = grounds(lake, dataset, parts, references)
+        except NotReady as error:
+            yield Outcome(partition, "refused", str(error))
+            continue
+
+        def judge(parts: dict[str, list[Partition]] = parts) -> tuple[Judged, Callable[[], pl.DataFrame]]:
+            inputs = {name: lake.scan(lake.catalog[name], keys) for name, keys in parts.items()}
+            found = judge_product(dataset, rules, transform(**inputs), tables, is_public(dataset))
+            return found, lambda: found.rejected
+
+        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, _notes(lake, parts))
+
+
+def input_partitions(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> dict[str, list[Partition]]:
+    """The partitions of every input that a partition is made from: those that overlap it in time, or all."""
+    found: dict[str, list[Partition]] = {}
+    for name in dataset.derived.inputs if dataset.derived else ():
+        other = lake.catalog[name].partitions
+        if other is None:
+            found[name] = [None]
+        elif partition is None or dataset.partitions is None:
+            found[name] = list(other.keys(now))
+        else:
+            found[name] = list(other.keys_within(dataset.partitions, partition, now))
+    return found
+
+
+def grounds(lake: Lake, dataset: Dataset, parts: dict[str, list[Partition]], references: dict[str, str]) -> dict[str, Any]:
+    """All that a derived partition depends on; the versions of an input with many partitions as one hash.
+
+    Raises:
+        NotReady: An input is not published.
+    """
+    versions = {}
+    for name, keys in parts.items():
+        other = lake.catalog[name]
+        found = {str(key): lake.version(other.zone, other, key) for key in keys}
+        missing = [key for key in keys if found[str(key)] is None]
+        if missing:
+            raise NotReady(lake.why_missing(other, missing))
+        versions[name] = {"partitions": len(keys), "versions": digest(found)}
+    return {"inputs": versions, "contract": dataset.version, "references": references}
+
+
+def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> str:
+    notes = [lake.refused_since(lake.catalog[name], key) for name, keys in parts.items() for key in keys]
+    return "; ".join(filter(None, notes))

@@ -1,0 +1,30 @@
+"""What a step did to one partition, for whoever reports it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dataops_assets.contract import Partition
+from dataops_assets.gate.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step did to one partition.
+
+    Attributes:
+        partition: The partition.
+        status: `done`: it may flow on. `refused`: its gate, or one before it, said no. `absent`: there was nothing to do it with.
+        reason: Why not, in words; empty if done.
+        version: The data version that now stands, if the step changed or confirmed one.
+        verdict: What the step's gate said, if it was asked.
+        facts: What is worth showing beside the partition.
+        quarantined: Rows in quarantine, if the step keeps one.
+    """
+
+    partition: Partition
+    status: Literal["done", "refused", "absent"]
+    reason: str = ""
+    version: str | None = None
+    verdict: Verdict | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    quarantined: int = 0

@@ -1,0 +1,54 @@
+"""What is left to do, told from storage alone: which partitions of a zone have something new to their left."""
+
+from datetime import datetime
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
+from dataops_assets.steps import deriving, staging
+from dataops_assets.steps.content import NotReady, is_current, reference_versions
+from dataops_assets.steps.receiving import gap_reason, standing_verdict
+from dataops_assets.storage import deliveries
+from dataops_assets.storage.lake import Lake
+
+
+def partitions_of(dataset: Dataset, now: datetime) -> list[Partition]:
+    """Every partition that the dataset has by now; `[None]` if it has none."""
+    return list(dataset.partitions.keys(now)) if dataset.partitions else [None]
+
+
+def pending(lake: Lake, dataset: Dataset, zone: Zone, now: datetime) -> list[Partition]:
+    """The partitions that a run of this zone would change or judge anew, in order.
+
+    A partition that was refused is not pending until something that it depends on changes.
+    """
+    if zone == "raw":
+        return _unreceived(lake, dataset, now)
+    try:
+        references = reference_versions(lake, dataset)
+    except NotReady:
+        return []
+    return [partition for partition in partitions_of(dataset, now) if _unsettled(lake, dataset, partition, references, now)]
+
+
+def _unreceived(lake: Lake, dataset: Dataset, now: datetime) -> list[Partition]:
+    lying = deliveries.arrivals(lake.store, dataset, now)
+    found: list[Partition] = []
+    for partition in partitions_of(dataset, now):
+        receipt = deliveries.newest_receipt(lake.store, dataset, partition)
+        arrival = lying.get(partition)
+        arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
+        known = receipt or gap_reason(dataset, partition) or dataset.fetch
+        if arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None):
+            found.append(partition)
+    return found
+
+
+def _unsettled(lake: Lake, dataset: Dataset, partition: Partition, references: dict[str, str], now: datetime) -> bool:
+    try:
+        if dataset.ingested:
+            _, depends_on = staging.grounds(lake, dataset, partition, references)
+        else:
+            depends_on = deriving.grounds(lake, dataset, deriving.input_partitions(lake, dataset, partition, now), references)
+    except NotReady:
+        return False
+    return not is_current(lake, dataset, partition, depends_on)

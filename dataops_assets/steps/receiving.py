@@ -1,0 +1,168 @@
+"""Landing → raw: receive what arrived, and judge its envelope."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.envelope import HISTORY, judge_envelope
+from dataops_assets.gate.reading import DeliveryError, read_text
+from dataops_assets.gate.verdict import Rows, RuleResult, Verdict
+from dataops_assets.storage import deliveries, layout
+from dataops_assets.storage.deliveries import Arrival, Receipt
+from dataops_assets.storage.lake import Lake, name_of
+from dataops_assets.steps.outcome import Outcome
+
+GAP = "gap"
+"""Stands in place of a delivery's hash for a partition that will never be delivered."""
+
+
+def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: datetime) -> Iterator[Outcome]:
+    """Receive partitions, in order.
+
+    Yields:
+        An outcome for each: done if a delivery is there and its envelope is good, or if it is a declared gap.
+    """
+    lying = deliveries.arrivals(lake.store, dataset, now)
+    for partition in partitions:
+        if dataset.fetch and partition not in lying:
+            _fetch(lake, dataset, partition)
+            lying = deliveries.arrivals(lake.store, dataset, now)
+        yield _receive(lake, dataset, partition, lying.get(partition), now)
+
+
+def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> None:
+    """Ask the provider's function for a file, and drop it into landing like everyone else."""
+    assert dataset.fetch
+    with tempfile.TemporaryDirectory() as folder:
+        dataset.fetch(partition, Path(folder))
+        for path in sorted(Path(folder).iterdir()):
+            with lake.store.temporary(f"{layout.landing(dataset)}/{path.name}") as target:
+                shutil.copyfile(path, target)
+
+
+def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arrival | None, now: datetime) -> Outcome:
+    receipt = deliveries.newest_receipt(lake.store, dataset, partition)
+    waiting = arrival.waiting_for if arrival else ""
+    note = ""
+    if arrival and not waiting and (receipt is None or receipt.landed != arrival.fingerprint):
+        before = receipt
+        receipt = deliveries.receive(lake.store, dataset, arrival, now)
+        if before and before.sha256 != receipt.sha256:
+            note = f"replaces the delivery {before.sha256[:12]} of {before.received_at:%Y-%m-%d %H:%M:%S} UTC; both are kept"
+    if receipt is None:
+        return _without_delivery(lake, dataset, partition, waiting, now)
+    verdict = standing_verdict(lake, dataset, partition, receipt) or _judge(lake, dataset, partition, receipt, now)
+    facts = {
+        "delivery": receipt.sha256,
+        "received_at": f"{receipt.received_at:%Y-%m-%d %H:%M:%S} UTC",
+        "bytes": sum(file.bytes for file in receipt.files),
+        "rows": verdict.rows.delivered if verdict.rows else None,
+        "note": "; ".join(filter(None, [note, f"a newer delivery is waiting for: {waiting}" if waiting else ""])),
+    }
+    return Outcome(
+        partition,
+        "done" if verdict.passed else "refused",
+        "" if verdict.passed else f"{name_of(dataset, partition)}: {'; '.join(verdict.reasons)}",
+        receipt.sha256,
+        verdict,
+        facts,
+    )
+
+
+def _without_delivery(lake: Lake, dataset: Dataset, partition: Partition, waiting: str, now: datetime) -> Outcome:
+    reason = gap_reason(dataset, partition)
+    if not reason:
+        what = f"its delivery is not whole: waiting for {waiting}" if waiting else "nothing was delivered"
+        return Outcome(partition, "absent", f"{dataset.name} {partition or ''}: {what}".strip())
+    depends_on = {"delivery": GAP, "contract": dataset.version}
+    sentence = "a declared gap is empty and complete"
+    found = RuleResult(rule="declared_gap", sentence=sentence, severity="warn", broken=0, status="passed", detail=reason)
+    verdict = Verdict(
+        gate="envelope",
+        dataset=dataset.name,
+        partition=partition,
+        depends_on=depends_on,
+        passed=True,
+        judged_at=now,
+        rows=Rows(delivered=0, published=0),
+        rules=(found,),
+    )
+    lake.save(verdict)
+    return Outcome(partition, "done", version=GAP, verdict=verdict, facts={"rows": 0, "note": f"declared gap: {reason}"})
+
+
+def gap_reason(dataset: Dataset, partition: Partition) -> str:
+    """Why a partition will never be delivered; empty if it is expected."""
+    gaps = dataset.ingested.gaps if dataset.ingested else ()
+    return next((gap.reason for gap in gaps if gap.partition == partition), "")
+
+
+def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None) -> Verdict | None:
+    """The envelope verdict on a delivery under the contract of today, if it was given.
+
+    The row counts that a verdict compared with are part of its grounds, but older partitions that arrive later do not
+    reopen it.
+    """
+    wanted = (receipt.sha256 if receipt else GAP, dataset.version)
+    given = lake.verdicts("envelope", dataset, partition)
+    standing = [v for v in given if (v.depends_on.get("delivery"), v.depends_on.get("contract")) == wanted]
+    return standing[-1] if standing else None
+
+
+def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
+    text: pl.DataFrame | str
+    try:
+        text = read_delivery(lake, dataset, partition, receipt)
+    except DeliveryError as error:
+        text = str(error)
+    history = _history(lake, dataset, partition, now)
+    others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
+    results = judge_envelope(dataset, partition, receipt.parts, text, history, others)
+    refused = [result for result in results if result.status == "refused"]
+    verdict = Verdict(
+        gate="envelope",
+        dataset=dataset.name,
+        partition=partition,
+        depends_on={"delivery": receipt.sha256, "contract": dataset.version, "row_counts": list(history)},
+        passed=not refused,
+        reasons=tuple(f"{result.rule}: {result.sentence}, but {result.detail}" for result in refused),
+        judged_at=now,
+        rows=Rows(delivered=text.height, published=text.height) if isinstance(text, pl.DataFrame) else None,
+        rules=results,
+    )
+    lake.save(verdict)
+    return verdict
+
+
+def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> pl.DataFrame:
+    """The rows of a received delivery, as text.
+
+    Raises:
+        DeliveryError: A file cannot be read.
+    """
+    assert dataset.ingested
+    paths = [lake.store.path(deliveries.raw_key(dataset, partition, file.sha256)) for file in receipt.files]
+    return read_text(paths, [file.name for file in receipt.files], dataset.ingested.source)
+
+
+def _history(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> list[int]:
+    """Row counts of the partitions before this one whose envelope is good, the latest last."""
+    if partition is None or dataset.partitions is None:
+        return []
+    keys = dataset.partitions.keys(now)
+    before = keys[: keys.index(partition)] if partition in keys else []
+    counts: list[int] = []
+    for earlier in reversed(before[-2 * HISTORY :]):
+        if gap_reason(dataset, earlier):
+            continue
+        given = lake.verdicts("envelope", dataset, earlier)
+        if given and given[-1].passed and given[-1].rows:
+            counts.append(given[-1].rows.delivered)
+        if len(counts) == HISTORY:
+            break
+    return counts[::-1]

@@ -1,0 +1,76 @@
+"""Raw → staged and quarantine: type, normalise, judge and publish a received delivery."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.content import Judged, judge_delivery, quarantined
+from dataops_assets.gate.rules import compile_rules
+from dataops_assets.steps.content import NotReady, is_public, reference_tables, reference_versions, settle
+from dataops_assets.steps.outcome import Outcome
+from dataops_assets.steps.receiving import GAP, gap_reason, read_delivery, standing_verdict
+from dataops_assets.storage import deliveries
+from dataops_assets.storage.deliveries import Receipt
+from dataops_assets.storage.lake import Lake
+
+
+def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id: str, now: datetime) -> Iterator[Outcome]:
+    """Stage partitions, in order.
+
+    Yields:
+        An outcome for each: done if it passed its gate and is published.
+
+    Raises:
+        NotReady: A dataset that the rules refer to is not published.
+    """
+    rules = compile_rules(dataset)
+    references = reference_versions(lake, dataset)
+    tables = reference_tables(lake, dataset, rules)
+    for partition in partitions:
+        try:
+            receipt, depends_on = grounds(lake, dataset, partition, references)
+        except NotReady as error:
+            yield Outcome(partition, "refused", str(error))
+            continue
+
+        def judge(partition: Partition = partition, receipt: Receipt | None = receipt) -> tuple[Judged, Callable[[], pl.DataFrame]]:
+            text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
+            found = judge_delivery(dataset, rules, text, tables, is_public(dataset))
+            return found, lambda: quarantined(receipt.sha256 if receipt else GAP, text, found.rejected)
+
+        gap = gap_reason(dataset, partition)
+        note = f"declared gap: {gap}" if gap and receipt is None else ""
+        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note)
+
+
+def grounds(
+    lake: Lake, dataset: Dataset, partition: Partition, references: dict[str, str]
+) -> tuple[Receipt | None, dict[str, Any]]:
+    """The delivery that counts (None for a declared gap), and all that a staged partition depends on.
+
+    Raises:
+        NotReady: There is none, or its envelope was not found good.
+    """
+    receipt = deliveries.newest_receipt(lake.store, dataset, partition)
+    verdict = standing_verdict(lake, dataset, partition, receipt)
+    if verdict is None or not verdict.passed:
+        newest = lake.newest_verdict(dataset, partition)
+        if verdict is None and newest and newest.passed:
+            raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
+        raise NotReady(lake.why_missing(dataset, [partition]) if verdict is None else _refused(dataset, partition, verdict.reasons))
+    return receipt, {
+        "delivery": receipt.sha256 if receipt else GAP,
+        "contract": dataset.version,
+        "references": references,
+    }
+
+
+def _refused(dataset: Dataset, partition: Partition, reasons: Sequence[str]) -> str:
+    return f"{dataset.name} {partition or ''}: its envelope gate refused the newest delivery: {'; '.join(reasons)}"
+
+
+def _empty(dataset: Dataset) -> pl.DataFrame:
+    return pl.DataFrame(schema={name: pl.String for name in dataset.delivered.columns})

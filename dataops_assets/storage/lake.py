@@ -1,0 +1,176 @@
+"""What is published, and what gates said of it: the view of the store that everything above works with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from dataops_assets.contract import Catalog, Dataset, Partition
+from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.verdict import Gate, Verdict
+from dataops_assets.storage import layout
+from dataops_assets.storage.folder import Folder, hash_file
+
+# Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
+_ROW_GROUP_ROWS = 131_072
+
+
+class NotPublished(Exception):
+    """A partition that was asked for has never passed its gate. The message says which gate, and when it refused."""
+
+
+class Provenance(BaseModel):
+    """How an object came to be.
+
+    Attributes:
+        zone, dataset, partition: What it is.
+        sha256: The hash of its bytes as hex: its data version.
+        bytes: Its size.
+        rows: How many rows it holds.
+        depends_on: All that it was made from: delivery or inputs with their data versions, contract version.
+        verdict: The id of the content verdict that let it pass.
+        run_id: The Dagster run that published it.
+        published_at: When, in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    zone: Zone
+    dataset: str
+    partition: Partition
+    sha256: str
+    bytes: int
+    rows: int
+    depends_on: dict[str, Any]
+    verdict: str
+    run_id: str
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Every zone of a deployment, seen through the contracts.
+
+    Attributes:
+        catalog: The declared datasets.
+        store: Where everything lies.
+    """
+
+    catalog: Catalog
+    store: Folder
+
+    def version(self, zone: Zone, dataset: Dataset, partition: Partition) -> str | None:
+        """The data version of a published partition: the SHA-256 of its bytes. None if it is not published."""
+        return self.store.sha256(layout.data(zone, dataset, partition))
+
+    def provenance(self, zone: Zone, dataset: Dataset, partition: Partition) -> Provenance | None:
+        """How the published partition came to be. None if it is not published, or not by us."""
+        sha256 = self.version(zone, dataset, partition)
+        record = self.store.read(layout.provenance(zone, dataset, partition, sha256)) if sha256 else None
+        return Provenance.model_validate_json(record) if record else None
+
+    def publish(
+        self,
+        zone: Zone,
+        dataset: Dataset,
+        partition: Partition,
+        frame: pl.DataFrame,
+        verdict: Verdict,
+        run_id: str,
+        now: datetime,
+    ) -> Provenance:
+        """Write a partition that passed its gate. Equal rows in equal order give equal bytes, and those are not written again.
+
+        The record of how it came to be is written first: an object that can be seen can be explained.
+        """
+        key = layout.data(zone, dataset, partition)
+        with self.store.temporary(key) as path:
+            frame.write_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+            sha256 = hash_file(path)
+            provenance = Provenance(
+                zone=zone,
+                dataset=dataset.name,
+                partition=partition,
+                sha256=sha256,
+                bytes=path.stat().st_size,
+                rows=frame.height,
+                depends_on=verdict.depends_on,
+                verdict=verdict.id,
+                run_id=run_id,
+                published_at=now,
+            )
+            record = provenance.model_dump_json(indent=1).encode()
+            self.store.write(layout.provenance(zone, dataset, partition, sha256), record)
+        return provenance
+
+    def save(self, verdict: Verdict) -> None:
+        """Keep a verdict."""
+        dataset = self.catalog[verdict.dataset]
+        key = f"{layout.verdicts(verdict.gate, dataset, verdict.partition)}/{verdict.id}.json"
+        self.store.write(key, verdict.model_dump_json(indent=1).encode())
+
+    def verdict(self, gate: Gate, dataset: Dataset, partition: Partition, id: str) -> Verdict | None:
+        """The verdict on exactly these grounds, if it was given."""
+        record = self.store.read(f"{layout.verdicts(gate, dataset, partition)}/{id}.json")
+        return Verdict.model_validate_json(record) if record else None
+
+    def verdicts(self, gate: Gate, dataset: Dataset, partition: Partition) -> list[Verdict]:
+        """Every verdict of a gate on a partition, the oldest first."""
+        entries = self.store.list(layout.verdicts(gate, dataset, partition))
+        found = [Verdict.model_validate_json(self.store.read(entry.key) or b"") for entry in entries]
+        return sorted(found, key=lambda verdict: verdict.judged_at)
+
+    def newest_verdict(self, dataset: Dataset, partition: Partition) -> Verdict | None:
+        """The last word on a partition: the newest verdict of any gate."""
+        gates: tuple[Gate, ...] = ("envelope", "content")
+        found = [verdict for gate in gates for verdict in self.verdicts(gate, dataset, partition)[-1:]]
+        return max(found, key=lambda verdict: verdict.judged_at, default=None)
+
+    def scan(self, dataset: Dataset, partitions: Sequence[Partition]) -> pl.LazyFrame:
+        """The rows of published partitions, in one lazy scan, in the order asked for.
+
+        Raises:
+            NotPublished: One of them never passed its gate.
+        """
+        missing = [partition for partition in partitions if self.version(dataset.zone, dataset, partition) is None]
+        if missing:
+            raise NotPublished(self.why_missing(dataset, missing))
+        if not partitions:
+            return pl.LazyFrame(schema=dataset.schema.polars)
+        paths = [self.store.path(layout.data(dataset.zone, dataset, partition)) for partition in partitions]
+        return pl.scan_parquet(paths, schema=dataset.schema.polars, hive_partitioning=False)
+
+    def why_missing(self, dataset: Dataset, partitions: Sequence[Partition]) -> str:
+        """Why partitions cannot be read, in words, for the first few of them."""
+        told = [f"{name_of(dataset, partition)} {self._why(dataset, partition)}" for partition in partitions[:5]]
+        more = f" … and {len(partitions) - 5} more" if len(partitions) > 5 else ""
+        return "; ".join(told) + more
+
+    def _why(self, dataset: Dataset, partition: Partition) -> str:
+        verdict = self.newest_verdict(dataset, partition)
+        if verdict is None:
+            arrived = "was never delivered" if dataset.ingested else "was never made"
+            return f"is not published: it {arrived}, or has not been run yet"
+        if verdict.passed:
+            return f"is not published: its {verdict.gate} gate passed at {_moment(verdict)}, but the next step has not run"
+        return f"is not published: its {verdict.gate} gate refused it at {_moment(verdict)}: {'; '.join(verdict.reasons)}"
+
+    def refused_since(self, dataset: Dataset, partition: Partition) -> str:
+        """What to know before reading a published partition: that something newer was refused. Empty if nothing was."""
+        verdict = self.newest_verdict(dataset, partition)
+        if verdict is None or verdict.passed or self.version(dataset.zone, dataset, partition) is None:
+            return ""
+        what = name_of(dataset, partition)
+        return f"{what}: a newer delivery was refused by its {verdict.gate} gate at {_moment(verdict)}; the version before it is read"
+
+
+def name_of(dataset: Dataset, partition: Partition) -> str:
+    """A partition as people say it: `staged/flights 2013-01-05`."""
+    return f"{dataset.zone}/{dataset.name}" + (f" {partition}" if partition else "")
+
+
+def _moment(verdict: Verdict) -> str:
+    return f"{verdict.judged_at:%Y-%m-%d %H:%M:%S} UTC"
