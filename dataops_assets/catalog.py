@@ -54,7 +54,9 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
             continue
         if dataset.name in datasets:
             other = datasets[dataset.name].folder
-            problems.append(dataset.problem((), f"a dataset `{dataset.name}` stands in {other}, too", "rename one of the folders"))
+            problems.append(
+                dataset.problem((), f"a dataset `{dataset.name}` stands in {other}, too", "rename one of the folders")
+            )
         datasets[dataset.name] = dataset
     # Without a policy, or with a dataset missing, every check across datasets would only repeat that.
     if policy is None or problems:
@@ -88,7 +90,9 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
         remedy = "name the folder with small letters, digits and _, a letter first"
         raise ContractError([Problem(document.file, 1, f"`{name}` cannot be the name of a dataset", remedy)])
     if not isinstance(document.data.get("attributes"), dict):
-        raise ContractError([document.problem((), "`attributes` is missing", "add `attributes:` with what the dataset promises")])
+        raise ContractError(
+            [document.problem((), "`attributes` is missing", "add `attributes:` with what the dataset promises")]
+        )
     attributes_document = document.below(("attributes",))
     attributes = validate(model, attributes_document)
     schema_module = _module(file.parent / "schema.py", folder)
@@ -113,7 +117,9 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out. `examples.yaml` promises nothing new."""
     files: dict[str, Any] = {
-        path.name: hashlib.sha256("\n".join(line.rstrip() for line in path.read_text("utf-8").splitlines()).encode()).hexdigest()
+        path.name: hashlib.sha256(
+            "\n".join(line.rstrip() for line in path.read_text("utf-8").splitlines()).encode()
+        ).hexdigest()
         for path in sorted(folder.glob("*.py"))
     }
     files["defs.yaml"] = _jsonable(document.data)

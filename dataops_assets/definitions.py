@@ -17,7 +17,8 @@ def platform(catalog: Catalog, data: Path, defs_root: Path) -> dg.Definitions:
     """What every deployment needs beside its datasets: resources and sensors."""
     lake = LakeResource(data=str(data), defs=str(defs_root))
     return dg.Definitions.merge(
-        automation(catalog), dg.Definitions(resources={"lake": lake, "io_manager": LakeIOManager(data=str(data), defs=str(defs_root))})
+        automation(catalog),
+        dg.Definitions(resources={"lake": lake, "io_manager": LakeIOManager(data=str(data), defs=str(defs_root))}),
     )
 
 

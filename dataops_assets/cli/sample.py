@@ -52,7 +52,12 @@ def _day(dataset: str, day: str, rows: pl.DataFrame) -> Iterator[tuple[str, byte
         yield f"weather-{day}.csv", text
         return
     packed = gzip.compress(text, compresslevel=6, mtime=0)
-    promised = {"name": "flights.csv.gz", "rows": rows.height, "bytes": len(packed), "sha256": hashlib.sha256(packed).hexdigest()}
+    promised = {
+        "name": "flights.csv.gz",
+        "rows": rows.height,
+        "bytes": len(packed),
+        "sha256": hashlib.sha256(packed).hexdigest(),
+    }
     yield f"{day}/flights.csv.gz", packed
     yield f"{day}/manifest.json", json.dumps({"files": [promised]}).encode()
 

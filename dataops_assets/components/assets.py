@@ -11,7 +11,7 @@ from dataops_assets import steps
 from dataops_assets.components.automation import when_upstream_passed
 from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.keys import asset_key, backfill_policy, keys_of, layer, partitions_def, published_key
-from dataops_assets.components.reports import emit
+from dataops_assets.components.reports import emit, retried_only_if_transient
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset
 from dataops_assets.contract.policy import Zone
@@ -55,7 +55,9 @@ def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **mor
         group_name=zone,
         owners=[f"team:{attributes.owner}"],
         tags={"classification": attributes.classification, "lifecycle": attributes.lifecycle.name},
-        kinds={dataset.ingested.source.format.split(".")[0]} if zone in ("landing", "raw") and dataset.ingested else {"parquet", "polars"},
+        kinds={dataset.ingested.source.format.split(".")[0]}
+        if zone in ("landing", "raw") and dataset.ingested
+        else {"parquet", "polars"},
         partitions_def=None if zone == "landing" else partitions_def(dataset.partitions),
         code_version=None if zone == "landing" else dataset.version[:12],
         metadata=metadata,
@@ -82,9 +84,10 @@ def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         retry_policy=_RETRY,
     )
     def receive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
-        _refuse_layers(context)
-        done = list(steps.receive(lake.lake(), dataset, keys_of(context), datetime.now(UTC)))
-        yield from emit(context, dataset, "raw", "envelope", done)
+        with retried_only_if_transient():
+            _refuse_layers(context)
+            done = list(steps.receive(lake.lake(), dataset, keys_of(context), datetime.now(UTC)))
+            yield from emit(context, dataset, "raw", "envelope", done)
 
     return receive
 
@@ -111,14 +114,18 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         retry_policy=_RETRY,
     )
     def stage(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
-        _refuse_layers(context)
-        done = list(steps.stage(lake.lake(), dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
-        for outcome in done:
-            if outcome.quarantined:
-                metadata = {"dagster/row_count": outcome.quarantined, "path": dg.MetadataValue.path(outcome.facts["quarantine"])}
-                key = asset_key("quarantine", dataset)
-                context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata))
-        yield from emit(context, dataset, "staged", "content", done)
+        with retried_only_if_transient():
+            _refuse_layers(context)
+            done = list(steps.stage(lake.lake(), dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
+            for outcome in done:
+                if outcome.quarantined:
+                    metadata = {
+                        "dagster/row_count": outcome.quarantined,
+                        "path": dg.MetadataValue.path(outcome.facts["quarantine"]),
+                    }
+                    key = asset_key("quarantine", dataset)
+                    context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata))
+            yield from emit(context, dataset, "staged", "content", done)
 
     return stage
 
@@ -142,13 +149,14 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         retry_policy=_RETRY,
     )
     def derive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
-        _refuse_layers(context)
-        here = lake.lake()
-        done = list(steps.derive(here, dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
-        for outcome in done:
-            if outcome.status == "done":
-                outcome.facts.update(chart_metadata(here, dataset, outcome.partition))
-        yield from emit(context, dataset, "curated", "content", done)
+        with retried_only_if_transient():
+            _refuse_layers(context)
+            here = lake.lake()
+            done = list(steps.derive(here, dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
+            for outcome in done:
+                if outcome.status == "done":
+                    outcome.facts.update(chart_metadata(here, dataset, outcome.partition))
+            yield from emit(context, dataset, "curated", "content", done)
 
     return derive
 

@@ -56,5 +56,3 @@ class DerivedDataset(_DatasetComponent):
     """A dataset that a function makes from others: gated on its way out like a delivery on its way in."""
 
     attributes = DerivedAttributes
-
-

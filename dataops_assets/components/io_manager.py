@@ -49,4 +49,6 @@ class LakeIOManager(dg.ConfigurableIOManager):
         """
         if obj is not None:
             name = context.asset_key.to_user_string() if context.has_asset_key else context.step_key
-            raise TypeError(f"{name} returned a value: declare it as a DerivedDataset, so that a gate judges it before it is published")
+            raise TypeError(
+                f"{name} returned a value: declare it as a DerivedDataset, so that a gate judges it before it is published"
+            )

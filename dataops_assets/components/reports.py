@@ -4,15 +4,17 @@ Events are the dearest thing in Dagster, so there is one materialization and one
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
+from dataops_assets.components.dagster_private import TargetMaterialization
+from dataops_assets.components.keys import asset_key
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import RuleResult, Verdict
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.components.keys import asset_key
 
 _DATA_VERSION = "dagster/data_version"
 _SHOWN = 20
@@ -45,6 +47,21 @@ def emit(
         raise dg.Failure(_summary(dataset, outcomes, failed), allow_retries=False)
 
 
+@contextmanager
+def retried_only_if_transient() -> Iterator[None]:
+    """Let Dagster retry what may pass by itself (storage, network), and nothing else: the same rows break the same rule again.
+
+    Raises:
+        dg.Failure: In place of any other exception; it is not retried.
+    """
+    try:
+        yield
+    except (OSError, dg.Failure):
+        raise
+    except Exception as error:
+        raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+
+
 def _log_range(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcomes: Sequence[Outcome]) -> None:
     """Log the events of a range, and tie each evaluation to the materialization it judges.
 
@@ -71,7 +88,7 @@ def _log_range(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, 
         record = latest.get(outcome.partition)
         target = None
         if record:
-            target = dg.AssetCheckEvaluationTargetMaterializationData(record.storage_id, record.run_id, record.timestamp)
+            target = TargetMaterialization(storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp)
         context.log_event(
             dg.AssetCheckEvaluation(
                 asset_key=key,

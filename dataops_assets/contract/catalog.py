@@ -215,7 +215,9 @@ class Catalog:
             raw = self.keep(source, "raw")
             if curated.length > raw.length:
                 message = f"raw `{source.name}` ends after {raw}, before `{dataset.name}` ({curated}), which is rebuilt from it"
-                yield dataset.problem(("lifecycle",), message, f"keep raw `{source.name}` at least as long, or shorten this one")
+                yield dataset.problem(
+                    ("lifecycle",), message, f"keep raw `{source.name}` at least as long, or shorten this one"
+                )
 
     def _inputs(self, dataset: Dataset, derived: DerivedAttributes) -> Iterator[Problem]:
         for i, name in enumerate(derived.inputs):
@@ -235,7 +237,9 @@ class Catalog:
                     message = f"classification `{classes[0]}` is lower than `{classes[1]}` of the input `{name}`"
                     yield dataset.problem(("classification",), message, f"use `{classes[1]}`, or say `declassified: <reason>`")
             if dataset.partitions and other.partitions and dataset.partitions.timezone != other.partitions.timezone:
-                message = f"time zone {dataset.partitions.timezone} differs from {other.partitions.timezone} of the input `{name}`"
+                message = (
+                    f"time zone {dataset.partitions.timezone} differs from {other.partitions.timezone} of the input `{name}`"
+                )
                 yield dataset.problem(("partitions",), message, f"write `timezone: {other.partitions.timezone}`")
 
     def _ingested_sources(self, dataset: Dataset, seen: frozenset[str] = frozenset()) -> list[Dataset]:

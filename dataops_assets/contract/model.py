@@ -206,9 +206,7 @@ class IngestedAttributes(DatasetAttributes):
     def _named_partition(self) -> Self:
         named = "{partition}" in self.source.files
         if self.partitions and not named:
-            raise Mistake(
-                "the dataset has partitions, but `source.files` does not tell them apart", "put `{partition}` in it"
-            )
+            raise Mistake("the dataset has partitions, but `source.files` does not tell them apart", "put `{partition}` in it")
         if named and not self.partitions:
             raise Mistake("`source.files` names a `{partition}`, but the dataset has none", "add `partitions`")
         return self

@@ -126,7 +126,9 @@ def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) 
         near = difflib.get_close_matches(name, known, 1)
         remedy = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
         return document.problem(path, f"unknown attribute `{name}`", remedy)
-    return document.problem(path, f"`{name}`: {entry['msg'].lower()}, not {entry['input']!r}", doc or "write it as the reference says")
+    return document.problem(
+        path, f"`{name}`: {entry['msg'].lower()}, not {entry['input']!r}", doc or "write it as the reference says"
+    )
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -85,9 +85,7 @@ class Policy(BaseModel):
     @classmethod
     def _has_public(cls, value: dict[str, str]) -> dict[str, str]:
         if "public" not in value:
-            raise Mistake(
-                "`public` is missing", "name it first: values of offending rows are shown for public data alone"
-            )
+            raise Mistake("`public` is missing", "name it first: values of offending rows are shown for public data alone")
         return value
 
     def rank(self, classification: str) -> int:

@@ -42,7 +42,9 @@ class Judged:
     rejected: pl.DataFrame
 
 
-def judge_delivery(dataset: Dataset, rules: list[Rule], text: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool) -> Judged:
+def judge_delivery(
+    dataset: Dataset, rules: list[Rule], text: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool
+) -> Judged:
     """Judge the rows of a delivery.
 
     Args:
@@ -67,12 +69,16 @@ def judge_delivery(dataset: Dataset, rules: list[Rule], text: pl.DataFrame, tabl
     technical = [ROW, *flags] + ([_WAS] if dataset.normalise else [])
     rows = frame.select(*dataset.schema.columns, *technical).collect()
     if dataset.normalise and rows[ROW].to_list() != list(range(1, text.height + 1)):
-        message = f"normalise of {dataset.name} changed which rows there are or their order ({text.height} in, {rows.height} out)"
+        message = (
+            f"normalise of {dataset.name} changed which rows there are or their order ({text.height} in, {rows.height} out)"
+        )
         raise NormaliseError(f"{message}: use `with_columns` only")
     return _judge(dataset, rules, rows, tables, public, flags)
 
 
-def judge_product(dataset: Dataset, rules: list[Rule], made: pl.LazyFrame, tables: dict[str, pl.LazyFrame], public: bool) -> Judged:
+def judge_product(
+    dataset: Dataset, rules: list[Rule], made: pl.LazyFrame, tables: dict[str, pl.LazyFrame], public: bool
+) -> Judged:
     """Judge the rows that a transform made; as `judge_delivery`, but they are typed already.
 
     Raises:
@@ -149,7 +155,9 @@ def _judge(
     broken = pl.any_horizontal(pl.col(_BROKEN + rule.name) for rule in rejecting) if rejecting else pl.lit(False)
     bad = judged.filter(broken)
     good = judged.filter(~broken).select(columns).sort(dataset.attributes.key)
-    reasons_of = pl.concat_list(pl.when(pl.col(_BROKEN + rule.name)).then(pl.lit(rule.name)) for rule in rejecting).list.drop_nulls()
+    reasons_of = pl.concat_list(
+        pl.when(pl.col(_BROKEN + rule.name)).then(pl.lit(rule.name)) for rule in rejecting
+    ).list.drop_nulls()
     rejected = bad.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons_of) if bad.height else _NONE_REJECTED
 
     counts = judged.select(pl.col("^" + _BROKEN + ".*$").sum()).row(0, named=True)
@@ -163,7 +171,9 @@ def _judge(
     if share > dataset.attributes.tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        reasons.append(f"{bad.height} of {delivered} rows rejected, {share:.1%}; {dataset.attributes.tolerance:.1%} tolerated: {named}")
+        reasons.append(
+            f"{bad.height} of {delivered} rows rejected, {share:.1%}; {dataset.attributes.tolerance:.1%} tolerated: {named}"
+        )
     where = Rows(
         delivered=delivered,
         published=good.height,
@@ -186,7 +196,9 @@ def _merge(rows: pl.DataFrame, columns: list[str], flags: list[str]) -> pl.DataF
 
 def _offenders(judged: pl.DataFrame, rule: Rule, dataset: Dataset, public: bool) -> tuple[dict[str, object], ...]:
     shown = dict.fromkeys([*dataset.attributes.key, *(c for c in rule.columns if public and c in dataset.schema.columns)])
-    found = judged.lazy().filter(pl.col(_BROKEN + rule.name)).head(_OFFENDERS).select(pl.col(ROW).alias("row"), *shown).collect()
+    found = (
+        judged.lazy().filter(pl.col(_BROKEN + rule.name)).head(_OFFENDERS).select(pl.col(ROW).alias("row"), *shown).collect()
+    )
     return tuple({key: _plain(value) for key, value in row.items()} for row in found.iter_rows(named=True))
 
 

@@ -38,7 +38,9 @@ def failed_examples(dataset: Dataset) -> list[str]:
     for rule in rules:
         change = changes.get(rule.name) or _made(rule, good, dataset)
         if change is None:
-            failures.append(f"{file}: rule `{rule.name}` has no example: add `{rule.name}: {{<column>: <bad value>}}` to `reject`")
+            failures.append(
+                f"{file}: rule `{rule.name}` has no example: add `{rule.name}: {{<column>: <bad value>}}` to `reject`"
+            )
             continue
         changed = [{**good, **row} for row in (change if isinstance(change, list) else [change])]
         rows = [good, *changed] if rule.kind == "key" else changed
@@ -82,9 +84,13 @@ def _judge(dataset: Dataset, rules: list[Rule], rows: list[dict[str, Any]], good
     tables = {rule.name: _only(dataset, rule, good).lazy() for rule in rules if rule.reference}
     if dataset.ingested:
         columns = dataset.delivered.columns
-        text = pl.DataFrame([{c: _as_text(row.get(c)) for c in columns} for row in rows], schema={c: pl.String for c in columns})
+        text = pl.DataFrame(
+            [{c: _as_text(row.get(c)) for c in columns} for row in rows], schema={c: pl.String for c in columns}
+        )
         return judge_delivery(dataset, rules, text, tables, public=True)
-    frame = pl.DataFrame([{c: row.get(c) for c in dataset.schema.columns} for row in rows], schema=_loose(dataset), strict=False)
+    frame = pl.DataFrame(
+        [{c: row.get(c) for c in dataset.schema.columns} for row in rows], schema=_loose(dataset), strict=False
+    )
     made = frame.lazy().cast({c: t for c, t in dataset.schema.polars.items() if frame.schema[c] != t})  # type: ignore[arg-type]
     return judge_product(dataset, rules, made, tables, public=True)
 

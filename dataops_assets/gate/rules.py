@@ -118,7 +118,9 @@ def _with_options(rule: Rule, dataset: Dataset) -> Rule:
     return Rule(rule.name, rule.sentence, rule.kind, severity, tolerance, rule.columns, rule.passes, rule.reference)
 
 
-def _rule(name: str, sentence: str, kind: Kind, columns: tuple[str, ...], passes: pl.Expr, severity: Severity = "reject") -> Rule:
+def _rule(
+    name: str, sentence: str, kind: Kind, columns: tuple[str, ...], passes: pl.Expr, severity: Severity = "reject"
+) -> Rule:
     return Rule(name, sentence, kind, severity, 1.0, columns, passes)
 
 

@@ -134,5 +134,3 @@ def _outcome(
 def is_public(dataset: Dataset) -> bool:
     """Whether values of offending rows may be shown."""
     return dataset.attributes.classification == "public"
-
-

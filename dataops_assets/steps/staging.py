@@ -36,7 +36,9 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
             yield Outcome(partition, "refused", str(error))
             continue
 
-        def judge(partition: Partition = partition, receipt: Receipt | None = receipt) -> tuple[Judged, Callable[[], pl.DataFrame]]:
+        def judge(
+            partition: Partition = partition, receipt: Receipt | None = receipt
+        ) -> tuple[Judged, Callable[[], pl.DataFrame]]:
             text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
             found = judge_delivery(dataset, rules, text, tables, is_public(dataset))
             return found, lambda: quarantined(receipt.sha256 if receipt else GAP, text, found.rejected)
@@ -60,7 +62,9 @@ def grounds(
         newest = lake.newest_verdict(dataset, partition)
         if verdict is None and newest and newest.passed:
             raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
-        raise NotReady(lake.why_missing(dataset, [partition]) if verdict is None else _refused(dataset, partition, verdict.reasons))
+        raise NotReady(
+            lake.why_missing(dataset, [partition]) if verdict is None else _refused(dataset, partition, verdict.reasons)
+        )
     return receipt, {
         "delivery": receipt.sha256 if receipt else GAP,
         "contract": dataset.version,

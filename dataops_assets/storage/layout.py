@@ -1,11 +1,11 @@
 """Keys: where each thing lies, in every store alike.
 
-    landing/<dataset>/…                                    what providers drop
-    raw/<dataset>/[date=…/]<sha256>.<ending>               every delivered file, byte for byte
-    raw/<dataset>/[date=…/]_deliveries/<time>-<sha256>.json   a receipt for every arrival
-    staged|quarantine|curated/<dataset>/[date=…/]data.parquet
-    _verdicts/<gate>/<dataset>/[date=…/]<id>.json
-    _provenance/<zone>/<dataset>/[date=…/]<sha256>.json
+landing/<dataset>/…                                    what providers drop
+raw/<dataset>/[date=…/]<sha256>.<ending>               every delivered file, byte for byte
+raw/<dataset>/[date=…/]_deliveries/<time>-<sha256>.json   a receipt for every arrival
+staged|quarantine|curated/<dataset>/[date=…/]data.parquet
+_verdicts/<gate>/<dataset>/[date=…/]<id>.json
+_provenance/<zone>/<dataset>/[date=…/]<sha256>.json
 """
 
 from dataops_assets.contract import Dataset, Partition

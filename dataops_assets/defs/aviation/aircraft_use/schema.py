@@ -11,5 +11,7 @@ class Schema(pa.DataFrameModel):
     seats: pl.Int16 = pa.Field(description="Number of seats", nullable=True)
     flights: pl.Int32 = pa.Field(description="Flights flown from New York City", ge=1)
     airlines: pl.Int16 = pa.Field(description="Airlines that flew it", ge=1)
-    air_time_minutes: int = pa.Field(description="Time in the air on these flights, minutes", in_range={"min_value": 0, "max_value": 44640})
+    air_time_minutes: int = pa.Field(
+        description="Time in the air on these flights, minutes", in_range={"min_value": 0, "max_value": 44640}
+    )
     distance_miles: int = pa.Field(description="Distance of these flights, miles", ge=0)

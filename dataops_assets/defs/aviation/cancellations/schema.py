@@ -8,7 +8,9 @@ class Schema(pa.DataFrameModel):
     day: pl.Date = pa.Field(description="Local day")
     flights: pl.Int32 = pa.Field(description="Flights scheduled", ge=1)
     cancelled: pl.Int32 = pa.Field(description="Flights cancelled", ge=0)
-    cancelled_share: float = pa.Field(description="Share of the flights that were cancelled", in_range={"min_value": 0, "max_value": 1})
+    cancelled_share: float = pa.Field(
+        description="Share of the flights that were cancelled", in_range={"min_value": 0, "max_value": 1}
+    )
 
     @pa.dataframe_check(raise_warning=True)
     def ordinary_day(cls, data: pa.PolarsData) -> pl.LazyFrame:

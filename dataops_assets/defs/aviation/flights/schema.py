@@ -9,7 +9,9 @@ class Schema(pa.DataFrameModel):
     month: pl.Int8 = pa.Field(description="Local month of the scheduled departure", in_range={"min_value": 1, "max_value": 12})
     day: pl.Int8 = pa.Field(description="Local day of the scheduled departure", in_range={"min_value": 1, "max_value": 31})
     dep_time: pl.Int16 = pa.Field(
-        description="Local time of departure, HHMM; none if cancelled", nullable=True, in_range={"min_value": 0, "max_value": 2359}
+        description="Local time of departure, HHMM; none if cancelled",
+        nullable=True,
+        in_range={"min_value": 0, "max_value": 2359},
     )
     sched_dep_time: pl.Int16 = pa.Field(
         description="Scheduled local time of departure, HHMM", in_range={"min_value": 0, "max_value": 2359}
@@ -30,9 +32,7 @@ class Schema(pa.DataFrameModel):
     )
     carrier: str = pa.Field(description="Two-letter code of the airline")
     flight: pl.Int16 = pa.Field(description="Flight number", ge=1)
-    tailnum: str = pa.Field(
-        description="Registration of the aircraft", nullable=True, str_matches=r"^N[1-9][0-9A-Z]{0,5}$"
-    )
+    tailnum: str = pa.Field(description="Registration of the aircraft", nullable=True, str_matches=r"^N[1-9][0-9A-Z]{0,5}$")
     origin: str = pa.Field(description="Airport of departure", isin=["EWR", "JFK", "LGA"])
     dest: str = pa.Field(description="Airport of arrival", str_matches=r"^[A-Z]{3}$")
     air_time: pl.Int16 = pa.Field(description="Time in the air, minutes", nullable=True, gt=0)

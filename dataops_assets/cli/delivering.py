@@ -1,0 +1,46 @@
+"""`dataops deliver`: the sample data, dropped into landing as a provider would."""
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from dataops_assets.cli import sample
+from dataops_assets.storage import layout
+from dataops_assets.storage.lake import Lake
+
+
+def deliver_sample(lake: Lake, dataset: str | None, partition: str | None) -> None:
+    """Drop files of the sample into landing, and say what was done.
+
+    Files that lie there already, byte for byte, are left as they are.
+
+    Raises:
+        click.UsageError: The sample has no such dataset or day.
+    """
+    known = (*sample.REFERENCES, *sample.DAILY)
+    if dataset and dataset not in known:
+        raise click.UsageError(f"the sample has no `{dataset}`; it has: {', '.join(known)}")
+    written = same = 0
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("delivering", total=None)
+        for name in [dataset] if dataset else known:
+            top = layout.landing(lake.catalog[name])
+            try:
+                for file, content in sample.deliveries(name, partition):
+                    key = f"{top}/{file}"
+                    # A delivery asked for by day is a new arrival even if it brings the same bytes.
+                    if not partition and lake.store.read(key) == content:
+                        same += 1
+                    else:
+                        lake.store.write(key, content)
+                        written += 1
+                    progress.update(bar, advance=1, description=f"delivering {name}")
+            except KeyError as error:
+                raise click.UsageError(
+                    f"the sample has no {name} for {partition}: its days are 2013-01-01 to 2013-12-31"
+                ) from error
+            except sample.NoSample as error:
+                raise click.ClickException(str(error)) from error
+    click.echo(
+        f"delivered {written} files into {lake.store.path('landing')}" + (f"; {same} were there already" if same else "")
+    )

@@ -1,0 +1,197 @@
+"""`dataops run`: everything pending, month by month and layer by layer, with a line as each month is done and a summary."""
+
+import contextlib
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from dataops_assets import deployment
+from dataops_assets.catalog import DEFS
+from dataops_assets.components.launch import due, launch, stages
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.definitions import build
+from dataops_assets.observe.tally import Tally, tally, tally_all
+from dataops_assets.steps.pending import partitions_of
+from dataops_assets.storage import deliveries
+from dataops_assets.storage.lake import Lake, name_of
+
+_MOST_TOLD = 5
+_LONGEST_WAIT = timedelta(seconds=60)
+
+
+def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
+    """Run what is pending, and tell.
+
+    Returns:
+        0 if every expected partition is published and no newest delivery is refused, else 1.
+    """
+    console = Console(soft_wrap=True)
+    began = time.monotonic()
+    failures: list[str] = []
+    _wait_for_quiet(lake, datasets, console)
+    runs = 0
+    with _instance() as instance, _progress(console) as progress:
+        definitions = build(DEFS, lake.store.root)
+        batches = list(_batches(lake, datasets))
+        bar = progress.add_task("", total=len(batches))
+        for title, wanted, within in batches:
+            progress.update(bar, description=title)
+            before, launched = time.monotonic(), 0
+            for zone, layer in stages(lake.catalog, wanted):
+                for planned in due(lake, zone, layer, datetime.now(UTC), within):
+                    failures += launch(definitions, instance, planned)
+                    launched += 1
+            if launched:
+                console.print(_line(lake, title, wanted, within, time.monotonic() - before), highlight=False)
+            runs += launched
+            progress.advance(bar)
+    if not runs:
+        console.print("nothing was pending: everything that was delivered is judged and published already")
+    return _summary(lake, datasets, failures, runs, time.monotonic() - began, console)
+
+
+def _batches(lake: Lake, datasets: Sequence[Dataset]) -> Iterator[tuple[str, list[Dataset], set[Partition]]]:
+    """What to run together: tables without partitions first, then month by month, then what is made from all months."""
+    now = datetime.now(UTC)
+    timed = [dataset for dataset in datasets if dataset.partitions]
+    late = {d.name for d in datasets if not d.partitions and _reads_partitions(lake, d)}
+    early = [d for d in datasets if not d.partitions and d.name not in late]
+    if early:
+        yield "reference tables", early, {None}
+    months = sorted({str(key)[:7] for dataset in timed for key in partitions_of(dataset, now) if len(str(key)) > 4})
+    for month in months:
+        # A dataset by year is made when its last month is there.
+        here = {key for d in timed for key in partitions_of(d, now) if str(key)[:7] == month}
+        here |= {month[:4]} if month.endswith("-12") or month == months[-1] else set()
+        yield datetime.strptime(month, "%Y-%m").strftime("%B %Y"), timed, set(here)
+    if late:
+        yield "whole year", [d for d in datasets if d.name in late], {None}
+
+
+def _reads_partitions(lake: Lake, dataset: Dataset) -> bool:
+    others = [lake.catalog[name] for name in dataset.upstream]
+    return any(other.partitions or _reads_partitions(lake, other) for other in others)
+
+
+def _line(lake: Lake, title: str, wanted: Sequence[Dataset], within: set[Partition], seconds: float) -> str:
+    now = datetime.now(UTC)
+    found = [tally(lake, d, [key for key in partitions_of(d, now) if key in within]) for d in wanted]
+    ingested = [t for t, d in zip(found, wanted, strict=True) if d.ingested]
+    days = max((t.expected for t in found), default=0)
+    rows = sum(t.delivered for t in ingested)
+    parts = [
+        f"{days} days" if days > 1 else "",
+        f"{rows:,} rows" if ingested else "",
+        f"{sum(t.rejected for t in ingested)} rejected",
+        f"{sum(t.normalised for t in ingested)} normalised",
+        f"gates: {sum(t.passed for t in found)} passed, {sum(t.warned for t in found)} warned, {sum(t.refused for t in found)} refused",
+        f"{seconds:.1f} s",
+    ]
+    return f"{title:16} " + " · ".join(filter(None, parts))
+
+
+def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs: int, seconds: float, console: Console) -> int:
+    now = datetime.now(UTC)
+    found = [(dataset, tally_all(lake, dataset, now)) for dataset in datasets]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("dataset", "parts", "rows in", "published", "rejected", "merged", "warned"):
+        table.add_column(column, justify="left" if column == "dataset" else "right")
+    for dataset, t in found:
+        rules = Counter({rule: count for rule, count in t.broken.items() if rule in _rejecting(lake, dataset)})
+        told = ", ".join(f"{rule} {count}" for rule, count in rules.most_common(3))
+        rejected = f"{t.rejected:,}" + (f" ({told})" if t.rejected else "")
+        table.add_row(
+            f"{dataset.zone}/{dataset.name}",
+            f"{t.published}/{t.expected}",
+            f"{t.delivered:,}",
+            f"{t.good:,}",
+            rejected,
+            f"{t.merged:,}",
+            str(t.warned),
+        )
+    console.print()
+    console.print(table)
+    console.print()
+    unmet = list(_unmet(lake, found))
+    failures = list(dict.fromkeys(failure.strip() for failure in failures))
+    for line in failures[:_MOST_TOLD]:
+        console.print(line, style="red", highlight=False)
+    for line in unmet[:_MOST_TOLD]:
+        console.print(line, style="red", highlight=False)
+    if len(unmet) > _MOST_TOLD:
+        console.print(f"… and {len(unmet) - _MOST_TOLD} more: dataops status")
+    verdict = "all that the contracts demand holds" if not unmet and not failures else "not all that the contracts demand holds"
+    console.print(f"{verdict} · {runs} runs · {seconds:.0f} s · {lake.store.root}", highlight=False)
+    return 1 if unmet or failures else 0
+
+
+def _rejecting(lake: Lake, dataset: Dataset) -> set[str]:
+    from dataops_assets.gate.rules import compile_rules
+
+    del lake
+    return {rule.name for rule in compile_rules(dataset) if rule.severity == "reject"}
+
+
+def _unmet(lake: Lake, found: Sequence[tuple[Dataset, Tally]]) -> Iterator[str]:
+    for dataset, t in found:
+        for partition, verdict in t.refusals.items():
+            yield f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {'; '.join(verdict.reasons)}"
+        absent = [partition for partition in t.missing if partition not in t.refusals]
+        if absent:
+            yield (
+                f"{dataset.zone}/{dataset.name}: {len(absent)} of {t.expected} partitions missing, the first: "
+                + lake.why_missing(dataset, absent[:1])
+            )
+
+
+def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -> None:
+    """Wait for deliveries whose files were written a moment ago, so that what was just delivered is received."""
+    until = time.monotonic() + _LONGEST_WAIT.total_seconds()
+    while time.monotonic() < until:
+        now = datetime.now(UTC)
+        waiting = [
+            arrival
+            for dataset in datasets
+            if dataset.ingested and dataset.ingested.source.complete.quiet
+            for arrival in deliveries.arrivals(lake.store, dataset, now).values()
+            if arrival.waiting_for
+        ]
+        if not waiting:
+            return
+        console.print(f"waiting for {len(waiting)} deliveries to be still", style="dim")
+        time.sleep(1)
+
+
+@contextlib.contextmanager
+def _instance() -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance that `dagster dev` in this folder uses, too.
+
+    Raises:
+        click.ClickException: There is none.
+    """
+    home = deployment.current().dagster_home
+    if home is None and not Path("dagster.yaml").exists():
+        raise click.ClickException("there is no dagster.yaml here: run it in the project's folder, or set DAGSTER_HOME")
+    warnings.filterwarnings("ignore", module="dagster")
+    with dg.DagsterInstance.from_config(str(home or Path.cwd())) as instance:
+        yield instance
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

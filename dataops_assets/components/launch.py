@@ -1,0 +1,101 @@
+"""Runs launched from here: one layer at a time, in this process, recorded in the instance like any other."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+
+from dataops_assets.components.keys import asset_key, in_range, layer
+from dataops_assets.contract import Catalog, Dataset, Partition
+from dataops_assets.contract.policy import Zone
+from dataops_assets.steps.pending import pending
+from dataops_assets.storage.lake import Lake
+
+_JOB = "__ASSET_JOB"
+"""Dagster's name for the job that holds every asset."""
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One run to be: assets of one layer, over partitions without a hole.
+
+    Attributes:
+        zone: Where it writes.
+        datasets: What it makes.
+        partitions: Which parts, in order; `(None,)` for datasets without partitions.
+    """
+
+    zone: Zone
+    datasets: tuple[Dataset, ...]
+    partitions: tuple[Partition, ...]
+
+
+def stages(catalog: Catalog, wanted: Iterable[Dataset]) -> list[tuple[Zone, list[Dataset]]]:
+    """The layers from left to right, as far as they hold wanted datasets: all of raw, then one for each depth."""
+    chosen = list(wanted)
+    ingested = [dataset for dataset in chosen if dataset.ingested]
+    depths = sorted({layer(catalog, dataset) for dataset in chosen})
+    found: list[tuple[Zone, list[Dataset]]] = [("raw", ingested)] if ingested else []
+    for depth in depths:
+        zones: tuple[Zone, ...] = ("staged", "curated")
+        for zone in zones:
+            here = [dataset for dataset in chosen if dataset.zone == zone and layer(catalog, dataset) == depth]
+            if here:
+                found.append((zone, here))
+    return found
+
+
+def due(
+    lake: Lake, zone: Zone, datasets: Iterable[Dataset], now: datetime, within: Iterable[Partition] | None = None
+) -> list[Launch]:
+    """The runs that would do what is pending in a layer; datasets that need the same partitions share a run."""
+    limit = set(within) if within is not None else None
+    together: dict[tuple[Partition, ...], list[Dataset]] = {}
+    for dataset in datasets:
+        keys = [key for key in pending(lake, dataset, zone, now) if limit is None or key in limit]
+        runs = in_range([key for key in keys if key], dataset.partitions) if dataset.partitions else [keys] if keys else []
+        for run in runs:
+            together.setdefault(tuple(run), []).append(dataset)
+    # Two datasets share a run only with equal partitions, not merely equal keys.
+    found = []
+    for partitions, sharing in together.items():
+        for kind in {dataset.partitions and dataset.partitions.model_copy(update={"columns": ()}): None for dataset in sharing}:
+            same = [d for d in sharing if (d.partitions and d.partitions.model_copy(update={"columns": ()})) == kind]
+            found.append(Launch(zone, tuple(same), partitions))
+    return found
+
+
+def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launch) -> Iterator[str]:
+    """Execute a run and wait for it.
+
+    Yields:
+        What failed, in the words of the steps; nothing if the run succeeded.
+    """
+    job = definitions.resolve_job_def(_JOB)
+    tags = {"dataops/launched_by": "dataops run"}
+    single = run.partitions[0] if len(run.partitions) == 1 else None
+    if len(run.partitions) > 1:
+        tags |= {
+            "dagster/asset_partition_range_start": str(run.partitions[0]),
+            "dagster/asset_partition_range_end": str(run.partitions[-1]),
+        }
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=[asset_key(run.zone, dataset) for dataset in run.datasets] + _with_quarantine(run),
+        partition_key=single,
+        tags=tags,
+        run_config=_QUIET,
+        raise_on_error=False,
+    )
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            data = event.step_failure_data
+            told = data.user_failure_data.description if data.user_failure_data else None
+            cause = data.error_display_string
+            yield told or cause or event.message or "failed"
+
+
+def _with_quarantine(run: Launch) -> list[dg.AssetKey]:
+    return [asset_key("quarantine", dataset) for dataset in run.datasets] if run.zone == "staged" else []

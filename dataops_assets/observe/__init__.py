@@ -1,0 +1,1 @@
+"""What can be seen of the whole: status and tallies from storage, the map from the contracts."""

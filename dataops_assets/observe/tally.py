@@ -1,0 +1,87 @@
+"""Counts over the partitions of a dataset, from its verdicts: what came in, what was published, what was found."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.verdict import Gate, Verdict
+from dataops_assets.steps.pending import partitions_of
+from dataops_assets.steps.receiving import gap_reason
+from dataops_assets.storage.lake import Lake
+
+
+@dataclass
+class Tally:
+    """Counts over some partitions of one dataset.
+
+    Attributes:
+        expected: Partitions that should be there.
+        published: Partitions that are.
+        gaps: Partitions that are declared to stay empty; they are published.
+        missing: Expected partitions that are not published, in order.
+        delivered, good, rejected, merged, normalised: Rows, by the newest content verdicts.
+        passed, warned, refused: Gates by their newest verdict; one that warned has passed, too.
+        refusals: The newest verdicts that refused, by partition.
+        broken: Rows that broke each rule.
+        warnings: The partitions in which each rule warned.
+    """
+
+    expected: int = 0
+    published: int = 0
+    gaps: int = 0
+    missing: list[Partition] = field(default_factory=list)
+    delivered: int = 0
+    good: int = 0
+    rejected: int = 0
+    merged: int = 0
+    normalised: int = 0
+    passed: int = 0
+    warned: int = 0
+    refused: int = 0
+    refusals: dict[Partition, Verdict] = field(default_factory=dict)
+    broken: Counter[str] = field(default_factory=Counter)
+    warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
+
+
+def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition]) -> Tally:
+    """Count over partitions of a dataset."""
+    found = Tally()
+    gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
+    for partition in partitions:
+        found.expected += 1
+        if lake.version(dataset.zone, dataset, partition) is None:
+            found.missing.append(partition)
+        else:
+            found.published += 1
+            found.gaps += bool(gap_reason(dataset, partition))
+        for gate in gates:
+            given = lake.verdicts(gate, dataset, partition)
+            if given:
+                _count(found, given[-1])
+    return found
+
+
+def _count(found: Tally, verdict: Verdict) -> None:
+    if verdict.passed:
+        found.passed += 1
+    else:
+        found.refused += 1
+        found.refusals[verdict.partition] = verdict
+    found.warned += bool(verdict.passed and verdict.warnings)
+    for result in verdict.warnings:
+        found.warnings[result.rule].append(verdict.partition)
+    if verdict.gate == "content" and verdict.rows:
+        rows = verdict.rows
+        found.delivered += rows.delivered
+        found.good += rows.published if verdict.passed else 0
+        found.rejected += rows.rejected
+        found.merged += rows.merged
+        found.normalised += rows.normalised
+        found.broken.update({result.rule: result.broken for result in verdict.rules if result.broken})
+
+
+def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:
+    """Count over every partition that a dataset has by now."""
+    return tally(lake, dataset, partitions_of(dataset, now))
