@@ -3,13 +3,14 @@
 A dataset is a folder with a `defs.yaml` whose type is one of ours; `schema.py` and the rest stand beside it.
 """
 
+import ast
 import hashlib
 import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pandera.polars as pa
@@ -117,10 +118,7 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out. `examples.yaml` promises nothing new."""
     files: dict[str, Any] = {
-        path.name: hashlib.sha256(
-            "\n".join(line.rstrip() for line in path.read_text("utf-8").splitlines()).encode()
-        ).hexdigest()
-        for path in sorted(folder.glob("*.py"))
+        path.name: ast.unparse(ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.py"))
     }
     files["defs.yaml"] = _jsonable(document.data)
     return digest(files)
@@ -182,7 +180,7 @@ def _schema(module: ModuleType, name: str, folder: str) -> Schema:
 
 
 def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes) -> Callable[..., Any]:
-    transform = _function(folder_path / "transform.py", "transform", folder)
+    transform: FunctionType = _function(folder_path / "transform.py", "transform", folder)
     inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
     arguments = tuple(inspect.signature(transform).parameters)
     if set(arguments) != set(inputs):
@@ -192,7 +190,7 @@ def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes) ->
     return transform
 
 
-def _function(path: Path, name: str, folder: str) -> Any:
+def _function(path: Path, name: str, folder: str) -> FunctionType:
     found = getattr(_module(path, folder), name, None)
     if not inspect.isfunction(found):
         raise ContractError([Problem(f"{folder}/{path.name}", 1, f"there is no function `{name}`", f"write `def {name}(…)`")])

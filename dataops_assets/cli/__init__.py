@@ -1,1 +1,1 @@
-"""`dataops …`: what people and CI ask for at a prompt. Every verb calls what the other rooms offer; none has logic of its own."""
+"""`dataops …`: what people and CI ask for at a prompt. Verbs call what other rooms offer, and have no logic of their own."""

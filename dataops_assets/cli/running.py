@@ -3,9 +3,8 @@
 import contextlib
 import time
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -19,12 +18,14 @@ from dataops_assets.catalog import DEFS
 from dataops_assets.components.launch import due, launch, stages
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.definitions import build
+from dataops_assets.gate.rules import compile_rules
 from dataops_assets.observe.tally import Tally, tally, tally_all
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST_TOLD = 5
+_PLAIN_WIDTH = 110
 _LONGEST_WAIT = timedelta(seconds=60)
 
 
@@ -35,6 +36,8 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         0 if every expected partition is published and no newest delivery is refused, else 1.
     """
     console = Console(soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
     began = time.monotonic()
     failures: list[str] = []
     _wait_for_quiet(lake, datasets, console)
@@ -72,7 +75,7 @@ def _batches(lake: Lake, datasets: Sequence[Dataset]) -> Iterator[tuple[str, lis
         # A dataset by year is made when its last month is there.
         here = {key for d in timed for key in partitions_of(d, now) if str(key)[:7] == month}
         here |= {month[:4]} if month.endswith("-12") or month == months[-1] else set()
-        yield datetime.strptime(month, "%Y-%m").strftime("%B %Y"), timed, set(here)
+        yield date.fromisoformat(f"{month}-01").strftime("%B %Y"), timed, set(here)
     if late:
         yield "whole year", [d for d in datasets if d.name in late], {None}
 
@@ -93,7 +96,9 @@ def _line(lake: Lake, title: str, wanted: Sequence[Dataset], within: set[Partiti
         f"{rows:,} rows" if ingested else "",
         f"{sum(t.rejected for t in ingested)} rejected",
         f"{sum(t.normalised for t in ingested)} normalised",
-        f"gates: {sum(t.passed for t in found)} passed, {sum(t.warned for t in found)} warned, {sum(t.refused for t in found)} refused",
+        f"gates: {sum(t.passed for t in found)} passed",
+        f"{sum(t.warned for t in found)} warned",
+        f"{sum(t.refused for t in found)} refused",
         f"{seconds:.1f} s",
     ]
     return f"{title:16} " + " · ".join(filter(None, parts))
@@ -101,26 +106,22 @@ def _line(lake: Lake, title: str, wanted: Sequence[Dataset], within: set[Partiti
 
 def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs: int, seconds: float, console: Console) -> int:
     now = datetime.now(UTC)
-    found = [(dataset, tally_all(lake, dataset, now)) for dataset in datasets]
+    ordered = sorted(datasets, key=lambda dataset: (dataset.zone != "staged", dataset.name))
+    found = [(dataset, tally_all(lake, dataset, now)) for dataset in ordered]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("dataset", "parts", "rows in", "published", "rejected", "merged", "warned"):
-        table.add_column(column, justify="left" if column == "dataset" else "right")
+        table.add_column(column, justify="left" if column == "dataset" else "right", no_wrap=True)
     for dataset, t in found:
-        rules = Counter({rule: count for rule, count in t.broken.items() if rule in _rejecting(lake, dataset)})
-        told = ", ".join(f"{rule} {count}" for rule, count in rules.most_common(3))
-        rejected = f"{t.rejected:,}" + (f" ({told})" if t.rejected else "")
-        table.add_row(
-            f"{dataset.zone}/{dataset.name}",
-            f"{t.published}/{t.expected}",
-            f"{t.delivered:,}",
-            f"{t.good:,}",
-            rejected,
-            f"{t.merged:,}",
-            str(t.warned),
-        )
+        counts = (t.delivered, t.good, t.rejected, t.merged, t.warned)
+        table.add_row(f"{dataset.zone}/{dataset.name}", f"{t.published}/{t.expected}", *(f"{count:,}" for count in counts))
     console.print()
     console.print(table)
     console.print()
+    for dataset, t in found:
+        rules = {rule.name for rule in compile_rules(dataset) if rule.severity == "reject"}
+        rejected = [f"{rule} {count}" for rule, count in t.broken.most_common() if rule in rules]
+        if rejected:
+            console.print(f"{dataset.zone}/{dataset.name} rejected: {', '.join(rejected)}", highlight=False)
     unmet = list(_unmet(lake, found))
     failures = list(dict.fromkeys(failure.strip() for failure in failures))
     for line in failures[:_MOST_TOLD]:
@@ -132,13 +133,6 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
     verdict = "all that the contracts demand holds" if not unmet and not failures else "not all that the contracts demand holds"
     console.print(f"{verdict} · {runs} runs · {seconds:.0f} s · {lake.store.root}", highlight=False)
     return 1 if unmet or failures else 0
-
-
-def _rejecting(lake: Lake, dataset: Dataset) -> set[str]:
-    from dataops_assets.gate.rules import compile_rules
-
-    del lake
-    return {rule.name for rule in compile_rules(dataset) if rule.severity == "reject"}
 
 
 def _unmet(lake: Lake, found: Sequence[tuple[Dataset, Tally]]) -> Iterator[str]:

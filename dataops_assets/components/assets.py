@@ -1,14 +1,14 @@
 """From a contract to its assets and checks."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 from dagster_pandera import pandera_schema_to_dagster_type
 
 from dataops_assets import steps
-from dataops_assets.components.automation import when_upstream_passed
+from dataops_assets.components.automation import when_inputs_passed
 from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.keys import asset_key, backfill_policy, keys_of, layer, partitions_def, published_key
 from dataops_assets.components.reports import emit, retried_only_if_transient
@@ -30,7 +30,10 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
     """The assets and checks of one dataset."""
     if dataset.derived:
         return dg.Definitions(assets=[_derived(catalog, dataset)])
-    return dg.Definitions(assets=[_spec(catalog, dataset, "landing", []), _raw(catalog, dataset), _staged(catalog, dataset)])
+    # Not made by a step of its own: staging writes it, and reports only partitions in which a row was rejected.
+    quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
+    landing = _spec(catalog, dataset, "landing", [])
+    return dg.Definitions(assets=[landing, _raw(catalog, dataset), quarantine, _staged(catalog, dataset)])
 
 
 def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **more: Any) -> dg.AssetSpec:
@@ -104,10 +107,9 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 "staged",
                 deps,
                 skippable=True,
-                automation_condition=when_upstream_passed(),
+                automation_condition=when_inputs_passed(always=dg.AssetSelection.assets(asset_key("raw", dataset))),
                 freshness_policy=_freshness(dataset),
             ),
-            _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)], skippable=True),
         ],
         check_specs=[_check(dataset, "staged", "content", "Every row keeps the rules, or is rejected with its reasons.")],
         backfill_policy=backfill_policy(layer(catalog, dataset)),
@@ -119,15 +121,16 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
             done = list(steps.stage(lake.lake(), dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
             for outcome in done:
                 if outcome.quarantined:
-                    metadata = {
-                        "dagster/row_count": outcome.quarantined,
-                        "path": dg.MetadataValue.path(outcome.facts["quarantine"]),
-                    }
-                    key = asset_key("quarantine", dataset)
-                    context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata))
+                    context.log_event(_quarantined(dataset, outcome))
             yield from emit(context, dataset, "staged", "content", done)
 
     return stage
+
+
+def _quarantined(dataset: Dataset, outcome: steps.Outcome) -> dg.AssetMaterialization:
+    path = dg.MetadataValue.path(outcome.facts["quarantine"])
+    metadata: dict[str, Any] = {"dagster/row_count": outcome.quarantined, "path": path}
+    return dg.AssetMaterialization(asset_key("quarantine", dataset), partition=outcome.partition, metadata=metadata)
 
 
 def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
@@ -140,7 +143,7 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 "curated",
                 [_dependency(catalog, dataset, name) for name in dataset.upstream],
                 skippable=True,
-                automation_condition=when_upstream_passed(),
+                automation_condition=when_inputs_passed(),
                 freshness_policy=_freshness(dataset),
             )
         ],
@@ -177,14 +180,7 @@ def _freshness(dataset: Dataset) -> dg.FreshnessPolicy | None:
     if due is None or (partitions and partitions.closed):
         return None
     every = {"day": 24, "month": 31 * 24, "year": 366 * 24}[partitions.every] if partitions else 0
-    window = dg.FreshnessPolicy.time_window(fail_window=due.length + _hours(every))
-    return window
-
-
-def _hours(hours: int) -> Any:
-    from datetime import timedelta
-
-    return timedelta(hours=hours)
+    return dg.FreshnessPolicy.time_window(fail_window=due.length + timedelta(hours=every))
 
 
 def _refuse_layers(context: dg.AssetExecutionContext) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -10,30 +11,39 @@ from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps import pending
+from dataops_assets.storage.deliveries import arrivals
 
 _EVERY_SECONDS = 10
 
 
-def when_upstream_passed() -> dg.AutomationCondition[dg.AssetKey]:
+def when_inputs_passed(always: dg.AssetSelection | None = None) -> dg.AutomationCondition[Any]:
     """Run a partition when what it is made from has changed, and every gate upstream lets it pass.
 
-    As `eager`, but for every partition instead of the latest, only if the data version differs, and not before the blocking
+    As `eager`, but for every partition instead of the latest, only if a data version differs, and not before the blocking
     checks of all inputs have passed for just the partitions it needs.
+
+    Args:
+        always: Inputs of which every run counts, whether their data version differs or not: a dataset's own raw, which is
+            received again when the contract changes.
     """
     condition = dg.AutomationCondition
-    changed = condition.any_deps_match(condition.data_version_changed() | condition.newly_missing().since_last_handled())
+    changed = condition.any_deps_match(condition.data_version_changed())
+    if always is not None:
+        changed |= condition.any_deps_match(condition.newly_updated()).allow(always)
+    else:
+        changed |= condition.code_version_changed()
     return (
         (condition.newly_missing() | changed).since_last_handled()
         & ~condition.any_deps_missing()
         & ~condition.any_deps_in_progress()
         & ~condition.in_progress()
         & condition.all_deps_blocking_checks_passed()
-    ).with_label("when_upstream_passed")
+    ).with_label("when_inputs_passed")
 
 
 def automation(catalog: Catalog) -> dg.Definitions:
     """The sensors of this code location."""
-    ours = dg.AssetSelection.groups("raw", "staged", "quarantine", "curated")
+    ours = dg.AssetSelection.groups("raw", "staged", "curated")
     follow = dg.AutomationConditionSensorDefinition(
         "follow",
         target=ours,
@@ -69,9 +79,7 @@ def _deliveries_sensor(catalog: Catalog) -> dg.SensorDefinition:
 
 def _requests(dataset: Dataset, waiting: list[Partition], lake: LakeResource) -> Iterator[dg.RunRequest]:
     """One run for each row of consecutive partitions; asked for once, however often they are seen."""
-    from dataops_assets.storage import deliveries
-
-    lying = deliveries.arrivals(lake.lake().store, dataset, datetime.now(UTC))
+    lying = arrivals(lake.lake().store, dataset, datetime.now(UTC))
     selection = [asset_key("raw", dataset)]
     runs = in_range([key for key in waiting if key], dataset.partitions) if dataset.partitions else [waiting] if waiting else []
     for run in runs:

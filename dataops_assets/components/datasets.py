@@ -1,11 +1,10 @@
 """`IngestedDataset` and `DerivedDataset`: the components that a `defs.yaml` names as its type."""
 
 from pathlib import Path
-
+from typing import Self
 
 import dagster as dg
 from pydantic import BaseModel
-from typing_extensions import Self
 
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.resource import cached_catalog

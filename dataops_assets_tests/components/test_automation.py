@@ -1,0 +1,128 @@
+"""What the daemon would launch: evaluated by Dagster's own automation, tick by tick."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location
+
+WHOLE = (JANUARY[0], JANUARY[-1])
+
+
+def ready(here: Location, bad: tuple[str, ...] = ()) -> None:
+    """Everything is received, nothing staged but the references; the automation has seen the state before."""
+    here.deliver_all(bad=bad)
+    here.references()
+    here.requested()
+    here.run("raw/readings", over=WHOLE)
+
+
+def test_what_was_received_is_staged(here: Location):
+    ready(here)
+    assert here.requested() == {"staged/readings": set(JANUARY)}
+
+
+def test_what_the_envelope_refused_is_not_staged(here: Location):
+    here.deliver_all()
+    here.references()
+    here.requested()
+    here.tree.drop("readings", "2024-01-03.csv", "station\n")
+    here.run("raw/readings", over=WHOLE)
+    assert here.requested() == {"staged/readings": set(JANUARY) - {"2024-01-03"}}
+
+
+def test_a_month_waits_for_its_last_day_and_heals(here: Location):
+    ready(here, bad=("2024-01-03",))
+    here.requested()
+    here.run("staged/readings", over=WHOLE)
+    assert here.requested() == {}
+    here.deliver("2024-01-03")
+    here.run("raw/readings", partition="2024-01-03")
+    assert here.requested() == {"staged/readings": {"2024-01-03"}}
+    here.run("staged/readings", partition="2024-01-03")
+    assert here.requested() == {"curated/daily": {"2024-01"}}
+    assert here.run("curated/daily", partition="2024-01").success
+    assert here.requested() == {}
+
+
+def published(here: Location) -> None:
+    ready(here)
+    here.requested()
+    here.run("staged/readings", over=WHOLE)
+    here.requested()
+    here.run("curated/daily", partition="2024-01")
+    here.requested()
+
+
+def test_the_same_bytes_again_start_nothing_downstream(here: Location):
+    published(here)
+    here.run("staged/readings", over=WHOLE)
+    assert here.requested() == {}
+
+
+def test_a_refused_delivery_blocks_its_partition_until_it_is_mended(here: Location):
+    published(here)
+    here.deliver("2024-01-05", bad=True)
+    here.run("raw/readings", partition="2024-01-05")
+    assert here.requested() == {"staged/readings": {"2024-01-05"}}
+    here.run("staged/readings", partition="2024-01-05")
+    here.deliver("2024-01-07", warmth=7)
+    here.run("raw/readings", partition="2024-01-07")
+    assert here.requested() == {"staged/readings": {"2024-01-07"}}
+    here.run("staged/readings", partition="2024-01-07")
+    assert here.requested() == {}, "a month with a refused day must wait"
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    here.requested()
+    here.run("staged/readings", partition="2024-01-05")
+    assert here.requested() == {"curated/daily": {"2024-01"}}
+
+
+def test_a_new_reference_is_judged_against(here: Location):
+    published(here)
+    here.tree.drop("stations", "stations.csv", "station,height\noslo,94\nbergen,12\ntromso,10\n")
+    here.run("raw/stations")
+    assert here.requested() == {"staged/stations": {None}}
+    here.run("staged/stations")
+    asked = here.requested()
+    assert asked["staged/readings"] == set(JANUARY)
+
+
+def test_a_new_contract_of_a_product_makes_it_again(here: Location):
+    published(here)
+    here.tree.edit("daily/transform.py", ".max()", ".min()")
+    assert here.requested() == {"curated/daily": {"2024-01"}}
+
+
+def requests(here: Location) -> list[dg.RunRequest]:
+    sensor = (
+        here.defs.resolve_sensor_def("deliveries")
+        if hasattr(here.defs, "resolve_sensor_def")
+        else here.defs.get_sensor_def("deliveries")
+    )
+    resources = {"lake": here.defs.resources["lake"]}  # type: ignore[index]
+    with dg.build_sensor_context(instance=here.instance, resources=resources, definitions=here.defs) as context:
+        found = sensor(context)
+        return [item for item in found if isinstance(item, dg.RunRequest)]  # type: ignore[union-attr]
+
+
+def test_the_sensor_receives_exactly_what_arrived(here: Location):
+    assert requests(here) == []
+    here.tree.drop("readings", "2024-01-05.csv", "x")
+    here.tree.drop("readings", "2024-01-09.csv", "x")
+    here.tree.drop("readings", "2024-01-10.csv", "x")
+    found = requests(here)
+    assert [request.partition_key for request in found] == ["2024-01-05", None]
+    assert found[1].tags[RANGE_START] == "2024-01-09"
+    assert {key.to_user_string() for request in found for key in request.asset_selection or ()} == {"raw/readings"}
+    assert [request.run_key for request in requests(here)] == [request.run_key for request in found]
+    here.run("raw/readings", partition="2024-01-05")
+    assert [request.tags.get(RANGE_START) for request in requests(here)] == ["2024-01-09"]
+    here.tree.drop("readings", "2024-01-05.csv", "y")
+    again = requests(here)
+    assert again[0].partition_key == "2024-01-05"
+    assert again[0].run_key != found[0].run_key
+
+
+def test_the_sensor_waits_for_a_file_that_is_being_written(here: Location):
+    here.tree.drop("readings", "2024-01-05.csv", "x", written=datetime.now(UTC))
+    assert requests(here) == []

@@ -1,0 +1,137 @@
+"""A partition that has not passed its gate is read by nothing downstream, whoever launches it and in whichever run."""
+
+import dagster as dg
+import polars as pl
+from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures
+
+WHOLE = (JANUARY[0], JANUARY[-1])
+
+
+def test_one_partition_goes_through_several_layers_in_one_run(here: Location):
+    here.deliver_all()
+    here.references()
+    assert here.run("raw/readings", "staged/readings", partition="2024-01-03").success
+    published = here.tree.lake.version("staged", here.tree["readings"], "2024-01-03")
+    assert here.versions("staged/readings") == {"2024-01-03": published}
+    assert here.tree.read("readings", "2024-01-03").height == 4
+
+
+def test_a_refused_partition_stops_its_run_and_every_later_one(here: Location):
+    here.deliver_all(bad=["2024-01-03"])
+    here.references()
+    first = here.run("raw/readings", "staged/readings", partition="2024-01-03")
+    assert not first.success
+    assert "rows rejected" in failures(first)
+    assert here.versions("staged/readings") == {}
+    later = here.run("curated/daily", partition="2024-01")
+    assert not later.success
+    assert "staged/readings 2024-01-03 is not published: its content gate refused it at 20" in failures(later)
+    assert "greater_than_or_equal_to" in failures(later) or "less_than_or_equal_to" in failures(later)
+
+
+def test_an_envelope_that_is_refused_is_kept_but_not_staged(here: Location):
+    here.deliver_all()
+    here.references()
+    here.tree.drop("readings", "2024-01-03.csv", "station,day\noslo,2024-01-03\n")
+    first = here.run("raw/readings", "staged/readings", partition="2024-01-03")
+    assert not first.success
+    assert "missing: hour, temperature, note" in failures(first)
+    assert "2024-01-03" in here.versions("raw/readings")
+    alone = here.run("staged/readings", partition="2024-01-03")
+    assert "its envelope gate refused" in failures(alone)
+
+
+def test_over_a_range_the_good_ones_are_published_and_the_bad_ones_listed(here: Location):
+    here.deliver_all(bad=["2024-01-03", "2024-01-09"])
+    here.references()
+    assert here.run("raw/readings", over=WHOLE).success
+    staged = here.run("staged/readings", over=WHOLE)
+    assert not staged.success
+    assert "18 of 20 partitions done" in failures(staged)
+    assert "2024-01-03" in failures(staged)
+    assert "2024-01-09" in failures(staged)
+    published = here.versions("staged/readings")
+    assert set(published) == set(JANUARY) - {"2024-01-03", "2024-01-09"}
+    expected = {day: here.tree.lake.version("staged", here.tree["readings"], day) for day in published}
+    assert published == expected
+    assert set(here.instance.get_materialized_partitions(dg.AssetKey(["quarantine", "readings"]))) == {
+        "2024-01-03",
+        "2024-01-09",
+    }
+
+
+def test_the_version_before_stays_readable_and_says_so(here: Location):
+    here.deliver_all()
+    here.references()
+    here.run("raw/readings", over=WHOLE)
+    here.run("staged/readings", over=WHOLE)
+    before = here.tree.read("readings", "2024-01-05")
+    here.deliver("2024-01-05", bad=True)
+    refused = here.run("raw/readings", "staged/readings", partition="2024-01-05")
+    assert "what was published before stays" in failures(refused)
+    assert here.tree.read("readings", "2024-01-05").equals(before)
+    assert here.run("curated/daily", partition="2024-01").success
+    made = here.instance.get_latest_materialization_event(dg.AssetKey(["curated", "daily"]))
+    assert made
+    note = made.asset_materialization.metadata["note"].value  # type: ignore[union-attr]
+    assert "staged/readings 2024-01-05: a newer delivery was refused by its content gate" in str(note)
+
+
+def test_several_layers_over_a_range_are_refused_before_anything_is_done(here: Location):
+    here.deliver_all()
+    result = here.run("raw/readings", "staged/readings", over=WHOLE)
+    assert not result.success
+    assert "nothing was done" in failures(result)
+    assert "dataops run" in failures(result)
+    assert here.versions("raw/readings") == {}
+
+
+def test_a_retry_is_not_spent_on_rows_that_break_rules(here: Location):
+    here.deliver_all(bad=["2024-01-03"])
+    here.references()
+    result = here.run("raw/readings", "staged/readings", partition="2024-01-03")
+    assert not [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_UP_FOR_RETRY]
+
+
+def test_checks_show_the_rules_and_name_the_rows(here: Location):
+    here.deliver_all()
+    here.references()
+    here.tree.drop(
+        "readings", "2024-01-02.csv", "station,day,hour,temperature,note\noslo,2024-01-02,0,999,\noslo,2024-01-02,1,1,\n"
+    )
+    here.run("raw/readings", "staged/readings", partition="2024-01-02")
+    key = dg.AssetCheckKey(dg.AssetKey(["staged", "readings"]), "content")
+    record = here.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
+    assert evaluation.passed
+    assert "temperature.less_than_or_equal_to" in str(evaluation.metadata["rules"].value)
+    assert "row 1" in str(evaluation.metadata["offending_rows"].value)
+    assert evaluation.metadata["rows_rejected"].value == 1
+    assert evaluation.metadata["delivery"].value
+
+
+def test_an_asset_that_is_not_ours_reads_published_partitions_in_one_scan(here: Location):
+    here.deliver_all()
+    here.references()
+    here.run("raw/readings", over=("2024-01-01", "2024-01-04"))
+    here.run("staged/readings", over=("2024-01-01", "2024-01-04"))
+    seen: list[pl.LazyFrame] = []
+
+    @dg.asset(
+        ins={"readings": dg.AssetIn(["staged", "readings"])},
+        partitions_def=dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-01-21", timezone="Europe/Oslo"),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def report(readings):
+        seen.append(readings)
+
+    job = dg.Definitions.merge(here.defs, dg.Definitions(assets=[report])).resolve_job_def("__ASSET_JOB")
+    tags = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-04"}
+    assert job.execute_in_process(instance=here.instance, asset_selection=[dg.AssetKey("report")], tags=tags).success
+    assert seen[0].collect().height == 16
+    assert seen[0].explain().count("SCAN") == 1
+    tags["dagster/asset_partition_range_end"] = "2024-01-05"
+    result = job.execute_in_process(
+        instance=here.instance, asset_selection=[dg.AssetKey("report")], tags=tags, raise_on_error=False
+    )
+    assert "staged/readings 2024-01-05 is not published" in failures(result)
