@@ -10,7 +10,7 @@ from dagster_pandera import pandera_schema_to_dagster_type
 from dataops_assets import steps
 from dataops_assets.components.automation import when_inputs_passed
 from dataops_assets.components.charts import chart_metadata
-from dataops_assets.components.keys import asset_key, backfill_policy, keys_of, layer, partitions_def, published_key
+from dataops_assets.components.keys import asset_key, keys_of, partitions_def, published_key
 from dataops_assets.components.reports import emit, retried_only_if_transient
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset
@@ -83,7 +83,7 @@ def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         name=f"receive_{dataset.name}",
         specs=[_spec(catalog, dataset, "raw", [asset_key("landing", dataset)], skippable=True)],
         check_specs=[_check(dataset, "raw", "envelope", "The delivery is whole, readable, and the one that was promised.")],
-        backfill_policy=backfill_policy(0),
+        backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRY,
     )
     def receive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
@@ -112,7 +112,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
             ),
         ],
         check_specs=[_check(dataset, "staged", "content", "Every row keeps the rules, or is rejected with its reasons.")],
-        backfill_policy=backfill_policy(layer(catalog, dataset)),
+        backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRY,
     )
     def stage(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
@@ -148,7 +148,7 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
             )
         ],
         check_specs=[_check(dataset, "curated", "content", "Every row that was made keeps the rules.")],
-        backfill_policy=backfill_policy(layer(catalog, dataset)),
+        backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRY,
     )
     def derive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:

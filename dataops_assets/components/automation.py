@@ -27,17 +27,20 @@ def when_inputs_passed(always: dg.AssetSelection | None = None) -> dg.Automation
             received again when the contract changes.
     """
     condition = dg.AutomationCondition
-    changed = condition.any_deps_match(condition.data_version_changed())
+    changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed())
     if always is not None:
         changed |= condition.any_deps_match(condition.newly_updated()).allow(always)
     else:
         changed |= condition.code_version_changed()
+    # Not `all_deps_blocking_checks_passed`: where many partitions flow into one, that is true as soon as one of them passed.
+    not_passed = condition.any_checks_match(~condition.check_passed(), blocking_only=True)
+    trigger: dg.AutomationCondition[Any] = changed | condition.newly_missing()
     return (
-        (condition.newly_missing() | changed).since_last_handled()
+        trigger.since_last_handled()
         & ~condition.any_deps_missing()
         & ~condition.any_deps_in_progress()
         & ~condition.in_progress()
-        & condition.all_deps_blocking_checks_passed()
+        & ~condition.any_deps_match(not_passed)
     ).with_label("when_inputs_passed")
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from dataops_assets.components.assets import dataset_definitions
-from dataops_assets.components.resource import cached_catalog
+from dataops_assets.components.resource import cached_catalog, defs_root
 from dataops_assets.components.scaffold import DerivedScaffolder, IngestedScaffolder
 from dataops_assets.contract import DerivedAttributes, IngestedAttributes
 
@@ -27,20 +27,8 @@ class _DatasetComponent(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         folder = Path(context.path)
-        catalog = cached_catalog(_defs_root(folder))
+        catalog = cached_catalog(defs_root(folder))
         return dataset_definitions(catalog, catalog[folder.name])
-
-
-def _defs_root(folder: Path) -> Path:
-    """The folder above a dataset's that holds the policy.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
-    for parent in folder.parents:
-        if (parent / "policy.yaml").exists():
-            return parent
-    raise FileNotFoundError(f"no policy.yaml in any folder above {folder}: write one into defs/")
 
 
 @dg.scaffold_with(IngestedScaffolder)

@@ -1,4 +1,4 @@
-"""How contracts are named in Dagster: asset keys, partitions, and the backfill policy that keeps layers apart."""
+"""How contracts are named in Dagster: asset keys, partitions, layers."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,6 @@ from dataops_assets.contract.policy import Zone
 ZONES: tuple[Zone, ...] = ("landing", "raw", "staged", "quarantine", "curated")
 _FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 _STARTS = {"day": "0 0 * * *", "month": "0 0 1 * *", "year": "0 0 1 1 *"}
-_LAYER = 100_000
 
 
 def asset_key(zone: Zone, dataset: Dataset) -> dg.AssetKey:
@@ -48,15 +47,6 @@ def _local_midnight(moment: datetime, partitions: Partitions) -> date:
 def layer(catalog: Catalog, dataset: Dataset) -> int:
     """How many published layers lie to the left of a dataset: 1 for one without upstream."""
     return 1 + max((layer(catalog, catalog[name]) for name in dataset.upstream), default=0)
-
-
-def backfill_policy(depth: int) -> dg.BackfillPolicy:
-    """One run for any range, and never one run for two layers.
-
-    Dagster puts assets into one run only if their policies are equal; so every layer has another one, none of which any
-    real range reaches.
-    """
-    return dg.BackfillPolicy.multi_run(max_partitions_per_run=_LAYER + depth)
 
 
 def in_range(keys: Sequence[str], every: Partitions) -> list[list[str]]:

@@ -3,7 +3,7 @@
 Events are the dearest thing in Dagster, so there is one materialization and one evaluation for each partition, no more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import dagster as dg
 
 from dataops_assets.components.dagster_private import TargetMaterialization
 from dataops_assets.components.keys import asset_key
-from dataops_assets.contract import Dataset
+from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import RuleResult, Verdict
 from dataops_assets.steps.outcome import Outcome
@@ -25,26 +25,28 @@ def emit(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[None]]:
     """Report what a step did.
 
-    A run of one partition yields results, so that later steps of the same run go on. Over a range, an `Output` would
-    materialize every partition, refused ones too, with one shared data version: there each event is logged for itself.
+    A good run of one partition yields results, so that later steps of the same run go on. Otherwise each event is logged for
+    itself: over a range an `Output` would materialize every partition, refused ones too, with one shared data version; and
+    the result of a check on a partition that was not materialized again would not count as its newest.
 
     Raises:
         dg.Failure: A partition was refused or absent; it names them, and is not retried.
     """
     key = asset_key(zone, dataset)
-    if context.has_partition_key_range and len(outcomes) > 1:
-        _log_range(context, key, check, outcomes)
-        yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")
-    else:
-        for outcome in outcomes:
-            if outcome.version and (outcome.status == "done" or zone == "raw"):
-                version = dg.DataVersion(outcome.version)
-                yield dg.MaterializeResult(asset_key=key, metadata=_metadata(outcome), data_version=version)
-            if outcome.verdict:
-                yield dg.AssetCheckResult(asset_key=key, check_name=check, **_evaluation(outcome.verdict, outcome))
     failed = [outcome for outcome in outcomes if outcome.status != "done"]
+    if failed or len(outcomes) > 1:
+        _log(context, key, check, outcomes)
     if failed:
         raise dg.Failure(_summary(dataset, outcomes, failed), allow_retries=False)
+    if len(outcomes) > 1:
+        yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")
+        return
+    for outcome in outcomes:
+        assert outcome.version
+        assert outcome.verdict
+        version = dg.DataVersion(outcome.version)
+        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(outcome), data_version=version)
+        yield dg.AssetCheckResult(asset_key=key, check_name=check, **_evaluation(outcome.verdict, outcome))
 
 
 @contextmanager
@@ -62,43 +64,50 @@ def retried_only_if_transient() -> Iterator[None]:
         raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
 
 
-def _log_range(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcomes: Sequence[Outcome]) -> None:
-    """Log the events of a range, and tie each evaluation to the materialization it judges.
+def _log(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcomes: Sequence[Outcome]) -> None:
+    """Log the events of partitions, and tie each evaluation to the materialization it judges, or to the one that stays.
 
     Without that tie an evaluation never counts as current, and automation waits for it for ever.
     """
     for outcome in outcomes:
-        if outcome.version and (outcome.status == "done" or key.path[0] == "raw"):
+        if outcome.version:
             event = dg.AssetMaterialization(
                 key, partition=outcome.partition, metadata=_metadata(outcome), tags={_DATA_VERSION: outcome.version}
             )
             context.log_event(event)
-    judged = [outcome for outcome in outcomes if outcome.verdict]
-    stored = context.instance.get_latest_storage_id_by_partition(
-        key, dg.DagsterEventType.ASSET_MATERIALIZATION, {str(outcome.partition) for outcome in judged}
-    )
-    latest = {}
-    if stored:
-        records = context.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, storage_ids=list(stored.values())), limit=len(stored)
-        ).records
-        latest = {record.partition_key: record for record in records}
-    for outcome in judged:
+    judged = {outcome.partition: outcome for outcome in outcomes if outcome.verdict}
+    latest = _latest(context.instance, key, judged)
+    for partition, outcome in judged.items():
         assert outcome.verdict
-        record = latest.get(outcome.partition)
-        target = None
-        if record:
-            target = TargetMaterialization(storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp)
         context.log_event(
             dg.AssetCheckEvaluation(
                 asset_key=key,
                 check_name=check,
-                partition=outcome.partition,
-                target_materialization_data=target,
+                partition=partition,
+                target_materialization_data=latest.get(partition),
                 blocking=True,
                 **_evaluation(outcome.verdict, outcome),
             )
         )
+
+
+def _latest(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Collection[Partition]
+) -> dict[Partition, TargetMaterialization]:
+    """The newest materialization of each partition, in two queries however many there are."""
+    if None in partitions:
+        records = instance.fetch_materializations(key, limit=1).records
+    else:
+        wanted = {str(partition) for partition in partitions}
+        stored = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted)
+        chosen = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(stored.values()))
+        records = instance.fetch_materializations(chosen, limit=len(stored)).records if stored else []
+    return {
+        record.partition_key: TargetMaterialization(
+            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+        )
+        for record in records
+    }
 
 
 def _metadata(outcome: Outcome) -> dict[str, Any]:

@@ -26,6 +26,18 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
         return Lake(cached_catalog(Path(self.defs)), Folder(Path(self.data)))
 
 
+def defs_root(folder: Path) -> Path:
+    """The folder above a dataset's that holds the policy.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    for parent in folder.parents:
+        if (parent / "policy.yaml").exists():
+            return parent
+    raise FileNotFoundError(f"no policy.yaml in any folder above {folder}: write one into defs/")
+
+
 _catalogs: dict[tuple[Path, tuple[tuple[str, int], ...]], Catalog] = {}
 
 

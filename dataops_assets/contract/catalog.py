@@ -1,16 +1,16 @@
 """All datasets together: what is made from what, and the rules that hold between them."""
 
-import difflib
 import graphlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from dataops_assets.contract.duration import Duration
-from dataops_assets.contract.errors import Problem
+from dataops_assets.contract.errors import Problem, choose
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes
 from dataops_assets.contract.parse import Document, Path
 from dataops_assets.contract.partitions import Partitions
@@ -18,6 +18,7 @@ from dataops_assets.contract.policy import Policy, Zone
 from dataops_assets.contract.schema import Schema
 
 Transform = Callable[..., pl.LazyFrame]
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,9 +127,9 @@ class Catalog:
             _ = self.in_order
         except graphlib.CycleError as error:
             circle: list[str] = error.args[1]
-            found.append(
-                self[circle[0]].problem(("inputs",), f"made from itself: {' ← '.join(circle)}", "remove one of these inputs")
-            )
+            reader = self[circle[1]]
+            path: Path = ("inputs",) if circle[0] in (reader.derived.inputs if reader.derived else ()) else ("references",)
+            found.append(reader.problem(path, f"made from itself: {' → '.join(circle)}", f"remove one of these {path[0]}"))
         return found
 
     def _problems_of(self, dataset: Dataset) -> Iterator[Problem]:
@@ -148,11 +149,11 @@ class Catalog:
         ]
         for path, name, known, kind in named:
             if name not in known:
-                yield dataset.problem(path, f"unknown {kind} `{name}`", _choose(name, known) + ", or name it in policy.yaml")
+                yield dataset.problem(path, f"unknown {kind} `{name}`", choose(name, known) + ", or name it in policy.yaml")
         for i, reference in enumerate(attributes.references):
             path = ("references", i)
             if reference.dataset not in self.datasets:
-                remedy = _choose(reference.dataset, self.datasets)
+                remedy = choose(reference.dataset, self.datasets)
                 yield dataset.problem((*path, "dataset"), f"reference to the unknown dataset `{reference.dataset}`", remedy)
                 continue
             other = self[reference.dataset]
@@ -160,7 +161,12 @@ class Catalog:
             for column in to:
                 if column not in other.schema.columns:
                     message = f"reference to the unknown column `{column}` of `{other.name}`"
-                    yield dataset.problem((*path, "to"), message, _choose(column, other.schema.columns))
+                    yield dataset.problem((*path, "to"), message, choose(column, other.schema.columns))
+            for here, there in zip(reference.columns, to, strict=False):
+                types = [found.schema.columns.get(name) for found, name in ((dataset, here), (other, there))]
+                if types[0] and types[1] and types[0].dtype != types[1].dtype:
+                    message = f"`{here}` is {types[0].dtype}, but `{there}` of `{other.name}` is {types[1].dtype}"
+                    yield dataset.problem((*path, "columns"), message, "give both the same type in schema.py")
             if len(to) != len(reference.columns):
                 message = f"{len(reference.columns)} columns refer to {len(to)} of `{other.name}`"
                 yield dataset.problem((*path, "columns"), message, f"name one column for each of {', '.join(to)}")
@@ -180,7 +186,7 @@ class Catalog:
             named += [(("chart", "x"), chart.x), (("chart", "y"), chart.y)]
         for path, column in named:
             if column not in columns:
-                yield dataset.problem(path, f"column `{column}` is not in the schema", _choose(column, columns))
+                yield dataset.problem(path, f"column `{column}` is not in the schema", choose(column, columns))
         for i, column in enumerate(attributes.key):
             if column in columns and columns[column].nullable:
                 remedy = "make it not nullable in schema.py, or choose another key"
@@ -189,14 +195,14 @@ class Catalog:
             for i, column in enumerate(attributes.partitions.columns):
                 if column not in dataset.delivered.columns:
                     message = f"column `{column}` is not delivered"
-                    yield dataset.problem(("partitions", "columns", i), message, _choose(column, dataset.delivered.columns))
+                    yield dataset.problem(("partitions", "columns", i), message, choose(column, dataset.delivered.columns))
             hive = attributes.partitions.hive_name
             if hive in columns:
                 message = f"column `{hive}` collides with the partition of that name in storage"
                 yield dataset.problem(("partitions",), message, f"rename the column in schema.py, for instance to `{hive}_`")
         ingested = dataset.ingested
         for i, gap in enumerate(ingested.gaps if ingested else ()):
-            if not attributes.partitions or not _is_key(attributes.partitions, gap.partition):
+            if not attributes.partitions or not attributes.partitions.contains(gap.partition, _END_OF_TIME):
                 message = f"`{gap.partition}` is no partition of this dataset"
                 yield dataset.problem(("gaps", i, "partition"), message, "name one between the first and the last partition")
 
@@ -205,28 +211,25 @@ class Catalog:
             return
         if dataset.ingested:
             raw = self.keep(dataset, "raw")
-            zones: tuple[Zone, ...] = ("staged", "quarantine")
-            for zone in zones:
-                if self.keep(dataset, zone).length > raw.length:
-                    message = f"raw ends after {raw}, before {zone} ({self.keep(dataset, zone)}), which is rebuilt from it"
-                    yield dataset.problem(("lifecycle",), message, f"keep raw at least as long, or shorten {zone}")
-            return
-        curated = self.keep(dataset, "curated")
+            if self.keep(dataset, "landing").length > raw.length:
+                message = f"landing is kept for {self.keep(dataset, 'landing')}, longer than raw ({raw})"
+                yield dataset.problem(("lifecycle",), message, "raw holds every delivery: shorten landing")
+        kept: tuple[Zone, ...] = ("staged", "quarantine") if dataset.ingested else ("curated", "quarantine")
         for source in self._ingested_sources(dataset):
             if source.attributes.lifecycle.name not in self.policy.lifecycles:
                 continue
             raw = self.keep(source, "raw")
-            if curated.length > raw.length:
-                message = f"raw `{source.name}` ends after {raw}, before `{dataset.name}` ({curated}), which is rebuilt from it"
-                yield dataset.problem(
-                    ("lifecycle",), message, f"keep raw `{source.name}` at least as long, or shorten this one"
-                )
+            named = "raw" if source is dataset else f"raw `{source.name}`"
+            for zone in kept:
+                if self.keep(dataset, zone).length > raw.length:
+                    message = f"{named} ends after {raw}, before {zone} ({self.keep(dataset, zone)}), which is rebuilt from it"
+                    yield dataset.problem(("lifecycle",), message, f"keep {named} at least as long, or shorten {zone}")
 
     def _inputs(self, dataset: Dataset, derived: DerivedAttributes) -> Iterator[Problem]:
         for i, name in enumerate(derived.inputs):
             path = ("inputs", i)
             if name not in self.datasets:
-                yield dataset.problem(path, f"unknown input `{name}`", _choose(name, self.datasets))
+                yield dataset.problem(path, f"unknown input `{name}`", choose(name, self.datasets))
                 continue
             other = self[name]
             wider = sorted(set(dataset.attributes.readers) - set(other.attributes.readers))
@@ -235,10 +238,10 @@ class Catalog:
                 yield dataset.problem(("readers",), message, "remove them, or say `declassified: <reason>`")
             ranks = list(self.policy.classifications)
             classes = (dataset.attributes.classification, other.attributes.classification)
-            if all(c in ranks for c in classes) and not derived.declassified:
-                if ranks.index(classes[0]) < ranks.index(classes[1]):
-                    message = f"classification `{classes[0]}` is lower than `{classes[1]}` of the input `{name}`"
-                    yield dataset.problem(("classification",), message, f"use `{classes[1]}`, or say `declassified: <reason>`")
+            known = all(c in ranks for c in classes)
+            if known and not derived.declassified and ranks.index(classes[0]) < ranks.index(classes[1]):
+                message = f"classification `{classes[0]}` is lower than `{classes[1]}` of the input `{name}`"
+                yield dataset.problem(("classification",), message, f"use `{classes[1]}`, or say `declassified: <reason>`")
             if dataset.partitions and other.partitions and dataset.partitions.timezone != other.partitions.timezone:
                 message = (
                     f"time zone {dataset.partitions.timezone} differs from {other.partitions.timezone} of the input `{name}`"
@@ -252,18 +255,3 @@ class Catalog:
         inputs = [name for name in dataset.upstream if name in self.datasets and name not in seen]
         found = [source for name in inputs for source in self._ingested_sources(self[name], seen | {dataset.name})]
         return list({source.name: source for source in found}.values())
-
-
-def _choose(name: str, known: Iterable[str]) -> str:
-    """The remedy for a name that is not known."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, 1)
-    return f"did you mean `{near[0]}`?" if near else f"use one of {', '.join(names)}"
-
-
-def _is_key(partitions: Partitions, key: str) -> bool:
-    try:
-        first = partitions.first_day(key)
-    except ValueError:
-        return False
-    return partitions.start <= first and (partitions.end is None or first <= partitions.end)

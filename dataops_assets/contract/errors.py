@@ -1,5 +1,6 @@
 """How a mistake in a contract is told: the file, the line, what is wrong, and the way to mend it."""
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -40,3 +41,10 @@ class ContractError(Exception):
         count = len(self.problems)
         title = "1 mistake in the contracts" if count == 1 else f"{count} mistakes in the contracts"
         super().__init__("\n".join([f"{title}:", *map(str, self.problems)]))
+
+
+def choose(name: str, known: Iterable[str]) -> str:
+    """The remedy for a name that is not known."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    return f"did you mean `{near[0]}`?" if near else f"use one of {', '.join(names)}"

@@ -82,8 +82,8 @@ class Source(_Attributes):
             `{partition}` stands for the partition's key. The ending tells the format: .csv, .csv.gz, .csv.zip
             (one member), .parquet, .ndjson.
         complete: How a delivery is known to be whole.
-        null_values: The texts that mean "no value".
-        separator: What parts the columns of csv.
+        null_values: The texts that mean "no value"; nothing at all between two separators always does.
+        separator: What parts the columns of csv: one ASCII character.
         rows: How many rows a delivery may have, as shares of the median of the partitions before it; None for any.
     """
 
@@ -91,7 +91,7 @@ class Source(_Attributes):
     files: str
     complete: Complete = Complete(quiet=2)
     null_values: tuple[str, ...] = ("",)
-    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","  # no quote, no line break
     rows: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=1)]] | None = (0.5, 2.0)
 
     @field_validator("files")
@@ -209,6 +209,10 @@ class IngestedAttributes(DatasetAttributes):
             raise Mistake("the dataset has partitions, but `source.files` does not tell them apart", "put `{partition}` in it")
         if named and not self.partitions:
             raise Mistake("`source.files` names a `{partition}`, but the dataset has none", "add `partitions`")
+        proof = self.source.complete.manifest or self.source.complete.marker
+        if proof and ("{partition}" in proof) != named:
+            has = "does not tell the partitions apart" if named else "names a `{partition}`, but the dataset has none"
+            raise Mistake(f"`source.complete`: {proof!r} {has}", "put `{partition}` into both of them or into none")
         return self
 
 

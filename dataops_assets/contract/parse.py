@@ -61,12 +61,16 @@ def parse_yaml(text: str, file: str) -> Document:
         ContractError: It is not YAML, holds a key twice, or uses an alias.
     """
     try:
+        for event in yaml.parse(text, _Loader):
+            if isinstance(event, yaml.AliasEvent) and event.start_mark:
+                line = event.start_mark.line + 1
+                raise ContractError([Problem(file, line, "a YAML alias", "write the value out where it is used")])
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
             lines: dict[Path, int] = {}
             if node is not None:
-                _walk(node, (), lines, file, set())
+                _walk(node, (), lines, file, loader)
             data = {} if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
@@ -80,12 +84,8 @@ def parse_yaml(text: str, file: str) -> Document:
     return Document(file, data, lines)
 
 
-def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], file: str, seen: set[int]) -> None:
-    line = node.start_mark.line + 1
-    lines.setdefault(path, line)
-    if id(node) in seen:
-        raise ContractError([Problem(file, line, "a YAML alias", "write the value out where it is used")])
-    seen.add(id(node))
+def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], file: str, loader: yaml.SafeLoader) -> None:
+    line = lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             there = (*path, str(key.value))
@@ -93,10 +93,16 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], file: str, seen: 
                 problem = Problem(file, key.start_mark.line + 1, f"`{key.value}` stands here twice", "remove one of the two")
                 raise ContractError([problem])
             lines[there] = key.start_mark.line + 1
-            _walk(value, there, lines, file, seen)
+            _walk(value, there, lines, file, loader)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _walk(value, (*path, index), lines, file, seen)
+            _walk(value, (*path, index), lines, file, loader)
+    else:
+        try:
+            loader.construct_object(node)
+        except ValueError as error:  # 30 February
+            problem = Problem(file, line, f"{node.value} cannot be read: {error}", "mend the value, or put it in quotes")
+            raise ContractError([problem]) from error
 
 
 def validate(model: type[Model], document: Document) -> Model:

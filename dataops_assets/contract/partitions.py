@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
@@ -60,8 +60,10 @@ class Partitions(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise Mistake(f"{value!r} is no IANA time zone", "write it as `UTC` or `America/New_York`")
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise Mistake(f"{value!r} is no IANA time zone", "write it as `UTC` or `America/New_York`") from error
         return value
 
     @model_validator(mode="after")
@@ -109,10 +111,10 @@ class Partitions(BaseModel):
     def contains(self, key: str, now: datetime) -> bool:
         """Whether the key is one of `keys(now)`."""
         try:
-            first = self.first_day(key)
-        except ValueError:
+            first, over = self.first_day(key), self.end_of(key)
+        except (ValueError, OverflowError):  # no such day, or the last that Python can tell
             return False
-        return self._first() <= first and (self.end is None or first <= self.end) and self.end_of(key) <= now
+        return self._first() <= first and (self.end is None or first <= self.end) and over <= now
 
     def _first(self) -> date:
         return _read_date(self.key_of(self.start))

@@ -3,6 +3,8 @@
 The order is: cast (a value that cannot be read is a reason) → normalise → merge equal rows → judge → split.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -10,7 +12,7 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.schema import Schema
 from dataops_assets.gate.rules import MISCAST, Rule, with_references
-from dataops_assets.gate.verdict import RuleResult, Rows, Status
+from dataops_assets.gate.verdict import Rows, RuleResult, Status
 
 ROW = "__row"
 _WAS = "__was_"
@@ -18,8 +20,30 @@ _BROKEN = "__broken_"
 _OFFENDERS = 10
 
 
-class NormaliseError(Exception):
-    """`normalise` or `transform` did not keep its promise. The message says which, and how to mend it."""
+class CodeError(Exception):
+    """`normalise` or `transform` failed, or did not keep its promise. The message says which, and how to mend it."""
+
+
+@contextmanager
+def code_of(dataset: Dataset, step: str) -> Iterator[None]:
+    """Run a function of a dataset's own: whatever it raises is told by its name.
+
+    Raises:
+        CodeError: In place of any exception but those of storage and memory, which may pass.
+    """
+    try:
+        yield
+    except (CodeError, OSError, MemoryError):
+        raise
+    except (Exception, pl.exceptions.PanicException) as error:
+        told = _told(error, dataset.attributes.classification == "public")
+        raise CodeError(f"{step} of {dataset.name} failed: {told}") from error
+
+
+def _told(error: BaseException, public: bool) -> str:
+    """An exception in a line; polars puts values into its messages, which only public data may show."""
+    text = next(iter(str(error).strip().splitlines()), "") if public else ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -55,25 +79,25 @@ def judge_delivery(
         public: Whether offending values may be shown.
 
     Raises:
-        NormaliseError: `normalise` lost, added or reordered rows, or left out a column of the schema.
+        CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
     """
-    frame = _cast(text.lazy().with_row_index(ROW, 1), dataset.delivered)
-    if dataset.normalise:
-        kept = [name for name in dataset.schema.columns if name in dataset.delivered.columns]
-        before = frame.with_columns(pl.col(name).alias(_WAS + name) for name in kept)
-        frame = dataset.normalise(before)
+    frame = _cast(text, dataset.delivered)
+    technical = [ROW, *(MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String)]
+    if not dataset.normalise:
+        return _judge(dataset, rules, frame.select(*dataset.schema.columns, *technical).collect(), tables, public)
+    types = {name: column.dtype for name, column in dataset.delivered.columns.items()}
+    kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
+    with code_of(dataset, "normalise"):
+        frame = dataset.normalise(frame.with_columns(pl.col(name).alias(_WAS + name) for name in kept))
         _check_columns(frame, dataset, "normalise")
-        changed = pl.any_horizontal(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept)
-        frame = frame.with_columns((changed if kept else pl.lit(False)).alias(_WAS))
-    flags = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
-    technical = [ROW, *flags] + ([_WAS] if dataset.normalise else [])
-    rows = frame.select(*dataset.schema.columns, *technical).collect()
-    if dataset.normalise and rows[ROW].to_list() != list(range(1, text.height + 1)):
-        message = (
-            f"normalise of {dataset.name} changed which rows there are or their order ({text.height} in, {rows.height} out)"
-        )
-        raise NormaliseError(f"{message}: use `with_columns` only")
-    return _judge(dataset, rules, rows, tables, public, flags)
+        if not {*technical, *(_WAS + name for name in kept)} <= set(frame.collect_schema()):
+            raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
+        changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept))
+        rows = frame.select(*dataset.schema.columns, *technical, changed.alias(_WAS)).collect()
+    if rows[ROW].to_list() != list(range(1, text.height + 1)):
+        what = f"changed which rows there are or their order ({text.height} in, {rows.height} out)"
+        raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
+    return _judge(dataset, rules, rows, tables, public)
 
 
 def judge_product(
@@ -82,37 +106,40 @@ def judge_product(
     """Judge the rows that a transform made; as `judge_delivery`, but they are typed already.
 
     Raises:
-        NormaliseError: The columns or types differ from the schema.
+        CodeError: The transform failed, or its columns or types differ from the schema.
     """
-    _check_columns(made, dataset, "transform")
-    found = made.collect_schema()
-    for name, column in dataset.schema.columns.items():
-        if found[name] != column.dtype:
-            message = f"transform of {dataset.name} makes column `{name}` as {found[name]}, but schema.py says {column.dtype}"
-            raise NormaliseError(f"{message}: cast it in transform.py")
+    columns = dataset.schema.columns
     # The result of a group_by comes in any order; row numbers must not.
-    rows = made.select(*dataset.schema.columns).sort(dataset.attributes.key).with_row_index(ROW, 1).collect()
-    found = _judge(dataset, rules, rows, tables, public, [])
-    originals = rows[(found.rejected["row"] - 1).cast(pl.UInt32)].drop(ROW).select(pl.all().cast(pl.String).name.map(_beside))
+    order = [*dataset.attributes.key, *(name for name, column in columns.items() if not column.dtype.is_nested())]
+    with code_of(dataset, "transform"):
+        _check_columns(made, dataset, "transform")
+        rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
+    found = _judge(dataset, rules, rows, tables, public)
+    originals = _originals(rows[(found.rejected["row"] - 1).cast(pl.UInt32)].drop(ROW))
     return replace(found, rejected=found.rejected.hstack(originals))
 
 
 def _check_columns(frame: pl.LazyFrame, dataset: Dataset, step: str) -> None:
-    missing = [name for name in dataset.schema.columns if name not in frame.collect_schema()]
+    found = frame.collect_schema()
+    missing = [name for name in dataset.schema.columns if name not in found]
     if missing:
-        raise NormaliseError(f"{step} of {dataset.name} leaves out {', '.join(missing)}: make every column of schema.py")
+        raise CodeError(f"{step} of {dataset.name} leaves out {', '.join(missing)}: make every column of schema.py")
+    for name, column in dataset.schema.columns.items():
+        if found[name] != column.dtype:
+            message = f"{step} of {dataset.name} makes column `{name}` as {found[name]}, but schema.py says {column.dtype}"
+            raise CodeError(f"{message}: cast it there")
 
 
-def _cast(text: pl.LazyFrame, delivered: Schema) -> pl.LazyFrame:
-    """Give every delivered column its type; what cannot be read becomes null and is marked."""
-    given = text.collect_schema()
+def _cast(text: pl.DataFrame, delivered: Schema) -> pl.LazyFrame:
+    """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked."""
     casts, marks = [], []
     for name, column in delivered.columns.items():
-        value = read_as(pl.col(name), given[name], column.dtype)
+        value = read_as(pl.col(name), text.schema[name], column.dtype)
         casts.append(value.alias(name))
         if column.dtype != pl.String:
             marks.append((value.is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
-    return text.select(ROW, *casts, *marks)
+    # Columns that nobody asked for are left behind first: they may be called anything.
+    return text.lazy().select(*delivered.columns).with_row_index(ROW, 1).select(ROW, *casts, *marks)
 
 
 def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
@@ -123,51 +150,72 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
         given: The type that it was delivered as: text, unless the format is typed.
         wanted: The type of its column.
     """
-    if given == pl.String and wanted != pl.String:
-        value = value.str.strip_chars()
-        if wanted == pl.Boolean:
-            return value.str.to_lowercase().replace_strict(
-                {"true": True, "false": False, "1": True, "0": False}, default=None, return_dtype=pl.Boolean
-            )
-        if wanted == pl.Date:
-            return value.str.to_date("%Y-%m-%d", strict=False)
-        if wanted == pl.Time:
-            return value.str.to_time("%H:%M:%S%.f", strict=False)
-        if isinstance(wanted, pl.Datetime):
-            layout = _datetime_format(wanted)
-            return value.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
-        if wanted == pl.Date:
-            return value.str.to_date("%Y-%m-%d", strict=False)
-        if wanted == pl.Time:
-            return value.str.to_time("%H:%M:%S%.f", strict=False)
-    return value.cast(wanted, strict=False)
+    if given in (pl.Categorical, pl.Enum):
+        value, given = value.cast(pl.String), pl.String()
+    if given in (wanted, pl.Null):
+        return value.cast(wanted)
+    if wanted == pl.String:
+        return as_text(value, given)
+    if given == pl.String:
+        return _parse(value.str.strip_chars(), wanted)
+    if not _alike(given, wanted):
+        return pl.lit(None, wanted)
+    read = value.cast(wanted, strict=False)
+    # What would lose something is not read: 1.5 as a whole number, noon as a day. A float is an approximation anyway.
+    return read if wanted.is_float() else pl.when(read.cast(given, strict=False) == value).then(read)
 
 
-def _datetime_format(wanted: pl.Datetime) -> str:
-    """ISO 8601, with an offset where the type has a time zone."""
-    return "%Y-%m-%dT%H:%M:%S%.f%#z" if wanted.time_zone else "%Y-%m-%dT%H:%M:%S%.f"
+_DAY, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
 
 
-def _judge(
-    dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool, flags: list[str]
-) -> Judged:
+def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
+    """A text as its type; times are ISO 8601, with an offset where the type has a time zone."""
+    if wanted == pl.Boolean:
+        words = {"true": True, "false": False, "1": True, "0": False}
+        return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
+    # Without the patterns, the year 13 is read where 2013 is meant.
+    if wanted == pl.Date:
+        return _matching(text, _DAY).str.to_date("%Y-%m-%d", strict=False)
+    if wanted == pl.Time:
+        return _matching(text, _TIME).str.to_time("%H:%M:%S%.f", strict=False)
+    if isinstance(wanted, pl.Datetime):
+        layout = "%Y-%m-%dT%H:%M:%S%.f" + ("%#z" if wanted.time_zone else "")
+        whole = _matching(text, f"{_DAY}T{_TIME}")
+        return whole.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
+    return text.cast(wanted, strict=False)
+
+
+def _matching(text: pl.Expr, beginning: str) -> pl.Expr:
+    return pl.when(text.str.contains(f"^{beginning}")).then(text)
+
+
+def _alike(given: pl.DataType, wanted: pl.DataType) -> bool:
+    """Whether a typed value can mean the same in another type; a number is no date, a local time no moment."""
+    if given.is_numeric():
+        return wanted.is_numeric() or wanted == pl.Boolean
+    local = [dtype == pl.Date or (isinstance(dtype, pl.Datetime) and not dtype.time_zone) for dtype in (given, wanted)]
+    return all(local) or (not any(local) and given.base_type() == wanted.base_type())
+
+
+def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
+    """A value of any type as text."""
+    if given.is_nested() or given in (pl.Binary, pl.Duration, pl.Object):
+        return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
+    return value.cast(pl.String)
+
+
+def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool) -> Judged:
     columns = list(dataset.schema.columns)
     delivered = rows.height
     normalised = int(rows[_WAS].sum()) if _WAS in rows.columns else 0
     if rows.select(columns).is_duplicated().any():
-        rows = _merge(rows, columns, flags)
-    judged = (
-        with_references(rows.lazy(), rules, tables)
-        .with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in rules if rule.kind != "frame")
-        .collect()
-    )
-    frame_rules = [rule for rule in rules if rule.kind == "frame"]
-    held = rows.select(rule.passes.alias(rule.name) for rule in frame_rules).row(0, named=True) if frame_rules else {}
+        rows = _merge(rows, columns)
+    judged, held, failed = _evaluate(with_references(rows.lazy(), rules, tables).collect(), rules, public)
 
-    rejecting = [rule for rule in rules if rule.severity == "reject" and rule.kind != "frame"]
-    broken = pl.any_horizontal(pl.col(_BROKEN + rule.name) for rule in rejecting) if rejecting else pl.lit(False)
+    rejecting = [rule for rule in rules if rule.severity == "reject" and _BROKEN + rule.name in judged.columns]
+    broken = pl.any_horizontal(pl.lit(False), *(pl.col(_BROKEN + rule.name) for rule in rejecting))
     bad = judged.filter(broken)
-    good = judged.filter(~broken).select(columns).sort(dataset.attributes.key)
+    good = judged.filter(~broken).select(columns).sort(dataset.attributes.key, maintain_order=True)
     reasons_of = pl.concat_list(
         pl.when(pl.col(_BROKEN + rule.name)).then(pl.lit(rule.name)) for rule in rejecting
     ).list.drop_nulls()
@@ -176,10 +224,15 @@ def _judge(
     counts = judged.select(pl.col("^" + _BROKEN + ".*$").sum()).row(0, named=True)
     results = []
     for rule in rules:
-        count = int(not held[rule.name]) if rule.kind == "frame" else counts[_BROKEN + rule.name]
-        offenders = _offenders(judged, rule, dataset, public) if count and rule.kind != "frame" else ()
-        results.append(_result(rule, count, delivered, offenders))
-    reasons = [f"{r.rule}: {r.sentence}, but {_in_words(r, delivered)}" for r in results if r.status == "refused"]
+        if rule.name in failed:
+            detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
+            results.append(_result(rule, max(delivered, 1), 0, detail=detail))
+        elif rule.kind == "frame":
+            results.append(_result(rule, int(not held[rule.name]), 0))
+        else:
+            count = counts[_BROKEN + rule.name]
+            results.append(_result(rule, count, delivered, _offenders(judged, rule, dataset, public) if count else ()))
+    reasons = [f"{r.rule}: {r.sentence}, but {r.detail or _in_words(r, delivered)}" for r in results if r.status == "refused"]
     share = bad.height / delivered if delivered else 0.0
     if share > dataset.attributes.tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
@@ -197,12 +250,42 @@ def _judge(
     return Judged(where, tuple(results), tuple(reasons), good, rejected)
 
 
+def _evaluate(frame: pl.DataFrame, rules: Sequence[Rule], public: bool) -> tuple[pl.DataFrame, dict[str, bool], dict[str, str]]:
+    """Ask every rule.
+
+    Returns:
+        The rows with a column for each rule on rows, that tells which break it; whether each rule on the frame holds; and why
+        rules could not be evaluated, because some cannot live with every value (a date with a 13th month): by their names.
+    """
+    try:
+        return *_ask(frame, rules), {}
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        failed = {rule.name: why for rule in rules if (why := _why_not(frame, rule, public))}
+        if not failed:
+            raise
+    return *_ask(frame, [rule for rule in rules if rule.name not in failed]), failed
+
+
+def _ask(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, dict[str, bool]]:
+    judged = frame.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in rules if rule.kind != "frame")
+    of_frame = [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
+    return judged, frame.select(of_frame).row(0, named=True) if of_frame else {}
+
+
+def _why_not(frame: pl.DataFrame, rule: Rule, public: bool) -> str:
+    try:
+        frame.select(rule.passes)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        return _told(error, public)
+    return ""
+
+
 _NONE_REJECTED = pl.DataFrame(schema={"row": pl.UInt64, "reasons": pl.List(pl.String)})
 
 
-def _merge(rows: pl.DataFrame, columns: list[str], flags: list[str]) -> pl.DataFrame:
+def _merge(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
     """Keep the first of the rows that are equal in every column; rows with an unreadable value are never equal."""
-    unreadable = pl.any_horizontal(flags) if flags else pl.lit(False)
+    unreadable = pl.any_horizontal(pl.lit(False), *(name for name in rows.columns if name.startswith(MISCAST)))
     marked = rows.with_columns(pl.when(unreadable).then(pl.col(ROW)).alias("__apart"))
     return marked.unique([*columns, "__apart"], keep="first", maintain_order=True).drop("__apart")
 
@@ -219,15 +302,23 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def _result(rule: Rule, broken: int, checked: int, offenders: tuple[dict[str, object], ...]) -> RuleResult:
-    allowed = 0.0 if rule.kind == "frame" else rule.tolerance * checked
+def _result(
+    rule: Rule, broken: int, checked: int, offenders: tuple[dict[str, object], ...] = (), detail: str = ""
+) -> RuleResult:
+    """What a rule found; with `checked` 0 nothing of it is tolerable."""
     status: Status = "passed"
-    if broken > allowed:
+    if broken > checked or (broken and broken / checked > rule.tolerance):
         status = "warned" if rule.severity == "warn" else "refused"
     elif broken:
         status = "tolerated"
     return RuleResult(
-        rule=rule.name, sentence=rule.sentence, severity=rule.severity, broken=broken, status=status, offenders=offenders
+        rule=rule.name,
+        sentence=rule.sentence,
+        severity=rule.severity,
+        broken=broken,
+        status=status,
+        detail=detail,
+        offenders=offenders,
     )
 
 
@@ -245,10 +336,19 @@ def quarantined(delivery: str, text: pl.DataFrame, rejected: pl.DataFrame) -> pl
         text: The delivered rows.
         rejected: As `Judged.rejected`.
     """
-    originals = text[(rejected["row"] - 1).cast(pl.UInt32)].select(pl.all().cast(pl.String).name.map(_beside))
+    originals = _originals(text[(rejected["row"] - 1).cast(pl.UInt32)])
     return rejected.select(pl.lit(delivery).alias("delivery"), "row", "reasons").hstack(originals)
 
 
-def _beside(column: str) -> str:
-    """A delivered column's name in quarantine, where three names are taken."""
-    return f"{column}_" if column in ("delivery", "row", "reasons") else column
+_TAKEN = ("delivery", "row", "reasons")
+
+
+def _originals(rows: pl.DataFrame) -> pl.DataFrame:
+    """Every column as text, under its name; where that is taken in quarantine, with a `_` more."""
+    columns = []
+    for name, dtype in rows.schema.items():
+        free = name
+        while free in _TAKEN or (free != name and free in rows.columns):
+            free += "_"
+        columns.append(as_text(pl.col(name), dtype).alias(free))
+    return rows.select(columns)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
+from dataops_assets.gate.content import as_text
 from dataops_assets.gate.verdict import RuleResult, Status
 
 HISTORY = 28
@@ -84,7 +85,7 @@ def _totals(parts: Sequence[Part], text: pl.DataFrame | str) -> RuleResult:
     found = []
     for part in parts:
         for total, actual in (("bytes", part.bytes), ("sha256", part.sha256)):
-            if total in part.promised and part.promised[total] != actual:
+            if total in part.promised and str(part.promised[total]).lower() != str(actual):
                 found.append(f"{part.name}: {total} is {actual}, promised was {part.promised[total]}")
     promised = [part.promised["rows"] for part in parts if "rows" in part.promised]
     if isinstance(text, pl.DataFrame) and len(promised) == len(parts) and sum(map(int, promised)) != text.height:
@@ -106,7 +107,7 @@ def _columns(expected: list[str], given: list[str]) -> tuple[str, str]:
     """What is wrong with the columns, and what is merely unusual."""
     missing = [column for column in expected if column not in given]
     extra = [column for column in given if column not in expected]
-    renamed = {}
+    renamed: dict[str, str] = {}
     for column in missing:
         same_place = [c for c in extra if given.index(c) == expected.index(column)]
         near = difflib.get_close_matches(column, extra, 1) or same_place
@@ -134,14 +135,15 @@ def _meant_for(expected: list[str], given: list[str], others: Mapping[str, Seque
 
 
 def _partition(partition: str, named: Sequence[str], text: pl.DataFrame) -> RuleResult:
+    given = text.select(as_text(pl.col(name), text.schema[name]).str.strip_chars().alias(name) for name in named)
     if len(named) == 1:
-        fits = pl.col(named[0]).cast(pl.String).str.starts_with(partition)
+        fits = pl.col(named[0]).str.starts_with(partition)
     else:
         wanted = [int(piece) for piece in partition.split("-")]
         fits = pl.all_horizontal(
             pl.col(column).cast(pl.Int64, strict=False) == value for column, value in zip(named, wanted, strict=False)
         )
-    odd = text.lazy().with_row_index("__row", 1).filter(~fits.fill_null(False)).select("__row", *named).collect()
+    odd = given.with_row_index("__row", 1).filter(~fits.fill_null(False))
     found = ""
     if odd.height:
         first = odd.row(0, named=True)

@@ -3,10 +3,11 @@
 Values are cast later (`content`), so that one that cannot be read is a reason to reject its row, not an accident.
 """
 
+import csv
 import gzip
+import io
 import json
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,60 +46,125 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> pl
     """
     frames = [_read(path, name, source) for path, name in zip(files, names, strict=True)]
     for name, frame in zip(names[1:], frames[1:], strict=True):
-        if frame.columns != frames[0].columns:
-            raise DeliveryError(name, f"its columns differ from those of {names[0]}", "Deliver parts with the same columns")
-    return pl.concat(frames)
+        differs = _difference(frames[0], frame, source)
+        if differs:
+            raise DeliveryError(name, f"its {differs} differ from those of {names[0]}", "Deliver parts that are alike")
+    return pl.concat(frames, how="diagonal" if source.format == "ndjson" else "vertical")
+
+
+def _difference(first: pl.DataFrame, other: pl.DataFrame, source: Source) -> str:
+    if source.format == "ndjson":  # where a key without a value may be left out, and comes in any order
+        return ""
+    if first.columns != other.columns:
+        return "columns"
+    return "types" if first.schema != other.schema else ""
 
 
 def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
+    data = path.read_bytes()  # an OSError here is the storage's, and may pass; all below is the delivery's own
     try:
-        if source.format == "parquet":
-            return pl.read_parquet(path)
-        data = _unpack(path, name, source)
         if not data:
             raise DeliveryError(name, "it is empty", "Deliver it again")
-        return _ndjson(data, name) if source.format == "ndjson" else _csv(data, source)
-    # A damaged parquet raises PanicException, which is not even an Exception.
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        if source.format == "parquet":
+            return _without_nulls(pl.read_parquet(data), source)
+        text = _text(_unpack(data, name, source), name)
+        if source.format == "ndjson":
+            return _without_nulls(_ndjson(text, name), source)
+        return _csv(text, name, source)
+    except (DeliveryError, MemoryError):
+        raise
+    # A damaged file can make its reader raise anything: from parquet even PanicException, which is no Exception.
+    except (Exception, pl.exceptions.PanicException) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DeliveryError(name, f"not readable as {source.format}: {what}", "Deliver it again, whole") from error
 
 
-def _unpack(path: Path, name: str, source: Source) -> bytes:
+def _unpack(data: bytes, name: str, source: Source) -> bytes:
+    if source.format == "csv.gz":
+        return gzip.decompress(data)
+    if source.format == "csv.zip":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.namelist()
+            if len(members) != 1:
+                raise DeliveryError(name, f"it holds {len(members)} files", "Deliver an archive of exactly one")
+            return archive.read(members[0])
+    return data
+
+
+def _text(data: bytes, name: str) -> str:
+    if not data.strip():
+        raise DeliveryError(name, "it is empty", "Deliver it again")
+    if b"\0" in data:
+        raise DeliveryError(name, "it holds zero bytes, as a half-written file does", "Deliver it again, whole")
     try:
-        if source.format == "csv.gz":
-            with gzip.open(path) as stream:
-                return stream.read()
-        if source.format == "csv.zip":
-            with zipfile.ZipFile(path) as archive:
-                members = archive.namelist()
-                if len(members) != 1:
-                    raise DeliveryError(name, f"it holds {len(members)} files", "Deliver an archive of exactly one")
-                return archive.read(members[0])
-    except (EOFError, OSError, zlib.error, zipfile.BadZipFile) as error:
-        raise DeliveryError(name, f"it is damaged ({error})", "Deliver it again, whole") from error
-    return path.read_bytes()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"it is not UTF-8: byte {error.start + 1} is 0x{data[error.start]:02x}"
+        raise DeliveryError(name, what, "Deliver it as UTF-8") from error
 
 
-def _csv(data: bytes, source: Source) -> pl.DataFrame:
-    return pl.read_csv(
-        data,
+def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
+    if "\r\r" in text:
+        raise DeliveryError(name, r"its lines end in \r\r\n, as after a conversion made twice", "Deliver it in binary mode")
+    header, blank = _structure(text, name, source)
+    frame = pl.read_csv(
+        text.encode(),
         infer_schema=False,
         null_values=list(source.null_values),
         separator=source.separator,
     )
+    if frame.columns != header:
+        raise DeliveryError(name, f"its header reads {', '.join(header)}", "Name every column once, in the first line")
+    if frame.height != len(blank):
+        raise DeliveryError(name, f"it has {len(blank)} or {frame.height} rows", "Quote values that hold a line break")
+    return frame.filter(~pl.Series(blank, dtype=pl.Boolean)) if any(blank) else frame
 
 
-def _ndjson(data: bytes, name: str) -> pl.DataFrame:
+def _structure(text: str, name: str, source: Source) -> tuple[list[str], list[bool]]:
+    """The names of the columns; and of every row below them whether it is but a blank line.
+
+    polars takes more than it should: it fills up a short row with nulls, drops an empty field too many, and makes nothing of a
+    quote that never ends. So a row that was cut off could pass.
+    """
+    header: list[str] = []
+    blank: list[bool] = []
+    for fields in csv.reader(io.StringIO(text, newline="\n"), delimiter=source.separator, strict=True):
+        if not header:
+            header = fields
+            continue
+        blank.append(not fields)
+        if fields and len(fields) != len(header):
+            what = f"row {len(blank)} has {len(fields)} fields, the header {len(header)}"
+            raise DeliveryError(name, what, "Deliver rows of equal length, and quote values that hold the separator")
+    return header, blank
+
+
+def _ndjson(text: str, name: str) -> pl.DataFrame:
     rows = []
-    for number, line in enumerate(data.splitlines(), 1):
-        value = json.loads(line)
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, object_pairs_hook=_object)
+        except ValueError as error:
+            raise DeliveryError(name, f"line {number} is no JSON ({error})", "Deliver one JSON object a line") from error
         if not isinstance(value, dict):
             raise DeliveryError(name, f"line {number} is not an object", "Deliver one JSON object a line")
         rows.append({key: _as_text(item) for key, item in value.items()})
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    return pl.DataFrame(rows, schema={column: pl.String for column in columns})
+    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands in it twice")
+    return found
 
 
 def _as_text(value: object) -> str | None:
     return value if isinstance(value, str) or value is None else json.dumps(value)
+
+
+def _without_nulls(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
+    return frame.with_columns(pl.col(pl.String).replace(dict.fromkeys(source.null_values))) if source.null_values else frame

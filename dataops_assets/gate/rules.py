@@ -4,6 +4,9 @@ pandera runs check after check, each over the whole frame, and on a LazyFrame lo
 every check is captured instead, by handing the check a recorder in place of the frame, and all are evaluated together.
 """
 
+import inspect
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +17,7 @@ from pandera.api.polars.types import PolarsData
 from pandera.backends.polars.checks import PolarsCheckBackend
 
 from dataops_assets.contract import Dataset, Problem, Reference, Severity
+from dataops_assets.contract.errors import choose
 
 MISCAST = "__miscast_"
 """Prefix of the boolean columns that tell which values could not be read as their type."""
@@ -65,18 +69,31 @@ class Rule:
     reference: Reference | None = None
 
 
+class _Selection:
+    """What a check selects from the frame."""
+
+    def __init__(self, expressions: Iterable[pl.Expr]):
+        self.expressions = list(expressions)
+
+
 class _Recorder:
     """Stands in for the frame in a check of the form `data.lazyframe.select(<expression>)`, and keeps the expression."""
 
-    expressions: list[pl.Expr]
-
-    def select(self, *expressions: Any, **named: Any) -> "_Recorder":
-        self.expressions = [*expressions, *(value.alias(key) for key, value in named.items())]
-        return self
+    def select(self, *expressions: Any, **named: Any) -> _Selection:
+        return _Selection([*expressions, *(value.alias(key) for key, value in named.items())])
 
 
 class NotCompiled(Exception):
-    """A check that is not a selection over the frame."""
+    """A check that is not a selection over the frame.
+
+    Args:
+        message: What is wrong with it.
+        rule: The rule that it should become.
+    """
+
+    def __init__(self, message: str, rule: str):
+        super().__init__(message)
+        self.rule = rule
 
 
 def compile_rules(dataset: Dataset) -> list[Rule]:
@@ -90,25 +107,46 @@ def compile_rules(dataset: Dataset) -> list[Rule]:
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    schema_file = f"{dataset.folder}/schema.py"
     try:
-        rules = {rule.name: rule for rule in compile_rules(dataset)}
+        rules = compile_rules(dataset)
     except NotCompiled as error:
-        return [Problem(schema_file, 1, str(error), "write it as `return data.lazyframe.select(<boolean expression>)`")]
-    problems = []
+        return [_problem(dataset, error.rule, str(error), "write it as `return data.lazyframe.select(<boolean expression>)`")]
+    problems = list(_type_problems(dataset))
+    known = {rule.name: rule for rule in rules}
     for name, options in dataset.attributes.rules.items():
-        if name not in rules:
+        if name not in known:
             message = f"options for the unknown rule `{name}`"
-            problems.append(dataset.problem(("rules", name), message, f"use one of {', '.join(rules)}"))
-        elif options.severity == "reject" and rules[name].kind == "frame":
+            problems.append(dataset.problem(("rules", name), message, choose(name, known)))
+        elif options.severity == "reject" and known[name].kind == "frame":
             message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
             problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
-    problems += [
-        Problem(schema_file, 1, f"rule `{rule.name}` has no sentence in words", "give the check a docstring or `description`")
-        for rule in rules.values()
-        if not rule.sentence
-    ]
+    for rule in rules:
+        if not rule.sentence:
+            message = f"rule `{rule.name}` has no sentence in words"
+            problems.append(_problem(dataset, rule.name, message, "give the check a docstring or `description`"))
+    for name, count in Counter(rule.name for rule in rules).items():
+        if count > 1:
+            problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
     return problems
+
+
+def _type_problems(dataset: Dataset) -> Iterator[Problem]:
+    source = dataset.ingested.source if dataset.ingested else None
+    for column in dataset.delivered.columns.values() if source and source.format != "parquet" else ():
+        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+            message = f"column `{column.name}` is {column.dtype}, which cannot be read from text"
+            yield _problem(dataset, "", message, "deliver it as a plain value, or as parquet")
+    lost = [name for name in dataset.schema.columns if name not in dataset.delivered.columns]
+    if lost and not dataset.normalise:
+        message = f"`Schema` has {', '.join(lost)}, which `Delivered` has not, and there is no `normalise` to make it"
+        yield _problem(dataset, "", message, "write `normalise`, or remove `Delivered`")
+
+
+def _problem(dataset: Dataset, rule: str, message: str, remedy: str) -> Problem:
+    """A mistake in `schema.py`: at the method that makes the rule, if there is one."""
+    method = getattr(dataset.schema.model, rule.rpartition(".")[2], None)
+    line = method.__code__.co_firstlineno if inspect.ismethod(method) else 1
+    return Problem(f"{dataset.folder}/schema.py", line, message, remedy)
 
 
 def _with_options(rule: Rule, dataset: Dataset) -> Rule:
@@ -134,7 +172,8 @@ def _column_rules(dataset: Dataset) -> list[Rule]:
         value = pl.col(name)
         if not column.nullable:
             present = value.is_not_null()
-            if dataset.ingested and name in dataset.delivered.columns and column.dtype != pl.String:
+            delivered = dataset.delivered.columns.get(name)
+            if dataset.ingested and delivered and delivered.dtype != pl.String:
                 present |= pl.col(MISCAST + name)
             rules.append(_rule(f"{name}.not_null", f"{name} has a value", "value", (name,), present))
         if column.dtype.is_float():
@@ -171,32 +210,41 @@ def _unique_rule(name: str, columns: tuple[str, ...]) -> Rule:
 def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
     label = check.name or "check"
     name = label if column is None else f"{column}.{label}"
-    passes = _capture(check, column, name)
-    passes = passes.fill_null(bool(check.ignore_na))
+    selected = _capture(check, column, name)
+    frame_wide = _is_aggregate(selected, dataset.schema.polars, name)
+    passes = pl.all_horizontal(selected).fill_null(bool(check.ignore_na))
     columns = (column,) if column else tuple(c for c in passes.meta.root_names() if c in dataset.schema.columns)
-    frame_wide = _is_aggregate(passes, dataset.schema.polars)
     severity: Severity = "warn" if check.raise_warning else "fail" if frame_wide else "reject"
     return _rule(name, _sentence(check, column), "frame" if frame_wide else "value", columns, passes, severity)
 
 
-def _capture(check: Check, column: str | None, name: str) -> pl.Expr:
-    recorder = _Recorder()
+def _capture(check: Check, column: str | None, name: str) -> list[pl.Expr]:
     if check.element_wise:
-        raise NotCompiled(f"check `{name}` is element-wise, which would call Python for every value")
-    data = PolarsData(recorder, column or "*")  # type: ignore[arg-type]
+        raise NotCompiled(f"check `{name}` is element-wise, which would call Python for every value", name)
+    data = PolarsData(_Recorder(), column or "*")  # type: ignore[arg-type]
     try:
-        result = PolarsCheckBackend(check).check_fn(data)
-    except AttributeError as error:
-        raise NotCompiled(f"check `{name}` does more than select an expression ({error})") from error
-    if result is not recorder or not recorder.expressions:
-        raise NotCompiled(f"check `{name}` does not return a selection")
-    return pl.all_horizontal(recorder.expressions) if len(recorder.expressions) > 1 else recorder.expressions[0]
+        selected = PolarsCheckBackend(check).check_fn(data)
+    # Whatever a check does that a recorder cannot, it is more than a selection.
+    except Exception as error:
+        raise NotCompiled(f"check `{name}` does more than select an expression ({error})", name) from error
+    if not isinstance(selected, _Selection) or not selected.expressions:
+        raise NotCompiled(f"check `{name}` does not return a selection", name)
+    return selected.expressions
 
 
-def _is_aggregate(passes: pl.Expr, schema: pl.Schema) -> bool:
-    """Whether the expression gives one value for a frame of any height; two rows without values tell."""
-    probe = pl.DataFrame({name: [None, None] for name in schema}, schema=schema)
-    return probe.select(passes).height == 1
+def _is_aggregate(selected: list[pl.Expr], schema: pl.Schema, name: str) -> bool:
+    """Whether the expressions give one value for a frame of any height; two rows without values tell."""
+    probe = pl.DataFrame({column: [None, None] for column in schema}, schema=schema)
+    try:
+        found = probe.select(selected)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        why = str(error).strip().splitlines()[0]
+        raise NotCompiled(f"check `{name}` cannot be evaluated on the schema: {why}", name) from error
+    if any(dtype != pl.Boolean for dtype in found.dtypes):
+        raise NotCompiled(f"check `{name}` gives {found.dtypes[0]}, not true or false", name)
+    if found.height not in (1, 2):
+        raise NotCompiled(f"check `{name}` gives {found.height} values for 2 rows", name)
+    return found.height == 1
 
 
 def _sentence(check: Check, column: str | None) -> str:
@@ -209,7 +257,7 @@ def _sentence(check: Check, column: str | None) -> str:
 
 
 def _in_words(dtype: pl.DataType) -> str:
-    if dtype.is_integer():
+    if isinstance(dtype, pl.datatypes.IntegerType):
         lower, upper = pl.select(dtype.min().alias("l"), dtype.max().alias("u")).row(0)
         return f"a whole number from {lower:,} to {upper:,}"
     if dtype.is_float():

@@ -7,12 +7,13 @@ from typing import Any
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.content import Judged
+from dataops_assets.gate.content import CodeError, Judged
+from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
+from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import layout
 from dataops_assets.storage.lake import Lake, Provenance, name_of
-from dataops_assets.steps.outcome import Outcome
 
 
 class NotReady(Exception):
@@ -48,14 +49,15 @@ def reference_tables(lake: Lake, dataset: Dataset, rules: list[Rule]) -> dict[st
 
 
 def is_current(lake: Lake, dataset: Dataset, partition: Partition, depends_on: dict[str, Any]) -> bool:
-    """Whether nothing is left to do on these grounds: refused already, or published already."""
-    verdict = lake.verdict("content", dataset, partition, digest(depends_on))
-    if verdict is None:
+    """Whether nothing is left to do on these grounds: the last word on them was said, and if it was yes, published.
+
+    A delivery that was judged before and comes again is judged again: what was said meanwhile was about another one.
+    """
+    given = lake.verdicts("content", dataset, partition)
+    if not given or given[-1].id != digest(depends_on):
         return False
-    if not verdict.passed:
-        return True
     published = lake.provenance(dataset.zone, dataset, partition)
-    return published is not None and published.verdict == verdict.id
+    return not given[-1].passed or (published is not None and published.verdict == given[-1].id)
 
 
 def settle(
@@ -83,10 +85,14 @@ def settle(
         note: What is worth knowing beside the partition.
     """
     if is_current(lake, dataset, partition, depends_on):
-        verdict = lake.verdict("content", dataset, partition, digest(depends_on))
-        assert verdict
+        verdict = lake.verdicts("content", dataset, partition)[-1]
         return _outcome(lake, dataset, partition, verdict, lake.provenance(dataset.zone, dataset, partition), note)
-    found, quarantine = judge()
+    try:
+        found, quarantine = judge()
+    except (CodeError, DeliveryError) as error:
+        # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
+        reason = f"{name_of(dataset, partition)}: {error}{_kept(lake, dataset, partition)}"
+        return Outcome(partition, "refused", reason, facts={"note": note})
     verdict = Verdict(
         gate="content",
         dataset=dataset.name,
@@ -103,8 +109,7 @@ def settle(
     published = None
     if verdict.passed:
         published = lake.publish(dataset.zone, dataset, partition, found.good, verdict, run_id, now)
-    lake.save(verdict)
-    return _outcome(lake, dataset, partition, verdict, published, note)
+    return _outcome(lake, dataset, partition, lake.save(verdict), published, note)
 
 
 def _outcome(
@@ -116,8 +121,7 @@ def _outcome(
     if rows.rejected:
         facts["quarantine"] = str(lake.store.path(layout.data("quarantine", dataset, partition)))
     if not verdict.passed:
-        kept = "; what was published before stays" if lake.version(dataset.zone, dataset, partition) else ""
-        reason = f"{name_of(dataset, partition)}: {'; '.join(verdict.reasons)}{kept}"
+        reason = f"{name_of(dataset, partition)}: {'; '.join(verdict.reasons)}{_kept(lake, dataset, partition)}"
         return Outcome(partition, "refused", reason, None, verdict, facts, rows.rejected)
     assert published
     facts |= {
@@ -129,6 +133,10 @@ def _outcome(
         "path": str(lake.store.path(layout.data(dataset.zone, dataset, partition))),
     }
     return Outcome(partition, "done", "", published.sha256, verdict, facts, rows.rejected)
+
+
+def _kept(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+    return "; what was published before stays" if lake.version(dataset.zone, dataset, partition) else ""
 
 
 def is_public(dataset: Dataset) -> bool:

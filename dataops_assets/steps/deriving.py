@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.content import Judged, judge_product
+from dataops_assets.gate.content import Judged, code_of, judge_product
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.content import NotReady, is_public, reference_tables, reference_versions, settle
@@ -24,7 +24,7 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
     Raises:
         NotReady: A dataset that the rules refer to is not published.
     """
-    assert dataset.derived and dataset.transform
+    assert dataset.transform
     transform = dataset.transform
     rules = compile_rules(dataset)
     references = reference_versions(lake, dataset)
@@ -39,7 +39,9 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
 
         def judge(parts: dict[str, list[Partition]] = parts) -> tuple[Judged, Callable[[], pl.DataFrame]]:
             inputs = {name: lake.scan(lake.catalog[name], keys) for name, keys in parts.items()}
-            found = judge_product(dataset, rules, transform(**inputs), tables, is_public(dataset))
+            with code_of(dataset, "transform"):
+                made = transform(**inputs)
+            found = judge_product(dataset, rules, made, tables, is_public(dataset))
             return found, lambda: found.rejected
 
         yield settle(lake, dataset, partition, depends_on, judge, run_id, now, _notes(lake, parts))

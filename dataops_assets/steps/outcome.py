@@ -13,7 +13,7 @@ class Outcome:
 
     Attributes:
         partition: The partition.
-        status: `done`: it may flow on. `refused`: its gate, or one before it, said no. `absent`: there was nothing to do it with.
+        status: `done`: it may flow on. `refused`: its gate, or one before it, said no. `absent`: it has nothing to work on.
         reason: Why not, in words; empty if done.
         version: The data version that now stands, if the step changed or confirmed one.
         verdict: What the step's gate said, if it was asked.

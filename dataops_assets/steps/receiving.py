@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -12,10 +12,10 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, read_text
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict
-from dataops_assets.storage import deliveries, layout
-from dataops_assets.storage.deliveries import Arrival, Receipt
-from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.storage import deliveries, layout
+from dataops_assets.storage.deliveries import Arrival, ChangedWhileRead, Receipt
+from dataops_assets.storage.lake import Lake, name_of
 
 GAP = "gap"
 """Stands in place of a delivery's hash for a partition that will never be delivered."""
@@ -31,17 +31,20 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
     for partition in partitions:
         if dataset.fetch and partition not in lying:
             _fetch(lake, dataset, partition)
-            lying = deliveries.arrivals(lake.store, dataset, now)
+            # What a function brings is whole at once; there is no need to wait until it is still.
+            quiet = timedelta(seconds=dataset.ingested.source.complete.quiet or 0) if dataset.ingested else timedelta()
+            lying = deliveries.arrivals(lake.store, dataset, now + quiet)
         yield _receive(lake, dataset, partition, lying.get(partition), now)
 
 
 def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> None:
-    """Ask the provider's function for a file, and drop it into landing like everyone else."""
+    """Ask the provider's function for files, and drop them into landing like everyone else."""
     assert dataset.fetch
-    with tempfile.TemporaryDirectory() as folder:
-        dataset.fetch(partition, Path(folder))
-        for path in sorted(Path(folder).iterdir()):
-            with lake.store.temporary(f"{layout.landing(dataset)}/{path.name}") as target:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        dataset.fetch(partition, folder)
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            with lake.store.temporary(f"{layout.landing(dataset)}/{path.relative_to(folder).as_posix()}") as target:
                 shutil.copyfile(path, target)
 
 
@@ -51,8 +54,11 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
     note = ""
     if arrival and not waiting and (receipt is None or receipt.landed != arrival.fingerprint):
         before = receipt
-        receipt = deliveries.receive(lake.store, dataset, arrival, now)
-        if before and before.sha256 != receipt.sha256:
+        try:
+            receipt = deliveries.receive(lake.store, dataset, arrival, now)
+        except ChangedWhileRead as error:
+            waiting = str(error)
+        if before and receipt and before.sha256 != receipt.sha256:
             note = f"replaces the delivery {before.sha256[:12]} of {before.received_at:%Y-%m-%d %H:%M:%S} UTC; both are kept"
     if receipt is None:
         return _without_delivery(lake, dataset, partition, waiting, now)
@@ -79,21 +85,23 @@ def _without_delivery(lake: Lake, dataset: Dataset, partition: Partition, waitin
     if not reason:
         what = f"its delivery is not whole: waiting for {waiting}" if waiting else "nothing was delivered"
         return Outcome(partition, "absent", f"{dataset.name} {partition or ''}: {what}".strip())
-    depends_on = {"delivery": GAP, "contract": dataset.version}
+    verdict = standing_verdict(lake, dataset, partition, None) or lake.save(_gap_verdict(dataset, partition, reason, now))
+    return Outcome(partition, "done", version=GAP, verdict=verdict, facts={"rows": 0, "note": f"declared gap: {reason}"})
+
+
+def _gap_verdict(dataset: Dataset, partition: Partition, reason: str, now: datetime) -> Verdict:
     sentence = "a declared gap is empty and complete"
     found = RuleResult(rule="declared_gap", sentence=sentence, severity="warn", broken=0, status="passed", detail=reason)
-    verdict = Verdict(
+    return Verdict(
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
-        depends_on=depends_on,
+        depends_on={"delivery": GAP, "contract": dataset.version},
         passed=True,
         judged_at=now,
         rows=Rows(delivered=0, published=0),
         rules=(found,),
     )
-    lake.save(verdict)
-    return Outcome(partition, "done", version=GAP, verdict=verdict, facts={"rows": 0, "note": f"declared gap: {reason}"})
 
 
 def gap_reason(dataset: Dataset, partition: Partition) -> str:
@@ -103,15 +111,15 @@ def gap_reason(dataset: Dataset, partition: Partition) -> str:
 
 
 def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None) -> Verdict | None:
-    """The envelope verdict on a delivery under the contract of today, if it was given.
+    """The envelope verdict on a delivery under the contract of today, if it was given, and no other since.
 
     The row counts that a verdict compared with are part of its grounds, but older partitions that arrive later do not
     reopen it.
     """
-    wanted = (receipt.sha256 if receipt else GAP, dataset.version)
     given = lake.verdicts("envelope", dataset, partition)
-    standing = [v for v in given if (v.depends_on.get("delivery"), v.depends_on.get("contract")) == wanted]
-    return standing[-1] if standing else None
+    grounds = given[-1].depends_on if given else {}
+    wanted = (receipt.sha256 if receipt else GAP, dataset.version)
+    return given[-1] if (grounds.get("delivery"), grounds.get("contract")) == wanted else None
 
 
 def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
@@ -135,8 +143,7 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         rows=Rows(delivered=text.height, published=text.height) if isinstance(text, pl.DataFrame) else None,
         rules=results,
     )
-    lake.save(verdict)
-    return verdict
+    return lake.save(verdict)
 
 
 def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> pl.DataFrame:

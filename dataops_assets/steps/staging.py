@@ -77,4 +77,4 @@ def _refused(dataset: Dataset, partition: Partition, reasons: Sequence[str]) -> 
 
 
 def _empty(dataset: Dataset) -> pl.DataFrame:
-    return pl.DataFrame(schema={name: pl.String for name in dataset.delivered.columns})
+    return pl.DataFrame(schema=dict.fromkeys(dataset.delivered.columns, pl.String))

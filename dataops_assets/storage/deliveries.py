@@ -4,16 +4,14 @@ Raw keeps every file under its own hash and a receipt for every arrival. The new
 A, B, A again gives A without storing it twice.
 """
 
-import json
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.envelope import Part
@@ -30,13 +28,15 @@ class Arrival:
         partition: The partition that their names tell.
         files: The delivered files, in order of their names.
         proof: The manifest or marker, if it is there.
-        waiting_for: Why the delivery is not yet whole; empty if it is.
+        waiting_for: What is missing for the delivery to be whole; empty if it is.
+        promised: What the manifest says of files, by their keys.
     """
 
     partition: Partition
     files: tuple[Entry, ...]
     proof: Entry | None
     waiting_for: str
+    promised: Mapping[str, dict[str, int | str]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -86,12 +86,19 @@ class Receipt(BaseModel):
         return [Part(file.name, file.sha256, file.bytes, file.promised) for file in self.files]
 
 
-class ManifestError(Exception):
-    """A manifest cannot be understood. The message names it and says how it is written."""
-
-
 class ChangedWhileRead(Exception):
     """A file in landing changed while it was received."""
+
+
+class _ManifestFile(BaseModel):
+    name: str
+    rows: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+
+
+class _Manifest(BaseModel):
+    files: list[_ManifestFile] = Field(min_length=1)
 
 
 def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, Arrival]:
@@ -116,9 +123,16 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     for partition in sorted({*files, *proofs}, key=str):
         if dataset.partitions and not (partition and dataset.partitions.contains(partition, datetime.max.replace(tzinfo=UTC))):
             continue
-        parts = tuple(files.get(partition, ()))
-        waiting = _waiting_for(store, source, parts, proofs.get(partition), proof_name, now)
-        found[partition] = Arrival(partition, parts, proofs.get(partition), waiting)
+        lying, proof = tuple(files.get(partition, ())), proofs.get(partition)
+        if not proof_name:
+            found[partition] = Arrival(partition, lying, None, _still(source, lying, now))
+        elif proof is None:
+            waiting = f"{proof_name.replace('{partition}', partition or '')}, which has not arrived"
+            found[partition] = Arrival(partition, lying, None, waiting)
+        elif source.complete.manifest:
+            found[partition] = _by_manifest(store, partition, lying, proof)
+        else:
+            found[partition] = Arrival(partition, lying, proof, "" if lying else "files: so far there is only the marker")
     return found
 
 
@@ -135,36 +149,32 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _waiting_for(
-    store: Folder, source: Source, files: Sequence[Entry], proof: Entry | None, proof_name: str | None, now: datetime
-) -> str:
-    if proof_name:
-        if proof is None:
-            return f"{proof_name} has not arrived"
-        if source.complete.manifest:
-            lying = {Path(entry.key).name for entry in files}
-            missing = [name for name in _promised(store, proof) if Path(name).name not in lying]
-            return f"{', '.join(missing)}, promised by {Path(proof.key).name}, has not arrived" if missing else ""
-        return "" if files else "the marker is there, but no file"
+def _still(source: Source, files: Sequence[Entry], now: datetime) -> str:
     quiet = timedelta(seconds=source.complete.quiet or 0)
-    youngest = max((entry.modified_ns for entry in files), default=0) / 1e9
+    youngest = max(entry.modified_ns for entry in files) / 1e9
     age = now - datetime.fromtimestamp(youngest, UTC)
     # A time in the future is a clock that was wrong, not a file that is being written.
-    return f"no change for {quiet.total_seconds():g} s" if timedelta(0) <= age < quiet else ""
+    return f"{quiet.total_seconds():g} s without a change" if timedelta(0) <= age < quiet else ""
 
 
-def _promised(store: Folder, proof: Entry) -> dict[str, dict[str, int | str]]:
-    """The control totals of a manifest, by file name.
-
-    Raises:
-        ManifestError: It is not of the documented form.
-    """
-    written = '{"files": [{"name": "…", "rows": 1, "bytes": 1, "sha256": "…"}]}'
+def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], proof: Entry) -> Arrival:
+    """The delivery that a manifest describes: the files it names, and no other that may lie beside them."""
     try:
-        files = json.loads(store.read(proof.key) or b"")["files"]
-        return {str(file["name"]): {k: file[k] for k in ("rows", "bytes", "sha256") if k in file} for file in files}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{proof.key} is no manifest ({error}): write it as {written}") from error
+        named = _Manifest.model_validate_json(store.read(proof.key) or b"").files
+    except ValidationError as error:
+        what = f"{error.errors()[0]['msg'].lower()} at {'.'.join(map(str, error.errors()[0]['loc'])) or 'the top'}"
+        written = '{"files": [{"name": "…", "rows": 1, "bytes": 1, "sha256": "…"}]}'
+        return Arrival(partition, tuple(lying), proof, f"a manifest in place of {proof.key} ({what}), written as {written}")
+    files, promised, missing = [], {}, []
+    for file in named:
+        entry = next((entry for entry in lying if entry.key.endswith(f"/{file.name}")), None)
+        if entry is None:
+            missing.append(file.name)
+        else:
+            files.append(entry)
+            promised[entry.key] = file.model_dump(exclude={"name"}, exclude_none=True)
+    waiting = f"{', '.join(missing)}, promised by {Path(proof.key).name}" if missing else ""
+    return Arrival(partition, tuple(sorted(files, key=lambda entry: entry.key)), proof, waiting, promised)
 
 
 def newest_receipt(store: Folder, dataset: Dataset, partition: Partition) -> Receipt | None:
@@ -186,12 +196,10 @@ def receive(store: Folder, dataset: Dataset, arrival: Arrival, now: datetime) ->
     """Copy a whole arrival into raw and write its receipt.
 
     Raises:
-        ManifestError: Its manifest cannot be understood.
         ChangedWhileRead: A file changed while it was copied; nothing is received, and the next attempt sees it anew.
     """
     previous = newest_receipt(store, dataset, arrival.partition)
-    promised = _promised(store, arrival.proof) if arrival.proof and _has_manifest(dataset) else {}
-    files = tuple(_keep(store, dataset, arrival.partition, entry, promised) for entry in arrival.files)
+    files = tuple(_keep(store, dataset, arrival, entry) for entry in arrival.files)
     received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
     whole = files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
     receipt = Receipt(sha256=whole, received_at=received_at, files=files, landed=arrival.fingerprint)
@@ -200,23 +208,22 @@ def receive(store: Folder, dataset: Dataset, arrival: Arrival, now: datetime) ->
     return receipt
 
 
-def _has_manifest(dataset: Dataset) -> bool:
-    return dataset.ingested is not None and dataset.ingested.source.complete.manifest is not None
-
-
-def _keep(store: Folder, dataset: Dataset, partition: Partition, entry: Entry, promised: dict[str, Any]) -> ReceivedFile:
+def _keep(store: Folder, dataset: Dataset, arrival: Arrival, entry: Entry) -> ReceivedFile:
     """Put one file into raw under its hash, once."""
     landed = store.path(entry.key)
-    sha256 = hash_file(landed)
-    key = raw_key(dataset, partition, sha256)
-    if store.sha256(key) != sha256:
-        with store.temporary(key) as path:
-            shutil.copyfile(landed, path)
-            if hash_file(path) != sha256:
-                raise ChangedWhileRead(f"{entry.key} changed while it was read: it is received once it is still")
+    try:
+        sha256 = hash_file(landed)
+        key = raw_key(dataset, arrival.partition, sha256)
+        if store.sha256(key) != sha256:
+            with store.temporary(key) as path:
+                shutil.copyfile(landed, path)
+                if hash_file(path) != sha256:
+                    raise ChangedWhileRead(f"{entry.key} to be still: it changed while it was read")
+    except FileNotFoundError as error:
+        raise ChangedWhileRead(f"{entry.key}, which went away while it was read") from error
     name = entry.key[len(layout.landing(dataset)) + 1 :]
-    totals = promised.get(name) or promised.get(Path(name).name) or {}
-    return ReceivedFile(name=name, sha256=sha256, bytes=entry.bytes, promised=totals)
+    size = store.path(key).stat().st_size
+    return ReceivedFile(name=name, sha256=sha256, bytes=size, promised=arrival.promised.get(entry.key, {}))
 
 
 def raw_key(dataset: Dataset, partition: Partition, sha256: str) -> str:

@@ -62,15 +62,19 @@ class Folder:
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object below a prefix (a folder's key), in order of the keys."""
         try:
-            entries = sorted(os.scandir(self.path(prefix)), key=lambda entry: entry.name)
-        except FileNotFoundError:
+            found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(self.path(prefix))]
+        except (FileNotFoundError, NotADirectoryError):
             return
-        for entry in entries:
+        # A folder's keys come where its name with a slash does: `a-b` before `a/x`, as in any other store.
+        for entry, is_folder in sorted(found, key=lambda pair: pair[0].name + "/" * pair[1]):
             key = f"{prefix}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
+            if is_folder:
                 yield from self.list(key)
             elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".tmp"):
-                status = entry.stat()
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:  # it went away meanwhile
+                    continue
                 yield Entry(key, status.st_size, status.st_mtime_ns)
 
     @contextmanager
@@ -84,8 +88,8 @@ class Folder:
         try:
             yield path
             _sync(path)
-            os.chmod(path, 0o644)
-            os.replace(path, target)
+            path.chmod(0o644)
+            path.replace(target)
         finally:
             path.unlink(missing_ok=True)
         _sync(target.parent)

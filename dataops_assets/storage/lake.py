@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -82,7 +82,7 @@ class Lake:
         run_id: str,
         now: datetime,
     ) -> Provenance:
-        """Write a partition that passed its gate. Equal rows in equal order give equal bytes, and those are not written again.
+        """Write a partition that passed its gate. Equal rows in equal order give equal bytes.
 
         The record of how it came to be is written first: an object that can be seen can be explained.
         """
@@ -106,11 +106,19 @@ class Lake:
             self.store.write(layout.provenance(zone, dataset, partition, sha256), record)
         return provenance
 
-    def save(self, verdict: Verdict) -> None:
-        """Keep a verdict."""
+    def save(self, verdict: Verdict) -> Verdict:
+        """Keep a verdict as the last word on its partition, even if a clock was set back.
+
+        Returns:
+            The verdict as it is kept.
+        """
         dataset = self.catalog[verdict.dataset]
+        newest = self.newest_verdict(dataset, verdict.partition)
+        if newest and newest.judged_at >= verdict.judged_at:
+            verdict = verdict.model_copy(update={"judged_at": newest.judged_at + timedelta(microseconds=1)})
         key = f"{layout.verdicts(verdict.gate, dataset, verdict.partition)}/{verdict.id}.json"
         self.store.write(key, verdict.model_dump_json(indent=1).encode())
+        return verdict
 
     def verdict(self, gate: Gate, dataset: Dataset, partition: Partition, id: str) -> Verdict | None:
         """The verdict on exactly these grounds, if it was given."""
@@ -163,8 +171,8 @@ class Lake:
         verdict = self.newest_verdict(dataset, partition)
         if verdict is None or verdict.passed or self.version(dataset.zone, dataset, partition) is None:
             return ""
-        what = name_of(dataset, partition)
-        return f"{what}: a newer delivery was refused by its {verdict.gate} gate at {_moment(verdict)}; the version before it is read"
+        what = f"{name_of(dataset, partition)}: a newer delivery was refused by its {verdict.gate} gate at {_moment(verdict)}"
+        return f"{what}; the version before it is read"
 
 
 def name_of(dataset: Dataset, partition: Partition) -> str:

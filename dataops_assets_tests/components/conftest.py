@@ -3,6 +3,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+
 from dataops_assets_tests.components.dagster_tree import Location, location
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 from dataops_assets.definitions import build
+from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 JANUARY = [f"2024-01-{day:02}" for day in range(1, 21)]
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+
 from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location
 
 WHOLE = (JANUARY[0], JANUARY[-1])

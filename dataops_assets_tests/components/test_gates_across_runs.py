@@ -2,6 +2,7 @@
 
 import dagster as dg
 import polars as pl
+
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures
 
 WHOLE = (JANUARY[0], JANUARY[-1])

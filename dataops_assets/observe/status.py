@@ -1,0 +1,251 @@
+"""What is there, in words: every dataset in a table, or one dataset in full.
+
+Here: how counts, verdicts and contracts read as plain text. Not here: the counting (`tally.py`), and pictures (`map.py`).
+"""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import zip_longest
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.rules import compile_rules
+from dataops_assets.observe.map import writer_of, zones_of
+from dataops_assets.observe.tally import Tally, tally_all
+from dataops_assets.steps.pending import partitions_of
+from dataops_assets.storage import deliveries
+from dataops_assets.storage.lake import Lake, name_of
+
+_WIDTH = 100
+_LABEL = 14
+_MOST = 5
+_COLUMNS = {"dataset": 27, "published": 9, "state": 14, "owner": 12, "readers": 20, "keep": 8}
+_SINCE: dict[Zone, str] = {
+    "landing": "after it was dropped",
+    "raw": "after it was received",
+    "staged": "after it was published",
+    "quarantine": "after it was rejected",
+    "curated": "after it was published",
+}
+
+
+def overview(lake: Lake, now: datetime) -> str:
+    """Every dataset in a table, the worst first.
+
+    Args:
+        lake: Where the datasets lie.
+        now: The time, which decides what is expected.
+    """
+    found = sorted(((tally_all(lake, dataset, now), dataset) for dataset in lake.catalog), key=_worst_first)
+    published, expected = sum(t.published for t, _ in found), sum(t.expected for t, _ in found)
+    rows = [_row(lake, dataset, t) for t, dataset in found]
+    return "\n".join(
+        [
+            f"{len(found)} datasets in {lake.store.root}; partitions published: {published:,} of {expected:,}",
+            "",
+            *_table([list(_COLUMNS), *rows]),
+            "",
+            "more: dataops status DATASET",
+        ]
+    )
+
+
+def describe(lake: Lake, dataset: Dataset, now: datetime) -> str:
+    """One dataset in full: what it is, where from, whether it is good, who may read it, until when, and who does.
+
+    Args:
+        lake: Where the datasets lie.
+        dataset: The dataset.
+        now: The time, which decides what is expected.
+    """
+    answers = {
+        "what is it": _what(lake, dataset),
+        "where from": _origin(lake, dataset, now),
+        "is it good": _quality(lake, dataset, now),
+        "who may": _access(lake, dataset),
+        "until when": _keeping(lake, dataset),
+        "who reads it": _downstream(lake, dataset),
+    }
+    lines = [name_of(dataset, None)]
+    for question, answer in answers.items():
+        lines.append("")
+        label = question
+        for sentence in answer:
+            for line in textwrap.wrap(sentence, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False):
+                lines.append(f"{label:{_LABEL}}{line}")
+                label = ""
+    return "\n".join(lines)
+
+
+def _worst_first(found: tuple[Tally, Dataset]) -> tuple[int, int, int, str]:
+    t, dataset = found
+    return -len(t.refusals), -len(_absent(t)), -t.warned, name_of(dataset, None)
+
+
+def _absent(t: Tally) -> list[Partition]:
+    """What is missing without having been refused."""
+    return [partition for partition in t.missing if partition not in t.refusals]
+
+
+def _state(t: Tally) -> str:
+    counts = {"refused": len(t.refusals), "missing": len(_absent(t))}
+    told = [f"{count} {word}" for word, count in counts.items() if count] or ["good"]
+    return ", ".join(told + ([f"{t.warned} warned"] if t.warned else []))
+
+
+def _row(lake: Lake, dataset: Dataset, t: Tally) -> list[str]:
+    return [
+        name_of(dataset, None),
+        f"{t.published}/{t.expected}",
+        _state(t),
+        dataset.attributes.owner,
+        ", ".join(dataset.attributes.readers),
+        str(lake.catalog.keep(dataset, dataset.zone)),
+    ]
+
+
+def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows of cells that are wrapped to the widths of the columns."""
+    widths = list(_COLUMNS.values())
+    for row in rows:
+        cells = [textwrap.wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            yield "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
+
+
+def _what(lake: Lake, dataset: Dataset) -> Iterator[str]:
+    yield dataset.attributes.description
+    yield f"{len(dataset.schema.columns)} columns; key: {', '.join(dataset.attributes.key)}"
+    partitions = dataset.partitions
+    if partitions:
+        end = f"to {partitions.key_of(partitions.end)}" if partitions.end else "on"
+        start = partitions.key_of(partitions.start)
+        yield f"one partition every {partitions.every}, from {start} {end}, time zone {partitions.timezone}"
+    else:
+        yield "one part, without partitions"
+    yield f"lies in {lake.store.path(name_of(dataset, None))}"
+
+
+def _origin(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
+    if dataset.ingested:
+        yield f"{dataset.ingested.source.provider} delivers {dataset.ingested.source.files} into landing/{dataset.name}"
+        yield from _deliveries(lake, dataset, now)
+    inputs = dataset.derived.inputs if dataset.derived else ()
+    if inputs:
+        yield f"made by {dataset.folder}/transform.py from {_names(lake, inputs)}"
+    looked_up = [reference.dataset for reference in dataset.attributes.references]
+    if looked_up:
+        yield f"its gate looks values up in {_names(lake, dict.fromkeys(looked_up))}"
+
+
+def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
+    received = [
+        (receipt.received_at, partition)
+        for partition in partitions_of(dataset, now)
+        for receipt in deliveries.all_receipts(lake.store, dataset, partition)
+    ]
+    if received:
+        # Many are received at one moment; the last of them is the newest partition.
+        at, partition = sorted(received, key=lambda pair: pair[0])[-1]
+        yield f"deliveries received: {len(received):,}, the newest{_for(partition)} at {_moment(at)}"
+    else:
+        yield "nothing was received yet"
+    waiting = [arrival for arrival in deliveries.arrivals(lake.store, dataset, now).values() if arrival.waiting_for]
+    yield from _first([f"a delivery{_for(a.partition)} lies in landing, waiting for {a.waiting_for}" for a in waiting])
+
+
+def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
+    t = tally_all(lake, dataset, now)
+    gaps = f", declared gaps among them: {t.gaps:,}" if t.gaps else ""
+    yield f"{_state(t)}; partitions published: {t.published:,} of {t.expected:,}{gaps}"
+    if t.delivered:
+        rows = {"rows in": t.delivered, "good": t.good, "rejected": t.rejected, "merged": t.merged, "normalised": t.normalised}
+        yield ", ".join(f"{name}: {count:,}" for name, count in rows.items())
+    verdicts = (lake.newest_verdict(dataset, partition) for partition in partitions_of(dataset, now)[::-1])
+    latest = next(filter(None, verdicts), None)
+    if latest:
+        word = "passed" if latest.passed else "refused"
+        yield f"the last word{_for(latest.partition)}: {word} by the {latest.gate} gate at {_moment(latest.judged_at)}"
+    yield from _first(list(_refusals(dataset, t)))
+    absent = _absent(t)
+    if absent:
+        yield f"missing: {len(absent):,}, the first: {lake.why_missing(dataset, absent[:1])}"
+    yield from _rules(lake, dataset, t)
+
+
+def _refusals(dataset: Dataset, t: Tally) -> Iterator[str]:
+    for partition, verdict in t.refusals.items():
+        stays = "" if partition in t.missing else "; the version before it is read"
+        what = f"{name_of(dataset, partition)} by its {verdict.gate} gate at {_moment(verdict.judged_at)}"
+        yield f"refused: {what}: {'; '.join(verdict.reasons)}{stays}"
+
+
+def _rules(lake: Lake, dataset: Dataset, t: Tally) -> Iterator[str]:
+    """What broke rules: what was warned of, what was rejected, what the contract tolerates."""
+    severity = {rule.name: rule.severity for rule in compile_rules(dataset)}
+    broken = t.broken.most_common()
+    warned = [f"{rule} {len(where)} (the last{_for(where[-1])})" for rule, where in t.warnings.items()]
+    rejected = [f"{rule} {count:,}" for rule, count in broken if severity.get(rule) == "reject"]
+    tolerated = [f"{rule} {count:,}" for rule, count in broken if severity.get(rule) == "warn" and rule not in t.warnings]
+    if warned:
+        yield f"warned of, by partitions: {', '.join(warned)}"
+    if tolerated:
+        yield f"tolerated, by rows: {', '.join(tolerated)}"
+    if rejected:
+        yield f"rejected, by rows: {', '.join(rejected)}"
+        yield f"rejected rows lie in {lake.store.path(f'quarantine/{dataset.name}')}"
+
+
+def _access(lake: Lake, dataset: Dataset) -> Iterator[str]:
+    attributes, policy = dataset.attributes, lake.catalog.policy
+    yield f"owner: {attributes.owner}, {policy.owners[attributes.owner].contact}"
+    yield f"readers: {', '.join(attributes.readers)}"
+    yield f"classification: {attributes.classification}. {policy.classifications[attributes.classification]}"
+    if dataset.derived and dataset.derived.declassified:
+        yield f"declassified: {dataset.derived.declassified}"
+    writers: dict[str, list[Zone]] = {}
+    for zone in zones_of(dataset):
+        writers.setdefault(writer_of(dataset, zone), []).append(zone)
+    for writer, zones in writers.items():
+        yield f"writer of {', '.join(zones)}: {writer}"
+
+
+def _keeping(lake: Lake, dataset: Dataset) -> Iterator[str]:
+    choice = dataset.attributes.lifecycle
+    yield f"lifecycle class {choice.name}. {lake.catalog.policy.lifecycles[choice.name].description}"
+    for zone in zones_of(dataset):
+        duration = lake.catalog.keep(dataset, zone)
+        told = f"forever, because {duration.reason}" if duration.reason else f"{duration} {_SINCE[zone]}"
+        differs = f"; its class says otherwise, but {choice.reason}" if zone in choice.overrides else ""
+        yield f"{zone + ':':12}{told}{differs}"
+
+
+def _downstream(lake: Lake, dataset: Dataset) -> Iterator[str]:
+    others = lake.catalog.readers_of(dataset)
+    made = [other.name for other in others if other.derived and dataset.name in other.derived.inputs]
+    looking = [other.name for other in others if other.name not in made]
+    if made:
+        yield f"made from it: {_names(lake, made)}"
+    if looking:
+        yield f"whose gates look values up in it: {_names(lake, looking)}"
+    if not others:
+        yield "no dataset"
+
+
+def _names(lake: Lake, names: Iterable[str]) -> str:
+    return ", ".join(name_of(lake.catalog[name], None) for name in names)
+
+
+def _first(lines: Sequence[str]) -> Iterator[str]:
+    yield from lines[:_MOST]
+    if len(lines) > _MOST:
+        yield f"… and {len(lines) - _MOST:,} more"
+
+
+def _for(partition: Partition) -> str:
+    return f" for {partition}" if partition else ""
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

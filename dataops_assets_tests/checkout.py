@@ -1,0 +1,65 @@
+"""A copy of the project as a user has it after a clone, with the first days of 2013 only, so that whole runs are short."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+LAST = "2013-01-05"
+
+
+@dataclass
+class Checkout:
+    """A project folder of its own.
+
+    Attributes:
+        root: The folder.
+    """
+
+    root: Path
+
+    def run(self, *command: str, timeout_seconds: int = 300) -> subprocess.CompletedProcess[str]:
+        """Run a command of the environment in the folder, with nothing exported."""
+        return subprocess.run(
+            [str(BIN / command[0]), *command[1:]],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Ours without what a user would not have; this folder's package wins over the installed one."""
+        ours = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER", "DATAOPS", "PYTHON"))}
+        return {**ours, "PYTHONPATH": str(self.root), "VIRTUAL_ENV": str(BIN.parent), "PATH": f"{BIN}:{ours['PATH']}"}
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace a text in a file of the package."""
+        path = self.root / "dataops_assets" / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def make_checkout(root: Path) -> Checkout:
+    """Copy the project's files, and let every dataset end on the fifth of January."""
+    shutil.copytree(PROJECT / "dataops_assets", root / "dataops_assets", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "dagster.yaml", "workspace.yaml", "README.md"):
+        shutil.copy(PROJECT / file, root / file)
+    for path in (root / "dataops_assets/defs").rglob("defs.yaml"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(
+            text.replace("end: 2013-12-31", f"end: {LAST}").replace("end: 2013-12,", "end: 2013-01,"), encoding="utf-8"
+        )
+    weather = root / "dataops_assets/defs/aviation/weather/defs.yaml"
+    weather.write_text(
+        weather.read_text(encoding="utf-8").replace("partition: 2013-12-31", f"partition: {LAST}"), encoding="utf-8"
+    )
+    return Checkout(root)

@@ -1,0 +1,168 @@
+"""The way of a new user, at a prompt: deliver, run, look, break, mend. Every command runs as a process of its own."""
+
+import gzip
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dataops_assets_tests.checkout import BIN, LAST, Checkout, make_checkout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A clone in which everything was delivered and run once."""
+    checkout = make_checkout(tmp_path_factory.mktemp("clone"))
+    delivered = checkout.run("dataops", "deliver")
+    assert delivered.returncode == 0, delivered.stderr
+    (checkout.root / f"data/landing/weather/weather-{LAST}.csv").unlink()
+    ran = checkout.run("dataops", "run")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (checkout.root / "first-run.txt").write_text(ran.stdout)
+    return checkout
+
+
+def test_the_first_run_tells_what_it_did(clone: Checkout):
+    told = " ".join((clone.root / "first-run.txt").read_text().split())
+    assert "January 2013 5 days · 4," in told
+    assert "staged/flights 5/5 4,334 4,334 0 0 0" in told
+    assert "staged/airports rejected: lon.american 3" in told
+    assert "all that the contracts demand holds · 6 runs" in told
+
+
+def test_a_second_run_does_nothing_and_says_so(clone: Checkout):
+    again = clone.run("dataops", "run")
+    assert again.returncode == 0
+    assert "nothing was pending" in again.stdout
+    assert "· 0 runs ·" in again.stdout
+
+
+def test_what_was_published_is_read_without_us(clone: Checkout):
+    files = str(clone.root / "data/staged/flights/**/*.parquet")
+    counted = pl.scan_parquet(files, hive_partitioning=True).group_by("date").len().collect()
+    assert counted["len"].sum() == 4334
+
+
+def test_a_declared_gap_is_present_and_empty(clone: Checkout):
+    gap = pl.read_parquet(clone.root / "data/staged/weather/date=2013-01-05/data.parquet", hive_partitioning=False)
+    assert gap.height == 0
+    assert "temp" in gap.columns
+
+
+def test_status_answers(clone: Checkout):
+    told = clone.run("dataops", "status", "flights").stdout
+    for answer in ("Bureau of Transportation Statistics", "analysts", "7 years", "flight-operations"):
+        assert answer in told
+
+
+@pytest.mark.parametrize(
+    "command", [("check", "toml"), ("check", "yaml"), ("check", "defs"), ("list", "defs"), ("list", "components")]
+)
+def test_dg_commands_work(clone: Checkout, command: tuple[str, ...]):
+    done = clone.run("dg", *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dg_launch_takes_one_partition_or_a_range(clone: Checkout):
+    one = clone.run("dg", "launch", "--assets", "raw/flights,staged/flights", "--partition", "2013-01-03")
+    assert one.returncode == 0, one.stdout + one.stderr
+    several = clone.run("dg", "launch", "--assets", "staged/flights", "--partition-range", "2013-01-01...2013-01-04")
+    assert several.returncode == 0, several.stdout + several.stderr
+
+
+def test_a_mistake_in_a_contract_is_told_with_file_and_line(tmp_path: Path):
+    checkout = make_checkout(tmp_path)
+    checkout.edit("defs/aviation/flights/defs.yaml", "owner: flight-operations", "owner: flight-operation")
+    told = checkout.run("dataops", "run")
+    assert told.returncode == 1
+    assert "defs/aviation/flights/defs.yaml:4: unknown owner `flight-operation`" in told.stderr
+    assert "did you mean `flight-operations`?" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert "defs/aviation/flights/defs.yaml:4" in checkout.run("dg", "check", "defs").stdout
+
+
+def test_a_broken_delivery_is_refused_and_a_good_one_heals(clone: Checkout, tmp_path: Path):
+    mine = Checkout(tmp_path / "mine")
+    shutil.copytree(clone.root, mine.root)
+    landed = mine.root / "data/landing/flights/2013-01-03"
+    text = gzip.decompress((landed / "flights.csv.gz").read_bytes()).replace(b"dep_time,", b"departure,", 1)
+    (landed / "flights.csv.gz").write_bytes(gzip.compress(text))
+    (landed / "manifest.json").write_text(json.dumps({"files": [{"name": "flights.csv.gz"}]}))
+    refused = mine.run("dataops", "run", "flights")
+    assert refused.returncode == 1
+    assert "dep_time seems to be renamed departure" in refused.stdout
+    assert pl.read_parquet(mine.root / "data/staged/flights/date=2013-01-03/data.parquet").height == 914
+    mine.run("dataops", "deliver", "flights", "2013-01-03")
+    healed = mine.run("dataops", "run", "flights")
+    assert healed.returncode == 0, healed.stdout
+    receipts = list((mine.root / "data/raw/flights/date=2013-01-03/_deliveries").iterdir())
+    assert len(receipts) == 3
+
+
+@pytest.fixture
+def webserver(clone: Checkout) -> Iterator[str]:
+    """The UI over the clone, started bare in its folder."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [str(BIN / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(port)],
+        cwd=clone.root,
+        env=clone.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield _answering(f"http://127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _answering(address: str) -> str:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.5)
+        else:
+            return address
+    raise TimeoutError(address)
+
+
+def _ask(address: str, query: str) -> Any:
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(f"{address}/graphql", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["data"]
+
+
+def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
+    asked = _ask(
+        webserver,
+        """{ runsOrError { ... on Runs { results { status } } }
+             assetNodes { assetKey { path } groupName description kinds
+                          owners { ... on TeamAssetOwner { team } }
+                          partitionStats { numMaterialized numPartitions }
+                          metadataEntries { label } } }""",
+    )
+    assert {run["status"] for run in asked["runsOrError"]["results"]} == {"SUCCESS"}
+    nodes = {"/".join(node["assetKey"]["path"]): node for node in asked["assetNodes"]}
+    assert nodes["staged/flights"]["partitionStats"] == {"numMaterialized": 5, "numPartitions": 5}
+    for node in nodes.values():
+        assert node["description"]
+        assert node["kinds"]
+        assert node["owners"][0]["team"]
+        labels = {entry["label"] for entry in node["metadataEntries"]}
+        assert {"keep_until", "readers", "classification"} <= labels
+    assert {node["groupName"] for node in nodes.values()} == {"landing", "raw", "staged", "quarantine", "curated"}

@@ -1,0 +1,73 @@
+"""The graph of the project itself, as Dagster has it."""
+
+import dagster as dg
+import pytest
+
+from dataops_assets.components.dagster_private import TargetMaterialization
+from dataops_assets.components.keys import ZONES
+from dataops_assets.definitions import defs
+from dataops_assets_tests.components.dagster_tree import Location
+
+LEFT_OF = {
+    "landing": set(),
+    "raw": {"landing"},
+    "staged": {"raw", "staged"},
+    "quarantine": {"raw"},
+    "curated": {"staged", "curated"},
+}
+
+
+@pytest.fixture(scope="module")
+def specs() -> list[dg.AssetSpec]:
+    return list(defs().resolve_all_asset_specs())
+
+
+def test_data_flows_to_the_right_only(specs: list[dg.AssetSpec]):
+    edges = [(dep.asset_key.path[0], spec.key.path[0]) for spec in specs for dep in spec.deps]
+    assert len(edges) > 20
+    assert [edge for edge in edges if edge[0] not in LEFT_OF[edge[1]]] == []
+
+
+def test_every_asset_says_whose_it_is_and_what(specs: list[dg.AssetSpec]):
+    for spec in specs:
+        assert spec.group_name in ZONES
+        assert spec.owners
+        assert spec.description
+        assert spec.kinds
+        assert {"keep_until", "readers", "classification", "contact"} <= set(spec.metadata)
+
+
+def test_published_assets_have_columns_with_descriptions(specs: list[dg.AssetSpec]):
+    for spec in specs:
+        if spec.key.path[0] in ("staged", "curated"):
+            columns = spec.metadata["dagster/column_schema"].value.columns
+            assert columns
+            assert all(column.description for column in columns)
+
+
+def test_a_dataset_that_goes_on_is_watched_for_freshness_and_a_closed_one_is_not(specs: list[dg.AssetSpec]):
+    watched = {spec.key.path[-1] for spec in specs if spec.freshness_policy}
+    assert {"airports", "planes", "airlines", "cancellations"} == watched
+
+
+def test_a_chart_is_drawn_where_the_contract_asks_for_one(here: Location):
+    here.tree.edit("daily/defs.yaml", "inputs:", "chart: {x: day, y: warmest, title: Warmest hour}\n  inputs:")
+    here.deliver_all()
+    here.references()
+    whole = ("2024-01-01", "2024-01-20")
+    assert here.run("raw/readings", over=whole).success
+    assert here.run("staged/readings", over=whole).success
+    assert here.run("curated/daily", partition="2024-01").success
+    made = here.instance.get_latest_materialization_event(dg.AssetKey(["curated", "daily"]))
+    assert made
+    picture = made.asset_materialization.metadata["chart"].value
+    assert str(picture).startswith("![Warmest hour, 2024-01](data:image/png;base64,iVBOR")
+
+
+def test_what_we_take_from_dagsters_private_parts_is_as_we_think():
+    target = TargetMaterialization(storage_id=1, run_id="run", timestamp=2.0)
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey("a"), check_name="c", passed=True, metadata={}, target_materialization_data=target, partition="p"
+    )
+    assert evaluation.target_materialization_data == target
+    assert evaluation.partition == "p"
