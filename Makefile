@@ -16,10 +16,11 @@ run: install ## Deliver the sample data and run everything that is pending
 	@$(BIN)/dataops run
 
 dev: install ## The Dagster UI on http://127.0.0.1:3000
+	@$(BIN)/dagster instance info >/dev/null  # two processes that open a fresh SQLite at once can fail
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: install-dev ## Format, lint, types, imports, definitions, the committed map
 	@$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ from typing import Any
 import pandera.polars as pa
 
 from dataops_assets.contract import Catalog, ContractError, Dataset, DerivedAttributes, IngestedAttributes, Policy, Problem
+from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import DatasetAttributes, is_dataset_name
 from dataops_assets.contract.parse import Document, parse_yaml, validate
 from dataops_assets.contract.schema import Schema
@@ -26,6 +27,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.IngestedDataset": IngestedAttributes,
     "dataops_assets.components.DerivedDataset": DerivedAttributes,
 }
+_OURS = "dataops_assets."
 DEFS = Path(__file__).parent / "defs"
 
 
@@ -65,8 +67,7 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
     catalog = Catalog(policy, datasets.values())
     problems = catalog.problems()
     for dataset in catalog:
-        if dataset.attributes.rules or not problems:
-            problems += rule_problems(dataset)
+        problems += rule_problems(dataset)
     if problems:
         raise ContractError(problems)
     return catalog
@@ -76,13 +77,19 @@ def _read(path: Path, defs: Path) -> Document:
     file = str(path.relative_to(defs.parent))
     try:
         return parse_yaml(path.read_text(encoding="utf-8"), file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ContractError([Problem(file, 1, f"cannot be read ({error})", "write it as UTF-8 text")]) from error
+    except FileNotFoundError as error:
+        raise ContractError([Problem(file, 1, "is missing", f"write {file}")]) from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ContractError([Problem(file, line, f"is not UTF-8 ({error.reason})", "save it as UTF-8 text")]) from error
 
 
 def _load_dataset(file: Path, defs: Path) -> Dataset | None:
     document = _read(file, defs)
-    model = _TYPES.get(str(document.data.get("type")))
+    named = str(document.data.get("type"))
+    model = _TYPES.get(named)
+    if model is None and named.startswith(_OURS):
+        raise ContractError([document.problem(("type",), f"unknown type `{named}`", choose(named, _TYPES))])
     if model is None:
         return None
     folder = str(file.parent.relative_to(defs.parent))

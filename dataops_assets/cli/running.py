@@ -48,36 +48,34 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         bar = progress.add_task("", total=len(batches))
         for title, wanted, within in batches:
             progress.update(bar, description=title)
-            before, launched = time.monotonic(), 0
+            before = time.monotonic()
+            done: dict[Dataset, set[Partition]] = {}
             for zone, layer in stages(lake.catalog, wanted):
                 for planned in due(lake, zone, layer, datetime.now(UTC), within):
                     failures += launch(definitions, instance, planned)
-                    launched += 1
-            if launched:
-                console.print(_line(lake, title, wanted, within, time.monotonic() - before), highlight=False)
-            runs += launched
+                    runs += 1
+                    for dataset in planned.datasets:
+                        done.setdefault(dataset, set()).update(planned.partitions)
+            if done:
+                console.print(_line(lake, title, done, time.monotonic() - before), highlight=False)
             progress.advance(bar)
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged and published already")
     return _summary(lake, datasets, failures, runs, time.monotonic() - began, console)
 
 
-def _batches(lake: Lake, datasets: Sequence[Dataset]) -> Iterator[tuple[str, list[Dataset], set[Partition]]]:
-    """What to run together: tables without partitions first, then month by month, then what is made from all months."""
+def _batches(lake: Lake, datasets: Sequence[Dataset]) -> Iterator[tuple[str, list[Dataset], set[Partition] | None]]:
+    """What to run together: tables without partitions first, then month by month, then all that is left."""
     now = datetime.now(UTC)
+    tables = [dataset for dataset in datasets if not dataset.partitions and not _reads_partitions(lake, dataset)]
+    if tables:
+        yield "reference tables", tables, {None}
     timed = [dataset for dataset in datasets if dataset.partitions]
-    late = {d.name for d in datasets if not d.partitions and _reads_partitions(lake, d)}
-    early = [d for d in datasets if not d.partitions and d.name not in late]
-    if early:
-        yield "reference tables", early, {None}
-    months = sorted({str(key)[:7] for dataset in timed for key in partitions_of(dataset, now) if len(str(key)) > 4})
-    for month in months:
-        # A dataset by year is made when its last month is there.
-        here = {key for d in timed for key in partitions_of(d, now) if str(key)[:7] == month}
-        here |= {month[:4]} if month.endswith("-12") or month == months[-1] else set()
-        yield date.fromisoformat(f"{month}-01").strftime("%B %Y"), timed, set(here)
-    if late:
-        yield "whole year", [d for d in datasets if d.name in late], {None}
+    keys = {key for dataset in timed for key in partitions_of(dataset, now) if key}
+    for month in sorted({key[:7] for key in keys if len(key) >= len("2013-01")}):
+        here: set[Partition] = {key for key in keys if key[:7] == month}
+        yield date.fromisoformat(f"{month}-01").strftime("%B %Y"), timed, here
+    yield "all months", list(datasets), None
 
 
 def _reads_partitions(lake: Lake, dataset: Dataset) -> bool:
@@ -85,11 +83,10 @@ def _reads_partitions(lake: Lake, dataset: Dataset) -> bool:
     return any(other.partitions or _reads_partitions(lake, other) for other in others)
 
 
-def _line(lake: Lake, title: str, wanted: Sequence[Dataset], within: set[Partition], seconds: float) -> str:
-    now = datetime.now(UTC)
-    found = [tally(lake, d, [key for key in partitions_of(d, now) if key in within]) for d in wanted]
-    ingested = [t for t, d in zip(found, wanted, strict=True) if d.ingested]
-    days = max((t.expected for t in found), default=0)
+def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], seconds: float) -> str:
+    found = [tally(lake, dataset, sorted(partitions, key=str)) for dataset, partitions in done.items()]
+    ingested = [t for t, dataset in zip(found, done, strict=True) if dataset.ingested]
+    days = max(t.expected for t in found)
     rows = sum(t.delivered for t in ingested)
     parts = [
         f"{days} days" if days > 1 else "",

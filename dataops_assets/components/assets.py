@@ -29,10 +29,10 @@ _ZONE_TEXTS: dict[Zone, str] = {
 def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
     """The assets and checks of one dataset."""
     if dataset.derived:
-        return dg.Definitions(assets=[_derived(catalog, dataset)])
-    # Not made by a step of its own: staging writes it, and reports only partitions in which a row was rejected.
-    quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
+        inputs = [_dependency(catalog, dataset, name) for name in dataset.upstream]
+        return dg.Definitions(assets=[_derived(catalog, dataset, inputs), _spec(catalog, dataset, "quarantine", inputs)])
     landing = _spec(catalog, dataset, "landing", [])
+    quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
     return dg.Definitions(assets=[landing, _raw(catalog, dataset), quarantine, _staged(catalog, dataset)])
 
 
@@ -119,21 +119,24 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         with retried_only_if_transient():
             _refuse_layers(context)
             done = list(steps.stage(lake.lake(), dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
-            for outcome in done:
-                if outcome.quarantined:
-                    context.log_event(_quarantined(dataset, outcome))
+            _log_quarantine(context, dataset, done)
             yield from emit(context, dataset, "staged", "content", done)
 
     return stage
 
 
-def _quarantined(dataset: Dataset, outcome: steps.Outcome) -> dg.AssetMaterialization:
-    path = dg.MetadataValue.path(outcome.facts["quarantine"])
-    metadata: dict[str, Any] = {"dagster/row_count": outcome.quarantined, "path": path}
-    return dg.AssetMaterialization(asset_key("quarantine", dataset), partition=outcome.partition, metadata=metadata)
+def _log_quarantine(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: list[steps.Outcome]) -> None:
+    """Report quarantine, which no step of its own makes, for the partitions in which a row was rejected."""
+    for outcome in outcomes:
+        if outcome.quarantined:
+            path = dg.MetadataValue.path(outcome.facts["quarantine"])
+            metadata: dict[str, Any] = {"dagster/row_count": outcome.quarantined, "path": path}
+            context.log_event(
+                dg.AssetMaterialization(asset_key("quarantine", dataset), partition=outcome.partition, metadata=metadata)
+            )
 
 
-def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
+def _derived(catalog: Catalog, dataset: Dataset, inputs: list[dg.AssetDep]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"derive_{dataset.name}",
         specs=[
@@ -141,7 +144,7 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 catalog,
                 dataset,
                 "curated",
-                [_dependency(catalog, dataset, name) for name in dataset.upstream],
+                inputs,
                 skippable=True,
                 automation_condition=when_inputs_passed(),
                 freshness_policy=_freshness(dataset),
@@ -156,6 +159,7 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
             _refuse_layers(context)
             here = lake.lake()
             done = list(steps.derive(here, dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
+            _log_quarantine(context, dataset, done)
             for outcome in done:
                 if outcome.status == "done":
                     outcome.facts.update(chart_metadata(here, dataset, outcome.partition))

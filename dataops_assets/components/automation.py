@@ -62,7 +62,8 @@ def _deliveries_sensor(catalog: Catalog) -> dg.SensorDefinition:
 
     @dg.sensor(
         name="deliveries",
-        target=dg.AssetSelection.groups("raw"),
+        # A `target` would be made one job, for which all raw assets must have the same partitions.
+        asset_selection=dg.AssetSelection.groups("raw"),
         minimum_interval_seconds=_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sees what providers dropped into landing, and receives exactly the partitions it is for.",

@@ -1,12 +1,12 @@
 """Runs launched from here: one layer at a time, in this process, recorded in the instance like any other."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import dagster as dg
 
-from dataops_assets.components.keys import asset_key, in_range, layer
+from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.steps.pending import pending
@@ -48,23 +48,16 @@ def stages(catalog: Catalog, wanted: Iterable[Dataset]) -> list[tuple[Zone, list
 
 
 def due(
-    lake: Lake, zone: Zone, datasets: Iterable[Dataset], now: datetime, within: Iterable[Partition] | None = None
+    lake: Lake, zone: Zone, datasets: Iterable[Dataset], now: datetime, within: Container[Partition] | None = None
 ) -> list[Launch]:
     """The runs that would do what is pending in a layer; datasets that need the same partitions share a run."""
-    limit = set(within) if within is not None else None
-    together: dict[tuple[Partition, ...], list[Dataset]] = {}
+    together: dict[tuple[dg.TimeWindowPartitionsDefinition | None, tuple[Partition, ...]], list[Dataset]] = {}
     for dataset in datasets:
-        keys = [key for key in pending(lake, dataset, zone, now) if limit is None or key in limit]
+        keys = pending(lake, dataset, zone, now, within)
         runs = in_range([key for key in keys if key], dataset.partitions) if dataset.partitions else [keys] if keys else []
         for run in runs:
-            together.setdefault(tuple(run), []).append(dataset)
-    # Two datasets share a run only with equal partitions, not merely equal keys.
-    found = []
-    for partitions, sharing in together.items():
-        for kind in {dataset.partitions and dataset.partitions.model_copy(update={"columns": ()}): None for dataset in sharing}:
-            same = [d for d in sharing if (d.partitions and d.partitions.model_copy(update={"columns": ()})) == kind]
-            found.append(Launch(zone, tuple(same), partitions))
-    return found
+            together.setdefault((partitions_def(dataset.partitions), tuple(run)), []).append(dataset)
+    return [Launch(zone, tuple(sharing), partitions) for (_, partitions), sharing in together.items()]
 
 
 def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launch) -> Iterator[str]:

@@ -10,7 +10,7 @@ from dataops_assets.contract.errors import Mistake
 
 _HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 30 * 24, "year": 365 * 24}
 _TEXT = re.compile(r"(\d+) (hour|day|week|month|year)s?")
-_WRITTEN = "write it as `12 hours`, `90 days`, `6 months` or `7 years`"
+_WRITTEN = "write it as `12 hours`, `90 days`, `6 months`, `7 years`"
 
 
 class Duration(BaseModel):
@@ -49,20 +49,16 @@ def parse_duration(value: Any) -> Duration:
         return Duration(text="forever", hours=None, reason=str(value["forever"]))
     if value == "forever":
         raise Mistake("`forever` needs a reason", "write it as `{forever: <the reason>}`")
+    return _parse_limited(value, " or `{forever: <the reason>}`")
+
+
+def _parse_limited(value: Any, or_else: str = "") -> Duration:
+    if isinstance(value, Duration):
+        return value
     match = _TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise Mistake(f"{value!r} is not a duration", f"{_WRITTEN}, or `{{forever: <the reason>}}`")
-    amount, unit = int(match[1]), match[2]
-    if amount == 0:
-        raise Mistake("a duration of zero", _WRITTEN)
-    return Duration(text=value.strip(), hours=amount * _HOURS[unit])
-
-
-def _parse_limited(value: Any) -> Duration:
-    duration = parse_duration(value)
-    if duration.hours is None:
-        raise Mistake("`forever` has no meaning here", _WRITTEN)
-    return duration
+    if match is None or int(match[1]) == 0:
+        raise Mistake(f"{value!r} is not a duration" + ("" if or_else else " that ends"), _WRITTEN + or_else)
+    return Duration(text=value.strip(), hours=int(match[1]) * _HOURS[match[2]])
 
 
 _LIMITED_SCHEMA = {"type": "string", "pattern": f"^{_TEXT.pattern}$"}

@@ -114,7 +114,17 @@ def validate(model: type[Model], document: Document) -> Model:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise ContractError([_problem(model, document, dict(entry)) for entry in error.errors()]) from error
+        entries = [dict(entry) for entry in error.errors()]
+        # One that is misspelled is not missing, too.
+        meant = {(*entry["loc"][:-1], _nearest(model, entry["loc"])) for entry in entries if entry["type"] == "extra_forbidden"}
+        told = [entry for entry in entries if entry["type"] != "missing" or entry["loc"] not in meant]
+        raise ContractError([_problem(model, document, entry) for entry in told]) from error
+
+
+def _nearest(model: type[BaseModel], path: Path) -> str | None:
+    """The attribute that was likely meant where an unknown one stands."""
+    known = [field.alias or key for key, field in _model_at(model, path[:-1]).model_fields.items()]
+    return next(iter(difflib.get_close_matches(str(path[-1]), known, 1)), None)
 
 
 def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) -> Problem:
@@ -129,11 +139,11 @@ def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) 
     if entry["type"] == "missing":
         return document.problem(path[:-1], f"`{name}` is missing", f"add `{name}: …`" + (f" ({doc})" if doc else ""))
     if entry["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, known, 1)
-        remedy = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+        near = _nearest(model, path)
+        remedy = f"did you mean `{near}`?" if near else f"known here: {', '.join(known)}"
         return document.problem(path, f"unknown attribute `{name}`", remedy)
     return document.problem(
-        path, f"`{name}`: {entry['msg'].lower()}, not {entry['input']!r}", doc or "write it as the reference says"
+        path, f"`{name}` is {entry['input']!r}: {entry['msg'].lower()}", doc or "write it as the reference says"
     )
 
 

@@ -3,11 +3,12 @@
 A dataset without partitions has one part, whose key is None. Days, months and years are local to the dataset's time zone.
 """
 
+import difflib
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
@@ -63,7 +64,9 @@ class Partitions(BaseModel):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise Mistake(f"{value!r} is no IANA time zone", "write it as `UTC` or `America/New_York`") from error
+            near = difflib.get_close_matches(value, available_timezones(), 1)
+            remedy = f"did you mean `{near[0]}`?" if near else "write it as `UTC` or `America/New_York`"
+            raise Mistake(f"{value!r} is no IANA time zone", remedy) from error
         return value
 
     @model_validator(mode="after")

@@ -42,11 +42,18 @@ class Schema:
 
     @cached_property
     def columns(self) -> dict[str, Column]:
-        """The columns by name, in order."""
-        return {
-            name: Column(name, _instance(column.dtype.type), column.nullable, column.description or column.title or "")
-            for name, column in self.pandera.columns.items()
-        }
+        """The columns by name, in order.
+
+        Raises:
+            TypeError: One has no type.
+        """
+        found = {}
+        for name, column in self.pandera.columns.items():
+            if column.dtype is None:
+                raise TypeError(f"column `{name}` has no type that polars knows")
+            description = column.description or column.title or ""
+            found[name] = Column(name, _instance(column.dtype.type), column.nullable, description)
+        return found
 
     @property
     def polars(self) -> pl.Schema:

@@ -73,7 +73,7 @@ def _made(rule: Rule, good: dict[str, Any], dataset: Dataset) -> dict[str, Any] 
     if rule.kind == "key":
         return _differing(rule, good, dataset)
     if rule.kind == "reference" and all(dataset.schema.columns[c].dtype == pl.String for c in rule.columns):
-        return {c: "∅" for c in rule.columns}
+        return dict.fromkeys(rule.columns, "∅")
     return None
 
 
@@ -89,7 +89,7 @@ def _differing(rule: Rule, good: dict[str, Any], dataset: Dataset) -> dict[str, 
 def _judge(dataset: Dataset, rules: list[Rule], rows: list[dict[str, Any]], good: dict[str, Any]) -> Judged:
     tables = {rule.name: _only(dataset, rule, good).lazy() for rule in rules if rule.reference}
     columns = dataset.delivered.columns
-    text = pl.DataFrame([{c: _as_text(row.get(c)) for c in columns} for row in rows], schema={c: pl.String for c in columns})
+    text = pl.DataFrame([{c: _as_text(row.get(c)) for c in columns} for row in rows], schema=dict.fromkeys(columns, pl.String))
     if dataset.ingested:
         return judge_delivery(dataset, rules, text, tables, public=True)
     made = text.lazy().select(read_as(pl.col(name), pl.String(), column.dtype) for name, column in columns.items())

@@ -21,7 +21,8 @@ class Tally:
         published: Partitions that are.
         gaps: Partitions that are declared to stay empty; they are published.
         missing: Expected partitions that are not published, in order.
-        delivered, good, rejected, merged, normalised: Rows, by the newest content verdicts.
+        good: Rows that are published.
+        delivered, rejected, merged, normalised: Rows, by the newest content verdicts.
         passed, warned, refused: Gates by their newest verdict; one that warned has passed, too.
         refusals: The newest verdicts that refused, by partition.
         broken: Rows that broke each rule.
@@ -51,10 +52,12 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition]) -> Tall
     gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
     for partition in partitions:
         found.expected += 1
-        if lake.version(dataset.zone, dataset, partition) is None:
+        published = lake.provenance(dataset.zone, dataset, partition)
+        if published is None:
             found.missing.append(partition)
         else:
             found.published += 1
+            found.good += published.rows
             found.gaps += bool(gap_reason(dataset, partition))
         for gate in gates:
             given = lake.verdicts(gate, dataset, partition)
@@ -75,7 +78,6 @@ def _count(found: Tally, verdict: Verdict) -> None:
     if verdict.gate == "content" and verdict.rows:
         rows = verdict.rows
         found.delivered += rows.delivered
-        found.good += rows.published if verdict.passed else 0
         found.rejected += rows.rejected
         found.merged += rows.merged
         found.normalised += rows.normalised

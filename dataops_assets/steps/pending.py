@@ -1,5 +1,6 @@
 """What is left to do, told from storage alone: which partitions of a zone have something new to their left."""
 
+from collections.abc import Container
 from datetime import datetime
 
 from dataops_assets.contract import Dataset, Partition
@@ -16,24 +17,34 @@ def partitions_of(dataset: Dataset, now: datetime) -> list[Partition]:
     return list(dataset.partitions.keys(now)) if dataset.partitions else [None]
 
 
-def pending(lake: Lake, dataset: Dataset, zone: Zone, now: datetime) -> list[Partition]:
+def pending(
+    lake: Lake, dataset: Dataset, zone: Zone, now: datetime, within: Container[Partition] | None = None
+) -> list[Partition]:
     """The partitions that a run of this zone would change or judge anew, in order.
 
     A partition that was refused is not pending until something that it depends on changes.
+
+    Args:
+        lake: Where everything lies.
+        dataset: Whose partitions.
+        zone: The zone that the run would write.
+        now: The time.
+        within: Look at these partitions only.
     """
+    partitions = [key for key in partitions_of(dataset, now) if within is None or key in within]
     if zone == "raw":
-        return _unreceived(lake, dataset, now)
+        return _unreceived(lake, dataset, partitions, now) if partitions else []
     try:
         references = reference_versions(lake, dataset)
     except NotReady:
         return []
-    return [partition for partition in partitions_of(dataset, now) if _unsettled(lake, dataset, partition, references, now)]
+    return [partition for partition in partitions if _unsettled(lake, dataset, partition, references, now)]
 
 
-def _unreceived(lake: Lake, dataset: Dataset, now: datetime) -> list[Partition]:
+def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:
     lying = deliveries.arrivals(lake.store, dataset, now)
     found: list[Partition] = []
-    for partition in partitions_of(dataset, now):
+    for partition in partitions:
         receipt = deliveries.newest_receipt(lake.store, dataset, partition)
         arrival = lying.get(partition)
         arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)

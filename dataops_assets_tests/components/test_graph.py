@@ -12,7 +12,7 @@ LEFT_OF = {
     "landing": set(),
     "raw": {"landing"},
     "staged": {"raw", "staged"},
-    "quarantine": {"raw"},
+    "quarantine": {"raw", "staged", "curated"},
     "curated": {"staged", "curated"},
 }
 

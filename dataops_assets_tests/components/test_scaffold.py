@@ -534,12 +534,15 @@ def test_at_a_prompt(clone: Checkout):
     assert pl.read_parquet(clone.root / "data/staged/trains/data.parquet").height == 3
     assert pl.read_parquet(clone.root / "data/curated/numbers/data.parquet").height == 3
 
-    for check in (("dg", "check", "defs"), ("dg", "check", "yaml")):
-        checked = clone.run(*check)
-        assert checked.returncode == 0, checked.stdout + checked.stderr
-    folder = str(clone.root / "dataops_assets/defs/rail")
+    # Partitions that no other dataset has, and columns that Python could not name.
+    (clone.root / "stops.csv").write_text("day,class,,stop no\n2024-01-05,A,x,1\n", encoding="utf-8")
+    done = clone.run(*INGESTED, "stops", "--sample", "stops.csv", *options[2:], "--partition-column", "day")
+    assert done.returncode == 0, done.stderr
+    checked = clone.run("dg", "check", "defs")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    defs = clone.root / "dataops_assets/defs"
     for check in (("check",), ("format", "--check")):
-        clean = clone.run("ruff", *check, "--config", str(PROJECT / "ruff.toml"), folder)
+        clean = clone.run("ruff", *check, "--config", str(PROJECT / "ruff.toml"), str(defs / "rail"), str(defs / "stops"))
         assert clean.returncode == 0, clean.stdout
 
 

@@ -6,7 +6,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import matplotlib
@@ -111,7 +111,9 @@ def ends(text: ET.Element) -> tuple[float, float]:
     size, weight = STYLES.get(text.get("class", "").split(" ")[0], (11, ""))
     font = FONTS[weight]
     font.set_size(size, 72)
-    width = sum(font.load_char(ord(character)).linearHoriAdvance / 65536 for character in text.text or "")
+    codes = [ord(character) for character in text.text or ""]
+    # What the font lacks is taken from another, as wide as it is high.
+    width = sum(font.load_char(c).linearHoriAdvance / 65536 if font.get_char_index(c) else size for c in codes)
     x = float(text.attrib["x"]) - (width / 2 if text.get("class") == "move" else 0)
     return x, x + width
 
@@ -135,7 +137,7 @@ def points(path: str) -> Iterator[tuple[float, float]]:
 def between(corners: list[tuple[float, float]], share: float) -> tuple[float, float]:
     """De Casteljau's construction."""
     while len(corners) > 1:
-        corners = [(a + (c - a) * share, b + (d - b) * share) for (a, b), (c, d) in zip(corners, corners[1:], strict=False)]
+        corners = [(a + (c - a) * share, b + (d - b) * share) for (a, b), (c, d) in pairwise(corners)]
     return corners[0]
 
 
@@ -269,7 +271,7 @@ def test_the_map_stands_alone_on_any_background(catalog: Catalog) -> None:
     assert "href" not in "".join(name for element in root.iter() for name in element.attrib)
 
 
-def test_a_new_dataset_is_on_the_map(tree: Tree) -> None:
-    tree.edit("daily/defs.yaml", "inputs: [readings, stations]", "inputs: [readings, stations]\n  lifecycle: short")
-    tree.edit("daily/defs.yaml", "  lifecycle: standard\n", "")
-    assert "keep60days" in words(boxes(draw(tree.catalog()))["curated/daily"])
+def test_what_a_contract_says_anew_is_on_the_map(tree: Tree) -> None:
+    tree.edit("daily/defs.yaml", "lifecycle: standard", "lifecycle: short")
+    tree.edit("daily/defs.yaml", "readers: [analysts, press]", "readers: [press]")
+    assert "readpresswriteproductionpipelineonlykeep60days" in words(boxes(draw(tree.catalog()))["curated/daily"])

@@ -1,0 +1,82 @@
+"""The version of a contract: another one if, and only if, something else is promised."""
+
+import textwrap
+
+import pytest
+
+from dataops_assets_tests.trees import GOOD, Tree
+
+READINGS, SCHEMA, DAILY = "readings/defs.yaml", "readings/schema.py", "daily/transform.py"
+
+
+def versions(tree: Tree) -> dict[str, str]:
+    return {dataset.name: dataset.version for dataset in tree.catalog()}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        pytest.param(READINGS, "owner: lab", "owner: lab  # they measure", id="comment_in_yaml"),
+        pytest.param(READINGS, "owner: lab", "owner:   'lab'", id="quotes"),
+        pytest.param(READINGS, "key: [station, day, hour]", "key:\n  - station\n  - day\n  - hour", id="list_in_lines"),
+        pytest.param(
+            READINGS, "  owner: lab\n  readers: [analysts, press]", "  readers: [analysts, press]\n  owner: lab", id="order"
+        ),
+        pytest.param(SCHEMA, "    hour: pl.Int8", "    # local\n\n    hour: pl.Int8", id="comment_in_python"),
+        pytest.param(SCHEMA, '(description="Where")', "(\n        description='Where',\n    )", id="layout_of_python"),
+        pytest.param("readings/examples.yaml", "temperature: -3.5", "temperature: 3.5", id="examples"),
+        pytest.param("policy.yaml", "raw: 7 years", "raw: 8 years", id="policy"),
+    ],
+)
+def test_version_stays_when_nothing_else_is_promised(tree: Tree, file: str, old: str, new: str) -> None:
+    before = versions(tree)
+    tree.edit(file, old, new)
+    assert versions(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "changed"),
+    [
+        *(
+            pytest.param(READINGS, old, new, "readings", id=new)
+            for old, new in [
+                ("description: One hour", "description: An hour"),
+                ("readers: [analysts, press]", "readers: [press, analysts]"),
+                ("lifecycle: standard", "lifecycle: {class: standard, raw: 8 years, reason: audits}"),
+                ("provider: The lab", "provider: Someone"),
+                ("rows: [0.5, 2]", "rows: [0.5, 3]"),
+                ("rows: [0.5, 2]", "null_values: [x]"),
+                ("end: 2024-01-20", "end: 2024-01-21"),
+                ("columns: [day]", "columns: []"),
+                ("key: [station, day, hour]", "key: [day, station, hour]"),
+                ("tolerance: 0.5", "tolerance: 0.4"),
+                ("tolerance: 0.5", "rules: {noted: warn}"),
+                ("tolerance: 0.5", "due: 1 day"),
+            ]
+        ),
+        pytest.param("daily/defs.yaml", "classification: public", "classification: secret", "daily", id="a_classification"),
+        pytest.param(SCHEMA, "ge=-60", "ge=-61", "readings", id="a_rule"),
+        pytest.param(SCHEMA, "there is a note", "there is some note", "readings", id="a_sentence"),
+        pytest.param(DAILY, ".max()", ".min()", "daily", id="a_transform"),
+    ],
+)
+def test_version_changes_with_every_promise(tree: Tree, file: str, old: str, new: str, changed: str) -> None:
+    before = versions(tree)
+    tree.edit(file, old, new)
+    after = versions(tree)
+    assert {name for name in before if before[name] != after[name]} == {changed}
+
+
+def test_version_covers_modules_that_come_to_it(tree: Tree) -> None:
+    before = versions(tree)
+    tree.write("stations/fetch.py", "def fetch(partition, folder): ...\n")
+    assert {name for name, version in versions(tree).items() if version != before[name]} == {"stations"}
+
+
+def test_version_is_of_what_is_said_not_of_where(tree: Tree) -> None:
+    before = versions(tree)
+    for file, text in GOOD.items():
+        if file.startswith("stations/"):
+            tree.remove(file)
+            tree.write(f"reference/{file}", textwrap.dedent(text))
+    assert versions(tree) == before
