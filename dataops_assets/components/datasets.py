@@ -33,13 +33,19 @@ class _DatasetComponent(dg.Component):
 
 @dg.scaffold_with(IngestedScaffolder)
 class IngestedDataset(_DatasetComponent):
-    """A dataset that a provider delivers: landing → raw → staged, with quarantine and two gates."""
+    """A dataset that a provider delivers: landing → raw → staged, with quarantine and two gates.
+
+    Its scaffold needs `--sample FILE --owner TEAM --readers GROUP,GROUP`; the rest is inferred, or taken from policy.yaml.
+    """
 
     attributes = IngestedAttributes
 
 
 @dg.scaffold_with(DerivedScaffolder)
 class DerivedDataset(_DatasetComponent):
-    """A dataset that a function makes from others: gated on its way out like a delivery on its way in."""
+    """A dataset that a function makes from others: gated on its way out like a delivery on its way in.
+
+    Its scaffold needs `--inputs DATASET,DATASET --owner TEAM`; readers, classification and partitions follow from the inputs.
+    """
 
     attributes = DerivedAttributes

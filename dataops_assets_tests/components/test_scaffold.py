@@ -446,6 +446,12 @@ attributes:
         name = scaffold(tree, "moments", inputs=["trains"])
         assert failed_examples(tree[name]) == []
 
+    def test_an_input_that_cannot_be_judged_is_named(self, tree: Tree):
+        schema = (tree.defs / "stations/schema.py").read_text(encoding="utf-8")
+        tree.write("stations/schema.py", f"{schema}\n\ndef normalise(rows):\n    raise ValueError('high')\n")
+        with pytest.raises(click.ClickException, match="normalise of stations failed: ValueError: high"):
+            scaffold(tree, "places", inputs=["stations"])
+
     def test_a_new_example_needs_one_of_the_input(self, tree: Tree):
         tree.remove("stations/examples.yaml")
         with pytest.raises(click.ClickException, match=r"stations/examples\.yaml has no good row that passes"):

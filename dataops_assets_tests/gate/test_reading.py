@@ -1,0 +1,273 @@
+"""Every format is read as text, and whatever is wrong with a file is told as a `DeliveryError` that names it."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dataops_assets.contract import Source
+from dataops_assets.gate.reading import DeliveryError, read_text
+
+ROWS: list[dict[str, str | None]] = [
+    {"a": "1", "b": "x"},
+    {"a": "2", "b": None},
+    {"a": "3", "b": 'ein "Wort", zwei\nZeilen'},
+    {"a": "4", "b": "Åse"},
+]
+
+
+def as_csv(rows: list[dict[str, Any]]) -> bytes:
+    return pl.DataFrame(rows).write_csv().encode()
+
+
+def as_zip(**members: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def as_parquet(rows: Any) -> bytes:
+    written = io.BytesIO()
+    pl.DataFrame(rows).write_parquet(written)
+    return written.getvalue()
+
+
+FORMATS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
+    "csv": as_csv,
+    "csv.gz": lambda rows: gzip.compress(as_csv(rows), mtime=0),
+    "csv.zip": lambda rows: as_zip(data=as_csv(rows)),
+    "parquet": as_parquet,
+    "ndjson": lambda rows: "".join(json.dumps(row) + "\n" for row in rows).encode(),
+}
+
+
+def read(folder: Path, form: str, *files: bytes, **source: Any) -> pl.DataFrame:
+    paths = [folder / str(number) for number in range(len(files))]
+    for path, content in zip(paths, files, strict=True):
+        path.write_bytes(content)
+    names = [f"part-{number}.{form}" for number in range(len(files))]
+    return read_text(paths, names, Source(provider="them", files=f"*.{form}", **source))
+
+
+def refused(folder: Path, form: str, *files: bytes, **source: Any) -> str:
+    with pytest.raises(DeliveryError) as caught:
+        read(folder, form, *files, **source)
+    message = str(caught.value)
+    assert str(folder) not in message
+    assert re.fullmatch(r"part-\d\.[a-z.]+: .+\. [A-Z].+", message, re.DOTALL), message
+    return message
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_gives_the_same_text(tmp_path: Path, form: str) -> None:
+    found = read(tmp_path, form, FORMATS[form](ROWS))
+    assert found.to_dicts() == ROWS
+    assert set(found.dtypes) == {pl.String}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_parts_are_read_one_below_the_other(tmp_path: Path, form: str) -> None:
+    found = read(tmp_path, form, FORMATS[form](ROWS[2:]), FORMATS[form](ROWS[:2]))
+    assert found.to_dicts() == ROWS[2:] + ROWS[:2]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_texts_that_mean_no_value_are_null_in_every_format(tmp_path: Path, form: str) -> None:
+    rows = [{"a": "NA", "b": "-"}, {"a": "n", "b": "NA-"}]
+    found = read(tmp_path, form, FORMATS[form](rows), null_values=("NA", "-"))
+    assert found.rows() == [(None, None), ("n", "NA-")]
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "csv.zip", "parquet"])
+def test_parts_with_other_columns_are_refused(tmp_path: Path, form: str) -> None:
+    message = refused(tmp_path, form, FORMATS[form]([{"a": "1"}]), FORMATS[form]([{"b": "1"}]))
+    assert message.startswith(f"part-1.{form}: its columns differ from those of part-0.{form}")
+
+
+def test_parts_with_other_types_are_refused(tmp_path: Path) -> None:
+    message = refused(tmp_path, "parquet", as_parquet({"a": [1]}), as_parquet({"a": ["1"]}))
+    assert message.startswith("part-1.parquet: its types differ")
+
+
+def test_parquet_keeps_its_types(tmp_path: Path) -> None:
+    found = read(tmp_path, "parquet", as_parquet({"a": [1, None], "b": [[1.5], []]}))
+    assert found.schema == {"a": pl.Int64, "b": pl.List(pl.Float64)}
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        pytest.param(b"\xef\xbb\xbfa,b\n1,2\n", [("1", "2")], id="bom"),
+        pytest.param(b"a,b\r\n1,\r\n3,4\r\n", [("1", None), ("3", "4")], id="crlf"),
+        pytest.param(b"a,b\n1,2", [("1", "2")], id="no_last_line_end"),
+        pytest.param(b"\n\na,b\n\n1,2\n\n3,4\n\n\n", [("1", "2"), ("3", "4")], id="blank_lines"),
+        pytest.param(b"a,b\n,\n", [(None, None)], id="row_without_values"),
+        pytest.param(b'a,b\n"1\n,2",""\n', [("1\n,2", None)], id="quoted_line_break"),
+        pytest.param(b'a,b\n"x""y",""""\n', [('x"y', '"')], id="quotes"),
+        pytest.param(b'a,b\n" 1 ", 2\n', [(" 1 ", " 2")], id="blanks_are_kept"),
+        pytest.param(b"a,b\n", [], id="header_only"),
+        pytest.param("a,b\nø,€\n".encode(), [("ø", "€")], id="utf8"),
+    ],
+)
+def test_csv(tmp_path: Path, text: bytes, rows: list[tuple[str | None, ...]]) -> None:
+    found = read(tmp_path, "csv", text)
+    assert found.columns == ["a", "b"]
+    assert found.rows() == rows
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|", " "])
+def test_csv_with_another_separator(tmp_path: Path, separator: str) -> None:
+    assert read(tmp_path, "csv", f"a{separator}b\n1,5{separator}2\n".encode(), separator=separator).rows() == [("1,5", "2")]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(b"a,b\n1,2\n3\n", "row 2 has 1 fields, the header 2", id="too_few"),
+        pytest.param(b"a,b\n1,2\n3", "row 2 has 1 fields, the header 2", id="cut_off"),
+        pytest.param(b"a,b\n1,2,3\n", "row 1 has 3 fields, the header 2", id="too_many"),
+        pytest.param(b"a,b\n1,2,\n", "row 1 has 3 fields, the header 2", id="an_empty_one_too_many"),
+        pytest.param(b"a,b\n  \n", "row 1 has 1 fields, the header 2", id="blank_but_not_empty"),
+        pytest.param(b'a,b\n1,"2\n3,4\n', "not readable as csv", id="quote_never_ends"),
+        pytest.param(b'a,b\n1,"2"3\n', "not readable as csv", id="quote_ends_early"),
+        pytest.param(b"a,b,a\n1,2,3\n", "its header reads a, b, a", id="column_twice"),
+        pytest.param(b"a,b\r1,2\r", "not readable as csv", id="line_ends_of_old"),
+        pytest.param(b"a,b\r\r\n1,2\r\r\n", r"its lines end in \r\r\n", id="line_ends_converted_twice"),
+        pytest.param(b"a,b\n1,2\n" + bytes(4096), "zero bytes", id="half_written"),
+        pytest.param("a,b\n1,é\n".encode("latin-1"), "not UTF-8: byte 7 is 0xe9", id="latin1"),
+        pytest.param("é,b\n1,2\n".encode("latin-1"), "not UTF-8: byte 1 is 0xe9", id="latin1_header"),
+        pytest.param("a,b\n1,2\n".encode("utf-16"), "zero bytes", id="utf16"),
+        pytest.param(gzip.compress(b"a,b\n1,2\n"), "", id="packed"),
+        pytest.param(b"", "it is empty", id="empty"),
+        pytest.param(b"\n \r\n", "it is empty", id="blank"),
+    ],
+)
+def test_csv_that_is_damaged(tmp_path: Path, text: bytes, says: str) -> None:
+    assert says in refused(tmp_path, "csv", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        pytest.param(b'{"a": 1, "b": true}\n{"b": null, "a": 1.5}\n', [("1", "true"), ("1.5", None)], id="values"),
+        pytest.param(b'{"a": "1", "b": "x\\ny"}\n\n{"a": "2"}', [("1", "x\ny"), ("2", None)], id="missing_key_and_blank_line"),
+        pytest.param(b'\xef\xbb\xbf{"a": [1, {"c": 2}], "b": {}}\r\n', [('[1, {"c": 2}]', "{}")], id="nested"),
+    ],
+)
+def test_ndjson(tmp_path: Path, text: bytes, rows: list[tuple[str | None, ...]]) -> None:
+    found = read(tmp_path, "ndjson", text)
+    assert found.columns == ["a", "b"]
+    assert found.rows() == rows
+
+
+def test_ndjson_parts_may_leave_out_keys(tmp_path: Path) -> None:
+    found = read(tmp_path, "ndjson", b'{"a": 1, "b": 2}\n', b'{"b": 3}\n')
+    assert found.rows() == [("1", "2"), (None, "3")]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(b'{"a": 1}\n[1]\n', "line 2 is not an object", id="list"),
+        pytest.param(b"null\n", "line 1 is not an object", id="null"),
+        pytest.param(b'{"a": 1}\n{"a": 1', "line 2 is no JSON", id="cut_off"),
+        pytest.param(b'{"a": 1} {"a": 2}\n', "line 1 is no JSON", id="two_in_a_line"),
+        pytest.param(b'{"a": 1, "a": 2}\n', "line 1 is no JSON (a key stands in it twice)", id="key_twice"),
+        pytest.param('{"a": "é"}\n'.encode("latin-1"), "not UTF-8", id="latin1"),
+        pytest.param(b'{"a": "\\ud800"}\n', "", id="half_a_character"),
+        pytest.param(b"[" * 100_000, "", id="too_deep"),
+    ],
+)
+def test_ndjson_that_is_damaged(tmp_path: Path, text: bytes, says: str) -> None:
+    assert says in refused(tmp_path, "ndjson", text)
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "csv.zip", "parquet"])
+@pytest.mark.parametrize("keep", [0, 1, 10, -20, -4, -1])
+def test_file_that_was_cut_off_is_refused(tmp_path: Path, form: str, keep: int) -> None:
+    refused(tmp_path, form, FORMATS[form](ROWS)[:keep])
+
+
+@pytest.mark.parametrize(
+    ("packed", "says"),
+    [
+        pytest.param(as_zip(one=b"a\n1\n", two=b"a\n2\n"), "it holds 2 files", id="two_files"),
+        pytest.param(as_zip(), "it holds 0 files", id="no_file"),
+        pytest.param(as_zip(one=b""), "it is empty", id="empty_file"),
+        pytest.param(gzip.compress(b"a\n1\n"), "not readable as csv.zip", id="gzip"),
+    ],
+)
+def test_zip_holds_exactly_one_file(tmp_path: Path, packed: bytes, says: str) -> None:
+    assert says in refused(tmp_path, "csv.zip", packed)
+
+
+def test_storage_that_fails_is_not_the_deliverys_fault(tmp_path: Path) -> None:
+    # It may pass by itself; a delivery that was refused for it would stay refused.
+    with pytest.raises(FileNotFoundError):
+        read_text([tmp_path / "gone"], ["a.csv"], Source(provider="them", files="a.csv"))
+
+
+FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def survives(folder: Path, form: str, content: bytes) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zipfile's on names that stand twice
+            read(folder, form, content)
+    except DeliveryError as error:
+        assert str(error).startswith(f"part-0.{form}: ")  # noqa: PT017
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@FUZZ
+@given(content=st.binary(max_size=200))
+def test_rubbish_is_read_or_refused(tmp_path: Path, form: str, content: bytes) -> None:
+    survives(tmp_path, form, content)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@FUZZ
+@given(data=st.data())
+def test_damaged_file_is_read_or_refused(tmp_path: Path, form: str, data: st.DataObject) -> None:
+    content = bytearray(FORMATS[form](ROWS))
+    flips: Sequence[int] = data.draw(st.lists(st.integers(0, len(content) * 8 - 1), max_size=4))
+    for bit in flips:
+        content[bit // 8] ^= 1 << bit % 8
+    survives(tmp_path, form, bytes(content[: data.draw(st.integers(0, len(content)))]))
+
+
+CELLS = st.text(st.sampled_from('a1 ,"\n'), max_size=4)
+
+
+@FUZZ
+@given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=5))
+def test_csv_is_read_as_python_reads_it(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerows([("a", "b"), *rows])
+    assert read(tmp_path, "csv", written.getvalue().encode()).rows() == [tuple(cell or None for cell in row) for row in rows]
+
+
+@FUZZ
+@given(text=st.text(st.sampled_from('a1,"\n'), max_size=12))
+def test_csv_that_is_accepted_has_the_values_that_were_written(tmp_path: Path, text: str) -> None:
+    try:
+        found = read(tmp_path, "csv", f"a,b\n{text}".encode()).rows()
+    except DeliveryError:
+        return
+    expected = [row for row in csv.reader(io.StringIO(text, newline="\n"), strict=True) if row]
+    assert all(len(row) == 2 for row in expected)
+    assert found == [tuple(cell or None for cell in row) for row in expected]
