@@ -8,9 +8,9 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.automation import automation
+from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.resource import LakeResource, cached_catalog
 from dataops_assets.contract import Catalog
-from dataops_assets.components.io_manager import LakeIOManager
 
 
 def platform(catalog: Catalog, data: Path, defs_root: Path) -> dg.Definitions:

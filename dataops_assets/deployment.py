@@ -1,6 +1,6 @@
 """Which deployment this is. The only module that reads the environment.
 
-Today there is one, `local`: a folder beside the project. An unknown or incomplete deployment fails at once, naming the variable.
+Today there is one, `local`: a folder beside the project. An unknown or incomplete one fails at once, naming the variable.
 """
 
 import os

@@ -114,7 +114,7 @@ def validate(model: type[Model], document: Document) -> Model:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        entries = [dict(entry) for entry in error.errors()]
+        entries: list[dict[str, Any]] = [dict(entry) for entry in error.errors()]
         # One that is misspelled is not missing, too.
         meant = {(*entry["loc"][:-1], _nearest(model, entry["loc"])) for entry in entries if entry["type"] == "extra_forbidden"}
         told = [entry for entry in entries if entry["type"] != "missing" or entry["loc"] not in meant]

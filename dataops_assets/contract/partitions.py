@@ -20,7 +20,7 @@ Partition = str | None
 
 _HIVE_NAME: dict[Grain, str] = {"day": "date", "month": "month", "year": "year"}
 _KEY_LENGTH: dict[Grain, int] = {"day": 10, "month": 7, "year": 4}
-_KEY: dict[Grain, str] = {"day": r"\d{4}-\d\d-\d\d", "month": r"\d{4}-\d\d", "year": r"\d{4}"}
+_KEY: dict[Grain, str] = {"day": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "month": "[0-9]{4}-[0-9]{2}", "year": "[0-9]{4}"}
 
 
 def _read_date(value: Any) -> date:
@@ -81,6 +81,11 @@ class Partitions(BaseModel):
         return _HIVE_NAME[self.every]
 
     @property
+    def key_pattern(self) -> str:
+        """A regular expression that every key matches, and little else."""
+        return _KEY[self.every]
+
+    @property
     def closed(self) -> bool:
         """Whether no partition is expected after the last one."""
         return self.end is not None
@@ -95,7 +100,7 @@ class Partitions(BaseModel):
         Raises:
             Mistake: The key is not written as this dataset's keys are.
         """
-        if not re.fullmatch(_KEY[self.every], key):
+        if not re.fullmatch(self.key_pattern, key):
             raise Mistake(f"{key!r} is no {self.every}", f"write it like {self.key_of(self.start)}")
         return _read_date(key)
 

@@ -108,8 +108,9 @@ def _columns(expected: list[str], given: list[str]) -> tuple[str, str]:
     missing = [column for column in expected if column not in given]
     extra = [column for column in given if column not in expected]
     renamed: dict[str, str] = {}
+    alike = len(missing) == len(extra) < len(expected)  # else a column in the same place tells nothing
     for column in missing:
-        same_place = [c for c in extra if given.index(c) == expected.index(column)]
+        same_place = [c for c in extra if alike and given.index(c) == expected.index(column)]
         near = difflib.get_close_matches(column, extra, 1) or same_place
         if near and near[0] not in renamed.values():
             renamed[column] = near[0]

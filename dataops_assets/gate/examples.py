@@ -46,9 +46,10 @@ def failed_examples(dataset: Dataset) -> list[str]:
             continue
         changed = [{**good, **row} for row in (change if isinstance(change, list) else [change])]
         rows = [good, *changed] if rule.kind == "key" else changed
-        results = {result.rule: result for result in _judge(dataset, rules, rows, good).rules}
-        if not results[rule.name].broken:
-            failures.append(f"{file}: rule `{rule.name}` does not catch its example {change}")
+        result = next(result for result in _judge(dataset, rules, rows, good).rules if result.rule == rule.name)
+        if result.detail or not result.broken:
+            why = f": {result.detail}" if result.detail else ""
+            failures.append(f"{file}: rule `{rule.name}` does not catch its example {change}{why}")
     return failures
 
 

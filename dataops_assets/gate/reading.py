@@ -7,6 +7,8 @@ import csv
 import gzip
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +29,26 @@ class DeliveryError(Exception):
 
     def __init__(self, file: str, what: str, remedy: str):
         super().__init__(f"{file}: {what}. {remedy}")
+
+
+_APART = "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]"
+
+
+def try_apart(files: Sequence[Path], names: Sequence[str], source: Source) -> None:
+    """Read parquet in a process of its own, before anyone reads it in this one.
+
+    A damaged length makes polars ask for more memory than there is, which ends the process: nothing can catch that, and the run
+    of all partitions would die of one file, again and again.
+
+    Raises:
+        DeliveryError: A file ends the process that reads it.
+    """
+    if source.format != "parquet":
+        return
+    tried = subprocess.run([sys.executable, "-I", "-c", _APART, *map(str, files)], capture_output=True, check=False)
+    if tried.returncode < 0:
+        told = ", ".join(names)
+        raise DeliveryError(told, f"reading it ends the process (signal {-tried.returncode})", "Deliver it again, whole")
 
 
 def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> pl.DataFrame:

@@ -3,20 +3,22 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
-from dataops_assets.gate.reading import DeliveryError, read_text
-from dataops_assets.gate.verdict import Rows, RuleResult, Verdict
+from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
+from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import Arrival, ChangedWhileRead, Receipt
 from dataops_assets.storage.lake import Lake, name_of
 
+_LONG_AFTER = datetime.max.replace(tzinfo=UTC)
 GAP = "gap"
 """Stands in place of a delivery's hash for a partition that will never be delivered."""
 
@@ -31,9 +33,9 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
     for partition in partitions:
         if dataset.fetch and partition not in lying:
             _fetch(lake, dataset, partition)
-            # What a function brings is whole at once; there is no need to wait until it is still.
-            quiet = timedelta(seconds=dataset.ingested.source.complete.quiet or 0) if dataset.ingested else timedelta()
-            lying = deliveries.arrivals(lake.store, dataset, now + quiet)
+            # What a function brought is whole at once: it is seen as if it had been still for long.
+            fetched = deliveries.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
+            lying |= {partition: fetched} if fetched else {}
         yield _receive(lake, dataset, partition, lying.get(partition), now)
 
 
@@ -96,7 +98,7 @@ def _gap_verdict(dataset: Dataset, partition: Partition, reason: str, now: datet
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
-        depends_on={"delivery": GAP, "contract": dataset.version},
+        depends_on=_grounds(dataset, None),
         passed=True,
         judged_at=now,
         rows=Rows(delivered=0, published=0),
@@ -111,20 +113,27 @@ def gap_reason(dataset: Dataset, partition: Partition) -> str:
 
 
 def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None) -> Verdict | None:
-    """The envelope verdict on a delivery under the contract of today, if it was given, and no other since.
+    """The envelope verdict on a delivery, with what was promised of it, under the contract of today: if it was the last given.
 
     The row counts that a verdict compared with are part of its grounds, but older partitions that arrive later do not
     reopen it.
     """
     given = lake.verdicts("envelope", dataset, partition)
-    grounds = given[-1].depends_on if given else {}
-    wanted = (receipt.sha256 if receipt else GAP, dataset.version)
-    return given[-1] if (grounds.get("delivery"), grounds.get("contract")) == wanted else None
+    return given[-1] if given and _grounds(dataset, receipt).items() <= given[-1].depends_on.items() else None
+
+
+def _grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
+    """What reopens an envelope verdict."""
+    if receipt is None:
+        return {"delivery": GAP, "contract": dataset.version}
+    promised = digest([dict(file.promised) for file in receipt.files])
+    return {"delivery": receipt.sha256, "contract": dataset.version, "promised": promised}
 
 
 def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
     text: pl.DataFrame | str
     try:
+        try_apart(*_files(lake, dataset, partition, receipt))
         text = read_delivery(lake, dataset, partition, receipt)
     except DeliveryError as error:
         text = str(error)
@@ -136,7 +145,7 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
-        depends_on={"delivery": receipt.sha256, "contract": dataset.version, "row_counts": list(history)},
+        depends_on={**_grounds(dataset, receipt), "row_counts": list(history)},
         passed=not refused,
         reasons=tuple(f"{result.rule}: {result.sentence}, but {result.detail}" for result in refused),
         judged_at=now,
@@ -152,9 +161,13 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     Raises:
         DeliveryError: A file cannot be read.
     """
+    return read_text(*_files(lake, dataset, partition, receipt))
+
+
+def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], list[str], Source]:
     assert dataset.ingested
     paths = [lake.store.path(deliveries.raw_key(dataset, partition, file.sha256)) for file in receipt.files]
-    return read_text(paths, [file.name for file in receipt.files], dataset.ingested.source)
+    return paths, [file.name for file in receipt.files], dataset.ingested.source
 
 
 def _history(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> list[int]:

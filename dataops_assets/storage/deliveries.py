@@ -107,9 +107,9 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     if ingested is None:
         return {}
     source = ingested.source
-    wanted = _pattern(source.files)
+    wanted = _pattern(source.files, dataset)
     proof_name = source.complete.manifest or source.complete.marker
-    proof_wanted = _pattern(proof_name) if proof_name else None
+    proof_wanted = _pattern(proof_name, dataset) if proof_name else None
     files: dict[Partition, list[Entry]] = {}
     proofs: dict[Partition, Entry] = {}
     top = layout.landing(dataset)
@@ -136,10 +136,11 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     return found
 
 
-def _pattern(template: str) -> re.Pattern[str]:
+def _pattern(template: str, dataset: Dataset) -> re.Pattern[str]:
     """A file template as a pattern: `{partition}` and `*` match within one name."""
     pieces = re.split(r"(\{partition\}|\*)", template)
-    known = {"{partition}": "(?P<partition>[^/]+?)", "*": "[^/]*"}
+    key = dataset.partitions.key_pattern if dataset.partitions else ""
+    known = {"{partition}": f"(?P<partition>{key})", "*": "[^/]*"}
     seen: set[str] = set()
     pattern = ""
     for piece in pieces:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataops_assets.contract import Source
-from dataops_assets.gate.reading import DeliveryError, read_text
+from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
 
 ROWS: list[dict[str, str | None]] = [
     {"a": "1", "b": "x"},
@@ -224,30 +224,56 @@ FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_sc
 
 
 def survives(folder: Path, form: str, content: bytes) -> None:
+    path = folder / "0"
+    path.write_bytes(content)
+    source = Source(provider="them", files=f"*.{form}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # zipfile's on names that stand twice
-            read(folder, form, content)
+            try_apart([path], [f"part-0.{form}"], source)
+            read_text([path], [f"part-0.{form}"], source)
     except DeliveryError as error:
         assert str(error).startswith(f"part-0.{form}: ")  # noqa: PT017
 
 
-@pytest.mark.parametrize("form", FORMATS)
+TEXTS = [form for form in FORMATS if form != "parquet"]
+
+
+@pytest.mark.parametrize("form", TEXTS)
 @FUZZ
 @given(content=st.binary(max_size=200))
 def test_rubbish_is_read_or_refused(tmp_path: Path, form: str, content: bytes) -> None:
     survives(tmp_path, form, content)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", TEXTS)
 @FUZZ
 @given(data=st.data())
 def test_damaged_file_is_read_or_refused(tmp_path: Path, form: str, data: st.DataObject) -> None:
+    damage(tmp_path, form, data)
+
+
+@settings(FUZZ, max_examples=15)  # each is tried in a process of its own
+@given(data=st.data())
+def test_damaged_parquet_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    damage(tmp_path, "parquet", data)
+
+
+def test_parquet_that_ends_the_process_is_refused(tmp_path: Path) -> None:
+    content = bytearray(as_parquet([{"a": str(i), "b": f"text {i % 7}"} for i in range(50)]))
+    content[1152 // 8] ^= 1  # found by trying every bit; asks for 2 exabytes
+    path = tmp_path / "0"
+    path.write_bytes(content)
+    with pytest.raises(DeliveryError, match=r"part\.parquet: reading it ends the process \(signal 6\)"):
+        try_apart([path], ["part.parquet"], Source(provider="them", files="*.parquet"))
+
+
+def damage(folder: Path, form: str, data: st.DataObject) -> None:
     content = bytearray(FORMATS[form](ROWS))
     flips: Sequence[int] = data.draw(st.lists(st.integers(0, len(content) * 8 - 1), max_size=4))
     for bit in flips:
         content[bit // 8] ^= 1 << bit % 8
-    survives(tmp_path, form, bytes(content[: data.draw(st.integers(0, len(content)))]))
+    survives(folder, form, bytes(content[: data.draw(st.integers(0, len(content)))]))
 
 
 CELLS = st.text(st.sampled_from('a1 ,"\n'), max_size=4)

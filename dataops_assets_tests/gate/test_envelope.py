@@ -1,0 +1,228 @@
+"""The envelope gate: every rule green and red."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dataops_assets.contract import Catalog, Dataset, Partition
+from dataops_assets.gate.envelope import Part, judge_envelope
+from dataops_assets.gate.verdict import RuleResult
+from dataops_assets_tests.trees import Tree
+
+DAY = "2024-01-05"
+GOOD = pl.DataFrame(
+    [{"station": "oslo", "day": DAY, "hour": "1", "temperature": "3.5", "note": None}] * 4,
+    schema=dict.fromkeys(["station", "day", "hour", "temperature", "note"], pl.String),
+)
+PART = Part(f"{DAY}.csv", "ab12", 100, {})
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """As the good tree, with another dataset whose partition is told by three columns."""
+    tree = Tree(tmp_path_factory.mktemp("tree"))
+    tree.write("parts/defs.yaml", (tree.defs / "readings/defs.yaml").read_text())
+    tree.write("parts/schema.py", (tree.defs / "readings/schema.py").read_text())
+    tree.edit("parts/defs.yaml", "columns: [day]", "columns: [year, month, day]")
+    tree.edit("parts/defs.yaml", "key: [station, day, hour]", "key: [station, year, month, day]")
+    tree.edit("parts/schema.py", "day: pl.Date =", "year: pl.Int16\n    month: pl.Int8\n    day: pl.Int8 =")
+    return tree.catalog()
+
+
+@pytest.fixture
+def readings(catalog: Catalog) -> Dataset:
+    return catalog["readings"]
+
+
+def judge(
+    dataset: Dataset,
+    text: pl.DataFrame | str = GOOD,
+    parts: Sequence[Part] = (PART,),
+    history: Sequence[int] = (),
+    others: Mapping[str, Sequence[str]] | None = None,
+    partition: Partition = DAY,
+) -> dict[str, RuleResult]:
+    return {result.rule: result for result in judge_envelope(dataset, partition, parts, text, history, others or {})}
+
+
+def broken(results: dict[str, RuleResult]) -> dict[str, str]:
+    """The rules that refuse or warn."""
+    assert all((result.status == "passed") == (not result.broken) == (not result.detail) for result in results.values())
+    return {name: result.status for name, result in results.items() if result.status != "passed"}
+
+
+def test_good_delivery_passes_every_rule(readings: Dataset) -> None:
+    results = judge(readings, history=[4] * 7)
+    assert broken(results) == {}
+    assert list(results) == [
+        "control_totals", "readable", "not_empty", "row_count", "columns", "columns_order", "own_file", "partition",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("promised", "detail"),
+    [
+        ({}, ""),
+        ({"bytes": 100, "sha256": "ab12", "rows": 4}, ""),
+        ({"sha256": "AB12"}, ""),
+        ({"bytes": 101}, f"{DAY}.csv: bytes is 100, promised was 101"),
+        ({"sha256": "ab13"}, f"{DAY}.csv: sha256 is ab12, promised was ab13"),
+        ({"rows": 5}, "4 rows, promised were 5"),
+        ({"rows": 0}, "4 rows, promised were 0"),
+    ],
+)
+def test_control_totals(readings: Dataset, promised: dict[str, Any], detail: str) -> None:
+    results = judge(readings, parts=[Part(PART.name, "ab12", 100, promised)])
+    assert results["control_totals"].detail == detail
+    assert broken(results) == ({"control_totals": "refused"} if detail else {})
+
+
+def test_rows_are_totalled_over_all_parts(readings: Dataset) -> None:
+    first, second = Part("1.csv", "a", 1, {"rows": 3}), Part("2.csv", "b", 2, {"rows": 1})
+    assert broken(judge(readings, parts=[first, second])) == {}
+    assert broken(judge(readings, parts=[first, first])) == {"control_totals": "refused"}
+
+
+def test_unreadable_delivery_says_why_and_nothing_else(readings: Dataset) -> None:
+    results = judge(readings, "a.csv: it is damaged", parts=[Part("a.csv", "a", 1, {"bytes": 2, "rows": 5})])
+    assert broken(results) == {"control_totals": "refused", "readable": "refused"}
+    assert results["readable"].detail == "a.csv: it is damaged"
+    assert results["control_totals"].detail == "a.csv: bytes is 1, promised was 2"
+
+
+def test_delivery_without_a_row_is_refused(readings: Dataset) -> None:
+    assert broken(judge(readings, GOOD.clear(), history=[4] * 28)) == {"not_empty": "refused"}
+
+
+@pytest.mark.parametrize(
+    ("history", "red"),
+    [
+        pytest.param([], False, id="first_partition"),
+        pytest.param([4000] * 6, False, id="cold_start"),
+        pytest.param([4000] * 7, True, id="too_few"),
+        pytest.param([1] * 7, True, id="too_many"),
+        pytest.param([8] * 7, False, id="half_is_enough"),
+        pytest.param([2] * 7, False, id="twice_is_enough"),
+        pytest.param([4] * 4 + [4000] * 3, False, id="median_not_mean"),
+        pytest.param([9, 9, 9, 9, 8, 8, 8, 8], True, id="median_of_an_even_number"),
+    ],
+)
+def test_row_count_is_compared_with_the_partitions_before(readings: Dataset, history: list[int], red: bool) -> None:
+    assert broken(judge(readings, history=history)) == ({"row_count": "refused"} if red else {})
+
+
+def test_row_count_is_not_compared_where_the_contract_says_so(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "rows: [0.5, 2]", "rows: null")
+    assert "row_count" not in judge(tree["readings"], history=[4000] * 28)
+
+
+@pytest.mark.parametrize(
+    ("text", "red", "detail"),
+    [
+        pytest.param(GOOD.drop("note"), {"columns": "refused"}, "missing: note", id="missing"),
+        pytest.param(
+            GOOD.rename({"temperature": "temp"}),
+            {"columns": "refused"},
+            "temperature seems to be renamed temp",
+            id="renamed_alike",
+        ),
+        pytest.param(
+            GOOD.rename({"temperature": "celsius"}),
+            {"columns": "refused"},
+            "temperature seems to be renamed celsius",
+            id="renamed",
+        ),
+        pytest.param(
+            GOOD.drop("note").rename({"hour": "hours"}),
+            {"columns": "refused"},
+            "hour seems to be renamed hours; missing: note",
+            id="renamed_and_missing",
+        ),
+        pytest.param(
+            GOOD.select(pl.col("hour").alias("<html>")),
+            {"columns": "refused", "columns_order": "warned"},
+            "missing: station, day, hour, temperature, note",
+            id="something_else",
+        ),
+        pytest.param(
+            GOOD.with_columns(wind=pl.lit("1")), {"columns_order": "warned"}, "extra: wind (kept in raw, not read)", id="extra"
+        ),
+        pytest.param(
+            GOOD.select("day", "station", "hour", "temperature", "note"),
+            {"columns_order": "warned"},
+            "another order: day, station, hour, temperature, note",
+            id="reordered",
+        ),
+        pytest.param(
+            GOOD.rename({"hour": "Hour "}), {"columns": "refused"}, "hour seems to be renamed Hour ", id="written_otherwise"
+        ),
+    ],
+)
+def test_columns_that_differ_are_told_apart(readings: Dataset, text: pl.DataFrame, red: dict[str, str], detail: str) -> None:
+    results = judge(readings, text)
+    assert broken(results) == red
+    assert results[next(iter(red))].detail == detail
+
+
+def test_file_of_another_dataset_is_recognised(readings: Dataset) -> None:
+    text = pl.DataFrame({"height": ["94"], "station": ["oslo"]})
+    results = judge(readings, text, others={"stations": ["station", "height"], "other": ["station"]})
+    assert broken(results) == {"columns": "refused", "own_file": "refused", "columns_order": "warned"}
+    assert results["own_file"].detail == "its columns are those of stations"
+
+
+def test_own_file_is_not_mistaken_for_another_dataset_of_the_same_columns(readings: Dataset) -> None:
+    assert broken(judge(readings, others={"twin": GOOD.columns})) == {}
+
+
+def in_words(detail: str) -> str:
+    """`2 rows, row 3: day …`, as the gate says it."""
+    return re.sub(r"(\d) rows, row (\d): (.*)", r"\1 of 4 rows are of another partition; row \2 has \3", detail)
+
+
+@pytest.mark.parametrize(
+    ("days", "detail"),
+    [
+        pytest.param([DAY, f" {DAY} ", f"{DAY}T23:00:00Z", DAY], "", id="own"),
+        pytest.param([DAY, DAY, "2024-01-06", "2023-01-05"], "2 rows, row 3: day 2024-01-06", id="other"),
+        pytest.param([DAY, None, DAY, DAY], "1 rows, row 2: day None", id="none"),
+        pytest.param(["05.01.2024"] * 4, "4 rows, row 1: day 05.01.2024", id="written_otherwise"),
+    ],
+)
+def test_partition_in_one_column(readings: Dataset, days: list[str | None], detail: str) -> None:
+    results = judge(readings, GOOD.with_columns(day=pl.Series(days, dtype=pl.String)))
+    assert results["partition"].detail == in_words(detail)
+    assert broken(results) == ({"partition": "refused"} if detail else {})
+
+
+@pytest.mark.parametrize(
+    ("parts", "detail"),
+    [
+        pytest.param(("2024", "1", "5"), "", id="own"),
+        pytest.param(("2024", "01", " 05"), "", id="own_with_zeros"),
+        pytest.param(("2024", "1", "6"), "4 rows, row 1: year 2024, month 1, day 6", id="other_day"),
+        pytest.param(("2024", "5", "1"), "4 rows, row 1: year 2024, month 5, day 1", id="swapped"),
+        pytest.param(("2024", None, "5"), "4 rows, row 1: year 2024, month None, day 5", id="none"),
+        pytest.param(("2024", "x", "5"), "4 rows, row 1: year 2024, month x, day 5", id="rubbish"),
+    ],
+)
+def test_partition_in_three_columns(catalog: Catalog, parts: tuple[str | None, ...], detail: str) -> None:
+    values = [pl.lit(value, pl.String).alias(name) for name, value in zip(("year", "month", "day"), parts, strict=True)]
+    text = GOOD.with_columns(values).select(list(catalog["parts"].delivered.columns))
+    results = judge(catalog["parts"], text)
+    assert results["partition"].detail == in_words(detail)
+    assert broken(results) == ({"partition": "refused"} if detail else {})
+
+
+@pytest.mark.parametrize("day", [pl.lit(DAY).str.to_date(), pl.lit(DAY).str.to_datetime("%Y-%m-%d"), pl.lit([DAY])])
+def test_typed_columns_do_not_break_the_gate(readings: Dataset, day: pl.Expr) -> None:
+    results = judge(readings, GOOD.with_columns(day=day))
+    assert broken(results) == ({"partition": "refused"} if day.meta.eq(pl.lit([DAY])) else {})
+
+
+def test_extra_columns_may_be_called_anything(readings: Dataset) -> None:
+    text = GOOD.with_columns(pl.lit("1").alias(name) for name in ("__row", "row", "__was_day", ""))
+    assert broken(judge(readings, text)) == {"columns_order": "warned"}
