@@ -10,30 +10,27 @@ from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.automation import automation
 from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.resource import LakeResource, cached_catalog
-from dataops_assets.contract import Catalog
 
 
-def platform(catalog: Catalog, data: Path, defs_root: Path) -> dg.Definitions:
+def platform(data: Path, defs_root: Path) -> dg.Definitions:
     """What every deployment needs beside its datasets: resources and sensors."""
     lake = LakeResource(data=str(data), defs=str(defs_root))
-    return dg.Definitions.merge(
-        automation(catalog),
-        dg.Definitions(resources={"lake": lake, "io_manager": LakeIOManager(data=str(data), defs=str(defs_root))}),
-    )
+    resources = {"lake": lake, "io_manager": LakeIOManager(lake=lake)}
+    return dg.Definitions.merge(automation(), dg.Definitions(resources=resources))
 
 
 def build(defs_root: Path, data: Path) -> dg.Definitions:
     """Definitions over any folder of contracts; what tests use."""
     catalog = cached_catalog(defs_root)
     datasets = [dataset_definitions(catalog, dataset) for dataset in catalog]
-    return dg.Definitions.merge(*datasets, platform(catalog, data, defs_root))
+    return dg.Definitions.merge(*datasets, platform(data, defs_root))
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """The code location."""
     # First, so that a mistake in a contract is told in our words, with file, line and remedy.
-    catalog = cached_catalog(DEFS)
+    cached_catalog(DEFS)
     here = deployment.current()
     loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    return dg.Definitions.merge(loaded, platform(catalog, here.data, DEFS))
+    return dg.Definitions.merge(loaded, platform(here.data, DEFS))

@@ -10,6 +10,7 @@
     tree.read("readings", "2024-01-01")
 """
 
+import io
 import os
 import textwrap
 from collections.abc import Iterable
@@ -200,6 +201,15 @@ def readings(day: str, *changes: dict[str, Any], rows: int = 4) -> str:
         for i in range(rows)
     ]
     return csv([{**row, **change} for row, change in zip(good, [*changes, *[{}] * (rows - len(changes))], strict=True)])
+
+
+def fatal_parquet() -> bytes:
+    """A file with one wrong bit, which makes polars ask for 2 exabytes and end the process; found by trying every bit."""
+    written = io.BytesIO()
+    pl.DataFrame([{"a": str(i), "b": f"text {i % 7}"} for i in range(50)]).write_parquet(written)
+    content = bytearray(written.getvalue())
+    content[1152 // 8] ^= 1
+    return bytes(content)
 
 
 @dataclass

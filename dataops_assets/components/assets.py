@@ -1,6 +1,7 @@
 """From a contract to its assets and checks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.keys import asset_key, keys_of, partitions_def, published_key
 from dataops_assets.components.reports import emit, retried_only_if_transient
 from dataops_assets.components.resource import LakeResource
-from dataops_assets.contract import Catalog, Dataset
+from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.storage.lake import Lake
 
 _RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 _ZONE_TEXTS: dict[Zone, str] = {
@@ -160,12 +162,22 @@ def _derived(catalog: Catalog, dataset: Dataset, inputs: list[dg.AssetDep]) -> d
             here = lake.lake()
             done = list(steps.derive(here, dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
             _log_quarantine(context, dataset, done)
-            for outcome in done:
-                if outcome.status == "done":
-                    outcome.facts.update(chart_metadata(here, dataset, outcome.partition))
+            pictures = {
+                outcome.partition: _chart(context, here, dataset, outcome.partition) for outcome in done if outcome.version
+            }
+            done = [replace(outcome, facts=outcome.facts | pictures.get(outcome.partition, {})) for outcome in done]
             yield from emit(context, dataset, "curated", "content", done)
 
     return derive
+
+
+def _chart(context: dg.AssetExecutionContext, lake: Lake, dataset: Dataset, partition: Partition) -> dict[str, Any]:
+    """The chart of a partition; one that cannot be drawn must not cost the report that the partition is published."""
+    try:
+        return chart_metadata(lake, dataset, partition)
+    except Exception as error:
+        context.log.warning(f"the chart of {dataset.name} {partition or ''} cannot be drawn: {error}")
+        return {}
 
 
 def _dependency(catalog: Catalog, dataset: Dataset, name: str) -> dg.AssetDep:
@@ -198,7 +210,7 @@ def _refuse_layers(context: dg.AssetExecutionContext) -> None:
     """
     if not context.has_partition_key_range or len(context.partition_keys) < 2:
         return
-    selected = context.run.asset_selection or set()
+    selected = context.job_def.asset_layer.selected_asset_keys
     zones = sorted({key.path[0] for key in selected if key.path[0] in ("raw", "staged", "curated")})
     depths = {key for key in selected if key.path[0] == "curated"}
     if len(zones) > 1 or (depths and _chained(context, depths)):

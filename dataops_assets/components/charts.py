@@ -20,7 +20,7 @@ def chart_metadata(lake: Lake, dataset: Dataset, partition: Partition) -> dict[s
     if chart is None:
         return {}
     x, y = chart.x, chart.y
-    rows = lake.scan(dataset, [partition]).group_by(x).agg(pl.col(y).mean()).sort(x).head(_MOST_BARS).collect()
+    rows = lake.scan(dataset, [partition]).group_by(x).agg(pl.col(y).sum()).sort(x).head(_MOST_BARS).collect()
     title = chart.title + (f", {partition}" if partition else "")
     picture = _bars(rows[x].to_list(), rows[y].fill_null(0).to_list(), title, y)
     return {"chart": dg.MetadataValue.md(f"![{title}](data:image/png;base64,{picture})")}

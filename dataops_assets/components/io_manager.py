@@ -1,14 +1,10 @@
 """For assets that are not datasets of ours: published partitions as a LazyFrame."""
 
-from pathlib import Path
-
 import dagster as dg
 import polars as pl
 
-from dataops_assets.components.resource import cached_catalog
+from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Partition
-from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.lake import Lake
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
@@ -17,12 +13,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
     It loads only: a dataset is published by its own step, after its gate.
 
     Attributes:
-        data: The folder that holds the zones.
-        defs: The folder of the contracts.
+        lake: The zones.
     """
 
-    data: str
-    defs: str
+    lake: LakeResource
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Scan the partitions that a step asks for.
@@ -32,7 +26,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
             KeyError: The asset is no staged or curated dataset of ours.
         """
         zone, name = context.asset_key.path[0], context.asset_key.path[-1]
-        lake = Lake(cached_catalog(Path(self.defs)), Folder(Path(self.data)))
+        lake = self.lake.lake()
         if name not in lake.catalog.datasets or lake.catalog[name].zone != zone:
             raise KeyError(f"{context.asset_key.to_user_string()} is no published dataset: load it by other means")
         keys: list[Partition] = list(context.asset_partition_keys) if context.has_asset_partitions else [None]

@@ -82,9 +82,13 @@ def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launc
         run_config=_QUIET,
         raise_on_error=False,
     )
+    told = False
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             data = event.step_failure_data
-            told = data.user_failure_data.description if data.user_failure_data else None
-            cause = data.error_display_string
-            yield told or cause or event.message or "failed"
+            told = True
+            yield (data.user_failure_data.description if data.user_failure_data else None) or data.error_display_string
+    if not result.success and not told:
+        # What fails outside of a step: a resource, the run itself.
+        named = ", ".join(dataset.name for dataset in run.datasets)
+        yield f"the run of {run.zone} {named} failed before any step: see run {result.run_id} in the UI"

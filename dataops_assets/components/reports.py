@@ -94,20 +94,35 @@ def _log(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcom
 def _latest(
     instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Collection[Partition]
 ) -> dict[Partition, TargetMaterialization]:
-    """The newest materialization of each partition, in two queries however many there are."""
-    if None in partitions:
-        records = instance.fetch_materializations(key, limit=1).records
-    else:
-        wanted = {str(partition) for partition in partitions}
-        stored = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted)
-        chosen = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(stored.values()))
-        records = instance.fetch_materializations(chosen, limit=len(stored)).records if stored else []
     return {
         record.partition_key: TargetMaterialization(
             storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
         )
-        for record in records
+        for record in newest_materializations(instance, key, partitions)
     }
+
+
+def newest_materializations(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Collection[Partition]
+) -> Sequence[dg.EventLogRecord]:
+    """The newest materialization of each partition, in two queries however many there are."""
+    if None in partitions:
+        return instance.fetch_materializations(key, limit=1).records
+    wanted = {str(partition) for partition in partitions}
+    stored = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION, wanted)
+    if not stored:
+        return []
+    chosen = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(stored.values()))
+    return instance.fetch_materializations(chosen, limit=len(stored)).records
+
+
+def known_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Collection[Partition]) -> dict[Partition, str]:
+    """The data version of each partition, as far as Dagster was told."""
+    found = {}
+    for record in newest_materializations(instance, key, partitions):
+        event = record.asset_materialization
+        found[record.partition_key] = (event.tags or {}).get(_DATA_VERSION, "") if event else ""
+    return found
 
 
 def _metadata(outcome: Outcome) -> dict[str, Any]:
@@ -129,7 +144,10 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     broken = [result for result in verdict.rules if result.broken or result.detail]
     metadata: dict[str, Any] = {"rules": dg.MetadataValue.md(rule_table(verdict.rules))}
     if verdict.rows:
-        metadata |= {f"rows_{name}": count for name, count in verdict.rows.model_dump().items() if count}
+        counts = verdict.rows.model_dump()
+        if not verdict.passed:
+            counts["good"] = counts.pop("published")  # nothing was published
+        metadata |= {f"rows_{name}": count for name, count in counts.items() if count}
     offenders = [line for result in broken for line in _offenders(result)]
     if offenders:
         metadata["offending_rows"] = dg.MetadataValue.md("\n".join(offenders[:_SHOWN]))

@@ -185,6 +185,8 @@ class Catalog:
         if dataset.derived and (chart := dataset.derived.chart):
             named += [(("chart", "x"), chart.x), (("chart", "y"), chart.y)]
         for path, column in named:
+            if path == ("chart", "y") and column in columns and not columns[column].dtype.is_numeric():
+                yield dataset.problem(path, f"column `{column}` is no number", "draw a column that is")
             if column not in columns:
                 yield dataset.problem(path, f"column `{column}` is not in the schema", choose(column, columns))
         for i, column in enumerate(attributes.key):

@@ -235,7 +235,7 @@ class Chart(_Attributes):
 
     Attributes:
         x: The column along the bottom.
-        y: The column whose value is drawn.
+        y: The column whose sum for each x is drawn; a number.
         title: What it shows.
     """
 

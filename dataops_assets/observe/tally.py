@@ -17,7 +17,7 @@ class Tally:
     """Counts over some partitions of one dataset.
 
     Attributes:
-        expected: Partitions that should be there.
+        expected: Partitions that should be there by now, and those that are.
         published: Partitions that are.
         gaps: Partitions that are declared to stay empty; they are published.
         missing: Expected partitions that are not published, in order.
@@ -46,13 +46,15 @@ class Tally:
     warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
 
 
-def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition]) -> Tally:
-    """Count over partitions of a dataset."""
+def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> Tally:
+    """Count over partitions of a dataset; one that is not there, but not due yet either, is not expected."""
     found = Tally()
     gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
     for partition in partitions:
-        found.expected += 1
         published = lake.provenance(dataset.zone, dataset, partition)
+        if published is None and not _is_due(dataset, partition, now):
+            continue
+        found.expected += 1
         if published is None:
             found.missing.append(partition)
         else:
@@ -84,6 +86,13 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.broken.update({result.rule: result.broken for result in verdict.rules if result.broken})
 
 
+def _is_due(dataset: Dataset, partition: Partition, now: datetime) -> bool:
+    due = dataset.attributes.due
+    if partition is None or dataset.partitions is None or due is None:
+        return True
+    return dataset.partitions.end_of(partition) + due.length <= now
+
+
 def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:
     """Count over every partition that a dataset has by now."""
-    return tally(lake, dataset, partitions_of(dataset, now))
+    return tally(lake, dataset, partitions_of(dataset, now), now)

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 
+from dataops_assets.components import automation
 from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location
+from dataops_assets_tests.trees import readings
 
 WHOLE = (JANUARY[0], JANUARY[-1])
 
@@ -94,16 +97,12 @@ def test_a_new_contract_of_a_product_makes_it_again(here: Location):
     assert here.requested() == {"curated/daily": {"2024-01"}}
 
 
-def requests(here: Location) -> list[dg.RunRequest]:
-    sensor = (
-        here.defs.resolve_sensor_def("deliveries")
-        if hasattr(here.defs, "resolve_sensor_def")
-        else here.defs.get_sensor_def("deliveries")
-    )
-    resources = {"lake": here.defs.resources["lake"]}  # type: ignore[index]
-    with dg.build_sensor_context(instance=here.instance, resources=resources, definitions=here.defs) as context:
-        found = sensor(context)
-        return [item for item in found if isinstance(item, dg.RunRequest)]  # type: ignore[union-attr]
+def requests(here: Location, name: str = "deliveries") -> list[dg.RunRequest]:
+    """One tick of a sensor."""
+    resources = {"lake": (here.defs.resources or {})["lake"]}
+    with dg.build_sensor_context(instance=here.instance, definitions=here.defs, resources=resources) as context:
+        found = here.defs.resolve_sensor_def(name)(context)
+        return [item for item in found if isinstance(item, dg.RunRequest)]
 
 
 def test_the_sensor_receives_exactly_what_arrived(here: Location):
@@ -127,3 +126,31 @@ def test_the_sensor_receives_exactly_what_arrived(here: Location):
 def test_the_sensor_waits_for_a_file_that_is_being_written(here: Location):
     here.tree.drop("readings", "2024-01-05.csv", "x", written=datetime.now(UTC))
     assert requests(here) == []
+
+
+def test_a_run_that_died_is_asked_for_again_after_a_pause(here: Location, monkeypatch: pytest.MonkeyPatch):
+    here.tree.drop("readings", "2024-01-05.csv", readings("2024-01-05"))
+    (first,) = requests(here)
+    died = here.instance.create_run_for_job(here.defs.resolve_implicit_global_asset_job_def(), tags=dict(first.tags))
+    assert requests(here) == [], "a run is under way"
+    here.instance.report_run_failed(died)
+    assert requests(here) == [], "it failed a moment ago"
+    monkeypatch.setattr(automation, "_UNTOLD_EVERY_SECONDS", 0)
+    (second,) = requests(here)
+    assert second.run_key != first.run_key
+
+
+def test_what_was_stored_but_never_told_is_told(here: Location):
+    here.deliver_all()
+    here.references()
+    here.tree.receive("readings", *JANUARY, now=datetime.now(UTC))
+    here.tree.stage("readings", *JANUARY, now=datetime.now(UTC))
+    asked = requests(here, "untold")
+    assert [next(iter(request.asset_selection or ())).to_user_string() for request in asked] == [
+        "raw/readings",
+        "staged/readings",
+    ]
+    assert here.run("raw/readings", over=WHOLE).success
+    assert here.run("staged/readings", over=WHOLE).success
+    assert set(here.versions("staged/readings")) == set(JANUARY)
+    assert requests(here, "untold") == []

@@ -3,6 +3,9 @@
 import dagster as dg
 import polars as pl
 
+from dataops_assets.components.assets import dataset_definitions
+from dataops_assets.components.launch import Launch, launch
+from dataops_assets.components.resource import LakeResource
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures
 
 WHOLE = (JANUARY[0], JANUARY[-1])
@@ -85,6 +88,30 @@ def test_several_layers_over_a_range_are_refused_before_anything_is_done(here: L
     assert "nothing was done" in failures(result)
     assert "dataops run" in failures(result)
     assert here.versions("raw/readings") == {}
+
+
+def test_a_job_with_several_layers_over_a_range_is_refused_too(here: Location):
+    here.deliver_all()
+    both = dg.define_asset_job("both", selection=["raw/readings", "staged/readings"])
+    job = dg.Definitions.merge(here.defs, dg.Definitions(jobs=[both])).resolve_job_def("both")
+    tags = {"dagster/asset_partition_range_start": WHOLE[0], "dagster/asset_partition_range_end": WHOLE[1]}
+    result = job.execute_in_process(instance=here.instance, tags=tags, raise_on_error=False)
+    assert not result.success
+    assert "nothing was done" in failures(result)
+
+
+def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
+    class Broken(LakeResource):
+        def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+            raise OSError("no network")
+
+    here.deliver_all()
+    broken = Broken(data=str(here.tree.root / "data"), defs=str(here.tree.defs))
+    datasets = [dataset_definitions(here.tree.lake.catalog, dataset) for dataset in here.tree.lake.catalog]
+    definitions = dg.Definitions.merge(*datasets, dg.Definitions(resources={"lake": broken}))
+    told = list(launch(definitions, here.instance, Launch("raw", (here.tree["stations"],), (None,))))
+    assert len(told) == 1
+    assert "raw stations failed before any step" in told[0]
 
 
 def test_a_retry_is_not_spent_on_rows_that_break_rules(here: Location):

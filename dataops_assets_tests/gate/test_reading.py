@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from dataops_assets.contract import Source
 from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
+from dataops_assets_tests.trees import fatal_parquet
 
 ROWS: list[dict[str, str | None]] = [
     {"a": "1", "b": "x"},
@@ -260,10 +261,8 @@ def test_damaged_parquet_is_read_or_refused(tmp_path: Path, data: st.DataObject)
 
 
 def test_parquet_that_ends_the_process_is_refused(tmp_path: Path) -> None:
-    content = bytearray(as_parquet([{"a": str(i), "b": f"text {i % 7}"} for i in range(50)]))
-    content[1152 // 8] ^= 1  # found by trying every bit; asks for 2 exabytes
     path = tmp_path / "0"
-    path.write_bytes(content)
+    path.write_bytes(fatal_parquet())
     with pytest.raises(DeliveryError, match=r"part\.parquet: reading it ends the process \(signal 6\)"):
         try_apart([path], ["part.parquet"], Source(provider="them", files="*.parquet"))
 

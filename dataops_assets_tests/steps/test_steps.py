@@ -10,7 +10,7 @@ import pytest
 from dataops_assets.contract import Partition
 from dataops_assets.steps import Outcome
 from dataops_assets.steps.content import NotReady
-from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, fatal_parquet, readings
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
 DAY, MONTH = DAYS[0], "2024-01"
@@ -184,6 +184,14 @@ def test_gap_that_is_delivered_after_all_is_taken(gapped: Tree) -> None:
     assert left(gapped) == {"raw/readings": [DAYS[1]]}
     gapped.run()
     assert gapped.read("daily", MONTH).height == 6
+
+
+def test_delivery_that_would_end_the_process_is_refused(tree: Tree) -> None:
+    tree.edit("stations/defs.yaml", "stations.csv", "stations.parquet")
+    tree.drop("stations", "stations.parquet", fatal_parquet())
+    [outcome] = tree.receive("stations")
+    assert (outcome.status, tree.pending("raw", "stations")) == ("refused", [])
+    assert "stations.parquet: reading it ends the process (signal 6)" in outcome.reason
 
 
 def test_gap_does_not_count_as_usual(tree: Tree) -> None:

@@ -341,7 +341,7 @@ FETCH = """
 def test_function_brings_a_partition_as_a_provider_would(tree: Tree) -> None:
     tree.write("readings/fetch.py", FETCH)
     tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/readings.csv"')
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + timedelta(seconds=1)  # what is brought is a moment old, and yet not waited for
     assert tree.pending("raw", "readings", now)[:2] == ["2024-01-01", "2024-01-02"]
 
     outcomes = tree.receive("readings", DAY, NEXT, now=now)

@@ -1,0 +1,37 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dataops_assets.observe.tally import tally_all
+from dataops_assets_tests.trees import STATIONS, Tree, readings
+
+EVENING_OF_THE_SECOND = datetime(2024, 1, 2, 23, 30, tzinfo=UTC)
+"""In Oslo the third has begun: two days are over."""
+
+
+def test_a_partition_is_expected_once_it_is_due(tmp_path: Path):
+    tree = Tree(tmp_path)
+    assert tally_all(tree.lake, tree["readings"], EVENING_OF_THE_SECOND).missing == ["2024-01-01", "2024-01-02"]
+    tree.edit("readings/defs.yaml", "  tolerance: 0.5", "  due: 2 hours\n  tolerance: 0.5")
+    assert tally_all(tree.lake, tree["readings"], EVENING_OF_THE_SECOND).missing == ["2024-01-01"]
+
+
+def test_one_that_came_early_counts(tmp_path: Path):
+    tree = Tree(tmp_path)
+    tree.edit("readings/defs.yaml", "  tolerance: 0.5", "  due: 2 hours\n  tolerance: 0.5")
+    tree.drop("stations", "stations.csv", STATIONS, written=datetime(2024, 1, 1, tzinfo=UTC))
+    for day in ("2024-01-01", "2024-01-02"):
+        tree.drop("readings", f"{day}.csv", readings(day), written=datetime(2024, 1, 2, 23, tzinfo=UTC))
+    tree.run("stations", "readings", now=EVENING_OF_THE_SECOND)
+    found = tally_all(tree.lake, tree["readings"], EVENING_OF_THE_SECOND)
+    assert (found.expected, found.published, found.good) == (2, 2, 8)
+
+
+def test_what_stays_published_is_counted_when_a_newer_delivery_is_refused(tmp_path: Path):
+    tree = Tree(tmp_path)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", "2024-01-01.csv", readings("2024-01-01"))
+    tree.run("stations", "readings")
+    tree.drop("readings", "2024-01-01.csv", readings("2024-01-01", *[{"temperature": 999}] * 4))
+    tree.run("readings")
+    found = tally_all(tree.lake, tree["readings"], datetime(2024, 1, 2, 12, tzinfo=UTC))
+    assert (found.good, found.refused, list(found.refusals)) == (4, 1, ["2024-01-01"])
