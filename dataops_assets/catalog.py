@@ -28,6 +28,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.DerivedDataset": DerivedAttributes,
 }
 _OURS = "dataops_assets."
+_PROMISE_NOTHING = {"examples.yaml", "README.md"}
 DEFS = Path(__file__).parent / "defs"
 
 
@@ -123,11 +124,13 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
 
 
 def _version(folder: Path, document: Document) -> str:
-    """SHA-256 over what the dataset's files say, not how they are laid out. `examples.yaml` promises nothing new."""
-    files: dict[str, Any] = {
-        path.name: ast.unparse(ast.parse(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.py"))
-    }
-    files["defs.yaml"] = _jsonable(document.data)
+    """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
+    files: dict[str, Any] = {"defs.yaml": _jsonable(document.data)}
+    for path in folder.iterdir():
+        if path.suffix == ".py":
+            files[path.name] = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
+        elif path.is_file() and not path.name.startswith(".") and path.name not in _PROMISE_NOTHING | set(files):
+            files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
 
 

@@ -13,7 +13,7 @@ from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.errors import Problem, choose
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes
 from dataops_assets.contract.parse import Document, Path
-from dataops_assets.contract.partitions import Partitions
+from dataops_assets.contract.partitions import Partition, Partitions
 from dataops_assets.contract.policy import Policy, Zone
 from dataops_assets.contract.schema import Schema
 
@@ -36,7 +36,8 @@ class Dataset:
         transform: The function that makes a derived dataset from its inputs.
         fetch: The function that brings one partition's file, where the provider is asked instead of waited for.
         examples: `examples.yaml`: a good row, and for each rule the change that it must reject.
-        version: SHA-256 of all of the above, as hex: two equal versions judge and make alike.
+        version: SHA-256 of all that the files in its folder say but the examples, as hex: two equal versions judge and make
+            alike.
     """
 
     name: str
@@ -76,6 +77,11 @@ class Dataset:
         """The datasets that it reads: inputs and references, each once."""
         inputs = self.derived.inputs if self.derived else ()
         return tuple(dict.fromkeys((*inputs, *(reference.dataset for reference in self.attributes.references))))
+
+    def gap_reason(self, partition: Partition) -> str:
+        """Why a partition will never be delivered; empty if it is expected."""
+        gaps = self.ingested.gaps if self.ingested else ()
+        return next((gap.reason for gap in gaps if gap.partition == partition), "")
 
     def problem(self, path: Path, message: str, remedy: str) -> Problem:
         """A mistake at a path of its attributes."""
@@ -249,6 +255,19 @@ class Catalog:
                     f"time zone {dataset.partitions.timezone} differs from {other.partitions.timezone} of the input `{name}`"
                 )
                 yield dataset.problem(("partitions",), message, f"write `timezone: {other.partitions.timezone}`")
+            if dataset.partitions and other.partitions:
+                yield from self._beyond(dataset, dataset.partitions, name, other.partitions)
+
+    def _beyond(self, dataset: Dataset, here: Partitions, name: str, there: Partitions) -> Iterator[Problem]:
+        """Partitions that overlap none of an input: they would be made of nothing, and empty."""
+        first, last = here.key_of(there.first), there.last
+        if here.key_of(here.first) < first:
+            message = f"starts before its input `{name}`, whose first partition is {there.key_of(there.first)}"
+            yield dataset.problem(("partitions", "start"), message, f"write `start: {first}`")
+        if last and (here.last is None or there.key_of(here.last) > there.key_of(last)):
+            message = f"goes on after its input `{name}`, whose last partition is {there.key_of(last)}"
+            path: Path = ("partitions", "end") if here.last else ("partitions",)
+            yield dataset.problem(path, message, f"write an `end` that is not after {there.key_of(last)}")
 
     def _ingested_sources(self, dataset: Dataset, seen: frozenset[str] = frozenset()) -> list[Dataset]:
         """Every delivered dataset that this one is made from, however indirectly."""

@@ -122,14 +122,28 @@ class Partitions(BaseModel):
             first, over = self.first_day(key), self.end_of(key)
         except (ValueError, OverflowError):  # no such day, or the last that Python can tell
             return False
-        return self._first() <= first and (self.end is None or first <= self.end) and over <= now
+        return self.first <= first and (self.end is None or first <= self.end) and over <= now
 
-    def _first(self) -> date:
+    @property
+    def first(self) -> date:
+        """The first day of the first partition."""
         return _read_date(self.key_of(self.start))
+
+    @property
+    def last(self) -> date | None:
+        """The first day of the last partition; None while more are expected."""
+        return _read_date(self.key_of(self.end)) if self.end else None
 
     def keys(self, now: datetime) -> list[str]:
         """Every partition that is over by now, in order."""
-        return list(self._keys(self._first(), self.end, now))
+        return list(self._keys(self.first, self.end, now))
+
+    def before(self, key: str) -> Iterator[str]:
+        """The partitions before one, the latest first."""
+        first = self.first_day(key)
+        while first > self.first:
+            first = _read_date(self.key_of(first - timedelta(days=1)))
+            yield self.key_of(first)
 
     def _keys(self, first: date, last: date | None, now: datetime) -> Iterator[str]:
         while last is None or first <= last:
@@ -143,6 +157,6 @@ class Partitions(BaseModel):
         """These partitions, as far as they overlap one partition of another dataset (of the same time zone)."""
         first = other.first_day(key)
         last = other._next(first) - timedelta(days=1)
-        first = max(_read_date(self.key_of(first)), self._first())
+        first = max(_read_date(self.key_of(first)), self.first)
         last = min(last, self.end) if self.end else last
         return list(self._keys(first, last, now))

@@ -65,7 +65,7 @@ def judge_envelope(
     if source and source.rows and text.height:
         results.append(_row_count(text.height, source.rows, history))
     expected = list(dataset.delivered.columns)
-    problem, warning = _columns(expected, text.columns)
+    problem, warning = _columns(expected, text.columns, dataset.attributes.classification == "public")
     meant = _meant_for(expected, text.columns, others)
     results.append(_result("columns", "the columns are the promised ones", "fail", problem))
     results.append(_result("columns_order", "the columns come in the promised order, and no more of them", "warn", warning))
@@ -103,8 +103,11 @@ def _row_count(rows: int, allowed: tuple[float, float], history: Sequence[int]) 
     return _result(name, sentence, "fail", found)
 
 
-def _columns(expected: list[str], given: list[str]) -> tuple[str, str]:
-    """What is wrong with the columns, and what is merely unusual."""
+def _columns(expected: list[str], given: list[str], public: bool) -> tuple[str, str]:
+    """What is wrong with the columns, and what is merely unusual.
+
+    The names of strange columns are told of public data only: in a file without a header, they are the values of its first row.
+    """
     missing = [column for column in expected if column not in given]
     extra = [column for column in given if column not in expected]
     renamed: dict[str, str] = {}
@@ -114,14 +117,14 @@ def _columns(expected: list[str], given: list[str]) -> tuple[str, str]:
         near = difflib.get_close_matches(column, extra, 1) or same_place
         if near and near[0] not in renamed.values():
             renamed[column] = near[0]
-    found = [f"{old} seems to be renamed {new}" for old, new in renamed.items()]
+    found = [f"{old} seems to be renamed" + (f" {new}" if public else "") for old, new in renamed.items()]
     lost = [column for column in missing if column not in renamed]
     if lost:
         found.append(f"missing: {', '.join(lost)}")
     added = [column for column in extra if column not in renamed.values()]
     unusual = []
     if added:
-        unusual.append(f"extra: {', '.join(added)} (kept in raw, not read)")
+        unusual.append(f"extra: {', '.join(added) if public else len(added)} (kept in raw, not read)")
     common = [column for column in given if column in expected]
     if not missing and common != expected:
         unusual.append(f"another order: {', '.join(common)}")
@@ -129,7 +132,7 @@ def _columns(expected: list[str], given: list[str]) -> tuple[str, str]:
 
 
 def _meant_for(expected: list[str], given: list[str], others: Mapping[str, Sequence[str]]) -> str:
-    if set(expected) <= set(given):
+    if set(expected) == set(given):
         return ""
     meant = [name for name, columns in others.items() if set(columns) == set(given)]
     return f"its columns are those of {' or '.join(meant)}" if meant else ""

@@ -173,8 +173,8 @@ def _column_rules(dataset: Dataset) -> list[Rule]:
         if not column.nullable:
             present = value.is_not_null()
             delivered = dataset.delivered.columns.get(name)
-            if dataset.ingested and delivered and delivered.dtype != pl.String:
-                present |= pl.col(MISCAST + name)
+            if dataset.ingested and delivered and delivered.dtype != pl.String and _rejects_miscast(name, dataset):
+                present |= pl.col(MISCAST + name)  # the type rule has rejected it
             rules.append(_rule(f"{name}.not_null", f"{name} has a value", "value", (name,), present))
         if column.dtype.is_float():
             finite = value.is_finite().fill_null(True)
@@ -185,6 +185,11 @@ def _column_rules(dataset: Dataset) -> list[Rule]:
         if pandera_column.unique:
             rules.append(_unique_rule(f"{name}.unique", (name,)))
     return rules
+
+
+def _rejects_miscast(column: str, dataset: Dataset) -> bool:
+    options = dataset.attributes.rules.get(f"{column}.type")
+    return options is None or options.severity in (None, "reject")
 
 
 def _table_rules(dataset: Dataset) -> list[Rule]:

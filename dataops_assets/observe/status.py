@@ -89,7 +89,7 @@ def _absent(t: Tally) -> list[Partition]:
 
 
 def _state(t: Tally) -> str:
-    counts = {"refused": len(t.refusals), "missing": len(_absent(t))}
+    counts = {"refused": len(t.refusals), "missing": len(_absent(t)), "to be run": len(t.pending)}
     told = [f"{count} {word}" for word, count in counts.items() if count] or ["good"]
     return ", ".join(told + ([f"{t.warned} warned"] if t.warned else []))
 

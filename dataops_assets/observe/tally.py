@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, Verdict
-from dataops_assets.steps.pending import partitions_of
+from dataops_assets.steps.pending import partitions_of, pending
 from dataops_assets.steps.receiving import gap_reason
 from dataops_assets.storage.lake import Lake
 
@@ -27,6 +28,7 @@ class Tally:
         refusals: The newest verdicts that refused, by partition.
         broken: Rows that broke each rule.
         warnings: The partitions in which each rule warned.
+        pending: The partitions of which something is new, but not run yet; known only where all were counted.
     """
 
     expected: int = 0
@@ -44,6 +46,7 @@ class Tally:
     refusals: dict[Partition, Verdict] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
+    pending: set[Partition] = field(default_factory=set)
 
 
 def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> Tally:
@@ -94,5 +97,8 @@ def _is_due(dataset: Dataset, partition: Partition, now: datetime) -> bool:
 
 
 def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:
-    """Count over every partition that a dataset has by now."""
-    return tally(lake, dataset, partitions_of(dataset, now), now)
+    """Count over every partition that a dataset has by now, and say which of them wait for a run."""
+    found = tally(lake, dataset, partitions_of(dataset, now), now)
+    zones: tuple[Zone, ...] = ("raw", "staged") if dataset.ingested else ("curated",)
+    found.pending = {key for zone in zones for key in pending(lake, dataset, zone, now)}
+    return found

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         text = read_delivery(lake, dataset, partition, receipt)
     except DeliveryError as error:
         text = str(error)
-    history = _history(lake, dataset, partition, now)
+    history = _history(lake, dataset, partition)
     others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
     results = judge_envelope(dataset, partition, receipt.parts, text, history, others)
     refused = [result for result in results if result.status == "refused"]
@@ -170,14 +171,12 @@ def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt)
     return paths, [file.name for file in receipt.files], dataset.ingested.source
 
 
-def _history(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> list[int]:
+def _history(lake: Lake, dataset: Dataset, partition: Partition) -> list[int]:
     """Row counts of the partitions before this one whose envelope is good, the latest last."""
     if partition is None or dataset.partitions is None:
         return []
-    keys = dataset.partitions.keys(now)
-    before = keys[: keys.index(partition)] if partition in keys else []
     counts: list[int] = []
-    for earlier in reversed(before[-2 * HISTORY :]):
+    for earlier in islice(dataset.partitions.before(partition), 2 * HISTORY):
         if gap_reason(dataset, earlier):
             continue
         given = lake.verdicts("envelope", dataset, earlier)

@@ -39,10 +39,18 @@ class Arrival:
     promised: Mapping[str, dict[str, int | str]] = field(default_factory=dict)
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The files, and the manifest or marker."""
+        return (*self.files, self.proof) if self.proof else self.files
+
+    @property
     def fingerprint(self) -> str:
         """A hash of names, sizes and times: another one means that something arrived."""
-        proof = (self.proof,) if self.proof else ()
-        return digest([[entry.key, entry.bytes, entry.modified_ns] for entry in (*self.files, *proof)])
+        return digest([[entry.key, entry.bytes, entry.modified_ns] for entry in self.entries])
+
+
+GAP = "gap"
+"""Stands in place of a delivery's hash for a partition that will never be delivered."""
 
 
 class ReceivedFile(BaseModel):
@@ -201,6 +209,9 @@ def receive(store: Folder, dataset: Dataset, arrival: Arrival, now: datetime) ->
     """
     previous = newest_receipt(store, dataset, arrival.partition)
     files = tuple(_keep(store, dataset, arrival, entry) for entry in arrival.files)
+    for entry in arrival.entries:
+        if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
+            raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
     received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
     whole = files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
     receipt = Receipt(sha256=whole, received_at=received_at, files=files, landed=arrival.fingerprint)

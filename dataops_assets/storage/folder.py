@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
+_ASIDE = "_tmp"
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Entry:
 class Folder:
     """A store of objects in a folder.
 
-    A write goes to a temporary file beside its target, is synced, and renamed: whoever reads sees the old object or the new
-    one. Temporary files are named `.<name>.<random>.tmp`, and no listing shows them.
+    A write goes to a temporary file, is synced, and renamed: whoever reads sees the old object or the new one. Temporary files
+    lie in `_tmp/`, where no one who scans a folder of objects meets them.
 
     Args:
         root: The folder; made when first written to.
@@ -43,6 +44,14 @@ class Folder:
     def path(self, key: str) -> Path:
         """Where an object lies, for readers that take a path."""
         return self.root / key
+
+    def entry(self, key: str) -> Entry | None:
+        """An object as a listing would show it now, or None if there is none."""
+        try:
+            status = self.path(key).stat()
+        except FileNotFoundError:
+            return None
+        return Entry(key, status.st_size, status.st_mtime_ns)
 
     def read(self, key: str) -> bytes | None:
         """The bytes of an object, or None if there is none."""
@@ -82,7 +91,9 @@ class Folder:
         """A file to write an object into. Left normally, it becomes the object; by an exception, it is removed."""
         target = self.path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+        aside = self.path(_ASIDE)
+        aside.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".tmp", dir=aside)
         os.close(handle)
         path = Path(name)
         try:
@@ -93,6 +104,7 @@ class Folder:
         finally:
             path.unlink(missing_ok=True)
         _sync(target.parent)
+        _sync(aside)
 
     def write(self, key: str, data: bytes) -> None:
         """Write an object, in place of the one that may be there."""

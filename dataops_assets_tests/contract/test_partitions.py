@@ -158,3 +158,11 @@ def test_forever_is_longer_than_anything() -> None:
     forever = parse_duration({"forever": "we were told to"})
     assert (forever.reason, str(forever)) == ("we were told to", "forever")
     assert forever.length > Duration(text="10000 years", hours=10_000 * 365 * 24).length
+
+
+@given(partitions())
+def test_the_partitions_before_one_are_the_keys_before_it(given_: tuple[Partitions, datetime]) -> None:
+    parts, now = given_
+    keys = parts.keys(now)
+    for index in {0, len(keys) // 2, len(keys) - 1} if keys else ():
+        assert list(parts.before(keys[index])) == keys[:index][::-1]

@@ -35,3 +35,13 @@ def test_what_stays_published_is_counted_when_a_newer_delivery_is_refused(tmp_pa
     tree.run("readings")
     found = tally_all(tree.lake, tree["readings"], datetime(2024, 1, 2, 12, tzinfo=UTC))
     assert (found.good, found.refused, list(found.refusals)) == (4, 1, ["2024-01-01"])
+
+
+def test_a_new_contract_leaves_work_to_be_run(tmp_path: Path):
+    tree = Tree(tmp_path)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    now = datetime(2024, 1, 2, 12, tzinfo=UTC)
+    assert tally_all(tree.lake, tree["stations"], now).pending == set()
+    tree.edit("stations/schema.py", "ge=0", "ge=1")
+    assert tally_all(tree.lake, tree["stations"], now).pending == {None}
