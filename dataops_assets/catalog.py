@@ -28,7 +28,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.DerivedDataset": DerivedAttributes,
 }
 _OURS = "dataops_assets."
-_PROMISE_NOTHING = {"examples.yaml", "README.md"}
+_NOT_DATA = ("defs.yaml", "examples.yaml", "README.md")
 DEFS = Path(__file__).parent / "defs"
 
 
@@ -129,7 +129,7 @@ def _version(folder: Path, document: Document) -> str:
     for path in folder.iterdir():
         if path.suffix == ".py":
             files[path.name] = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
-        elif path.is_file() and not path.name.startswith(".") and path.name not in _PROMISE_NOTHING | set(files):
+        elif path.is_file() and not path.name.startswith(".") and path.name not in _NOT_DATA:
             files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
 

@@ -120,6 +120,9 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
         rejected = [f"{rule} {count}" for rule, count in t.broken.most_common() if rule in rules]
         if rejected:
             console.print(f"{dataset.zone}/{dataset.name} rejected: {', '.join(rejected)}", highlight=False)
+    strays = [entry.key for dataset in ordered for entry in deliveries.strays(lake.store, dataset, now)]
+    if strays:
+        console.print(f"{len(strays)} files belong to no delivery, the first: {strays[0]}", style="yellow", highlight=False)
     unmet = list(_unmet(lake, found))
     failures = list(dict.fromkeys(failure.strip() for failure in failures))
     for line in failures[:_MOST_TOLD]:

@@ -1,6 +1,6 @@
 """What staging and deriving share: references, verdicts under their grounds, and publishing what passed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import layout
-from dataops_assets.storage.lake import Lake, Provenance, name_of
+from dataops_assets.storage.lake import Lake, NotPublished, Provenance, name_of
 
 
 class NotReady(Exception):
@@ -26,14 +26,22 @@ def reference_versions(lake: Lake, dataset: Dataset) -> dict[str, str]:
     Raises:
         NotReady: One of them is not published.
     """
-    versions = {}
+    versions: dict[str, str] = {}
     for reference in dataset.attributes.references:
-        other = lake.catalog[reference.dataset]
-        version = lake.version(other.zone, other, None)
-        if version is None:
-            raise NotReady(lake.why_missing(other, [None]))
-        versions[other.name] = version
+        [versions[reference.dataset]] = input_versions(lake, reference.dataset, [None])
     return versions
+
+
+def input_versions(lake: Lake, name: str, partitions: Sequence[Partition]) -> list[str]:
+    """The data versions of partitions of another dataset.
+
+    Raises:
+        NotReady: One of them cannot be read.
+    """
+    try:
+        return lake.versions(lake.catalog[name], partitions)
+    except NotPublished as error:
+        raise NotReady(str(error)) from error
 
 
 def reference_tables(lake: Lake, dataset: Dataset, rules: list[Rule]) -> dict[str, pl.LazyFrame]:
@@ -136,7 +144,7 @@ def _outcome(
 
 
 def _kept(lake: Lake, dataset: Dataset, partition: Partition) -> str:
-    return "; what was published before stays" if lake.version(dataset.zone, dataset, partition) else ""
+    return "; what was published before stays" if lake.published(dataset, partition) else ""
 
 
 def is_public(dataset: Dataset) -> bool:

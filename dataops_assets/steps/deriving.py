@@ -9,8 +9,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, code_of, judge_product
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets.gate.verdict import digest
-from dataops_assets.steps.content import NotReady, is_public, reference_tables, reference_versions, settle
+from dataops_assets.steps.content import NotReady, input_versions, is_public, reference_tables, reference_versions, settle
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.lake import Lake
 
@@ -62,20 +61,16 @@ def input_partitions(lake: Lake, dataset: Dataset, partition: Partition, now: da
 
 
 def grounds(lake: Lake, dataset: Dataset, parts: dict[str, list[Partition]], references: dict[str, str]) -> dict[str, Any]:
-    """All that a derived partition depends on; the versions of an input with many partitions as one hash.
+    """All that a derived partition depends on: of an input with partitions, the version of each.
 
     Raises:
         NotReady: An input is not published.
     """
-    versions = {}
+    inputs: dict[str, Any] = {}
     for name, keys in parts.items():
-        other = lake.catalog[name]
-        found = {str(key): lake.version(other.zone, other, key) for key in keys}
-        missing = [key for key in keys if found[str(key)] is None]
-        if missing:
-            raise NotReady(lake.why_missing(other, missing))
-        versions[name] = {"partitions": len(keys), "versions": digest(found)}
-    return {"inputs": versions, "contract": dataset.version, "references": references}
+        versions = input_versions(lake, name, keys)
+        inputs[name] = versions[0] if keys == [None] else dict(zip(keys, versions, strict=True))
+    return {"inputs": inputs, "contract": dataset.version, "references": references}
 
 
 def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> str:

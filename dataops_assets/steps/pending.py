@@ -7,7 +7,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.steps import deriving, staging
 from dataops_assets.steps.content import NotReady, is_current, reference_versions
-from dataops_assets.steps.receiving import gap_reason, standing_verdict
+from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.lake import Lake
 
@@ -48,7 +48,7 @@ def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: 
         receipt = deliveries.newest_receipt(lake.store, dataset, partition)
         arrival = lying.get(partition)
         arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
-        known = receipt or gap_reason(dataset, partition) or dataset.fetch
+        known = receipt or dataset.gap_reason(partition) or dataset.fetch
         if arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None):
             found.append(partition)
     return found

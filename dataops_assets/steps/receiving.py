@@ -11,17 +11,17 @@ from typing import Any
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Source
+from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
+from dataops_assets.steps.content import is_public
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout
-from dataops_assets.storage.deliveries import Arrival, ChangedWhileRead, Receipt
+from dataops_assets.storage.deliveries import GAP, Arrival, ChangedWhileRead, Receipt
 from dataops_assets.storage.lake import Lake, name_of
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
-GAP = "gap"
-"""Stands in place of a delivery's hash for a partition that will never be delivered."""
 
 
 def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: datetime) -> Iterator[Outcome]:
@@ -32,23 +32,42 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
     """
     lying = deliveries.arrivals(lake.store, dataset, now)
     for partition in partitions:
-        if dataset.fetch and partition not in lying:
-            _fetch(lake, dataset, partition)
+        # Without a receipt, what lies there may be half of what an earlier run fetched.
+        if dataset.fetch and deliveries.newest_receipt(lake.store, dataset, partition) is None:
+            failed = _fetch(lake, dataset, partition)
+            if failed and not dataset.gap_reason(partition):
+                yield Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {failed}")
+                continue
             # What a function brought is whole at once: it is seen as if it had been still for long.
-            fetched = deliveries.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
-            lying |= {partition: fetched} if fetched else {}
-        yield _receive(lake, dataset, partition, lying.get(partition), now)
+            fetched = None if failed else deliveries.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
+            yield _receive(lake, dataset, partition, fetched, now)
+        else:
+            yield _receive(lake, dataset, partition, lying.get(partition), now)
 
 
-def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> None:
-    """Ask the provider's function for files, and drop them into landing like everyone else."""
+def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+    """Ask the provider's function for files, and drop them into landing like everyone else.
+
+    Returns:
+        Why it failed, in words; nothing is dropped then. Empty if it did not.
+    """
     assert dataset.fetch
+    assert dataset.ingested
+    complete = dataset.ingested.source.complete
+    last = (complete.manifest or complete.marker or "").replace("{partition}", partition or "")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        dataset.fetch(partition, folder)
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            with lake.store.temporary(f"{layout.landing(dataset)}/{path.relative_to(folder).as_posix()}") as target:
-                shutil.copyfile(path, target)
+        try:
+            dataset.fetch(partition, folder)
+        # Whatever it raises is about this partition; the others go on.
+        except (Exception, pl.exceptions.PanicException) as error:
+            # What a network says is no value of a row.
+            return f"fetch failed: {told(error, isinstance(error, OSError) or is_public(dataset))}"
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        for file in sorted(files, key=lambda file: (file == last, file)):
+            with lake.store.temporary(f"{layout.landing(dataset)}/{file}") as target:
+                shutil.copyfile(files[file], target)
+    return ""
 
 
 def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arrival | None, now: datetime) -> Outcome:
@@ -84,7 +103,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
 
 
 def _without_delivery(lake: Lake, dataset: Dataset, partition: Partition, waiting: str, now: datetime) -> Outcome:
-    reason = gap_reason(dataset, partition)
+    reason = dataset.gap_reason(partition)
     if not reason:
         what = f"its delivery is not whole: waiting for {waiting}" if waiting else "nothing was delivered"
         return Outcome(partition, "absent", f"{dataset.name} {partition or ''}: {what}".strip())
@@ -109,8 +128,7 @@ def _gap_verdict(dataset: Dataset, partition: Partition, reason: str, now: datet
 
 def gap_reason(dataset: Dataset, partition: Partition) -> str:
     """Why a partition will never be delivered; empty if it is expected."""
-    gaps = dataset.ingested.gaps if dataset.ingested else ()
-    return next((gap.reason for gap in gaps if gap.partition == partition), "")
+    return dataset.gap_reason(partition)
 
 
 def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None) -> Verdict | None:
@@ -177,7 +195,7 @@ def _history(lake: Lake, dataset: Dataset, partition: Partition) -> list[int]:
         return []
     counts: list[int] = []
     for earlier in islice(dataset.partitions.before(partition), 2 * HISTORY):
-        if gap_reason(dataset, earlier):
+        if dataset.gap_reason(earlier):
             continue
         given = lake.verdicts("envelope", dataset, earlier)
         if given and given[-1].passed and given[-1].rows:

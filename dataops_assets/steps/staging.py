@@ -11,7 +11,7 @@ from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.steps.content import NotReady, is_public, reference_tables, reference_versions, settle
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.steps.receiving import GAP, gap_reason, read_delivery, standing_verdict
+from dataops_assets.steps.receiving import read_delivery, standing_verdict
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
@@ -41,9 +41,9 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
         ) -> tuple[Judged, Callable[[], pl.DataFrame]]:
             text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
             found = judge_delivery(dataset, rules, text, tables, is_public(dataset))
-            return found, lambda: quarantined(receipt.sha256 if receipt else GAP, text, found.rejected)
+            return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found.rejected)
 
-        gap = gap_reason(dataset, partition)
+        gap = dataset.gap_reason(partition)
         note = f"declared gap: {gap}" if gap and receipt is None else ""
         yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note)
 
@@ -60,13 +60,13 @@ def grounds(
     verdict = standing_verdict(lake, dataset, partition, receipt)
     if verdict is None or not verdict.passed:
         newest = lake.newest_verdict(dataset, partition)
-        if verdict is None and newest and newest.passed:
+        if verdict is None and newest and newest.passed and (receipt or dataset.gap_reason(partition)):
             raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
         raise NotReady(
             lake.why_missing(dataset, [partition]) if verdict is None else _refused(dataset, partition, verdict.reasons)
         )
     return receipt, {
-        "delivery": receipt.sha256 if receipt else GAP,
+        "delivery": receipt.sha256 if receipt else deliveries.GAP,
         "contract": dataset.version,
         "references": references,
     }

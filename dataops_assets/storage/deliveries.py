@@ -144,6 +144,12 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     return found
 
 
+def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Entry]:
+    """Files in landing that belong to no delivery, by their name or by the partition that it tells: they are never received."""
+    taken = {entry.key for arrival in arrivals(store, dataset, now).values() for entry in arrival.entries}
+    return [entry for entry in store.list(layout.landing(dataset)) if entry.key not in taken]
+
+
 def _pattern(template: str, dataset: Dataset) -> re.Pattern[str]:
     """A file template as a pattern: `{partition}` and `*` match within one name."""
     pieces = re.split(r"(\{partition\}|\*)", template)

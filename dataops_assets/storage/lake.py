@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, Verdict
-from dataops_assets.storage import layout
+from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.folder import Folder, hash_file
 
 # Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
@@ -19,7 +21,7 @@ _ROW_GROUP_ROWS = 131_072
 
 
 class NotPublished(Exception):
-    """A partition that was asked for has never passed its gate. The message says which gate, and when it refused."""
+    """A partition that was asked for has not passed its gate, or not as it is declared today. The message says why."""
 
 
 class Provenance(BaseModel):
@@ -63,14 +65,44 @@ class Lake:
     store: Folder
 
     def version(self, zone: Zone, dataset: Dataset, partition: Partition) -> str | None:
-        """The data version of a published partition: the SHA-256 of its bytes. None if it is not published."""
+        """The SHA-256 of the bytes that lie there, whoever wrote them. None if there are none."""
         return self.store.sha256(layout.data(zone, dataset, partition))
 
     def provenance(self, zone: Zone, dataset: Dataset, partition: Partition) -> Provenance | None:
-        """How the published partition came to be. None if it is not published, or not by us."""
+        """How what lies there came to be. None if nothing does, or if no gate let these bytes pass."""
         sha256 = self.version(zone, dataset, partition)
         record = self.store.read(layout.provenance(zone, dataset, partition, sha256)) if sha256 else None
         return Provenance.model_validate_json(record) if record else None
+
+    def published(self, dataset: Dataset, partition: Partition) -> Provenance | None:
+        """What others may read: bytes that a gate let pass, and no gap that was withdrawn since. Their hash is the version."""
+        found = self.provenance(dataset.zone, dataset, partition)
+        withdrawn = found and found.depends_on.get("delivery") == deliveries.GAP and not dataset.gap_reason(partition)
+        return None if withdrawn else found
+
+    def versions(self, dataset: Dataset, partitions: Sequence[Partition]) -> list[str]:
+        """The data versions of partitions that can be read as the contract declares them.
+
+        Raises:
+            NotPublished: One of them is not published, or was under an older contract with other columns.
+        """
+        found = [self.published(dataset, partition) for partition in partitions]
+        readable = [one.sha256 for one in found if one and not self._outdated(dataset, one)]
+        if len(readable) < len(found):
+            missing = [key for key, one in zip(partitions, found, strict=True) if not one or self._outdated(dataset, one)]
+            raise NotPublished(self.why_missing(dataset, missing))
+        return readable
+
+    def _outdated(self, dataset: Dataset, published: Provenance) -> str:
+        """The first column that is declared otherwise than it was published, in words; empty if there is none."""
+        path = self.store.path(layout.data(published.zone, dataset, published.partition))
+        was, declared = _schema_of(path, published.sha256), dict(dataset.schema.polars)
+        if was == declared:
+            return ""
+        name = next(name for name in (*declared, *was) if was.get(name) != declared.get(name))
+        if name not in was:
+            return f"which had no column `{name}`"
+        return f"whose column `{name}` is " + (f"{was[name]}, not {declared[name]}" if name in declared else "declared no more")
 
     def publish(
         self,
@@ -141,11 +173,9 @@ class Lake:
         """The rows of published partitions, in one lazy scan, in the order asked for.
 
         Raises:
-            NotPublished: One of them never passed its gate.
+            NotPublished: One of them did not pass its gate, or not with the columns that are declared today.
         """
-        missing = [partition for partition in partitions if self.version(dataset.zone, dataset, partition) is None]
-        if missing:
-            raise NotPublished(self.why_missing(dataset, missing))
+        self.versions(dataset, partitions)
         if not partitions:
             return pl.LazyFrame(schema=dataset.schema.polars)
         paths = [self.store.path(layout.data(dataset.zone, dataset, partition)) for partition in partitions]
@@ -159,20 +189,38 @@ class Lake:
 
     def _why(self, dataset: Dataset, partition: Partition) -> str:
         verdict = self.newest_verdict(dataset, partition)
+        published = self.published(dataset, partition)
+        refused = ""
+        if verdict and not verdict.passed:
+            refused = f"its {verdict.gate} gate refused it at {_moment(verdict)}: {'; '.join(verdict.reasons)}"
+        if published and (differs := self._outdated(dataset, published)):
+            since = f"and since then {refused}" if refused else "run it again"
+            return f"was published under an older contract, {differs}; {since}"
+        if self.version(dataset.zone, dataset, partition) and not self.provenance(dataset.zone, dataset, partition):
+            return "was not published by a gate: its bytes have no provenance"
+        if refused:
+            return f"is not published: {refused}"
         if verdict is None:
             arrived = "was never delivered" if dataset.ingested else "was never made"
             return f"is not published: it {arrived}, or has not been run yet"
-        if verdict.passed:
-            return f"is not published: its {verdict.gate} gate passed at {_moment(verdict)}, but the next step has not run"
-        return f"is not published: its {verdict.gate} gate refused it at {_moment(verdict)}: {'; '.join(verdict.reasons)}"
+        if verdict.depends_on.get("delivery") == deliveries.GAP and not dataset.gap_reason(partition):
+            return "is not published: its gap is no longer declared, and nothing was delivered"
+        return f"is not published: its {verdict.gate} gate passed at {_moment(verdict)}, but the next step has not run"
 
     def refused_since(self, dataset: Dataset, partition: Partition) -> str:
         """What to know before reading a published partition: that something newer was refused. Empty if nothing was."""
         verdict = self.newest_verdict(dataset, partition)
-        if verdict is None or verdict.passed or self.version(dataset.zone, dataset, partition) is None:
+        if verdict is None or verdict.passed or self.published(dataset, partition) is None:
             return ""
         what = f"{name_of(dataset, partition)}: a newer delivery was refused by its {verdict.gate} gate at {_moment(verdict)}"
         return f"{what}; the version before it is read"
+
+
+@lru_cache(maxsize=100_000)
+def _schema_of(path: Path, sha256: str) -> dict[str, pl.DataType]:
+    """The columns of an object; the hash stands for its bytes."""
+    del sha256
+    return dict(pl.read_parquet_schema(path))
 
 
 def name_of(dataset: Dataset, partition: Partition) -> str:

@@ -297,6 +297,26 @@ CASES: dict[str, Broken] = {
         "time zone UTC differs from Europe/Oslo of the input `readings`",
         "write `timezone: Europe/Oslo`",
     ),
+    "starts_before_its_input": Broken(
+        (DAILY, "start: 2024-01,", "start: 2023-12,"),
+        "starts before its input `readings`, whose first partition is 2024-01-01",
+        "write `start: 2024-01`",
+        at="partitions:",
+        mended="start: 2024-01,",
+    ),
+    "ends_after_its_input": Broken(
+        (DAILY, "end: 2024-01,", "end: 2024-02,"),
+        "goes on after its input `readings`, whose last partition is 2024-01-20",
+        "write an `end` that is not after 2024-01-20",
+        at="partitions:",
+        mended="end: 2024-01-20,",
+    ),
+    "never_ends_unlike_its_input": Broken(
+        (DAILY, " end: 2024-01,", ""),
+        "goes on after its input `readings`, whose last partition is 2024-01-20",
+        "write an `end` that is not after 2024-01-20",
+        at="partitions:",
+    ),
     "gap_after_the_end": Broken(
         (READINGS, "tolerance: 0.5", "gaps: [{partition: 2024-02-01, reason: a holiday}]"),
         "`2024-02-01` is no partition of this dataset",

@@ -73,6 +73,21 @@ def test_version_covers_modules_that_come_to_it(tree: Tree) -> None:
     assert {name for name, version in versions(tree).items() if version != before[name]} == {"stations"}
 
 
+def test_version_covers_data_beside_a_transform(tree: Tree) -> None:
+    found = [versions(tree)["daily"]]
+    for text in (b"code,town\n1,oslo\n", b"code,town\n1,bergen\n", b"\xff\x00"):
+        tree.write("daily/codes.csv", text)
+        found.append(versions(tree)["daily"])
+    assert len(set(found)) == 4
+
+
+def test_version_is_of_the_contract_not_of_what_is_written_about_it(tree: Tree) -> None:
+    before = versions(tree)
+    for file in ("README.md", ".schema.py.swp", "__pycache__/schema.cpython-311.pyc"):
+        tree.write(f"stations/{file}", "anything")
+    assert versions(tree) == before
+
+
 def test_version_is_of_what_is_said_not_of_where(tree: Tree) -> None:
     before = versions(tree)
     for file, text in GOOD.items():

@@ -386,6 +386,16 @@ def test_rule_on_the_whole_delivery_that_cannot_be_evaluated_refuses(tree: Tree)
     assert [(result.rule, result.status) for result in found.rules if result.broken] == [("mostly_measured", "refused")]
 
 
+@pytest.mark.parametrize(
+    ("severity", "reasons"), [("reject", ["hour.type"]), ("warn", ["hour.not_null"]), ("fail", ["hour.not_null"])]
+)
+def test_value_that_is_unreadable_is_never_published_as_none(tree: Tree, severity: str, reasons: list[str]) -> None:
+    dataset = with_options(tree, f"tolerance: 1\n  rules: {{hour.type: {severity}}}")
+    found = judge(dataset, delivered(3).with_columns(hour=pl.Series(["1", "x", "3"])))
+    assert found.rejected.to_dicts() == [{"row": 2, "reasons": reasons}]
+    assert found.good["hour"].to_list() == [1, 3]
+
+
 def test_error_of_a_rule_shows_no_values_that_are_not_public(tree: Tree) -> None:
     secret = delivered(1).with_columns(note=pl.lit("a secret"))
     dataset = with_options(tree, "tolerance: 1", (NOTED, 'pl.col("note").str.to_date("%Y") > pl.date(2024, 1, 1)'))
@@ -408,6 +418,22 @@ def test_normalise_changes_rows_and_is_counted(tree: Tree) -> None:
     assert found.good["hour"].to_list() == [0, 1]
     assert found.rows.normalised == 1
     assert found.rejected.to_dicts() == [{"row": 3, "reasons": ["hour.type"]}]
+
+
+@pytest.mark.parametrize("columns", ["pl.col(pl.String)", "pl.col('station', 'note')"])
+def test_whatever_normalise_asks_for_it_changes_what_is_delivered_only(tree: Tree, columns: str) -> None:
+    dataset = with_normalise(tree, f"return rows.with_columns({columns}.str.strip_chars())")
+    found = judge(dataset, delivered(3).with_columns(note=pl.Series(["a", " b", "c "]), hour=pl.Series(["1", "2", "x"])))
+    assert found.good["note"].to_list() == ["a", "b"]
+    assert found.rows.normalised == 2
+    assert found.rejected.to_dicts() == [{"row": 3, "reasons": ["hour.type"]}]
+
+
+def test_normalise_sees_what_is_delivered_and_the_number_of_the_row(tree: Tree) -> None:
+    dataset = with_normalise(
+        tree, "assert rows.collect_schema().names() == ['__row', *Schema.to_schema().columns]; return rows"
+    )
+    assert judge(dataset, delivered(3)).rows.published == 3
 
 
 def test_rows_that_normalise_makes_equal_are_merged(tree: Tree) -> None:

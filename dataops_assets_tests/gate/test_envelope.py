@@ -174,6 +174,25 @@ def test_file_of_another_dataset_is_recognised(readings: Dataset) -> None:
     assert results["own_file"].detail == "its columns are those of stations"
 
 
+def test_file_of_another_dataset_is_recognised_though_it_has_every_column_of_ours(readings: Dataset) -> None:
+    wind = GOOD.with_columns(wind=pl.lit("1"))
+    results = judge(readings, wind, others={"gales": wind.columns[::-1], "other": [*wind.columns, "more"]})
+    assert broken(results) == {"own_file": "refused", "columns_order": "warned"}
+    assert results["own_file"].detail == "its columns are those of gales"
+
+
+def test_first_row_of_a_file_without_a_header_is_shown_of_public_data_only(tree: Tree) -> None:
+    for name in ("readings", "daily"):
+        tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
+    for given, lost in (
+        (GOOD.rename({"hour": "hours", "note": "a secret"}), "hour seems to be renamed; note seems to be renamed"),
+        (GOOD.with_columns(pl.lit("1").alias("a secret"), pl.lit("1").alias("another")), ""),
+    ):
+        results = judge(tree["readings"], given)
+        assert results["columns"].detail == lost
+        assert results["columns_order"].detail == ("" if lost else "extra: 2 (kept in raw, not read)")
+
+
 def test_own_file_is_not_mistaken_for_another_dataset_of_the_same_columns(readings: Dataset) -> None:
     assert broken(judge(readings, others={"twin": GOOD.columns})) == {}
 

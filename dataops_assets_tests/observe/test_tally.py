@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dataops_assets.observe.status import describe
 from dataops_assets.observe.tally import tally_all
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
@@ -45,3 +46,12 @@ def test_a_new_contract_leaves_work_to_be_run(tmp_path: Path):
     assert tally_all(tree.lake, tree["stations"], now).pending == set()
     tree.edit("stations/schema.py", "ge=0", "ge=1")
     assert tally_all(tree.lake, tree["stations"], now).pending == {None}
+
+
+def test_files_that_belong_to_no_delivery_are_named(tmp_path: Path):
+    tree = Tree(tmp_path)
+    for file in ("2024-1-4.csv", "2025-01-01.csv", "notes.txt", "2024-01-04.csv"):
+        tree.drop("readings", file, "x")
+    told = describe(tree.lake, tree["readings"], datetime(2024, 2, 1, tzinfo=UTC))
+    assert all(f"landing/readings/{file} belongs to no" in told for file in ("2024-1-4.csv", "2025-01-01.csv", "notes.txt"))
+    assert "2024-01-04.csv belongs" not in told

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dataops_assets.contract import Partition
-from dataops_assets.steps import Outcome
+from dataops_assets.steps import Outcome, receiving
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import Arrival
 from dataops_assets_tests.trees import NOW, Tree, readings
@@ -311,6 +311,27 @@ def test_file_that_changes_while_it_is_read_is_waited_for(tree: Tree, monkeypatc
     assert tree.pending("raw", "readings") == [DAY]
 
 
+@pytest.mark.parametrize("replaced", ["1.csv", "manifest.json"])
+def test_parts_of_two_deliveries_are_not_received_as_one(listed: Tree, monkeypatch: pytest.MonkeyPatch, replaced: str) -> None:
+    for name, content in (("1.csv", GOOD), ("2.csv", OTHER), ("manifest.json", manifest("1.csv", "2.csv"))):
+        listed.drop("readings", f"{DAY}/{name}", content)
+    copy = deliveries.shutil.copyfile
+
+    def replace_meanwhile(source: Path, target: Path) -> None:
+        copy(source, target)
+        if source.name == "2.csv":  # when the first has been copied
+            listed.drop("readings", f"{DAY}/{replaced}", manifest("1.csv") if replaced == "manifest.json" else OTHER)
+
+    monkeypatch.setattr(deliveries.shutil, "copyfile", replace_meanwhile)
+
+    outcome = received(listed)
+
+    assert (outcome.status, receipts(listed)) == ("absent", [])
+    assert outcome.reason.endswith(f"landing/readings/{DAY}/{replaced} to be still: it changed while the delivery was read")
+    monkeypatch.undo()
+    assert received(listed).status == "done"
+
+
 def test_file_that_goes_away_while_it_is_read_is_waited_for(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tree.drop("readings", f"{DAY}.csv", GOOD)
     received(tree)
@@ -352,7 +373,70 @@ def test_function_brings_a_partition_as_a_provider_would(tree: Tree) -> None:
     assert DAY not in tree.pending("raw", "readings", now)
 
 
-def test_function_is_not_asked_for_what_lies_in_landing(tree: Tree) -> None:
-    tree.write("readings/fetch.py", "def fetch(partition, folder):\n    raise AssertionError\n")
+def test_function_is_not_asked_for_what_was_received(tree: Tree) -> None:
     tree.drop("readings", f"{DAY}.csv", GOOD)
     assert received(tree).status == "done"
+    tree.write("readings/fetch.py", "def fetch(partition, folder):\n    raise AssertionError\n")
+    assert received(tree).status == "done"
+    tree.drop("readings", f"{DAY}.csv", OTHER)
+    assert received(tree).version == sha(OTHER)
+
+
+FETCH_PARTS = """
+    def fetch(partition, folder):
+        (folder / partition).mkdir()
+        for part in ("1", "2"):
+            rows = f"oslo,{partition},{part},1.5,\\n"
+            (folder / partition / f"{part}.csv").write_text("station,day,hour,temperature,note\\n" + rows)
+        (folder / partition / "0_DONE").touch()
+    """
+
+
+@pytest.mark.parametrize("proof", ["", '\n    complete: {marker: "{partition}/0_DONE"}'])
+def test_fetch_that_was_killed_half_way_is_made_again(tree: Tree, monkeypatch: pytest.MonkeyPatch, proof: str) -> None:
+    tree.write("readings/fetch.py", FETCH_PARTS)
+    tree.edit("readings/defs.yaml", FILES, f'files: "{{partition}}/*.csv"{proof}')
+    copy, copied = receiving.shutil.copyfile, list[str]()
+
+    def killed(source: Path, target: Path) -> None:
+        if copied:
+            raise KeyboardInterrupt
+        copied.append(source.name)
+        copy(source, target)
+
+    monkeypatch.setattr(receiving.shutil, "copyfile", killed)
+    with pytest.raises(KeyboardInterrupt):
+        received(tree)
+    monkeypatch.undo()
+    assert copied == ["1.csv" if proof else "0_DONE"]  # what proves that it is whole comes last
+
+    outcome = received(tree, NOW + timedelta(hours=1))
+    assert (outcome.status, outcome.facts["rows"]) == ("done", 2)
+
+
+def test_fetch_that_fails_is_told_and_holds_up_no_other_partition(tree: Tree) -> None:
+    tree.write(
+        "readings/fetch.py", FETCH + f"    if partition == '{DAY}':\n            raise ConnectionError('503 from the lab')\n"
+    )
+    tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/readings.csv"')
+
+    failed, good = tree.receive("readings", DAY, NEXT)
+
+    assert (failed.status, good.status) == ("absent", "done")
+    assert failed.reason == f"readings {DAY}: fetch failed: ConnectionError: 503 from the lab"
+    assert list(lying(tree)) == [NEXT]
+    assert DAY in tree.pending("raw", "readings")
+
+
+def test_error_of_fetch_shows_no_values_that_are_not_public(tree: Tree) -> None:
+    tree.write("readings/fetch.py", "def fetch(partition, folder):\n    raise ValueError('a secret')\n")
+    assert received(tree).reason.endswith("fetch failed: ValueError: a secret")
+    for name in ("readings", "daily"):
+        tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
+    assert received(tree).reason.endswith("fetch failed: ValueError")
+
+
+def test_gap_stays_a_gap_when_fetch_fails(tree: Tree) -> None:
+    tree.write("readings/fetch.py", "def fetch(partition, folder):\n    raise ConnectionError\n")
+    tree.edit("readings/defs.yaml", "tolerance: 0.5", f"gaps: [{{partition: {DAY}, reason: a holiday}}]")
+    assert received(tree).version == "gap"

@@ -5,6 +5,7 @@ import os
 import threading
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,6 +94,17 @@ def test_two_writers_do_not_disturb_each_other(store: Folder) -> None:
         second.write_bytes(b"second")
     assert store.read("a") == b"first"  # the last to finish
     assert files(store) == ["a"]
+
+
+def test_folder_can_be_scanned_while_it_is_written_to(store: Folder) -> None:
+    with store.temporary("staged/readings/date=1/data.parquet") as path:
+        pl.DataFrame({"a": [1]}).write_parquet(path)
+    with store.temporary("staged/readings/date=1/data.parquet") as path:
+        path.write_bytes(b"half of it")
+        assert pl.scan_parquet(store.path("staged/readings"), hive_partitioning=False).collect().rows() == [(1,)]
+        pl.DataFrame({"a": [2]}).write_parquet(path)
+    assert pl.read_parquet(store.path("staged/readings"), hive_partitioning=False).rows() == [(2,)]
+    assert files(store) == ["staged/readings/date=1/data.parquet"]
 
 
 def test_listing_shows_no_temporary_files_and_no_symlinks(store: Folder, tmp_path: Path) -> None:
