@@ -16,7 +16,7 @@ run: install ## Deliver the sample data and run everything that is pending
 	@$(BIN)/dataops run
 
 dev: install ## The Dagster UI on http://127.0.0.1:3000
-	@$(BIN)/dagster instance info >/dev/null  # two processes that open a fresh SQLite at once can fail
+	@$(BIN)/python -c 'import dagster; dagster.DagsterInstance.from_config(".").dispose()'  # two that open a fresh SQLite at once can fail
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
@@ -40,7 +40,7 @@ install-dev: .venv/.installed-dev
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else \
 	  "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d: make PYTHON=python3.11 run" % (sys.executable, *sys.version_info[:2]))'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv: apt install python3-venv, or another Python"; exit 1; }
-	@echo "installing into .venv (about a minute, 1.1 GB)"
+	@echo "installing into .venv (about a minute, 0.8 GB)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(PIP) -r locks/build.txt
 	@$(PIP) -r locks/run.txt -r locks/sample.txt

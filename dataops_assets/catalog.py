@@ -88,6 +88,10 @@ def _read(path: Path, defs: Path) -> Document:
 def _load_dataset(file: Path, defs: Path) -> Dataset | None:
     document = _read(file, defs)
     named = str(document.data.get("type"))
+    if "type" not in document.data:
+        raise ContractError(
+            [document.problem((), "`type` is missing", f"write `type: {next(iter(_TYPES))}`, or remove the file")]
+        )
     model = _TYPES.get(named)
     if model is None and named.startswith(_OURS):
         raise ContractError([document.problem(("type",), f"unknown type `{named}`", choose(named, _TYPES))])

@@ -20,6 +20,8 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None) -> No
     known = (*sample.REFERENCES, *sample.DAILY)
     if dataset and dataset not in known:
         raise click.UsageError(f"the sample has no `{dataset}`; it has: {', '.join(known)}")
+    if partition and dataset in sample.REFERENCES:
+        raise click.UsageError(f"{dataset} has no partitions: leave out {partition}")
     written = same = 0
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("delivering", total=None)

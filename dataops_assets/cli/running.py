@@ -1,9 +1,11 @@
 """`dataops run`: everything pending, month by month and layer by layer, with a line as each month is done and a summary."""
 
 import contextlib
+import os
+import signal
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -33,8 +35,16 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     """Run what is pending, and tell.
 
     Returns:
-        0 if every expected partition is published and no newest delivery is refused, else 1.
+        0 if every expected partition is published and no newest delivery is refused; 130 if a person stopped it; else 1.
     """
+    try:
+        return _run_pending(lake, datasets)
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        click.echo("stopped: what is published stays, and `dataops run` goes on where this ended", err=True)
+        return 130
+
+
+def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     console = Console(soft_wrap=True)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
@@ -42,7 +52,7 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     failures: list[str] = []
     _wait_for_quiet(lake, datasets, console)
     runs = 0
-    with _instance() as instance, _progress(console) as progress:
+    with _instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
         definitions = build(DEFS, lake.store.root)
         batches = list(_batches(lake, datasets))
         bar = progress.add_task("", total=len(batches))
@@ -54,6 +64,8 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
                 for planned in due(lake, zone, layer, datetime.now(UTC), within):
                     failures += launch(definitions, instance, planned)
                     runs += 1
+                    if interrupted():
+                        raise KeyboardInterrupt
                     for dataset in planned.datasets:
                         done.setdefault(dataset, set()).update(planned.partitions)
             if done:
@@ -120,6 +132,10 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
         rejected = [f"{rule} {count}" for rule, count in t.broken.most_common() if rule in rules]
         if rejected:
             console.print(f"{dataset.zone}/{dataset.name} rejected: {', '.join(rejected)}", highlight=False)
+    lying = [arrival for dataset in ordered for arrival in deliveries.arrivals(lake.store, dataset, now).values()]
+    for arrival in [arrival for arrival in lying if arrival.waiting_for][:_MOST_TOLD]:
+        what = f"a delivery is not whole, {arrival.entries[0].key}: waiting for {arrival.waiting_for}"
+        console.print(what, style="yellow", highlight=False)
     strays = [entry.key for dataset in ordered for entry in deliveries.strays(lake.store, dataset, now)]
     if strays:
         console.print(f"{len(strays)} files belong to no delivery, the first: {strays[0]}", style="yellow", highlight=False)
@@ -164,6 +180,31 @@ def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -
             return
         console.print(f"waiting for {len(waiting)} deliveries to be still", style="dim")
         time.sleep(1)
+
+
+@contextlib.contextmanager
+def _interrupted() -> Iterator[Callable[[], bool]]:
+    """Whether a person pressed Ctrl-C meanwhile.
+
+    While a run executes, Dagster takes the signal for itself and may swallow it; the wake-up pipe sees it all the same.
+    """
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    before = signal.set_wakeup_fd(write)
+
+    def interrupted() -> bool:
+        try:
+            return signal.SIGINT in os.read(read, 1024)
+        except BlockingIOError:
+            return False
+
+    try:
+        yield interrupted
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(read)
+        os.close(write)
 
 
 @contextlib.contextmanager

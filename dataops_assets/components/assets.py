@@ -1,6 +1,6 @@
 """From a contract to its assets and checks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from dataops_assets.components.reports import emit, retried_only_if_transient
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.steps.content import NotReady
 from dataops_assets.storage.lake import Lake
 
 _RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -120,11 +121,28 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
     def stage(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
         with retried_only_if_transient():
             _refuse_layers(context)
-            done = list(steps.stage(lake.lake(), dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
+            here = lake.lake()
+            done = _outcomes(here, dataset, context, steps.stage)
             _log_quarantine(context, dataset, done)
             yield from emit(context, dataset, "staged", "content", done)
 
     return stage
+
+
+def _outcomes(lake: Lake, dataset: Dataset, context: dg.AssetExecutionContext, step: Callable[..., Any]) -> list[steps.Outcome]:
+    """What a step did. A partition that was not judged keeps the verdict that stands.
+
+    Dagster has planned an evaluation for it, and would take the check for failed until the next one.
+    """
+    keys = keys_of(context)
+    try:
+        done = list(step(lake, dataset, keys, context.run.run_id, datetime.now(UTC)))
+    except NotReady as error:
+        done = [steps.Outcome(key, "refused", str(error)) for key in keys]
+    given = {outcome.partition: lake.verdicts("content", dataset, outcome.partition) for outcome in done if not outcome.verdict}
+    return [
+        replace(outcome, verdict=given[outcome.partition][-1]) if given.get(outcome.partition) else outcome for outcome in done
+    ]
 
 
 def _log_quarantine(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: list[steps.Outcome]) -> None:
@@ -160,7 +178,7 @@ def _derived(catalog: Catalog, dataset: Dataset, inputs: list[dg.AssetDep]) -> d
         with retried_only_if_transient():
             _refuse_layers(context)
             here = lake.lake()
-            done = list(steps.derive(here, dataset, keys_of(context), context.run.run_id, datetime.now(UTC)))
+            done = _outcomes(here, dataset, context, steps.derive)
             _log_quarantine(context, dataset, done)
             pictures = {
                 outcome.partition: _chart(context, here, dataset, outcome.partition) for outcome in done if outcome.version

@@ -51,7 +51,9 @@ def emit(
 
 @contextmanager
 def retried_only_if_transient() -> Iterator[None]:
-    """Let Dagster retry what may pass by itself (storage, network), and nothing else: the same rows break the same rule again.
+    """Let Dagster retry what may pass by itself (storage, network), and nothing else.
+
+    The same rows break the same rule again, and who interrupts a run does not want it again.
 
     Raises:
         dg.Failure: In place of any other exception; it is not retried.
@@ -60,6 +62,8 @@ def retried_only_if_transient() -> Iterator[None]:
         yield
     except (OSError, dg.Failure):
         raise
+    except dg.DagsterExecutionInterruptedError as error:
+        raise dg.Failure("interrupted", allow_retries=False) from error
     except Exception as error:
         raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
 

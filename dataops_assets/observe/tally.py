@@ -9,7 +9,6 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.steps.pending import partitions_of, pending
-from dataops_assets.steps.receiving import gap_reason
 from dataops_assets.storage.lake import Lake
 
 
@@ -54,7 +53,7 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
     found = Tally()
     gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
     for partition in partitions:
-        published = lake.provenance(dataset.zone, dataset, partition)
+        published = lake.published(dataset, partition)
         if published is None and not _is_due(dataset, partition, now):
             continue
         found.expected += 1
@@ -63,7 +62,7 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
         else:
             found.published += 1
             found.good += published.rows
-            found.gaps += bool(gap_reason(dataset, partition))
+            found.gaps += bool(dataset.gap_reason(partition))
         for gate in gates:
             given = lake.verdicts(gate, dataset, partition)
             if given:

@@ -126,11 +126,6 @@ def _gap_verdict(dataset: Dataset, partition: Partition, reason: str, now: datet
     )
 
 
-def gap_reason(dataset: Dataset, partition: Partition) -> str:
-    """Why a partition will never be delivered; empty if it is expected."""
-    return dataset.gap_reason(partition)
-
-
 def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None) -> Verdict | None:
     """The envelope verdict on a delivery, with what was promised of it, under the contract of today: if it was the last given.
 
@@ -166,7 +161,7 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         partition=partition,
         depends_on={**_grounds(dataset, receipt), "row_counts": list(history)},
         passed=not refused,
-        reasons=tuple(f"{result.rule}: {result.sentence}, but {result.detail}" for result in refused),
+        reasons=tuple(f"{result.rule}: {result.detail}" for result in refused),
         judged_at=now,
         rows=Rows(delivered=text.height, published=text.height) if isinstance(text, pl.DataFrame) else None,
         rules=results,

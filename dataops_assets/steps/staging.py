@@ -9,6 +9,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.content import NotReady, is_public, reference_tables, reference_versions, settle
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.receiving import read_delivery, standing_verdict
@@ -62,9 +63,7 @@ def grounds(
         newest = lake.newest_verdict(dataset, partition)
         if verdict is None and newest and newest.passed and (receipt or dataset.gap_reason(partition)):
             raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
-        raise NotReady(
-            lake.why_missing(dataset, [partition]) if verdict is None else _refused(dataset, partition, verdict.reasons)
-        )
+        raise NotReady(_refused(dataset, verdict) if verdict else lake.why_missing(dataset, [partition]))
     return receipt, {
         "delivery": receipt.sha256 if receipt else deliveries.GAP,
         "contract": dataset.version,
@@ -72,8 +71,10 @@ def grounds(
     }
 
 
-def _refused(dataset: Dataset, partition: Partition, reasons: Sequence[str]) -> str:
-    return f"{dataset.name} {partition or ''}: its envelope gate refused the newest delivery: {'; '.join(reasons)}"
+def _refused(dataset: Dataset, verdict: Verdict) -> str:
+    what = f"{dataset.name} {verdict.partition or ''}".strip()
+    moment = f"{verdict.judged_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{what}: its envelope gate refused the newest delivery at {moment}: {'; '.join(verdict.reasons)}"
 
 
 def _empty(dataset: Dataset) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -15,7 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dataops_assets_tests.checkout import BIN, LAST, Checkout, make_checkout
+from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +167,37 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
         labels = {entry["label"] for entry in node["metadataEntries"]}
         assert {"keep_until", "readers", "classification"} <= labels
     assert {node["groupName"] for node in nodes.values()} == {"landing", "raw", "staged", "quarantine", "curated"}
+
+
+def test_ctrl_c_stops_and_the_next_run_goes_on(clone: Checkout, tmp_path: Path):
+    mine = Checkout(tmp_path / "mine")
+    shutil.copytree(
+        clone.root, mine.root, ignore=shutil.ignore_patterns(".dagster", "staged", "raw", "curated", "_verdicts", "_provenance")
+    )
+    process = subprocess.Popen(
+        [str(BIN / "dataops"), "run"],
+        cwd=mine.root,
+        env=mine.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Workers of a parallel test run ignore the signal, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    raw = mine.root / "data/raw/flights"
+    until = time.monotonic() + 60
+    while not raw.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "stopped: what is published stays" in told
+    again = mine.run("dataops", "run")
+    assert again.returncode == 0, again.stdout
+
+
+def test_the_instance_of_make_dev_is_this_folders(clone: Checkout):
+    shutil.copy(PROJECT / "Makefile", clone.root)
+    (line,) = [line for line in (clone.root / "Makefile").read_text().splitlines() if "from_config" in line]
+    code = line.split("'")[1].replace('\\"', '"')
+    assert clone.run("python", "-c", code).returncode == 0

@@ -154,3 +154,15 @@ def test_what_was_stored_but_never_told_is_told(here: Location):
     assert here.run("staged/readings", over=WHOLE).success
     assert set(here.versions("staged/readings")) == set(JANUARY)
     assert requests(here, "untold") == []
+
+
+def test_a_run_that_could_not_judge_does_not_hold_up_automation(here: Location):
+    published(here)
+    here.tree.drop("readings", "2024-01-05.csv", "station\n")
+    assert not here.run("raw/readings", partition="2024-01-05").success
+    assert not here.run("staged/readings", partition="2024-01-05").success
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    assert here.requested() == {"staged/readings": {"2024-01-05"}}
+    here.run("staged/readings", partition="2024-01-05")
+    assert here.requested() == {"curated/daily": {"2024-01"}}

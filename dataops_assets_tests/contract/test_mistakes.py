@@ -598,6 +598,21 @@ def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: 
     tree.catalog()
 
 
+@pytest.mark.parametrize(
+    ("partitions", "days"),
+    [
+        ("every: month, start: 2024-01, end: 2024-01", "2024-01-15"),
+        ("every: year, start: 2024, end: 2024", "2024-01-15"),
+        ("every: day, start: 2024-01-05, end: 2024-01-20", "2024-01-05"),
+        ("every: month, start: 2024-01-31, end: 2024-01-31", "2024-01-01"),
+    ],
+)
+def test_partition_that_overlaps_its_input_in_part_is_no_mistake(tree: Tree, partitions: str, days: str) -> None:
+    tree.edit(DAILY, "every: month, start: 2024-01, end: 2024-01", partitions)
+    tree.edit(READINGS, "start: 2024-01-01", f"start: {days}")
+    tree.catalog()
+
+
 def test_several_mistakes_are_told_at_once(tree: Tree) -> None:
     tree.edit(POLICY, "raw: 7 years", "raw: 7 yrs")
     tree.edit(READINGS, "owner: lab", "owner: [lab]")
