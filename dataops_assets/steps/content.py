@@ -135,6 +135,7 @@ def _outcome(
     facts |= {
         "rows": published.rows,
         "bytes": published.bytes,
+        "nulls": ", ".join(f"{column} {count}" for column, count in published.nulls.items()),
         "rejected": rows.rejected,
         "merged": rows.merged,
         "normalised": rows.normalised,

@@ -32,6 +32,7 @@ class Provenance(BaseModel):
         sha256: The hash of its bytes as hex: its data version.
         bytes: Its size.
         rows: How many rows it holds.
+        nulls: How many of them have no value, for each column in which one has none.
         depends_on: All that it was made from: delivery or inputs with their data versions, contract version.
         verdict: The id of the content verdict that let it pass.
         run_id: The Dagster run that published it.
@@ -46,6 +47,7 @@ class Provenance(BaseModel):
     sha256: str
     bytes: int
     rows: int
+    nulls: dict[str, int] = {}
     depends_on: dict[str, Any]
     verdict: str
     run_id: str
@@ -129,6 +131,7 @@ class Lake:
                 sha256=sha256,
                 bytes=path.stat().st_size,
                 rows=frame.height,
+                nulls={name: count for name, count in frame.null_count().row(0, named=True).items() if count},
                 depends_on=verdict.depends_on,
                 verdict=verdict.id,
                 run_id=run_id,

@@ -18,6 +18,10 @@ def test_one_partition_goes_through_several_layers_in_one_run(here: Location):
     published = here.tree.lake.version("staged", here.tree["readings"], "2024-01-03")
     assert here.versions("staged/readings") == {"2024-01-03": published}
     assert here.tree.read("readings", "2024-01-03").height == 4
+    told = here.instance.get_latest_materialization_event(dg.AssetKey(["staged", "readings"])).asset_materialization.metadata
+    assert told["dagster/row_count"].value == 4
+    assert told["nulls"].value == "note 4"
+    assert told["bytes"].value > 0
 
 
 def test_a_refused_partition_stops_its_run_and_every_later_one(here: Location):
