@@ -205,7 +205,7 @@ def test_gap_does_not_count_as_usual(tree: Tree) -> None:
 # What is refused.
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "envelope": ('a,"b', "readable: every file is readable to its last byte, but "),
+    "envelope": ('a,"b', "readable: 2024-01-01.csv: not readable as csv"),
     "content": (readings(DAY, *BAD), "4 of 4 rows rejected, 100.0%; 50.0% tolerated: hour.in_range (4)"),
 }
 
