@@ -120,6 +120,11 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         elif options.severity == "reject" and known[name].kind == "frame":
             message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
             problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
+        elif options.severity in ("warn", "fail") and name.endswith(".not_null"):
+            # A warning, or a tolerated failure, would publish what the schema says cannot be there.
+            message = f"rule `{name}` must reject, since the schema says that the column always has a value"
+            remedy = "make the column nullable in schema.py, or leave the rule as it is"
+            problems.append(dataset.problem(("rules", name), message, remedy))
     for rule in rules:
         if not rule.sentence:
             message = f"rule `{rule.name}` has no sentence in words"

@@ -491,6 +491,12 @@ CASES: dict[str, Broken] = {
         "use `warn` or `fail`",
         mended="rules: {mostly_measured: fail}",
     ),
+    "missing_values_only_warn": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {hour.not_null: warn}"),
+        "rule `hour.not_null` must reject, since the schema says that the column always has a value",
+        "make the column nullable in schema.py",
+        mended="rules: {hour.not_null: reject}",
+    ),
     "check_element_wise": Broken(
         (
             SCHEMA,
