@@ -244,10 +244,9 @@ class Catalog:
             if wider and not derived.declassified:
                 message = f"readers are wider than those of the input `{name}`: {', '.join(wider)}"
                 yield dataset.problem(("readers",), message, "remove them, or say `declassified: <reason>`")
-            ranks = list(self.policy.classifications)
             classes = (dataset.attributes.classification, other.attributes.classification)
-            known = all(c in ranks for c in classes)
-            if known and not derived.declassified and ranks.index(classes[0]) < ranks.index(classes[1]):
+            known = all(name in self.policy.classifications for name in classes)
+            if known and not derived.declassified and self.policy.rank(classes[0]) < self.policy.rank(classes[1]):
                 message = f"classification `{classes[0]}` is lower than `{classes[1]}` of the input `{name}`"
                 yield dataset.problem(("classification",), message, f"use `{classes[1]}`, or say `declassified: <reason>`")
             if dataset.partitions and other.partitions and dataset.partitions.timezone != other.partitions.timezone:
