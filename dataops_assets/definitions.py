@@ -9,6 +9,7 @@ from dataops_assets.catalog import DEFS
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.automation import automation
 from dataops_assets.components.io_manager import LakeIOManager
+from dataops_assets.components.keys import refuse_other_directions
 from dataops_assets.components.resource import LakeResource, cached_catalog
 
 
@@ -33,4 +34,6 @@ def defs() -> dg.Definitions:
     cached_catalog(DEFS)
     here = deployment.current()
     loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    return dg.Definitions.merge(loaded, platform(here.data, DEFS))
+    merged = dg.Definitions.merge(loaded, platform(here.data, DEFS))
+    refuse_other_directions(merged.resolve_all_asset_specs())
+    return merged

@@ -1,6 +1,6 @@
 """How contracts are named in Dagster: asset keys, partitions, layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,13 @@ from dataops_assets.contract import Catalog, Dataset, Partition, Partitions
 from dataops_assets.contract.policy import Zone
 
 ZONES: tuple[Zone, ...] = ("landing", "raw", "staged", "quarantine", "curated")
+_MAY_READ: dict[str, tuple[Zone, ...]] = {
+    "landing": (),
+    "raw": ("landing",),
+    "staged": ("raw", "staged"),
+    "quarantine": ("raw", "staged", "curated"),
+    "curated": ("staged", "curated"),
+}
 _FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 _STARTS = {"day": "0 0 * * *", "month": "0 0 1 * *", "year": "0 0 1 1 *"}
 
@@ -65,3 +72,20 @@ def in_range(keys: Sequence[str], every: Partitions) -> list[list[str]]:
 def keys_of(context: dg.AssetExecutionContext) -> list[Partition]:
     """The partitions that a step is asked for; `[None]` if the asset has none."""
     return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else [None]
+
+
+def refuse_other_directions(specs: Iterable[dg.AssetSpec]) -> None:
+    """Data flows to the right only, through assets written by hand, too; contracts are checked when they are read.
+
+    Raises:
+        dg.DagsterInvalidDefinitionError: An asset of a zone reads from one that it may not read; the message names both.
+    """
+    for spec in specs:
+        for source in (dep.asset_key for dep in spec.deps):
+            here, there = spec.key.path[0], source.path[0]
+            if here in ZONES and there in ZONES and there not in _MAY_READ[here]:
+                allowed = " or ".join(_MAY_READ[here]) or "nothing"
+                raise dg.DagsterInvalidDefinitionError(
+                    f"{spec.key.to_user_string()} reads {source.to_user_string()}, but {here} is made from {allowed} alone: "
+                    "read from a zone to its left, or give the asset a key outside of the zones"
+                )

@@ -60,6 +60,11 @@ class Schema:
         """The columns as a polars schema."""
         return pl.Schema({name: column.dtype for name, column in self.columns.items()})
 
+    @cached_property
+    def two_rows(self) -> pl.DataFrame:
+        """Two rows without any value: what an expression gives for them tells its type and its height."""
+        return pl.DataFrame(schema=self.polars).clear(2)
+
 
 def _instance(dtype: Any) -> pl.DataType:
     found: pl.DataType = dtype() if isinstance(dtype, type) else dtype

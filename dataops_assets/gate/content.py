@@ -332,7 +332,7 @@ def _in_words(result: RuleResult, delivered: int) -> str:
 
 
 def quarantined(delivery: str, text: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-    """The rejected rows with delivery, row number, all reasons, and the original text of every column.
+    """The rejected rows of a delivery: row number, all reasons, and the original text of every column.
 
     Args:
         delivery: The SHA-256 of the delivery.
@@ -343,7 +343,7 @@ def quarantined(delivery: str, text: pl.DataFrame, rejected: pl.DataFrame) -> pl
     return rejected.select(pl.lit(delivery).alias("delivery"), "row", "reasons").hstack(originals)
 
 
-_TAKEN = ("delivery", "row", "reasons")
+_TAKEN = ("verdict", "delivery", "row", "reasons")
 
 
 def _originals(rows: pl.DataFrame) -> pl.DataFrame:

@@ -120,6 +120,11 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         elif options.severity == "reject" and known[name].kind == "frame":
             message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
             problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
+        elif options.severity in ("warn", "fail") and name == "key.unique":
+            # A warning, or a tolerated failure, would publish rows that nobody can tell apart.
+            message = "rule `key.unique` must reject, since the key is what tells rows apart"
+            remedy = "name more columns as the `key`; `{tolerance: 0}` refuses all where one row is rejected"
+            problems.append(dataset.problem(("rules", name), message, remedy))
         elif options.severity in ("warn", "fail") and name.endswith(".not_null"):
             # A warning, or a tolerated failure, would publish what the schema says cannot be there.
             message = f"rule `{name}` must reject, since the schema says that the column always has a value"
@@ -221,7 +226,7 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
     label = check.name or "check"
     name = label if column is None else f"{column}.{label}"
     selected = _capture(check, column, name)
-    frame_wide = _is_aggregate(selected, dataset.schema.polars, name)
+    frame_wide = _is_aggregate(selected, dataset.schema.two_rows, name)
     passes = pl.all_horizontal(selected).fill_null(bool(check.ignore_na))
     columns = (column,) if column else tuple(c for c in passes.meta.root_names() if c in dataset.schema.columns)
     severity: Severity = "warn" if check.raise_warning else "fail" if frame_wide else "reject"
@@ -242,11 +247,10 @@ def _capture(check: Check, column: str | None, name: str) -> list[pl.Expr]:
     return selected.expressions
 
 
-def _is_aggregate(selected: list[pl.Expr], schema: pl.Schema, name: str) -> bool:
+def _is_aggregate(selected: list[pl.Expr], two_rows: pl.DataFrame, name: str) -> bool:
     """Whether the expressions give one value for a frame of any height; two rows without values tell."""
-    probe = pl.DataFrame({column: [None, None] for column in schema}, schema=schema)
     try:
-        found = probe.select(selected)
+        found = two_rows.select(selected)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         why = str(error).strip().splitlines()[0]
         raise NotCompiled(f"check `{name}` cannot be evaluated on the schema: {why}", name) from error

@@ -113,11 +113,24 @@ def settle(
         rules=found.rules,
     )
     if found.rows.rejected or lake.version("quarantine", dataset, partition):
-        lake.publish("quarantine", dataset, partition, quarantine(), verdict, run_id, now)
+        rejected = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
+        lake.publish("quarantine", dataset, partition, rejected, verdict, run_id, now)
     published = None
     if verdict.passed:
         published = lake.publish(dataset.zone, dataset, partition, found.good, verdict, run_id, now)
     return _outcome(lake, dataset, partition, lake.save(verdict), published, note)
+
+
+def _with_those_of_what_stays(
+    lake: Lake, dataset: Dataset, partition: Partition, rejected: pl.DataFrame, verdict: Verdict
+) -> pl.DataFrame:
+    """The rows that a verdict rejected, named by it; and where it refuses, those that the published version left behind."""
+    rows = rejected.select(pl.lit(verdict.id).alias("verdict"), pl.all())
+    stays = None if verdict.passed else lake.published(dataset, partition)
+    if stays is None or stays.verdict == verdict.id or not lake.version("quarantine", dataset, partition):
+        return rows
+    before = pl.read_parquet(lake.store.path(layout.data("quarantine", dataset, partition)))
+    return pl.concat([before.filter(pl.col("verdict") == stays.verdict), rows], how="diagonal")
 
 
 def _outcome(

@@ -91,6 +91,16 @@ def test_a_mistake_in_a_contract_is_told_with_file_and_line(tmp_path: Path):
     assert "defs/aviation/flights/defs.yaml:4" in checkout.run("dg", "check", "defs").stdout
 
 
+def test_an_asset_written_by_hand_that_reads_to_its_right_does_not_load(tmp_path: Path):
+    checkout = make_checkout(tmp_path)
+    (checkout.root / "dataops_assets/defs/mine.py").write_text(
+        """import dagster as dg\n\n\n@dg.asset(key=["staged", "mine"], deps=[["curated", "routes"]])\ndef mine(): ...\n"""
+    )
+    told = checkout.run("dg", "check", "defs")
+    assert told.returncode == 1
+    assert "staged/mine reads curated/routes, but staged is made from raw or staged alone" in " ".join(told.stdout.split())
+
+
 def test_a_broken_delivery_is_refused_and_a_good_one_heals(clone: Checkout, tmp_path: Path):
     mine = Checkout(tmp_path / "mine")
     shutil.copytree(clone.root, mine.root)

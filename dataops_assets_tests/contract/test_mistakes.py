@@ -491,6 +491,12 @@ CASES: dict[str, Broken] = {
         "use `warn` or `fail`",
         mended="rules: {mostly_measured: fail}",
     ),
+    "shared_keys_only_warn": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {key.unique: warn}"),
+        "rule `key.unique` must reject, since the key is what tells rows apart",
+        "`{tolerance: 0}` refuses all where one row is rejected",
+        mended="rules: {key.unique: {tolerance: 0}}",
+    ),
     "missing_values_only_warn": Broken(
         (READINGS, "tolerance: 0.5", "rules: {hour.not_null: warn}"),
         "rule `hour.not_null` must reject, since the schema says that the column always has a value",

@@ -342,14 +342,6 @@ def test_rule_on_the_whole_delivery(tree: Tree, options: str, bad: int, status: 
     assert found.reasons == (refused if status == "refused" else ())
 
 
-def test_rows_that_share_a_key_by_permission_stay_in_the_order_of_their_delivery(tree: Tree) -> None:
-    # Else the bytes would differ from run to run.
-    dataset = with_options(tree, "rules: {key.unique: warn}")
-    text = pl.concat([delivered(3)] * 300).with_columns(note=pl.int_range(pl.len()).cast(pl.String))
-    notes = text["note"].to_list()
-    assert judge(dataset, text).good["note"].to_list() == notes[::3] + notes[1::3] + notes[2::3]
-
-
 def test_offenders_are_named_by_row_and_key_and_shown_only_if_public(readings: Dataset) -> None:
     text = delivered(20).with_columns(temperature=pl.lit("99"))
     for public, values in ((True, {"temperature": 99.0}), (False, {})):

@@ -77,7 +77,9 @@ def test_outcomes_tell_what_was_done(tree: Tree) -> None:
     assert (staged.version, staged.quarantined) == (tree.lake.version("staged", tree["readings"], DAY), 1)
     assert staged.facts["path"] == str(tree.store.path(f"staged/readings/date={DAY}/data.parquet"))
     [row] = tree.quarantine("readings", DAY).to_dicts()
+    assert staged.verdict is not None
     assert row == {
+        "verdict": staged.verdict.id,
         "delivery": received.version,
         "row": 1,
         "reasons": ["hour.in_range"],

@@ -206,3 +206,31 @@ def test_year_is_scanned_in_a_moment(tree: Tree) -> None:
     before = time.process_time()
     tree.lake.scan(tree["readings"], days)
     assert time.process_time() - before < 0.2
+
+
+# What is rejected.
+
+
+def test_quarantine_has_the_rows_of_the_newest_refusal_and_those_of_what_stays_published(tree: Tree) -> None:
+    def deliver(*hours: int, **more: str) -> list[tuple[str, str]]:
+        """A day with these hours, and maybe a column more: the delivery and the hour of every row in quarantine."""
+        text = pl.read_csv(readings(DAY, *({"hour": hour} for hour in hours)).encode(), infer_schema=False)
+        tree.drop(
+            "readings", f"{DAY}.csv", text.with_columns(**{name: pl.lit(value) for name, value in more.items()}).write_csv()
+        )
+        tree.run()
+        return tree.quarantine("readings", DAY).select("delivery", "hour").rows()
+
+    tree.drop("stations", "stations.csv", STATIONS)
+    [stays] = deliver(98)
+    [first, *refused] = deliver(99, 99, 99, wind="9")
+    assert (first, [hour for _, hour in refused]) == (stays, ["99"] * 3)
+    assert tree.quarantine("readings", DAY)["wind"].to_list() == [None, "9", "9", "9"]
+    [first, *refused] = deliver(97, 97, 97)
+    assert (first, [hour for _, hour in refused]) == (stays, ["97"] * 3)
+    verdicts = tree.quarantine("readings", DAY)["verdict"].to_list()
+    newest, kept = tree.lake.newest_verdict(tree["readings"], DAY), published(tree, "readings", DAY)
+    assert newest
+    assert kept
+    assert verdicts == [kept.verdict, *[newest.id] * 3]
+    assert [hour for _, hour in deliver(96)] == ["96"]
