@@ -6,6 +6,7 @@ The order is: cast (a value that cannot be read is a reason) → normalise → m
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from dataops_assets.gate.verdict import Rows, RuleResult, Status
 ROW = "__row"
 _WAS = "__was_"
 _BROKEN = "__broken_"
+_MEASURED = "__measured_"
 _OFFENDERS = 10
 
 
@@ -213,7 +215,7 @@ def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict
     normalised = int(rows[_WAS].sum()) if _WAS in rows.columns else 0
     if rows.select(columns).is_duplicated().any():
         rows = _merge(rows, columns)
-    judged, held, failed = _evaluate(with_references(rows.lazy(), rules, tables).collect(), rules, public)
+    judged, of_frame, failed = _evaluate(with_references(rows.lazy(), rules, tables).collect(), rules, public)
 
     rejecting = [rule for rule in rules if rule.severity == "reject" and _BROKEN + rule.name in judged.columns]
     broken = pl.any_horizontal(pl.lit(False), *(pl.col(_BROKEN + rule.name) for rule in rejecting))
@@ -229,13 +231,14 @@ def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict
     for rule in rules:
         if rule.name in failed:
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
-            results.append(_result(rule, max(delivered, 1), 0, detail=detail))
+            results.append(_result(rule, max(delivered, 1), delivered, detail=detail))
         elif rule.kind == "frame":
-            results.append(_result(rule, int(not held[rule.name]), 0))
+            broken_by_all = int(not of_frame[rule.name])
+            results.append(_result(rule, broken_by_all, delivered, measured=of_frame.get(_MEASURED + rule.name)))
         else:
             count = counts[_BROKEN + rule.name]
             results.append(_result(rule, count, delivered, _offenders(judged, rule, dataset, public) if count else ()))
-    reasons = [f"{r.rule}: {r.sentence}, but {r.detail or _in_words(r, delivered)}" for r in results if r.status == "refused"]
+    reasons = [f"{r.rule}: {r.sentence}, but {r.found}" for r in results if r.status == "refused"]
     share = bad.height / delivered if delivered else 0.0
     if share > dataset.attributes.tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
@@ -253,12 +256,13 @@ def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict
     return Judged(where, tuple(results), tuple(reasons), good, rejected)
 
 
-def _evaluate(frame: pl.DataFrame, rules: Sequence[Rule], public: bool) -> tuple[pl.DataFrame, dict[str, bool], dict[str, str]]:
+def _evaluate(frame: pl.DataFrame, rules: Sequence[Rule], public: bool) -> tuple[pl.DataFrame, dict[str, Any], dict[str, str]]:
     """Ask every rule.
 
     Returns:
-        The rows with a column for each rule on rows, that tells which break it; whether each rule on the frame holds; and why
-        rules could not be evaluated, because some cannot live with every value (a date with a 13th month): by their names.
+        The rows with a column for each rule on rows, that tells which break it; whether each rule on the frame holds, and what
+        it measured; and why rules could not be evaluated, because some cannot live with every value (a date with a 13th
+        month): by their names.
     """
     try:
         return *_ask(frame, rules), {}
@@ -269,9 +273,10 @@ def _evaluate(frame: pl.DataFrame, rules: Sequence[Rule], public: bool) -> tuple
     return *_ask(frame, [rule for rule in rules if rule.name not in failed]), failed
 
 
-def _ask(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, dict[str, bool]]:
+def _ask(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, dict[str, Any]]:
     judged = frame.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in rules if rule.kind != "frame")
     of_frame = [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
+    of_frame += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
     return judged, frame.select(of_frame).row(0, named=True) if of_frame else {}
 
 
@@ -306,11 +311,16 @@ def _plain(value: object) -> object:
 
 
 def _result(
-    rule: Rule, broken: int, checked: int, offenders: tuple[dict[str, object], ...] = (), detail: str = ""
+    rule: Rule,
+    broken: int,
+    checked: int,
+    offenders: tuple[dict[str, object], ...] = (),
+    detail: str = "",
+    measured: float | None = None,
 ) -> RuleResult:
-    """What a rule found; with `checked` 0 nothing of it is tolerable."""
+    """What a rule found; of a rule on the whole delivery, or one that could not be evaluated, nothing is tolerable."""
     status: Status = "passed"
-    if broken > checked or (broken and broken / checked > rule.tolerance):
+    if broken and (rule.kind == "frame" or detail or broken / checked > rule.tolerance):
         status = "warned" if rule.severity == "warn" else "refused"
     elif broken:
         status = "tolerated"
@@ -318,17 +328,14 @@ def _result(
         rule=rule.name,
         sentence=rule.sentence,
         severity=rule.severity,
+        checked=checked,
         broken=broken,
         status=status,
         detail=detail,
+        measured=measured,
+        bound=rule.bound,
         offenders=offenders,
     )
-
-
-def _in_words(result: RuleResult, delivered: int) -> str:
-    if result.broken == 1 and not result.offenders:
-        return "the delivery breaks it"
-    return f"{result.broken} of {delivered} rows break it"
 
 
 def quarantined(delivery: str, text: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:

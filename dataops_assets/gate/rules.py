@@ -7,7 +7,7 @@ every check is captured instead, by handing the check a recorder in place of the
 import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandera.backends.polars.builtin_checks  # noqa: F401  (registers the built-in checks)
@@ -57,6 +57,8 @@ class Rule:
         columns: The columns it looks at.
         passes: A boolean expression, never null: for a row rule by row, for a frame rule a single value.
         reference: The other dataset, for a rule of kind `reference`.
+        measured: What a frame rule compares with `bound`; None if it is no comparison with a number.
+        bound: The number.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Rule:
     columns: tuple[str, ...]
     passes: pl.Expr
     reference: Reference | None = None
+    measured: pl.Expr | None = None
+    bound: float | None = None
 
 
 class _Selection:
@@ -163,7 +167,7 @@ def _with_options(rule: Rule, dataset: Dataset) -> Rule:
     options = dataset.attributes.rules.get(rule.name)
     severity = (options.severity if options else None) or rule.severity
     tolerance = options.tolerance if options and options.tolerance is not None else _DEFAULT_TOLERANCE[severity]
-    return Rule(rule.name, rule.sentence, rule.kind, severity, tolerance, rule.columns, rule.passes, rule.reference)
+    return replace(rule, severity=severity, tolerance=tolerance)
 
 
 def _rule(
@@ -230,7 +234,8 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
     passes = pl.all_horizontal(selected).fill_null(bool(check.ignore_na))
     columns = (column,) if column else tuple(c for c in passes.meta.root_names() if c in dataset.schema.columns)
     severity: Severity = "warn" if check.raise_warning else "fail" if frame_wide else "reject"
-    return _rule(name, _sentence(check, column), "frame" if frame_wide else "value", columns, passes, severity)
+    rule = _rule(name, _sentence(check, column), "frame" if frame_wide else "value", columns, passes, severity)
+    return replace(rule, **_comparison(selected, dataset.schema.two_rows)) if frame_wide else rule
 
 
 def _capture(check: Check, column: str | None, name: str) -> list[pl.Expr]:
@@ -259,6 +264,19 @@ def _is_aggregate(selected: list[pl.Expr], two_rows: pl.DataFrame, name: str) ->
     if found.height not in (1, 2):
         raise NotCompiled(f"check `{name}` gives {found.height} values for 2 rows", name)
     return found.height == 1
+
+
+def _comparison(selected: list[pl.Expr], two_rows: pl.DataFrame) -> dict[str, Any]:
+    """What a selection compares with a number, and the number, as the attributes of a rule."""
+    operands = selected[0].meta.pop() if len(selected) == 1 else []
+    bounds = [operand for operand in operands if operand.meta.is_literal()]
+    values = [operand for operand in operands if not operand.meta.is_literal()]
+    if (len(bounds), len(values)) != (1, 1):
+        return {}
+    found = two_rows.select(measured=values[0], bound=bounds[0])
+    if not all(dtype.is_numeric() for dtype in found.dtypes):
+        return {}
+    return {"measured": values[0].cast(pl.Float64), "bound": float(found["bound"][0])}
 
 
 def _sentence(check: Check, column: str | None) -> str:

@@ -20,9 +20,11 @@ class RuleResult(BaseModel):
         rule: Its stable name.
         sentence: What it demands, in words.
         severity: What it does when broken.
+        checked: The rows that it looked at.
         broken: The rows that break it; for a rule on the whole delivery, 0 or 1.
         status: `tolerated` is broken, but by no more rows than the contract allows.
         detail: What was found, in words; for the envelope.
+        measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
     """
 
@@ -31,10 +33,27 @@ class RuleResult(BaseModel):
     rule: str
     sentence: str
     severity: Severity
+    checked: int = 0
     broken: int
     status: Status
     detail: str = ""
+    measured: float | None = None
+    bound: float | None = None
     offenders: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def found(self) -> str:
+        """What was found, in words: `it is 57.5%`, `26 of 914 rows (2.8%) break it`; empty where there is nothing to say."""
+        if self.detail:
+            return self.detail
+        if self.measured is not None:
+            # The sentence tells the unit of what is compared.
+            return f"it is {self.measured:.1%}" if "%" in self.sentence else f"it is {self.measured:,.6g}"
+        if not self.broken:
+            return ""
+        if self.broken > self.checked or not self.offenders:
+            return "the delivery breaks it"
+        return f"{self.broken:,} of {self.checked:,} rows ({self.broken / self.checked:.1%}) break it"
 
 
 class Rows(BaseModel):

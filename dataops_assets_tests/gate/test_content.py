@@ -326,7 +326,7 @@ def test_severity_says_what_a_broken_rule_does(tree: Tree, options: str, status:
     found = judge(with_options(tree, f"tolerance: 1\n  rules: {{{options}}}"), delivered(100, 29))
     result = next(result for result in found.rules if result.rule == "noted")
     assert (result.status, result.broken, found.rows.published) == (status, 29, published)
-    refused = ("noted: without a temperature there is a note, but 29 of 100 rows break it",)
+    refused = ("noted: without a temperature there is a note, but 29 of 100 rows (29.0%) break it",)
     assert found.reasons == (refused if status == "refused" else ())
 
 
@@ -340,6 +340,25 @@ def test_rule_on_the_whole_delivery(tree: Tree, options: str, bad: int, status: 
     assert (result.status, found.rows.published) == (status, 10 - bad)
     refused = ("mostly_measured: most hours have a temperature, but the delivery breaks it",)
     assert found.reasons == (refused if status == "refused" else ())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expression", "bad", "found"),
+    [
+        ("at most 20 % are missing", 'pl.col("temperature").is_null().mean() <= 0.2', 4, "it is 40.0%"),
+        ("there are enough rows", "20 <= pl.len()", 0, "it is 10"),
+        ("it compares two sums", 'pl.col("hour").sum() < pl.col("hour").min()', 0, "the delivery breaks it"),
+        ("it compares texts", 'pl.col("station").first() == "bergen"', 0, "the delivery breaks it"),
+    ],
+)
+def test_rule_on_the_whole_delivery_tells_what_it_measured(
+    tree: Tree, sentence: str, expression: str, bad: int, found: str
+) -> None:
+    tree.edit("readings/schema.py", "most hours have a temperature", sentence)
+    tree.edit("readings/schema.py", 'pl.col("temperature").null_count() <= pl.len() / 2', expression)
+    rules = judge(with_options(tree, "tolerance: 1"), delivered(10, bad)).rules
+    result = next(result for result in rules if result.rule == "mostly_measured")
+    assert (result.status, result.checked, result.found) == ("warned", 10, found)
 
 
 def test_offenders_are_named_by_row_and_key_and_shown_only_if_public(readings: Dataset) -> None:
