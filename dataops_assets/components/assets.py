@@ -12,7 +12,7 @@ from dataops_assets import steps
 from dataops_assets.components.automation import when_inputs_passed
 from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.keys import asset_key, keys_of, partitions_def, published_key
-from dataops_assets.components.reports import emit, retried_only_if_transient
+from dataops_assets.components.reports import emit, retried_only_if_transient, tell_landing, tell_quarantine
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -32,8 +32,8 @@ _ZONE_TEXTS: dict[Zone, str] = {
 def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
     """The assets and checks of one dataset."""
     if dataset.derived:
-        inputs = [_dependency(catalog, dataset, name) for name in dataset.upstream]
-        return dg.Definitions(assets=[_derived(catalog, dataset, inputs), _spec(catalog, dataset, "quarantine", inputs)])
+        rejected = _spec(catalog, dataset, "quarantine", [published_key(catalog[name]) for name in dataset.upstream])
+        return dg.Definitions(assets=[_derived(catalog, dataset), rejected])
     landing = _spec(catalog, dataset, "landing", [])
     quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
     return dg.Definitions(assets=[landing, _raw(catalog, dataset), quarantine, _staged(catalog, dataset)])
@@ -64,7 +64,8 @@ def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **mor
         kinds={dataset.ingested.source.format.split(".")[0]}
         if zone in ("landing", "raw") and dataset.ingested
         else {"parquet", "polars"},
-        partitions_def=None if zone == "landing" else partitions_def(dataset.partitions),
+        # Events by partition are dear, and what no step makes is told once for each run.
+        partitions_def=None if zone in ("landing", "quarantine") else partitions_def(dataset.partitions),
         code_version=None if zone == "landing" else dataset.version[:12],
         metadata=metadata,
         **more,
@@ -93,6 +94,7 @@ def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         with retried_only_if_transient():
             _refuse_layers(context)
             done = list(steps.receive(lake.lake(), dataset, keys_of(context), datetime.now(UTC)))
+            tell_landing(context, dataset, done)
             yield from emit(context, dataset, "raw", "envelope", done)
 
     return receive
@@ -123,7 +125,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
             _refuse_layers(context)
             here = lake.lake()
             done = _outcomes(here, dataset, context, steps.stage)
-            _log_quarantine(context, dataset, done)
+            tell_quarantine(context, dataset, done)
             yield from emit(context, dataset, "staged", "content", done)
 
     return stage
@@ -145,18 +147,7 @@ def _outcomes(lake: Lake, dataset: Dataset, context: dg.AssetExecutionContext, s
     ]
 
 
-def _log_quarantine(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: list[steps.Outcome]) -> None:
-    """Report quarantine, which no step of its own makes, for the partitions in which a row was rejected."""
-    for outcome in outcomes:
-        if outcome.quarantined:
-            path = dg.MetadataValue.path(outcome.facts["quarantine"])
-            metadata: dict[str, Any] = {"dagster/row_count": outcome.quarantined, "path": path}
-            context.log_event(
-                dg.AssetMaterialization(asset_key("quarantine", dataset), partition=outcome.partition, metadata=metadata)
-            )
-
-
-def _derived(catalog: Catalog, dataset: Dataset, inputs: list[dg.AssetDep]) -> dg.AssetsDefinition:
+def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"derive_{dataset.name}",
         specs=[
@@ -164,7 +155,7 @@ def _derived(catalog: Catalog, dataset: Dataset, inputs: list[dg.AssetDep]) -> d
                 catalog,
                 dataset,
                 "curated",
-                inputs,
+                [_dependency(catalog, dataset, name) for name in dataset.upstream],
                 skippable=True,
                 automation_condition=when_inputs_passed(),
                 freshness_policy=_freshness(dataset),
@@ -179,7 +170,7 @@ def _derived(catalog: Catalog, dataset: Dataset, inputs: list[dg.AssetDep]) -> d
             _refuse_layers(context)
             here = lake.lake()
             done = _outcomes(here, dataset, context, steps.derive)
-            _log_quarantine(context, dataset, done)
+            tell_quarantine(context, dataset, done)
             pictures = {
                 outcome.partition: _chart(context, here, dataset, outcome.partition) for outcome in done if outcome.version
             }

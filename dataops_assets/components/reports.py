@@ -18,6 +18,34 @@ from dataops_assets.steps.outcome import Outcome
 
 _DATA_VERSION = "dagster/data_version"
 _SHOWN = 20
+_RANKS = ("refused", "warned", "tolerated", "passed")
+
+
+def tell_landing(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
+    """Report what the provider dropped: one event for all that a run has received."""
+    received = [outcome.facts for outcome in outcomes if "delivery" in outcome.facts]
+    if received:
+        metadata = {"deliveries": len(received), "bytes": sum(facts["bytes"] for facts in received)}
+        context.log_event(dg.AssetMaterialization(asset_key("landing", dataset), metadata=metadata))
+
+
+def tell_quarantine(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
+    """Report quarantine, which no step of its own makes: one event for all that a run has judged."""
+    judged = [outcome for outcome in outcomes if outcome.verdict]
+    if not judged:
+        return
+    rejected = [outcome for outcome in judged if outcome.quarantined]
+    metadata: dict[str, Any] = {"rejected_rows": sum(outcome.quarantined for outcome in rejected), "judged": len(judged)}
+    if rejected:
+        metadata["where"] = dg.MetadataValue.table(
+            [
+                dg.TableRecord(
+                    {"partition": outcome.partition or "", "rows": outcome.quarantined, "file": outcome.facts["quarantine"]}
+                )
+                for outcome in rejected[:_SHOWN]
+            ]
+        )
+    context.log_event(dg.AssetMaterialization(asset_key("quarantine", dataset), metadata=metadata))
 
 
 def emit(
@@ -145,16 +173,15 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     words = f"refused: {'; '.join(verdict.reasons)}" if not verdict.passed else ""
     if verdict.passed and warned:
         words = f"passed with warnings: {', '.join(warned)}"
-    broken = [result for result in verdict.rules if result.broken or result.detail]
-    metadata: dict[str, Any] = {"rules": dg.MetadataValue.md(rule_table(verdict.rules))}
+    metadata: dict[str, Any] = {"rules": _rule_table(verdict.rules)}
     if verdict.rows:
         counts = verdict.rows.model_dump()
         if not verdict.passed:
             counts["good"] = counts.pop("published")  # nothing was published
         metadata |= {f"rows_{name}": count for name, count in counts.items() if count}
-    offenders = [line for result in broken for line in _offenders(result)]
+    offenders = [row for result in _worst_first(verdict.rules) for row in _offenders(result)]
     if offenders:
-        metadata["offending_rows"] = dg.MetadataValue.md("\n".join(offenders[:_SHOWN]))
+        metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])
     metadata["verdict"] = verdict.id
     delivery = verdict.depends_on.get("delivery")
     if delivery:
@@ -169,22 +196,34 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def rule_table(rules: Sequence[RuleResult]) -> str:
-    """What each rule found, as a Markdown table; the rules that found nothing share the last line."""
-    found = [result for result in rules if result.broken]
-    lines = ["| rule | demands | severity | broken by | status |", "| --- | --- | --- | --- | --- |"]
-    for result in sorted(found, key=lambda r: (("refused", "warned", "tolerated", "passed").index(r.status), -r.broken)):
-        what = result.detail or f"{result.broken} rows"
-        lines.append(f"| {result.rule} | {result.sentence} | {result.severity} | {what} | {result.status} |")
-    held = [result.rule for result in rules if not result.broken]
-    if held:
-        lines.append(f"| {len(held)} others | {', '.join(held)} | | nothing | passed |")
-    return "\n".join(lines)
+def _worst_first(rules: Sequence[RuleResult]) -> list[RuleResult]:
+    return sorted(rules, key=lambda r: (_RANKS.index(r.status), -r.broken))
 
 
-def _offenders(result: RuleResult) -> Iterator[str]:
+def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
+    """Every rule in words, with what it found."""
+    columns = ("rule", "demands", "severity", "checked", "broken", "status", "found")
+    records = [
+        dg.TableRecord(
+            {
+                "rule": result.rule,
+                "demands": result.sentence,
+                "severity": result.severity,
+                "checked": result.checked,
+                "broken": result.broken,
+                "status": result.status,
+                "found": result.found,
+            }
+        )
+        for result in _worst_first(rules)
+    ]
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in columns]))
+
+
+def _offenders(result: RuleResult) -> Iterator[dg.TableRecord]:
     for row in result.offenders:
-        yield f"- {result.rule}: " + ", ".join(f"{name} {value}" for name, value in row.items())
+        values = ", ".join(f"{name} {value}" for name, value in row.items() if name != "row")
+        yield dg.TableRecord({"rule": result.rule, "row": str(row["row"]), "key and values": values})
 
 
 def _summary(dataset: Dataset, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> str:

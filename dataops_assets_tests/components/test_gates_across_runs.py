@@ -1,5 +1,7 @@
 """A partition that has not passed its gate is read by nothing downstream, whoever launches it and in whichever run."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -11,6 +13,14 @@ from dataops_assets_tests.components.dagster_tree import JANUARY, Location, fail
 WHOLE = (JANUARY[0], JANUARY[-1])
 
 
+def newest(here: Location, asset: str) -> Any:
+    """The metadata of an asset's latest materialization."""
+    event = here.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
+    assert event
+    assert event.asset_materialization
+    return event.asset_materialization.metadata
+
+
 def test_one_partition_goes_through_several_layers_in_one_run(here: Location):
     here.deliver_all()
     here.references()
@@ -18,7 +28,7 @@ def test_one_partition_goes_through_several_layers_in_one_run(here: Location):
     published = here.tree.lake.version("staged", here.tree["readings"], "2024-01-03")
     assert here.versions("staged/readings") == {"2024-01-03": published}
     assert here.tree.read("readings", "2024-01-03").height == 4
-    told = here.instance.get_latest_materialization_event(dg.AssetKey(["staged", "readings"])).asset_materialization.metadata
+    told = newest(here, "staged/readings")
     assert told["dagster/row_count"].value == 4
     assert told["nulls"].value == "note 4"
     assert told["bytes"].value > 0
@@ -62,10 +72,13 @@ def test_over_a_range_the_good_ones_are_published_and_the_bad_ones_listed(here: 
     assert set(published) == set(JANUARY) - {"2024-01-03", "2024-01-09"}
     expected = {day: here.tree.lake.version("staged", here.tree["readings"], day) for day in published}
     assert published == expected
-    assert set(here.instance.get_materialized_partitions(dg.AssetKey(["quarantine", "readings"]))) == {
-        "2024-01-03",
-        "2024-01-09",
-    }
+    told = newest(here, "quarantine/readings")
+    assert (told["judged"].value, told["rejected_rows"].value) == (20, 8)
+    assert [(one.data["partition"], one.data["rows"]) for one in told["where"].records] == [
+        ("2024-01-03", 4),
+        ("2024-01-09", 4),
+    ]
+    assert newest(here, "landing/readings")["deliveries"].value == 20
 
 
 def test_the_version_before_stays_readable_and_says_so(here: Location):
@@ -136,8 +149,24 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
     record = here.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
     assert evaluation.passed
-    assert "temperature.less_than_or_equal_to" in str(evaluation.metadata["rules"].value)
-    assert "row 1" in str(evaluation.metadata["offending_rows"].value)
+    rules = [record.data for record in evaluation.metadata["rules"].records]
+    assert rules[0] == {
+        "rule": "temperature.less_than_or_equal_to",
+        "demands": "temperature is at most 60",
+        "severity": "reject",
+        "checked": 2,
+        "broken": 1,
+        "status": "tolerated",
+        "found": "1 of 2 rows (50.0%) break it",
+    }
+    assert all(rule["demands"] and rule["status"] == "passed" and not rule["broken"] for rule in rules[1:])
+    assert [record.data for record in evaluation.metadata["offending_rows"].records] == [
+        {
+            "rule": "temperature.less_than_or_equal_to",
+            "row": "1",
+            "key and values": "station oslo, day 2024-01-02, hour 0, temperature 999.0",
+        }
+    ]
     assert evaluation.metadata["rows_rejected"].value == 1
     assert evaluation.metadata["delivery"].value
 
