@@ -133,7 +133,7 @@ def _version(folder: Path, document: Document) -> str:
     for path in folder.iterdir():
         if path.suffix == ".py":
             files[path.name] = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
-        elif path.is_file() and not path.name.startswith(".") and path.name not in _NOT_DATA:
+        elif path.is_file() and not path.name.startswith((".", "#")) and path.name not in _NOT_DATA and path.suffix[-1:] != "~":
             files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
 

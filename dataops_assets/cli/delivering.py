@@ -17,7 +17,7 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None) -> No
     Raises:
         click.UsageError: The sample has no such dataset or day.
     """
-    known = (*sample.REFERENCES, *sample.DAILY)
+    known = [name for name in (*sample.REFERENCES, *sample.DAILY) if name in lake.catalog.datasets]
     if dataset and dataset not in known:
         raise click.UsageError(f"the sample has no `{dataset}`; it has: {', '.join(known)}")
     if partition and dataset in sample.REFERENCES:

@@ -11,6 +11,7 @@ from dagster_pandera import pandera_schema_to_dagster_type
 from dataops_assets import steps
 from dataops_assets.components.automation import when_inputs_passed
 from dataops_assets.components.charts import chart_metadata
+from dataops_assets.components.dagster_private import selected_assets
 from dataops_assets.components.keys import asset_key, keys_of, partitions_def, published_key
 from dataops_assets.components.reports import emit, retried_only_if_transient, tell_landing, tell_quarantine
 from dataops_assets.components.resource import LakeResource
@@ -92,8 +93,8 @@ def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
     )
     def receive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
         with retried_only_if_transient():
-            _refuse_layers(context)
-            done = list(steps.receive(lake.lake(), dataset, keys_of(context), datetime.now(UTC)))
+            _refuse_layers(context, catalog, dataset)
+            done = list(steps.receive(lake.lake(), dataset, keys_of(context, dataset), datetime.now(UTC)))
             tell_landing(context, dataset, done)
             yield from emit(context, dataset, "raw", "envelope", done)
 
@@ -112,7 +113,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 "staged",
                 deps,
                 skippable=True,
-                automation_condition=when_inputs_passed(always=dg.AssetSelection.assets(asset_key("raw", dataset))),
+                automation_condition=when_inputs_passed(raw=dg.AssetSelection.assets(asset_key("raw", dataset))),
                 freshness_policy=_freshness(dataset),
             ),
         ],
@@ -122,7 +123,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
     )
     def stage(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
         with retried_only_if_transient():
-            _refuse_layers(context)
+            _refuse_layers(context, catalog, dataset)
             here = lake.lake()
             done = _outcomes(here, dataset, context, steps.stage)
             tell_quarantine(context, dataset, done)
@@ -136,15 +137,19 @@ def _outcomes(lake: Lake, dataset: Dataset, context: dg.AssetExecutionContext, s
 
     Dagster has planned an evaluation for it, and would take the check for failed until the next one.
     """
-    keys = keys_of(context)
+    keys = keys_of(context, dataset)
     try:
         done = list(step(lake, dataset, keys, context.run.run_id, datetime.now(UTC)))
     except NotReady as error:
         done = [steps.Outcome(key, "refused", str(error)) for key in keys]
-    given = {outcome.partition: lake.verdicts("content", dataset, outcome.partition) for outcome in done if not outcome.verdict}
-    return [
-        replace(outcome, verdict=given[outcome.partition][-1]) if given.get(outcome.partition) else outcome for outcome in done
-    ]
+    return [outcome if outcome.status == "done" else _with_what_stands(lake, dataset, outcome) for outcome in done]
+
+
+def _with_what_stands(lake: Lake, dataset: Dataset, outcome: steps.Outcome) -> steps.Outcome:
+    given = lake.verdicts("content", dataset, outcome.partition)
+    published = lake.published(dataset, outcome.partition)
+    verdict = outcome.verdict or (given[-1] if given else None)
+    return replace(outcome, verdict=verdict, stays=published.sha256 if published else None)
 
 
 def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
@@ -167,7 +172,7 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
     )
     def derive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
         with retried_only_if_transient():
-            _refuse_layers(context)
+            _refuse_layers(context, catalog, dataset)
             here = lake.lake()
             done = _outcomes(here, dataset, context, steps.derive)
             tell_quarantine(context, dataset, done)
@@ -208,29 +213,34 @@ def _freshness(dataset: Dataset) -> dg.FreshnessPolicy | None:
     return dg.FreshnessPolicy.time_window(fail_window=due.length + timedelta(hours=every))
 
 
-def _refuse_layers(context: dg.AssetExecutionContext) -> None:
+def _refuse_layers(context: dg.AssetExecutionContext, catalog: Catalog, dataset: Dataset) -> None:
     """Refuse a run over a range that selects several layers.
 
     Over a range a step gives Dagster no output (see `reports.emit`), so its later steps would be skipped in silence and the
     run would look like a success.
 
     Raises:
-        dg.Failure: The run selects assets of another layer of ours, too.
+        dg.Failure: The run selects an asset over the range, and one that is made from it.
     """
-    if not context.has_partition_key_range or len(context.partition_keys) < 2:
+    keys = keys_of(context, dataset)
+    if len(keys) < 2:
         return
-    selected = context.job_def.asset_layer.selected_asset_keys
-    zones = sorted({key.path[0] for key in selected if key.path[0] in ("raw", "staged", "curated")})
-    depths = {key for key in selected if key.path[0] == "curated"}
-    if len(zones) > 1 or (depths and _chained(context, depths)):
-        named = " and ".join(zones) if len(zones) > 1 else "curated assets that read each other"
+    selected = selected_assets(context)
+    chained = [(left, right) for left, right in _steps(catalog) if selected >= {left, right}]
+    if chained:
+        left, right = (key.to_user_string() for key in chained[0])
         raise dg.Failure(
-            f"this run covers {len(context.partition_keys)} partitions and selects {named}: nothing was done. "
+            f"this run covers {len(keys)} partitions and selects {left} and {right}, which is made from it: nothing was done. "
             "A run over a range holds one layer: launch the left one, and automation takes the next; or use `dataops run`.",
             allow_retries=False,
         )
 
 
-def _chained(context: dg.AssetExecutionContext, keys: set[dg.AssetKey]) -> bool:
-    graph = context.repository_def.asset_graph
-    return any(graph.get(key).parent_keys & keys for key in keys)
+def _steps(catalog: Catalog) -> Iterator[tuple[dg.AssetKey, dg.AssetKey]]:
+    """Every asset with partitions that a step makes, and each asset that a step makes from it."""
+    for dataset in catalog:
+        if dataset.ingested and dataset.partitions:
+            yield asset_key("raw", dataset), asset_key("staged", dataset)
+        for name in dataset.upstream:
+            if catalog[name].partitions:
+                yield published_key(catalog[name]), published_key(dataset)

@@ -12,43 +12,40 @@ from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
-from dataops_assets.steps import pending
-from dataops_assets.steps.pending import partitions_of
+from dataops_assets.steps.pending import partitions_of, pending, unsettled
 from dataops_assets.storage.deliveries import arrivals, newest_receipt
 from dataops_assets.storage.lake import Lake
 
 _EVERY_SECONDS = 10
-_UNTOLD_EVERY_SECONDS = 300
+_RECONCILE_EVERY_SECONDS = 300
+_PAUSE_SECONDS = 300
+_MOST_DOUBLINGS = 8
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
 
-def when_inputs_passed(always: dg.AssetSelection | None = None) -> dg.AutomationCondition[Any]:
-    """Run a partition when what it is made from has changed, and every gate upstream lets it pass.
+def when_inputs_passed(raw: dg.AssetSelection | None = None) -> dg.AutomationCondition[Any]:
+    """Run a partition when what it is made from has changed, and all of that is there.
 
-    As `eager`, but for every partition instead of the latest, only if a data version differs, and not before the blocking
-    checks of all inputs have passed for just the partitions it needs.
+    As `eager`, but for every partition instead of the latest, and only if a data version differs. A partition is there if
+    it once passed its gate: nothing else is published. If a newer delivery was refused, the version before is read.
 
     Args:
-        always: Inputs of which every run counts, whether their data version differs or not: a dataset's own raw, which is
-            received again when the contract changes.
+        raw: A dataset's own raw, where every delivery is there at once: its envelope must have passed for just the partitions
+            that are needed, and every run of it counts, since it is received again when the contract changes.
     """
     condition = dg.AutomationCondition
     changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed())
-    if always is not None:
-        changed |= condition.any_deps_match(condition.newly_updated()).allow(always)
+    ready: dg.AutomationCondition[Any] = ~condition.any_deps_missing() & ~condition.any_deps_in_progress()
+    if raw is not None:
+        changed |= condition.any_deps_match(condition.newly_updated()).allow(raw)
+        # Not `all_deps_blocking_checks_passed`: that is true as soon as one of the partitions that flow into one has passed.
+        refused = condition.any_checks_match(~condition.check_passed(), blocking_only=True)
+        ready &= ~condition.any_deps_match(refused).allow(raw)
     else:
         changed |= condition.code_version_changed()
-    # Not `all_deps_blocking_checks_passed`: where many partitions flow into one, that is true as soon as one of them passed.
-    not_passed = condition.any_checks_match(~condition.check_passed(), blocking_only=True)
     trigger: dg.AutomationCondition[Any] = changed | condition.newly_missing()
-    return (
-        trigger.since_last_handled()
-        & ~condition.any_deps_missing()
-        & ~condition.any_deps_in_progress()
-        & ~condition.in_progress()
-        & ~condition.any_deps_match(not_passed)
-    ).with_label("when_inputs_passed")
+    return (trigger.since_last_handled() & ready & ~condition.in_progress()).with_label("when_inputs_passed")
 
 
 def automation() -> dg.Definitions:
@@ -61,7 +58,7 @@ def automation() -> dg.Definitions:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts the next layer for every partition whose inputs changed and passed their gates.",
     )
-    return dg.Definitions(sensors=[_deliveries_sensor(), _untold_sensor(), follow])
+    return dg.Definitions(sensors=[_deliveries_sensor(), _reconcile_sensor(), follow])
 
 
 def _deliveries_sensor() -> dg.SensorDefinition:
@@ -90,32 +87,44 @@ def _deliveries_sensor() -> dg.SensorDefinition:
     return deliveries
 
 
-def _untold_sensor() -> dg.SensorDefinition:
+def _reconcile_sensor() -> dg.SensorDefinition:
     @dg.sensor(
-        name="untold",
+        name="reconcile",
         asset_selection=dg.AssetSelection.groups("raw", "staged", "curated"),
-        minimum_interval_seconds=_UNTOLD_EVERY_SECONDS,
+        minimum_interval_seconds=_RECONCILE_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Runs again what lies in storage, but whose run died before it could tell Dagster.",
+        description="Compares storage with what Dagster knows: runs what is left to do, and what was never told.",
     )
-    def untold(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def reconcile(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
         asked = 0
         for dataset in here.catalog.in_order:
             zones: tuple[Zone, ...] = ("raw", "staged") if dataset.ingested else ("curated",)
             for zone in zones:
-                stored = _stored_versions(here, dataset, zone, partitions_of(dataset, now))
-                known = known_versions(context.instance, asset_key(zone, dataset), stored)
-                differing = [key for key, version in stored.items() if known.get(key) != version]
-                for run in _runs(dataset, differing):
-                    request = _request(context.instance, dataset, zone, run, digest([[key, stored[key]] for key in run]))
+                differing = _differing(context.instance, here, dataset, zone, now)
+                for run in _runs(dataset, list(differing)):
+                    request = _request(context.instance, dataset, zone, run, digest([[key, differing[key]] for key in run]))
                     if request:
                         asked += 1
                         yield request
         if not asked:
-            yield dg.SkipReason("Dagster knows of everything that lies in storage")
+            yield dg.SkipReason("Dagster knows of everything that lies in storage, and nothing is left to do")
 
-    return untold
+    return reconcile
+
+
+def _differing(
+    instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, now: datetime
+) -> dict[Partition, str | dict[str, Any]]:
+    """The partitions that storage and Dagster do not agree on, or that were not judged on today's grounds; and their state.
+
+    An automation condition can miss a change: one that comes between a request and the tick after it counts as handled.
+    """
+    partitions = partitions_of(dataset, now)
+    stored = _stored_versions(lake, dataset, zone, partitions)
+    known = known_versions(instance, asset_key(zone, dataset), stored)
+    untold = {key: version for key, version in stored.items() if known.get(key) != version}
+    return {**untold, **(unsettled(lake, dataset, partitions, now) if zone != "raw" else {})}
 
 
 def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: list[Partition]) -> dict[Partition, str]:
@@ -139,11 +148,11 @@ def _request(
     """A run for partitions in a certain state, unless one is under way, or one has failed a moment ago.
 
     Dagster never launches a run key twice, failed or not. A run that died leaves the state as it was, so the key counts the
-    attempts.
+    attempts, and each waits twice as long as the one before.
     """
     name = f"{zone}/{dataset.name}:{run[0]}:{run[-1]}:{state[:16]}"
     attempts = instance.get_run_records(dg.RunsFilter(tags={_STATE_TAG: name}))
-    pause = timedelta(seconds=_UNTOLD_EVERY_SECONDS)
+    pause = timedelta(seconds=_PAUSE_SECONDS) * 2 ** min(len(attempts) - 1, _MOST_DOUBLINGS) if attempts else timedelta()
     for attempt in attempts:
         ended = attempt.end_time
         if not attempt.dagster_run.is_finished or (ended and datetime.now(UTC) - datetime.fromtimestamp(ended, UTC) < pause):

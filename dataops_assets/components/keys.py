@@ -69,9 +69,9 @@ def in_range(keys: Sequence[str], every: Partitions) -> list[list[str]]:
     return runs
 
 
-def keys_of(context: dg.AssetExecutionContext) -> list[Partition]:
-    """The partitions that a step is asked for; `[None]` if the asset has none."""
-    return list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else [None]
+def keys_of(context: dg.AssetExecutionContext, dataset: Dataset) -> list[Partition]:
+    """The partitions that a step is asked for; `[None]` if the dataset has none, whatever the run is over."""
+    return list(context.partition_keys) if dataset.partitions else [None]
 
 
 def refuse_other_directions(specs: Iterable[dg.AssetSpec]) -> None:

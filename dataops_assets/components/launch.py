@@ -12,8 +12,6 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.steps.pending import pending
 from dataops_assets.storage.lake import Lake
 
-_JOB = "__ASSET_JOB"
-"""Dagster's name for the job that holds every asset."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -66,7 +64,7 @@ def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launc
     Yields:
         What failed, in the words of the steps; nothing if the run succeeded.
     """
-    job = definitions.resolve_job_def(_JOB)
+    job = definitions.resolve_implicit_global_asset_job_def()
     tags = {"dataops/launched_by": "dataops run"}
     single = run.partitions[0] if len(run.partitions) == 1 else None
     if len(run.partitions) > 1:

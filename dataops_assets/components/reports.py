@@ -101,12 +101,15 @@ def _log(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcom
 
     Without that tie an evaluation never counts as current, and automation waits for it for ever.
     """
+    staying = [outcome.partition for outcome in outcomes if outcome.stays]
+    known = known_versions(context.instance, key, staying) if staying else {}
     for outcome in outcomes:
-        if outcome.version:
-            event = dg.AssetMaterialization(
-                key, partition=outcome.partition, metadata=_metadata(outcome), tags={_DATA_VERSION: outcome.version}
-            )
-            context.log_event(event)
+        untold = outcome.stays if known.get(outcome.partition) != outcome.stays else None
+        version = outcome.version or untold
+        if version:
+            metadata = _metadata(outcome) if outcome.version else {"note": "published before; a newer delivery was refused"}
+            tags = {_DATA_VERSION: version}
+            context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata, tags=tags))
     judged = {outcome.partition: outcome for outcome in outcomes if outcome.verdict}
     latest = _latest(context.instance, key, judged)
     for partition, outcome in judged.items():
@@ -159,6 +162,7 @@ def known_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: C
 
 def _metadata(outcome: Outcome) -> dict[str, Any]:
     facts = {name: value for name, value in outcome.facts.items() if value not in (None, "")}
+    facts |= {f"nulls/{column}": count for column, count in facts.pop("nulls", {}).items()}
     if "rows" in facts:
         facts["dagster/row_count"] = facts.pop("rows")
     return {name: dg.MetadataValue.path(value) if name in ("path", "quarantine") else value for name, value in facts.items()}

@@ -3,7 +3,7 @@
 import graphlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -256,6 +256,17 @@ class Catalog:
                 yield dataset.problem(("partitions",), message, f"write `timezone: {other.partitions.timezone}`")
             if dataset.partitions and other.partitions:
                 yield from self._beyond(dataset, dataset.partitions, name, other.partitions)
+            if other.partitions and other.attributes.lifecycle.name in self.policy.lifecycles:
+                yield from self._ends_too_soon(dataset, other, other.partitions)
+
+    def _ends_too_soon(self, dataset: Dataset, other: Dataset, partitions: Partitions) -> Iterator[Problem]:
+        """The first part of what one partition is made from must still be there when the last one comes."""
+        keep = self.keep(other, other.zone)
+        needed = dataset.partitions.span if dataset.partitions else partitions.span_of_all
+        if keep.length < needed:
+            length = f"{needed.days} days" if needed < timedelta.max else "all partitions, and more will come"
+            message = f"{other.zone} `{other.name}` ends after {keep}, but a partition is made from {length} of it"
+            yield dataset.problem(("inputs",), message, f"keep {other.zone} `{other.name}` longer, or make shorter partitions")
 
     def _beyond(self, dataset: Dataset, here: Partitions, name: str, there: Partitions) -> Iterator[Problem]:
         """Partitions that overlap none of an input: they would be made of nothing, and empty."""

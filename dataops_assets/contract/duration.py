@@ -45,9 +45,10 @@ def parse_duration(value: Any) -> Duration:
     """
     if isinstance(value, Duration):
         return value
-    if isinstance(value, dict) and set(value) == {"forever"} and value["forever"]:
-        return Duration(text="forever", hours=None, reason=str(value["forever"]))
-    if value == "forever":
+    reason = str(value["forever"] or "").strip() if isinstance(value, dict) and set(value) == {"forever"} else ""
+    if reason:
+        return Duration(text="forever", hours=None, reason=reason)
+    if value == "forever" or (isinstance(value, dict) and "forever" in value):
         raise Mistake("`forever` needs a reason", "write it as `{forever: <the reason>}`")
     return _parse_limited(value, " or `{forever: <the reason>}`")
 

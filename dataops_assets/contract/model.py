@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from dataops_assets.contract.duration import Kept, Limited
 from dataops_assets.contract.errors import Mistake
@@ -15,7 +15,10 @@ Severity = Literal["reject", "warn", "fail"]
 Format = Literal["csv", "csv.gz", "csv.zip", "parquet", "ndjson"]
 _FORMATS: tuple[Format, ...] = ("csv", "csv.gz", "csv.zip", "parquet", "ndjson")
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""Why something differs from the rule; never empty."""
 
 
 class _Attributes(BaseModel):
@@ -32,7 +35,7 @@ class LifecycleChoice(_Attributes):
     """
 
     name: str = Field(alias="class")
-    reason: str | None = None
+    reason: Reason | None = None
     landing: Kept | None = None
     raw: Kept | None = None
     staged: Kept | None = None
@@ -154,7 +157,7 @@ class Gap(_Attributes):
     """
 
     partition: Annotated[str, BeforeValidator(str, json_schema_input_type=str | int)]
-    reason: str
+    reason: Reason
 
 
 def _read_lifecycle(value: Any) -> Any:
@@ -226,7 +229,7 @@ class DerivedAttributes(DatasetAttributes):
     """
 
     inputs: Annotated[tuple[str, ...], Field(min_length=1)]
-    declassified: str | None = None
+    declassified: Reason | None = None
     chart: "Chart | None" = None
 
 

@@ -73,6 +73,10 @@ class Partitions(BaseModel):
     def _ordered(self) -> Self:
         if self.end is not None and self.end < self.start:
             raise Mistake(f"the last partition, {self.end}, is before the first, {self.start}", "swap them")
+        parts = {"day": 3, "month": 2, "year": 1}[self.every]
+        if len(self.columns) not in (0, 1, parts):
+            named = f"{len(self.columns)} columns do not tell a {self.every}"
+            raise Mistake(named, f"name one that begins with its key, or its {parts} parts in order")
         return self
 
     @property
@@ -133,6 +137,16 @@ class Partitions(BaseModel):
     def last(self) -> date | None:
         """The first day of the last partition; None while more are expected."""
         return _read_date(self.key_of(self.end)) if self.end else None
+
+    @property
+    def span(self) -> timedelta:
+        """How long one partition is, at most."""
+        return timedelta(days={"day": 1, "month": 31, "year": 366}[self.every])
+
+    @property
+    def span_of_all(self) -> timedelta:
+        """From the first day to the end of the last partition; the longest time there is, while more are expected."""
+        return self._next(self.last) - self.first if self.last else timedelta.max
 
     def keys(self, now: datetime) -> list[str]:
         """Every partition that is over by now, in order."""

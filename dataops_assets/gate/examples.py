@@ -32,6 +32,12 @@ def failed_examples(dataset: Dataset) -> list[str]:
         for rule, result in zip(rules, found.rules, strict=True)
         if result.broken and rule.kind != "frame"
     ]
+    nothing = _judge(dataset, rules, [], good)
+    failures += [
+        f"{file}: the good row alone breaks {one.rule}, and so does an empty delivery: does it ever hold? ({one.sentence})"
+        for rule, one, none in zip(rules, found.rules, nothing.rules, strict=True)
+        if rule.kind == "frame" and one.broken and none.broken
+    ]
     changes: dict[str, Any] = dataset.examples.get("reject") or {}
     known = {rule.name for rule in rules}
     failures += [f"{file}: example for the unknown rule `{name}`" for name in changes if name not in known]

@@ -115,7 +115,7 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         rules = compile_rules(dataset)
     except NotCompiled as error:
         return [_problem(dataset, error.rule, str(error), "write it as `return data.lazyframe.select(<boolean expression>)`")]
-    problems = list(_type_problems(dataset))
+    problems = [*_type_problems(dataset), *_ignored(dataset)]
     known = {rule.name: rule for rule in rules}
     for name, options in dataset.attributes.rules.items():
         if name not in known:
@@ -129,6 +129,11 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
             message = "rule `key.unique` must reject, since the key is what tells rows apart"
             remedy = "name more columns as the `key`; `{tolerance: 0}` refuses all where one row is rejected"
             problems.append(dataset.problem(("rules", name), message, remedy))
+        elif options.severity in ("warn", "fail") and name.endswith(".finite"):
+            message = f"rule `{name}` must reject, since no sum and no mean over NaN or infinity means anything"
+            problems.append(
+                dataset.problem(("rules", name), message, "make it none in `normalise`, or leave the rule as it is")
+            )
         elif options.severity in ("warn", "fail") and name.endswith(".not_null"):
             # A warning, or a tolerated failure, would publish what the schema says cannot be there.
             message = f"rule `{name}` must reject, since the schema says that the column always has a value"
@@ -142,6 +147,28 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         if count > 1:
             problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
     return problems
+
+
+def _ignored(dataset: Dataset) -> Iterator[Problem]:
+    """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
+    for schema in {dataset.schema, dataset.delivered}:
+        model = schema.pandera
+        for name, column in model.columns.items():
+            said = {
+                "is optional": not column.required,
+                "stands for many by a pattern": column.regex,
+                "has a default": column.default is not None,
+                "has a parser": bool(column.parsers),
+            }
+            for what in (what for what, is_said in said.items() if is_said):
+                remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
+                yield _problem(dataset, "", f"column `{name}` {what}, which the gate does not do", remedy)
+        settings = ("strict", "ordered", "drop_invalid_rows", "add_missing_columns")
+        for setting in (setting for setting in settings if getattr(model, setting)):
+            remedy = "remove it: the envelope compares the columns, and the contract's tolerance decides on rows"
+            yield _problem(dataset, "", f"`{setting}` of the model's Config is not what decides here", remedy)
+        if model.parsers:
+            yield _problem(dataset, "", "the model has parsers, which the gate does not call", "write them as `normalise`")
 
 
 def _type_problems(dataset: Dataset) -> Iterator[Problem]:

@@ -32,6 +32,12 @@ def reference_versions(lake: Lake, dataset: Dataset) -> dict[str, str]:
     return versions
 
 
+def references_refused_since(lake: Lake, dataset: Dataset) -> list[str]:
+    """What to know of the references: that something newer was refused, so that the version before is looked up in."""
+    names = dict.fromkeys(reference.dataset for reference in dataset.attributes.references)
+    return [note for name in names if (note := lake.refused_since(lake.catalog[name], None))]
+
+
 def input_versions(lake: Lake, name: str, partitions: Sequence[Partition]) -> list[str]:
     """The data versions of partitions of another dataset.
 
@@ -80,7 +86,7 @@ def settle(
 ) -> Outcome:
     """Judge a partition unless that was done on the same grounds, and publish it if it passes.
 
-    Quarantine is written before the partition, and both after the verdict is known but before it can be read.
+    The verdict is written first, then quarantine, then the partition: what can be read can be explained.
 
     Args:
         lake: Where it lies.
@@ -112,13 +118,14 @@ def settle(
         rows=found.rows,
         rules=found.rules,
     )
+    verdict = lake.save(verdict)
     if found.rows.rejected or lake.version("quarantine", dataset, partition):
         rejected = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
         lake.publish("quarantine", dataset, partition, rejected, verdict, run_id, now)
     published = None
     if verdict.passed:
         published = lake.publish(dataset.zone, dataset, partition, found.good, verdict, run_id, now)
-    return _outcome(lake, dataset, partition, lake.save(verdict), published, note)
+    return _outcome(lake, dataset, partition, verdict, published, note)
 
 
 def _with_those_of_what_stays(
@@ -148,7 +155,7 @@ def _outcome(
     facts |= {
         "rows": published.rows,
         "bytes": published.bytes,
-        "nulls": ", ".join(f"{column} {count}" for column, count in published.nulls.items()),
+        "nulls": published.nulls,
         "rejected": rows.rejected,
         "merged": rows.merged,
         "normalised": rows.normalised,

@@ -9,7 +9,15 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, code_of, judge_product
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets.steps.content import NotReady, input_versions, is_public, reference_tables, reference_versions, settle
+from dataops_assets.steps.content import (
+    NotReady,
+    input_versions,
+    is_public,
+    reference_tables,
+    reference_versions,
+    references_refused_since,
+    settle,
+)
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.lake import Lake
 
@@ -43,7 +51,8 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
             found = judge_product(dataset, rules, made, tables, is_public(dataset))
             return found, lambda: found.rejected
 
-        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, _notes(lake, parts))
+        note = "; ".join(filter(None, (*references_refused_since(lake, dataset), *_notes(lake, parts))))
+        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note)
 
 
 def input_partitions(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> dict[str, list[Partition]]:
@@ -73,6 +82,5 @@ def grounds(lake: Lake, dataset: Dataset, parts: dict[str, list[Partition]], ref
     return {"inputs": inputs, "contract": dataset.version, "references": references}
 
 
-def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> str:
-    notes = [lake.refused_since(lake.catalog[name], key) for name, keys in parts.items() for key in keys]
-    return "; ".join(filter(None, notes))
+def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:
+    return [lake.refused_since(lake.catalog[name], key) for name, keys in parts.items() for key in keys]

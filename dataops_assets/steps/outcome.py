@@ -19,6 +19,7 @@ class Outcome:
         verdict: What the step's gate said, if it was asked.
         facts: What is worth showing beside the partition.
         quarantined: Rows in quarantine, if the step keeps one.
+        stays: The data version that stays published although the step refused a newer one.
     """
 
     partition: Partition
@@ -28,3 +29,4 @@ class Outcome:
     verdict: Verdict | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     quarantined: int = 0
+    stays: str | None = None

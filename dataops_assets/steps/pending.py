@@ -1,7 +1,8 @@
 """What is left to do, told from storage alone: which partitions of a zone have something new to their left."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import datetime
+from typing import Any
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -34,11 +35,17 @@ def pending(
     partitions = [key for key in partitions_of(dataset, now) if within is None or key in within]
     if zone == "raw":
         return _unreceived(lake, dataset, partitions, now) if partitions else []
+    return list(unsettled(lake, dataset, partitions, now))
+
+
+def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> dict[Partition, dict[str, Any]]:
+    """The partitions that could be staged or derived, but were not on today's grounds; and those grounds."""
     try:
         references = reference_versions(lake, dataset)
     except NotReady:
-        return []
-    return [partition for partition in partitions if _unsettled(lake, dataset, partition, references, now)]
+        return {}
+    found = {partition: _grounds(lake, dataset, partition, references, now) for partition in partitions}
+    return {key: known for key, known in found.items() if known and not is_current(lake, dataset, key, known)}
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:
@@ -54,12 +61,12 @@ def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: 
     return found
 
 
-def _unsettled(lake: Lake, dataset: Dataset, partition: Partition, references: dict[str, str], now: datetime) -> bool:
+def _grounds(
+    lake: Lake, dataset: Dataset, partition: Partition, references: dict[str, str], now: datetime
+) -> dict[str, Any] | None:
     try:
         if dataset.ingested:
-            _, depends_on = staging.grounds(lake, dataset, partition, references)
-        else:
-            depends_on = deriving.grounds(lake, dataset, deriving.input_partitions(lake, dataset, partition, now), references)
+            return staging.grounds(lake, dataset, partition, references)[1]
+        return deriving.grounds(lake, dataset, deriving.input_partitions(lake, dataset, partition, now), references)
     except NotReady:
-        return False
-    return not is_current(lake, dataset, partition, depends_on)
+        return None

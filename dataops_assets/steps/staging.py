@@ -10,7 +10,14 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.verdict import Verdict
-from dataops_assets.steps.content import NotReady, is_public, reference_tables, reference_versions, settle
+from dataops_assets.steps.content import (
+    NotReady,
+    is_public,
+    reference_tables,
+    reference_versions,
+    references_refused_since,
+    settle,
+)
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.receiving import read_delivery, standing_verdict
 from dataops_assets.storage import deliveries
@@ -45,7 +52,8 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
             return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found.rejected)
 
         gap = dataset.gap_reason(partition)
-        note = f"declared gap: {gap}" if gap and receipt is None else ""
+        gap_note = f"declared gap: {gap}" if gap and receipt is None else ""
+        note = "; ".join(filter(None, (gap_note, *references_refused_since(lake, dataset))))
         yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note)
 
 

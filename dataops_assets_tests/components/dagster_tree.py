@@ -74,6 +74,14 @@ class Location:
         return found
 
 
+def newest(here: Location, asset: str) -> Any:
+    """The metadata of an asset's latest materialization."""
+    event = here.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
+    assert event
+    assert event.asset_materialization
+    return event.asset_materialization.metadata
+
+
 def failures(result: dg.ExecuteInProcessResult) -> str:
     """What failed steps said, one below the other."""
     events = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_FAILURE]

@@ -1,12 +1,13 @@
 """What the daemon would launch: evaluated by Dagster's own automation, tick by tick."""
 
+import time
 from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
 
 from dataops_assets.components import automation
-from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location
+from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest
 from dataops_assets_tests.trees import readings
 
 WHOLE = (JANUARY[0], JANUARY[-1])
@@ -63,20 +64,28 @@ def test_the_same_bytes_again_start_nothing_downstream(here: Location):
     assert here.requested() == {}
 
 
-def test_a_refused_delivery_blocks_its_partition_until_it_is_mended(here: Location):
+@pytest.mark.parametrize("gate", ["envelope", "content"])
+def test_where_a_newer_delivery_was_refused_the_version_before_is_read(here: Location, gate: str):
     published(here)
-    here.deliver("2024-01-05", bad=True)
+    if gate == "envelope":
+        here.tree.drop("readings", "2024-01-05.csv", "station\n")
+    else:
+        here.deliver("2024-01-05", bad=True)
     here.run("raw/readings", partition="2024-01-05")
-    assert here.requested() == {"staged/readings": {"2024-01-05"}}
+    assert here.requested() == ({"staged/readings": {"2024-01-05"}} if gate == "content" else {})
     here.run("staged/readings", partition="2024-01-05")
+    assert here.requested() == {}, "nothing new is published"
     here.deliver("2024-01-07", warmth=7)
     here.run("raw/readings", partition="2024-01-07")
     assert here.requested() == {"staged/readings": {"2024-01-07"}}
     here.run("staged/readings", partition="2024-01-07")
-    assert here.requested() == {}, "a month with a refused day must wait"
+    assert here.requested() == {"curated/daily": {"2024-01"}}
+    assert here.run("curated/daily", partition="2024-01").success
+    assert f"a newer delivery was refused by its {gate} gate" in newest(here, "curated/daily")["note"].value
+    here.requested()
     here.deliver("2024-01-05", warmth=5)
     here.run("raw/readings", partition="2024-01-05")
-    here.requested()
+    assert here.requested() == {"staged/readings": {"2024-01-05"}}
     here.run("staged/readings", partition="2024-01-05")
     assert here.requested() == {"curated/daily": {"2024-01"}}
 
@@ -87,8 +96,7 @@ def test_a_new_reference_is_judged_against(here: Location):
     here.run("raw/stations")
     assert here.requested() == {"staged/stations": {None}}
     here.run("staged/stations")
-    asked = here.requested()
-    assert asked["staged/readings"] == set(JANUARY)
+    assert here.requested()["staged/readings"] == set(JANUARY)
 
 
 def test_a_new_contract_of_a_product_makes_it_again(here: Location):
@@ -135,9 +143,14 @@ def test_a_run_that_died_is_asked_for_again_after_a_pause(here: Location, monkey
     assert requests(here) == [], "a run is under way"
     here.instance.report_run_failed(died)
     assert requests(here) == [], "it failed a moment ago"
-    monkeypatch.setattr(automation, "_UNTOLD_EVERY_SECONDS", 0)
+    monkeypatch.setattr(automation, "_PAUSE_SECONDS", 0)
     (second,) = requests(here)
     assert second.run_key != first.run_key
+
+
+def asked(here: Location) -> list[str]:
+    """One tick of `reconcile`: the assets that it asks for."""
+    return [next(iter(request.asset_selection or ())).to_user_string() for request in requests(here, "reconcile")]
 
 
 def test_what_was_stored_but_never_told_is_told(here: Location):
@@ -145,15 +158,55 @@ def test_what_was_stored_but_never_told_is_told(here: Location):
     here.references()
     here.tree.receive("readings", *JANUARY, now=datetime.now(UTC))
     here.tree.stage("readings", *JANUARY, now=datetime.now(UTC))
-    asked = requests(here, "untold")
-    assert [next(iter(request.asset_selection or ())).to_user_string() for request in asked] == [
-        "raw/readings",
-        "staged/readings",
-    ]
+    assert asked(here) == ["raw/readings", "staged/readings", "curated/daily"]
     assert here.run("raw/readings", over=WHOLE).success
     assert here.run("staged/readings", over=WHOLE).success
     assert set(here.versions("staged/readings")) == set(JANUARY)
-    assert requests(here, "untold") == []
+    assert asked(here) == ["curated/daily"]
+    assert here.run("curated/daily", partition="2024-01").success
+    assert asked(here) == []
+
+
+def test_what_stays_published_is_told_by_a_run_that_refuses_a_newer_delivery(here: Location):
+    here.deliver_all()
+    here.references()
+    here.tree.receive("readings", "2024-01-05", now=datetime.now(UTC))
+    [before] = here.tree.stage("readings", "2024-01-05", now=datetime.now(UTC))
+    here.deliver("2024-01-05", bad=True)
+    here.run("raw/readings", partition="2024-01-05")
+    assert asked(here) == ["staged/readings"]
+    assert not here.run("staged/readings", partition="2024-01-05").success
+    assert here.versions("staged/readings") == {"2024-01-05": before.version}
+    assert asked(here) == []
+    assert not here.run("staged/readings", partition="2024-01-05").success
+    assert len(here.instance.fetch_materializations(dg.AssetKey(["staged", "readings"]), limit=9).records) == 1, "told once"
+
+
+def test_a_change_that_automation_missed_is_found_in_storage(here: Location):
+    published(here)
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    here.run("staged/readings", partition="2024-01-05")
+    assert asked(here) == ["curated/daily"]
+
+
+def test_a_run_that_keeps_failing_is_asked_for_ever_more_rarely(here: Location, monkeypatch: pytest.MonkeyPatch):
+    here.tree.drop("readings", "2024-01-05.csv", readings("2024-01-05"))
+
+    def fail(request: dg.RunRequest) -> None:
+        died = here.instance.create_run_for_job(here.defs.resolve_implicit_global_asset_job_def(), tags=dict(request.tags))
+        here.instance.report_run_failed(died)
+
+    (request,) = requests(here)
+    fail(request)
+    monkeypatch.setattr(automation, "_PAUSE_SECONDS", 0.5)
+    time.sleep(0.6)
+    (request,) = requests(here)
+    fail(request)
+    time.sleep(0.6)
+    assert requests(here) == []
+    time.sleep(0.6)
+    assert len(requests(here)) == 1
 
 
 def test_a_run_that_could_not_judge_does_not_hold_up_automation(here: Location):

@@ -1,24 +1,14 @@
 """A partition that has not passed its gate is read by nothing downstream, whoever launches it and in whichever run."""
 
-from typing import Any
-
 import dagster as dg
 import polars as pl
 
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.launch import Launch, launch
 from dataops_assets.components.resource import LakeResource
-from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures
+from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures, newest
 
 WHOLE = (JANUARY[0], JANUARY[-1])
-
-
-def newest(here: Location, asset: str) -> Any:
-    """The metadata of an asset's latest materialization."""
-    event = here.instance.get_latest_materialization_event(dg.AssetKey(asset.split("/")))
-    assert event
-    assert event.asset_materialization
-    return event.asset_materialization.metadata
 
 
 def test_one_partition_goes_through_several_layers_in_one_run(here: Location):
@@ -30,7 +20,7 @@ def test_one_partition_goes_through_several_layers_in_one_run(here: Location):
     assert here.tree.read("readings", "2024-01-03").height == 4
     told = newest(here, "staged/readings")
     assert told["dagster/row_count"].value == 4
-    assert told["nulls"].value == "note 4"
+    assert told["nulls/note"].value == 4
     assert told["bytes"].value > 0
 
 
@@ -92,17 +82,15 @@ def test_the_version_before_stays_readable_and_says_so(here: Location):
     assert "what was published before stays" in failures(refused)
     assert here.tree.read("readings", "2024-01-05").equals(before)
     assert here.run("curated/daily", partition="2024-01").success
-    made = here.instance.get_latest_materialization_event(dg.AssetKey(["curated", "daily"]))
-    assert made
-    note = made.asset_materialization.metadata["note"].value  # type: ignore[union-attr]
-    assert "staged/readings 2024-01-05: a newer delivery was refused by its content gate" in str(note)
+    note = str(newest(here, "curated/daily")["note"].value)
+    assert "staged/readings 2024-01-05: a newer delivery was refused by its content gate" in note
 
 
 def test_several_layers_over_a_range_are_refused_before_anything_is_done(here: Location):
     here.deliver_all()
     result = here.run("raw/readings", "staged/readings", over=WHOLE)
     assert not result.success
-    assert "nothing was done" in failures(result)
+    assert "selects raw/readings and staged/readings, which is made from it: nothing was done" in failures(result)
     assert "dataops run" in failures(result)
     assert here.versions("raw/readings") == {}
 
@@ -115,6 +103,45 @@ def test_a_job_with_several_layers_over_a_range_is_refused_too(here: Location):
     result = job.execute_in_process(instance=here.instance, tags=tags, raise_on_error=False)
     assert not result.success
     assert "nothing was done" in failures(result)
+
+
+def test_a_job_of_one_layer_runs_over_a_range(here: Location):
+    here.deliver_all()
+    raw = dg.define_asset_job("raw", selection=["raw/readings"])
+    job = dg.Definitions.merge(here.defs, dg.Definitions(jobs=[raw])).resolve_job_def("raw")
+    tags = {"dagster/asset_partition_range_start": WHOLE[0], "dagster/asset_partition_range_end": WHOLE[1]}
+    assert job.execute_in_process(instance=here.instance, tags=tags, raise_on_error=False).success
+    assert set(here.versions("raw/readings")) == set(JANUARY)
+
+
+def test_a_product_with_many_partitions_is_made_over_a_range(here: Location):
+    here.tree.edit(
+        "daily/defs.yaml", "every: month, start: 2024-01, end: 2024-01", f"every: day, start: {WHOLE[0]}, end: {WHOLE[1]}"
+    )
+    here.deliver_all()
+    here.references()
+    assert here.run("raw/readings", over=WHOLE).success
+    assert here.run("staged/readings", over=WHOLE).success
+    run = Launch("curated", (here.tree["daily"],), tuple(JANUARY))
+    assert list(launch(here.defs, here.instance, run)) == []
+    assert set(here.versions("curated/daily")) == set(JANUARY)
+
+
+def test_a_range_holds_tables_without_partitions_too(here: Location):
+    here.deliver_all()
+    assert here.run("raw/stations", "raw/readings", over=WHOLE).success
+    assert here.run("staged/stations", "staged/readings", over=WHOLE).success
+    assert set(here.versions("staged/readings")) == set(JANUARY)
+    assert set(here.versions("staged/stations")) == {"None"}
+
+
+def test_one_partition_is_run_with_tables_without_partitions(here: Location):
+    here.deliver_all()
+    assert here.run("raw/stations", "raw/readings", "staged/stations", "staged/readings", partition="2024-01-03").success
+    assert set(here.versions("staged/stations")) == {"None"}
+    verdict = here.tree.lake.newest_verdict(here.tree["stations"], None)
+    assert verdict
+    assert verdict.partition is None
 
 
 def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
