@@ -15,3 +15,8 @@ class Schema(pa.DataFrameModel):
         description="Time in the air on these flights, minutes", in_range={"min_value": 0, "max_value": 44640}
     )
     distance_miles: int = pa.Field(description="Distance of these flights, miles", ge=0)
+
+    @pa.dataframe_check
+    def airliner_seats(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """an airliner has at least 20 seats"""
+        return data.lazyframe.select(pl.col("seats") >= 20)

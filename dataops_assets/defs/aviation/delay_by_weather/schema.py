@@ -16,6 +16,11 @@ class Schema(pa.DataFrameModel):
 
     @pa.dataframe_check(raise_warning=True)
     def weather_known(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """at most 5 % of the flights left in an hour without weather"""
+        """at most 2 % of the flights left in an hour without weather"""
         unknown = pl.col("flights").filter(pl.col("visibility") == "unknown").sum()
-        return data.lazyframe.select(unknown <= 0.05 * pl.col("flights").sum())
+        return data.lazyframe.select(unknown <= 0.02 * pl.col("flights").sum())
+
+    @pa.dataframe_check
+    def kind_of_weather(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """wind and visibility are known"""
+        return data.lazyframe.select((pl.col("wind") != "unknown") & (pl.col("visibility") != "unknown"))

@@ -25,6 +25,29 @@ class Schema(pa.DataFrameModel):
     visib: float = pa.Field(description="Visibility, miles", in_range={"min_value": 0, "max_value": 10})
     time_hour: pl.Datetime("us", "UTC") = pa.Field(description="The hour, UTC")  # type: ignore[valid-type]
 
+    @pa.dataframe_check
+    def utc_hour(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """time_hour is the local hour"""
+        local = pl.col("time_hour").dt.convert_time_zone("America/New_York")
+        same = [getattr(local.dt, part)() == pl.col(part) for part in ("year", "month", "day", "hour")]
+        return data.lazyframe.select(pl.all_horizontal(same))
+
+    @pa.dataframe_check(raise_warning=True)
+    def measured(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """temperature, dew point, humidity and wind were measured"""
+        values = ("temp", "dewp", "humid", "wind_speed")
+        return data.lazyframe.select(pl.all_horizontal(pl.col(value).is_not_null() for value in values))
+
+    @pa.dataframe_check(raise_warning=True)
+    def pressure_measured(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """the pressure was measured"""
+        return data.lazyframe.select(pl.col("pressure").is_not_null())
+
+    @pa.dataframe_check(raise_warning=True)
+    def wind_direction(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """a wind of 7 mph or more has a direction, as lighter ones need not"""
+        return data.lazyframe.select((pl.col("wind_speed") < 7) | pl.col("wind_dir").is_not_null())
+
     @pa.dataframe_check(raise_warning=True)
     def steady_temperature(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """the temperature is within 25 °F of the median of the five hours around it"""
@@ -33,5 +56,7 @@ class Schema(pa.DataFrameModel):
 
     @pa.dataframe_check(raise_warning=True)
     def every_hour(cls, data: pa.PolarsData) -> pl.LazyFrame:
-        """every station reports at least 23 hours of a day"""
-        return data.lazyframe.select((pl.len() == 0) | (pl.len() >= 3 * 23))
+        """all three stations report every hour of the day"""
+        midnight = pl.col("time_hour").dt.convert_time_zone("America/New_York").dt.truncate("1d").min()
+        hours = (midnight.dt.offset_by("1d") - midnight).dt.total_hours()  # 23 or 25 when the clocks change
+        return data.lazyframe.select((pl.len() == 0) | (pl.len() >= 3 * hours))
