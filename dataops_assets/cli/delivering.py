@@ -5,11 +5,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dataops_assets.cli import sample
+from dataops_assets.cli.faults import FAULTS, NO_FAULT
 from dataops_assets.storage import layout
 from dataops_assets.storage.lake import Lake
 
 
-def deliver_sample(lake: Lake, dataset: str | None, partition: str | None) -> None:
+def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault: str | None = None) -> None:
     """Drop files of the sample into landing, and say what was done.
 
     Files that lie there already, byte for byte, are left as they are.
@@ -22,13 +23,17 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None) -> No
         raise click.UsageError(f"the sample has no `{dataset}`; it has: {', '.join(known)}")
     if partition and dataset in sample.REFERENCES:
         raise click.UsageError(f"{dataset} has no partitions: leave out {partition}")
+    if fault and not (partition or dataset in sample.REFERENCES):
+        raise click.UsageError(
+            "--fault breaks one delivery: name it, as in `dataops deliver flights 2013-03-10 --fault truncated`"
+        )
     written = same = 0
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("delivering", total=None)
         for name in [dataset] if dataset else known:
             top = layout.landing(lake.catalog[name])
             try:
-                for file, content in sample.deliveries(name, partition):
+                for file, content in sample.deliveries(name, partition, FAULTS[fault] if fault else NO_FAULT):
                     key = f"{top}/{file}"
                     # A delivery asked for by day is a new arrival even if it brings the same bytes.
                     if not partition and lake.store.read(key) == content:
@@ -46,3 +51,7 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None) -> No
     click.echo(
         f"delivered {written} files into {lake.store.path('landing')}" + (f"; {same} were there already" if same else "")
     )
+    if fault:
+        click.echo(
+            f"in {dataset} {partition or ''}".strip() + f" {FAULTS[fault].told}; `make dev` sees it, or: dataops run {dataset}"
+        )

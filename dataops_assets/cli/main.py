@@ -8,6 +8,7 @@ import click
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
+from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
 from dataops_assets.storage.lake import Lake
 
@@ -37,14 +38,15 @@ def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
 @cli.command()
 @click.argument("dataset", required=False)
 @click.argument("partition", required=False)
-def deliver(dataset: str | None, partition: str | None) -> None:
+@click.option("--fault", type=click.Choice(list(FAULTS)), metavar="FAULT", help=f"Break the delivery: {', '.join(FAULTS)}.")
+def deliver(dataset: str | None, partition: str | None, fault: str | None) -> None:
     """Play the provider: drop sample data into the landing zone.
 
     Without arguments the whole of 2013; with a DATASET its files; with a PARTITION (2013-03-10) that day's.
     """
     from dataops_assets.cli.delivering import deliver_sample
 
-    deliver_sample(open_lake(), dataset, partition)
+    deliver_sample(open_lake(), dataset, partition, fault)
 
 
 @cli.command()

@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import polars as pl
 
+from dataops_assets.cli.faults import NO_FAULT, Fault
 from dataops_assets.contract import Partition
 
 REFERENCES = ("airlines", "airports", "planes")
@@ -22,12 +23,13 @@ class NoSample(Exception):
     """The sample data is not installed."""
 
 
-def deliveries(dataset: str, partition: Partition = None) -> Iterator[tuple[str, bytes]]:
+def deliveries(dataset: str, partition: Partition = None, fault: Fault = NO_FAULT) -> Iterator[tuple[str, bytes]]:
     """The files of a dataset, as a provider would drop them.
 
     Args:
         dataset: One of `REFERENCES` or `DAILY`.
         partition: Only this day; without it, everything.
+        fault: What is wrong with it.
 
     Yields:
         The name below `landing/<dataset>/` and the bytes; the files of one delivery in the order in which they are written.
@@ -37,28 +39,27 @@ def deliveries(dataset: str, partition: Partition = None) -> Iterator[tuple[str,
         KeyError: The sample has no such dataset or day.
     """
     if dataset in REFERENCES:
-        yield f"{dataset}.csv", _table(dataset)
+        yield f"{dataset}.csv", fault.packed(fault.text(_table(dataset)))
         return
     days = _days(dataset)
     if partition and partition not in days:
         raise KeyError(partition)
     for day in [partition] if partition else sorted(days):
-        yield from _day(dataset, str(day), days[str(day)])
+        yield from _day(dataset, str(day), fault.text(days[str(day)].write_csv().encode()), fault)
 
 
-def _day(dataset: str, day: str, rows: pl.DataFrame) -> Iterator[tuple[str, bytes]]:
-    text = rows.write_csv().encode()
+def _day(dataset: str, day: str, text: bytes, fault: Fault) -> Iterator[tuple[str, bytes]]:
     if dataset == "weather":
-        yield f"weather-{day}.csv", text
+        yield f"weather-{day}.csv", fault.packed(text)
         return
     packed = gzip.compress(text, compresslevel=6, mtime=0)
     promised = {
         "name": "flights.csv.gz",
-        "rows": rows.height,
+        "rows": text.count(b"\n") - 1,
         "bytes": len(packed),
         "sha256": hashlib.sha256(packed).hexdigest(),
     }
-    yield f"{day}/flights.csv.gz", packed
+    yield f"{day}/flights.csv.gz", fault.packed(packed)
     yield f"{day}/manifest.json", json.dumps({"files": [promised]}).encode()
 
 
