@@ -155,7 +155,7 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
 def _unmet(lake: Lake, found: Sequence[tuple[Dataset, Tally]]) -> Iterator[str]:
     for dataset, t in found:
         for partition, verdict in t.refusals.items():
-            yield f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {'; '.join(verdict.reasons)}"
+            yield f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {verdict.why}"
         absent = [partition for partition in t.missing if partition not in t.refusals]
         if absent:
             yield (

@@ -142,7 +142,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     A warning is told in words: an evaluation that did not pass, of whatever severity, would hold back automation.
     """
     warned = [result.rule for result in verdict.warnings]
-    words = f"refused: {'; '.join(verdict.reasons)}" if not verdict.passed else ""
+    words = f"refused: {verdict.why}" if not verdict.passed else ""
     if verdict.passed and warned:
         words = f"passed with warnings: {', '.join(warned)}"
     broken = [result for result in verdict.rules if result.broken or result.detail]

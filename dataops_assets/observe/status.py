@@ -180,7 +180,7 @@ def _refusals(dataset: Dataset, t: Tally) -> Iterator[str]:
     for partition, verdict in t.refusals.items():
         stays = "" if partition in t.missing else "; the version before it is read"
         what = f"{name_of(dataset, partition)} by its {verdict.gate} gate at {_moment(verdict.judged_at)}"
-        yield f"refused: {what}: {'; '.join(verdict.reasons)}{stays}"
+        yield f"refused: {what}: {verdict.why}{stays}"
 
 
 def _rules(lake: Lake, dataset: Dataset, t: Tally) -> Iterator[str]:

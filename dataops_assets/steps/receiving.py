@@ -15,7 +15,7 @@ from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
-from dataops_assets.steps.content import is_public
+from dataops_assets.steps.content import is_public, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import GAP, Arrival, ChangedWhileRead, Receipt
@@ -95,7 +95,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
     return Outcome(
         partition,
         "done" if verdict.passed else "refused",
-        "" if verdict.passed else f"{name_of(dataset, partition)}: {'; '.join(verdict.reasons)}",
+        "" if verdict.passed else f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}",
         receipt.sha256,
         verdict,
         facts,
@@ -145,12 +145,12 @@ def _grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
 
 
 def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
-    text: pl.DataFrame | str
+    text: pl.DataFrame | DeliveryError
     try:
         try_apart(*_files(lake, dataset, partition, receipt))
         text = read_delivery(lake, dataset, partition, receipt)
     except DeliveryError as error:
-        text = str(error)
+        text = error
     history = _history(lake, dataset, partition)
     others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
     results = judge_envelope(dataset, partition, receipt.parts, text, history, others)
@@ -161,7 +161,9 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         partition=partition,
         depends_on={**_grounds(dataset, receipt), "row_counts": list(history)},
         passed=not refused,
+        files=receipt.names,
         reasons=tuple(f"{result.rule}: {result.detail}" for result in refused),
+        remedy=". ".join(dict.fromkeys(result.remedy for result in refused if result.remedy)),
         judged_at=now,
         rows=Rows(delivered=text.height, published=text.height) if isinstance(text, pl.DataFrame) else None,
         rules=results,
@@ -178,10 +180,10 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     return read_text(*_files(lake, dataset, partition, receipt))
 
 
-def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], list[str], Source]:
+def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], tuple[str, ...], Source]:
     assert dataset.ingested
     paths = [lake.store.path(deliveries.raw_key(dataset, partition, file.sha256)) for file in receipt.files]
-    return paths, [file.name for file in receipt.files], dataset.ingested.source
+    return paths, receipt.names, dataset.ingested.source
 
 
 def _history(lake: Lake, dataset: Dataset, partition: Partition) -> list[int]:

@@ -89,6 +89,11 @@ class Receipt(BaseModel):
     landed: str
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the provider called its files."""
+        return tuple(file.name for file in self.files)
+
+    @property
     def parts(self) -> list[Part]:
         """The files, as the envelope gate wants them."""
         return [Part(file.name, file.sha256, file.bytes, file.promised) for file in self.files]

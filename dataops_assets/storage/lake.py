@@ -195,7 +195,7 @@ class Lake:
         published = self.published(dataset, partition)
         refused = ""
         if verdict and not verdict.passed:
-            refused = f"its {verdict.gate} gate refused it at {_moment(verdict)}: {'; '.join(verdict.reasons)}"
+            refused = f"its {verdict.gate} gate refused it at {_moment(verdict)}: {verdict.why}"
         if published and (differs := self._outdated(dataset, published)):
             since = f"and since then {refused}" if refused else "run it again"
             return f"was published under an older contract, {differs}; {since}"
