@@ -136,9 +136,11 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
     for arrival in [arrival for arrival in lying if arrival.waiting_for][:_MOST_TOLD]:
         what = f"a delivery is not whole, {arrival.entries[0].key}: waiting for {arrival.waiting_for}"
         console.print(what, style="yellow", highlight=False)
-    strays = [entry.key for dataset in ordered for entry in deliveries.strays(lake.store, dataset, now)]
-    if strays:
-        console.print(f"{len(strays)} files belong to no delivery, the first: {strays[0]}", style="yellow", highlight=False)
+    strays = [stray for dataset in ordered for stray in deliveries.strays(lake.store, dataset, now)]
+    for stray in strays[:_MOST_TOLD]:
+        console.print(str(stray), style="yellow", highlight=False, markup=False)
+    if len(strays) > _MOST_TOLD:
+        console.print(f"… and {len(strays) - _MOST_TOLD} more that belong to no delivery: dataops status", style="yellow")
     unmet = list(_unmet(lake, found))
     failures = list(dict.fromkeys(failure.strip() for failure in failures))
     for line in failures[:_MOST_TOLD]:

@@ -154,7 +154,7 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     waiting = [arrival for arrival in deliveries.arrivals(lake.store, dataset, now).values() if arrival.waiting_for]
     yield from _first([f"a delivery{_for(a.partition)} lies in landing, waiting for {a.waiting_for}" for a in waiting])
     strays = deliveries.strays(lake.store, dataset, now)
-    yield from _first([f"{entry.key} belongs to no delivery: its name is none that the contract gives" for entry in strays])
+    yield from _first(list(map(str, strays)))
 
 
 def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:

@@ -120,7 +120,10 @@ def test_run_that_died_half_way_is_made_up_for(filled: Tree) -> None:
 
 def test_partition_without_a_delivery_is_absent_and_not_pending(tree: Tree) -> None:
     [outcome] = tree.receive("readings", DAY)
-    assert (outcome.status, outcome.reason) == ("absent", f"readings {DAY}: nothing was delivered")
+    assert (outcome.status, outcome.reason) == (
+        "absent",
+        f"readings {DAY}: nothing was delivered: drop {DAY}.csv into {tree.store.path('landing/readings')}",
+    )
     assert left(tree) == {}
 
 
