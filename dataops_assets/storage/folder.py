@@ -1,6 +1,7 @@
 """A folder as a store of objects: whole objects only, written atomically, found by key."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,6 +16,26 @@ _CHUNK_BYTES = 1 << 20
 _ASIDE = "_tmp"
 _PREFIX = 40
 _WRITER_LIVES = timedelta(days=1)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def is_lasting(error: OSError) -> bool:
+    """Whether a fault of the machine stays until somebody does something about it."""
+    return error.errno in (*_FULL, *_DENIED)
+
+
+def in_words(error: OSError) -> str:
+    """A fault of the machine in one line: where, what, and the way out."""
+    place, what = error.filename2 or error.filename, error.strerror or str(error)
+    remedy = "Run again"
+    if error.errno in _FULL:
+        remedy = "Make room on that disk, and run again"
+    if error.errno in _DENIED:
+        remedy = "Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
+    return f"{place}: {what}. {remedy}" if place else f"{what}. {remedy}"
 
 
 class Held(Exception):

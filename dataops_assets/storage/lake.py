@@ -1,5 +1,7 @@
 """What is published, and what gates said of it: the view of the store that everything above works with."""
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -122,7 +124,7 @@ class Lake:
         """
         key = layout.data(zone, dataset, partition)
         with self.store.temporary(key) as path:
-            frame.write_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+            _write(frame, path)
             sha256 = hash_file(path)
             provenance = Provenance(
                 zone=zone,
@@ -217,6 +219,16 @@ class Lake:
             return ""
         what = f"{name_of(dataset, partition)}: a newer delivery was refused by its {verdict.gate} gate at {_moment(verdict)}"
         return f"{what}; the version before it is read"
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    try:
+        frame.write_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+    except pl.exceptions.ComputeError as error:  # so polars tells that a disk is full
+        code = re.search(r"\(os error (\d+)\)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 
 
 @lru_cache(maxsize=100_000)
