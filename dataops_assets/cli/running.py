@@ -61,7 +61,7 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
 
 
 def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, emoji=False)  # what it tells may hold any name
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     began = time.monotonic()
@@ -155,7 +155,7 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
     strays = [stray for dataset in ordered for stray in deliveries.strays(lake.store, dataset, now)]
     if strays:
         more = f" ({len(strays) - 1:,} more: dataops status)" if len(strays) > 1 else ""
-        console.print(f"{strays[0]}{more}", style="yellow", highlight=False, markup=False)
+        console.print(f"{strays[0]}{more}", style="yellow", highlight=False)
     unmet = list(_unmet(lake, found))
     failures = list(dict.fromkeys(failure.strip() for failure in failures))
     for line in failures[:_MOST_TOLD]:
