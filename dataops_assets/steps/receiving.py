@@ -67,7 +67,7 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
             # What a network says is no value of a row.
             return f"fetch failed: {told(error, isinstance(error, OSError) or is_public(dataset))}"
         files = [entry.key.removeprefix("files/") for entry in brought.list("files")]
-        odd = [*brought.odd("files"), *(file for file in files if not file.isprintable())]
+        odd = [key.removeprefix("files/") for key in brought.odd("files")] + [file for file in files if not file.isprintable()]
         if odd:
             return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
         landing = lake.store.path(top)
