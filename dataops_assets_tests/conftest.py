@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +30,22 @@ def filled(tree: Tree) -> Tree:
         tree.drop("readings", f"{day}.csv", readings(day))
     tree.run()
     return tree
+
+
+@pytest.fixture
+def nobody(tree: Tree, tmp_path: Path) -> Iterator[None]:
+    """Whoever runs the tests: a test that asks for this has no right that the modes of files do not give."""
+    if os.geteuid() != 0:
+        yield
+        return
+    owner, others = tmp_path.stat().st_uid, 65534
+    above = [folder for folder in tmp_path.parents if folder.stat().st_uid == owner and not folder.stat().st_mode & 0o001]
+    for folder in above:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    for path in [tmp_path, *tmp_path.rglob("*")]:
+        os.chown(path, others, others, follow_symlinks=False)
+    os.seteuid(others)
+    try:
+        yield
+    finally:
+        os.seteuid(owner)

@@ -10,6 +10,7 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
+from dataops_assets.storage.folder import in_words
 from dataops_assets.storage.lake import Lake
 
 
@@ -97,4 +98,7 @@ def main() -> None:
         cli(standalone_mode=True)
     except (ContractError, deployment.DeploymentError) as error:
         click.echo(str(error), err=True)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(in_words(error), err=True)
         sys.exit(1)

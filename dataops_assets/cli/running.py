@@ -14,6 +14,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from sqlalchemy.exc import OperationalError
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
@@ -24,6 +25,7 @@ from dataops_assets.gate.rules import compile_rules
 from dataops_assets.observe.tally import Tally, tally, tally_all
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import deliveries
+from dataops_assets.storage.folder import Held
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST_TOLD = 5
@@ -38,14 +40,28 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         0 if every expected partition is published and no newest delivery is refused; 130 if a person stopped it; else 1.
     """
     try:
-        return _run_pending(lake, datasets)
+        with lake.store.held("run"):
+            lake.store.sweep(datetime.now(UTC))
+            return _run_pending(lake, datasets)
+    except Held as error:
+        click.echo(
+            f"another `dataops run` (process {error.process}) is at work on {lake.store.root}, and does what is pending: "
+            "nothing was done here; run again when it has ended",
+            err=True,
+        )
+        return 1
+    except OperationalError as error:
+        home = deployment.current().dagster_home or Path.cwd()
+        remedy = "Make room on that disk, or give this user the right to write there, and run again: what is published stays"
+        click.echo(f"{home}: the records of Dagster cannot be written: {error.orig}. {remedy}", err=True)
+        return 1
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         click.echo("stopped: what is published stays, and `dataops run` goes on where this ended", err=True)
         return 130
 
 
 def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, emoji=False)  # what it tells may hold any name
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     began = time.monotonic()
@@ -136,9 +152,10 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
     for arrival in [arrival for arrival in lying if arrival.waiting_for][:_MOST_TOLD]:
         what = f"a delivery is not whole, {arrival.entries[0].key}: waiting for {arrival.waiting_for}"
         console.print(what, style="yellow", highlight=False)
-    strays = [entry.key for dataset in ordered for entry in deliveries.strays(lake.store, dataset, now)]
+    strays = [stray for dataset in ordered for stray in deliveries.strays(lake.store, dataset, now)]
     if strays:
-        console.print(f"{len(strays)} files belong to no delivery, the first: {strays[0]}", style="yellow", highlight=False)
+        more = f" ({len(strays) - 1:,} more: dataops status)" if len(strays) > 1 else ""
+        console.print(f"{strays[0]}{more}", style="yellow", highlight=False)
     unmet = list(_unmet(lake, found))
     failures = list(dict.fromkeys(failure.strip() for failure in failures))
     for line in failures[:_MOST_TOLD]:
@@ -155,7 +172,7 @@ def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs:
 def _unmet(lake: Lake, found: Sequence[tuple[Dataset, Tally]]) -> Iterator[str]:
     for dataset, t in found:
         for partition, verdict in t.refusals.items():
-            yield f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {'; '.join(verdict.reasons)}"
+            yield f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {verdict.why}"
         absent = [partition for partition in t.missing if partition not in t.refusals]
         if absent:
             yield (

@@ -15,6 +15,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import RuleResult, Verdict
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.storage.folder import in_words, is_lasting
 
 _DATA_VERSION = "dagster/data_version"
 _SHOWN = 20
@@ -81,15 +82,19 @@ def emit(
 def retried_only_if_transient() -> Iterator[None]:
     """Let Dagster retry what may pass by itself (storage, network), and nothing else.
 
-    The same rows break the same rule again, and who interrupts a run does not want it again.
+    The same rows break the same rule again, a full disk stays full, and who interrupts a run does not want it again.
 
     Raises:
         dg.Failure: In place of any other exception; it is not retried.
     """
     try:
         yield
-    except (OSError, dg.Failure):
+    except dg.Failure:
         raise
+    except OSError as error:
+        if not is_lasting(error):
+            raise
+        raise dg.Failure(in_words(error), allow_retries=False) from error
     except dg.DagsterExecutionInterruptedError as error:
         raise dg.Failure("interrupted", allow_retries=False) from error
     except Exception as error:
@@ -174,7 +179,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     A warning is told in words: an evaluation that did not pass, of whatever severity, would hold back automation.
     """
     warned = [result.rule for result in verdict.warnings]
-    words = f"refused: {'; '.join(verdict.reasons)}" if not verdict.passed else ""
+    words = f"refused: {verdict.why}" if not verdict.passed else ""
     if verdict.passed and warned:
         words = f"passed with warnings: {', '.join(warned)}"
     metadata: dict[str, Any] = {"rules": _rule_table(verdict.rules)}

@@ -16,6 +16,8 @@ Path = tuple[str | int, ...]
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_DEEPEST = 20
+_SHOWN = 100
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -55,16 +57,22 @@ class Document:
 def parse_yaml(text: str, file: str) -> Document:
     """Read one YAML document.
 
-    Aliases are refused: they are needless in a contract, and a few lines of them can stand for gigabytes.
+    Aliases are refused: they are needless in a contract, and a few lines of them can stand for gigabytes. So are values that
+    lie deep in one another, which end the process that reads them.
 
     Raises:
-        ContractError: It is not YAML, holds a key twice, or uses an alias.
+        ContractError: It is not YAML, holds a key twice, uses an alias, or is nested too deep.
     """
     try:
+        depth = 0
         for event in yaml.parse(text, _Loader):
-            if isinstance(event, yaml.AliasEvent) and event.start_mark:
-                line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent):
                 raise ContractError([Problem(file, line, "a YAML alias", "write the value out where it is used")])
+            if depth > _DEEPEST:
+                remedy = "write it flat: nothing in a contract lies deeper than a few levels"
+                raise ContractError([Problem(file, line, f"more than {_DEEPEST} values in one another", remedy)])
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
@@ -99,9 +107,11 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], file: str, loader
             _walk(value, (*path, index), lines, file, loader)
     else:
         try:
-            loader.construct_object(node)
-        except ValueError as error:  # 30 February
-            problem = Problem(file, line, f"{node.value} cannot be read: {error}", "mend the value, or put it in quotes")
+            str(loader.construct_object(node))  # Python reads longer numbers in hex than it writes
+        # 30 February; and whatever else the parts of PyYAML raise for what a tag promises, as for `!!bool x`.
+        except (ValueError, LookupError, AttributeError) as error:
+            what = f"{node.value[:_SHOWN]} cannot be read: {str(error)[:_SHOWN]}"
+            problem = Problem(file, line, what, "mend the value, or put it in quotes")
             raise ContractError([problem]) from error
 
 

@@ -9,7 +9,8 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.content import as_text
-from dataops_assets.gate.verdict import RuleResult, Status
+from dataops_assets.gate.reading import DeliveryError, as_separated, other_separator
+from dataops_assets.gate.verdict import RuleResult, Status, in_print, some
 
 HISTORY = 28
 """How many partitions before this one the row count is compared with, at most."""
@@ -37,7 +38,7 @@ def judge_envelope(
     dataset: Dataset,
     partition: Partition,
     parts: Sequence[Part],
-    text: pl.DataFrame | str,
+    text: pl.DataFrame | DeliveryError,
     history: Sequence[int],
     others: Mapping[str, Sequence[str]],
 ) -> tuple[RuleResult, ...]:
@@ -47,7 +48,7 @@ def judge_envelope(
         dataset: Whose delivery it should be.
         partition: Which partition it was delivered for.
         parts: Its files.
-        text: Its rows as `read_text` gives them; or, if it cannot be read, why.
+        text: Its rows as `read_text` gives them; or why they cannot be read.
         history: Row counts of the partitions before it, the latest last.
         others: The delivered columns of the other datasets, to recognise a file that was meant for one of them.
 
@@ -55,42 +56,63 @@ def judge_envelope(
         A result for every rule; the delivery is refused if any of them says so.
     """
     results = [_totals(parts, text)]
-    if isinstance(text, str):
-        return (*results, _result("readable", "every file is readable to its last byte", "fail", text))
-    results += [
-        _result("readable", "every file is readable to its last byte", "fail", ""),
-        _result("not_empty", "there is at least one row", "fail", "" if text.height else "there is a header, but no row"),
-    ]
+    readable = "every file is readable to its last byte"
+    if isinstance(text, DeliveryError):
+        which = f"{in_print(text.file)}: " if len(parts) > 1 else ""
+        return (*results, _result("readable", readable, "fail", which + text.what, text.remedy))
+    empty = "" if text.height else "there is a header, but no row"
+    results.append(_result("readable", readable, "fail", ""))
+    results.append(_result("not_empty", "there is at least one row", "fail", empty, _WITH_ROWS))
     source = dataset.ingested.source if dataset.ingested else None
     if source and source.rows and text.height:
         results.append(_row_count(text.height, source.rows, history))
     expected = list(dataset.delivered.columns)
     problem, warning = _columns(expected, text.columns, dataset.attributes.classification == "public")
     meant = _meant_for(expected, text.columns, others)
-    results.append(_result("columns", "the columns are the promised ones", "fail", problem))
+    remedy = "" if meant else _NAMED
+    other = other_separator(text.columns, source) if source and problem else ""
+    if source and other and set(expected) <= set(text.columns[0].split(other)):
+        problem, remedy = f"they are separated by {other!r}", as_separated(source)
+    results.append(_result("columns", "the columns are the promised ones", "fail", problem, remedy))
     results.append(_result("columns_order", "the columns come in the promised order, and no more of them", "warn", warning))
-    results.append(_result("own_file", "the file belongs to this dataset", "fail", meant))
+    results.append(_result("own_file", "the file belongs to this dataset", "fail", meant, _OWN_FILE))
     named = dataset.partitions.columns if dataset.partitions else ()
     if partition and named and all(column in text.columns for column in named):
         results.append(_partition(partition, named, text))
     return tuple(results)
 
 
-def _result(rule: str, sentence: str, severity: Severity, found: str) -> RuleResult:
+_WITH_ROWS = "Deliver it with its rows; a partition that rightly has none is declared under `gaps` in defs.yaml"
+_NAMED = "Deliver it with the promised names, or change schema.py"
+_OWN_FILE = "Deliver the file of this dataset here, and that one where it belongs"
+_IN_ITS_PARTITION = "Deliver every row in the file of its own partition"
+_TOTALLED = "Deliver the files again, and the totals that belong to them"
+_AS_USUAL = "Deliver it whole, or widen `rows` in defs.yaml"
+
+
+def _result(rule: str, sentence: str, severity: Severity, found: str, remedy: str = "") -> RuleResult:
     status: Status = "passed" if not found else "warned" if severity == "warn" else "refused"
-    return RuleResult(rule=rule, sentence=sentence, severity=severity, broken=int(bool(found)), status=status, detail=found)
+    return RuleResult(
+        rule=rule,
+        sentence=sentence,
+        severity=severity,
+        broken=int(bool(found)),
+        status=status,
+        detail=found,
+        remedy=remedy if found else "",
+    )
 
 
-def _totals(parts: Sequence[Part], text: pl.DataFrame | str) -> RuleResult:
+def _totals(parts: Sequence[Part], text: pl.DataFrame | DeliveryError) -> RuleResult:
     found = []
     for part in parts:
         for total, actual in (("bytes", part.bytes), ("sha256", part.sha256)):
             if total in part.promised and str(part.promised[total]).lower() != str(actual):
-                found.append(f"{part.name}: {total} is {actual}, promised was {part.promised[total]}")
+                found.append(f"{in_print(part.name)}: {total} is {actual}, promised was {part.promised[total]}")
     promised = [part.promised["rows"] for part in parts if "rows" in part.promised]
     if isinstance(text, pl.DataFrame) and len(promised) == len(parts) and sum(map(int, promised)) != text.height:
         found.append(f"{text.height} rows, promised were {sum(map(int, promised))}")
-    return _result("control_totals", "the delivery equals the provider's control totals", "fail", "; ".join(found))
+    return _result("control_totals", "the delivery equals the provider's control totals", "fail", "; ".join(found), _TOTALLED)
 
 
 def _row_count(rows: int, allowed: tuple[float, float], history: Sequence[int]) -> RuleResult:
@@ -100,7 +122,7 @@ def _row_count(rows: int, allowed: tuple[float, float], history: Sequence[int]) 
     usual = statistics.median(history)
     outside = not usual * allowed[0] <= rows <= usual * allowed[1]
     found = f"{rows} rows; the median of the {len(history)} partitions before is {usual:g}" if outside else ""
-    return _result(name, sentence, "fail", found)
+    return _result(name, sentence, "fail", found, _AS_USUAL)
 
 
 def _columns(expected: list[str], given: list[str], public: bool) -> tuple[str, str]:
@@ -117,17 +139,17 @@ def _columns(expected: list[str], given: list[str], public: bool) -> tuple[str, 
         near = difflib.get_close_matches(column, extra, 1) or same_place
         if near and near[0] not in renamed.values():
             renamed[column] = near[0]
-    found = [f"{old} seems to be renamed" + (f" {new}" if public else "") for old, new in renamed.items()]
+    found = [f"{old} seems to be renamed" + (f" {in_print(new)}" if public else "") for old, new in renamed.items()]
     lost = [column for column in missing if column not in renamed]
     if lost:
-        found.append(f"missing: {', '.join(lost)}")
+        found.append(f"missing: {some(lost)}")
     added = [column for column in extra if column not in renamed.values()]
     unusual = []
     if added:
-        unusual.append(f"extra: {', '.join(added) if public else len(added)} (kept in raw, not read)")
+        unusual.append(f"extra: {some(added) if public else len(added)} (kept in raw, not read)")
     common = [column for column in given if column in expected]
     if not missing and common != expected:
-        unusual.append(f"another order: {', '.join(common)}")
+        unusual.append(f"another order: {some(common)}")
     return "; ".join(found), "; ".join(unusual)
 
 
@@ -151,6 +173,12 @@ def _partition(partition: str, named: Sequence[str], text: pl.DataFrame) -> Rule
     found = ""
     if odd.height:
         first = odd.row(0, named=True)
-        values = ", ".join(f"{column} {first[column]}" for column in named)
+        values = ", ".join(f"{column} {in_print(str(first[column]))}" for column in named)
         found = f"{odd.height} of {text.height} rows are of another partition; row {first['__row']} has {values}"
-    return _result("partition", f"every row is of the partition it was delivered for, by {', '.join(named)}", "fail", found)
+    return _result(
+        "partition",
+        f"every row is of the partition it was delivered for, by {', '.join(named)}",
+        "fail",
+        found,
+        _IN_ITS_PARTITION,
+    )

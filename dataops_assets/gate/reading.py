@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.contract import Source
+from dataops_assets.gate.verdict import in_print, some
 
 
 class DeliveryError(Exception):
@@ -28,7 +29,8 @@ class DeliveryError(Exception):
     """
 
     def __init__(self, file: str, what: str, remedy: str):
-        super().__init__(f"{file}: {what}. {remedy}")
+        self.file, self.what, self.remedy = file, what, remedy
+        super().__init__(f"{in_print(file)}: {what}. {remedy}")
 
 
 _APART = "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]"
@@ -47,8 +49,7 @@ def try_apart(files: Sequence[Path], names: Sequence[str], source: Source) -> No
         return
     tried = subprocess.run([sys.executable, "-I", "-c", _APART, *map(str, files)], capture_output=True, check=False)
     if tried.returncode < 0:
-        told = ", ".join(names)
-        raise DeliveryError(told, f"reading it ends the process (signal {-tried.returncode})", "Deliver it again, whole")
+        raise DeliveryError(some(names), f"reading it ends the process (signal {-tried.returncode})", "Deliver it again, whole")
 
 
 def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> pl.DataFrame:
@@ -136,7 +137,10 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
         separator=source.separator,
     )
     if frame.columns != header:
-        raise DeliveryError(name, f"its header reads {', '.join(header)}", "Name every column once, in the first line")
+        # Not by their names: in a file without a header, they are the values of its first row.
+        again = [number for number, column in enumerate(header, 1) if column in header[: number - 1]]
+        what = f"column {again[0]} is named like one before it" if again else "its first line names no columns"
+        raise DeliveryError(name, what, "Name every column once, in the first line")
     if frame.height != len(blank):
         raise DeliveryError(name, f"it has {len(blank)} or {frame.height} rows", "Quote values that hold a line break")
     return frame.filter(~pl.Series(blank, dtype=pl.Boolean)) if any(blank) else frame
@@ -157,8 +161,20 @@ def _structure(text: str, name: str, source: Source) -> tuple[list[str], list[bo
         blank.append(not fields)
         if fields and len(fields) != len(header):
             what = f"row {len(blank)} has {len(fields)} fields, the header {len(header)}"
-            raise DeliveryError(name, what, "Deliver rows of equal length, and quote values that hold the separator")
+            other = other_separator(header, source)
+            remedy = as_separated(source) if other else "Deliver rows of equal length, and quote values that hold the separator"
+            raise DeliveryError(name, what + (f", as if {other!r} separated them" if other else ""), remedy)
     return header, blank
+
+
+def other_separator(header: Sequence[str], source: Source) -> str:
+    """What a csv file seems to be separated by in place of what was promised; empty if nothing hints at that."""
+    return next((other for other in ",;\t|" if len(header) == 1 and other != source.separator and other in header[0]), "")
+
+
+def as_separated(source: Source) -> str:
+    """The remedy for a file with another separator."""
+    return f"Deliver it separated by {source.separator!r}, or change `separator` in defs.yaml"
 
 
 def _ndjson(text: str, name: str) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from dataops_assets.contract import Partition, Severity
 
 Gate = Literal["envelope", "content"]
+_LONGEST = 120
 Status = Literal["passed", "tolerated", "warned", "refused"]
 
 
@@ -25,6 +27,7 @@ class RuleResult(BaseModel):
         status: `tolerated` is broken, but by no more rows than the contract allows.
         detail: What was found, in words; for the envelope.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
+        remedy: The way out, where the rule knows one; for the envelope.
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
     """
 
@@ -39,6 +42,7 @@ class RuleResult(BaseModel):
     detail: str = ""
     measured: float | None = None
     bound: float | None = None
+    remedy: str = ""
     offenders: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -85,7 +89,9 @@ class Verdict(BaseModel):
         partition: Its partition.
         depends_on: Everything that the decision depends on: delivery or inputs, contract version, versions of references.
         passed: Whether data may flow on.
+        files: The names of the delivered files that it is about.
         reasons: Why it was refused, in words; empty if it passed.
+        remedy: The way out; empty if it passed.
         judged_at: When, in UTC.
         rows: Where the rows went; None if they could not be counted.
         rules: What each rule found.
@@ -98,7 +104,9 @@ class Verdict(BaseModel):
     partition: Partition
     depends_on: dict[str, Any]
     passed: bool
+    files: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    remedy: str = ""
     judged_at: datetime
     rows: Rows | None = None
     rules: tuple[RuleResult, ...] = ()
@@ -109,9 +117,27 @@ class Verdict(BaseModel):
         return digest(self.depends_on)
 
     @property
+    def why(self) -> str:
+        """Why it was refused, in one line: the files, the reasons, and the way out; empty if it passed."""
+        told = "; ".join(self.reasons)
+        return (f"{some(self.files)}: " if self.files and told else "") + told + (f". {self.remedy}" if self.remedy else "")
+
+    @property
     def warnings(self) -> list[RuleResult]:
         """The rules that warn."""
         return [rule for rule in self.rules if rule.status == "warned"]
+
+
+def some(names: Sequence[str], most: int = 20) -> str:
+    """Names in one line that can be printed, whoever chose them: the first ones, and none of them long."""
+    shown = ", ".join(in_print(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def in_print(name: str) -> str:
+    """A name without line breaks and the like, and cut where it is long."""
+    plain = name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
 
 
 def digest(value: Any) -> str:

@@ -154,7 +154,7 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     waiting = [arrival for arrival in deliveries.arrivals(lake.store, dataset, now).values() if arrival.waiting_for]
     yield from _first([f"a delivery{_for(a.partition)} lies in landing, waiting for {a.waiting_for}" for a in waiting])
     strays = deliveries.strays(lake.store, dataset, now)
-    yield from _first([f"{entry.key} belongs to no delivery: its name is none that the contract gives" for entry in strays])
+    yield from _first(list(map(str, strays)))
 
 
 def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _refusals(dataset: Dataset, t: Tally) -> Iterator[str]:
     for partition, verdict in t.refusals.items():
         stays = "" if partition in t.missing else "; the version before it is read"
         what = f"{name_of(dataset, partition)} by its {verdict.gate} gate at {_moment(verdict.judged_at)}"
-        yield f"refused: {what}: {'; '.join(verdict.reasons)}{stays}"
+        yield f"refused: {what}: {verdict.why}{stays}"
 
 
 def _rules(lake: Lake, dataset: Dataset, t: Tally) -> Iterator[str]:

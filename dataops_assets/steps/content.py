@@ -15,6 +15,9 @@ from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import layout
 from dataops_assets.storage.lake import Lake, NotPublished, Provenance, name_of
 
+_MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
+_MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
+
 
 class NotReady(Exception):
     """A partition cannot be made yet. The message says what is missing and why."""
@@ -83,6 +86,7 @@ def settle(
     run_id: str,
     now: datetime,
     note: str = "",
+    files: tuple[str, ...] = (),
 ) -> Outcome:
     """Judge a partition unless that was done on the same grounds, and publish it if it passes.
 
@@ -97,6 +101,7 @@ def settle(
         run_id: The run that asks.
         now: The time.
         note: What is worth knowing beside the partition.
+        files: The names of the delivered files that it is made from.
     """
     if is_current(lake, dataset, partition, depends_on):
         verdict = lake.verdicts("content", dataset, partition)[-1]
@@ -105,7 +110,7 @@ def settle(
         found, quarantine = judge()
     except (CodeError, DeliveryError) as error:
         # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
-        reason = f"{name_of(dataset, partition)}: {error}{_kept(lake, dataset, partition)}"
+        reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
         return Outcome(partition, "refused", reason, facts={"note": note})
     verdict = Verdict(
         gate="content",
@@ -113,7 +118,9 @@ def settle(
         partition=partition,
         depends_on=depends_on,
         passed=not found.reasons,
+        files=files,
         reasons=found.reasons,
+        remedy=(_MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT) if found.reasons else "",
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
@@ -149,7 +156,7 @@ def _outcome(
     if rows.rejected:
         facts["quarantine"] = str(lake.store.path(layout.data("quarantine", dataset, partition)))
     if not verdict.passed:
-        reason = f"{name_of(dataset, partition)}: {'; '.join(verdict.reasons)}{_kept(lake, dataset, partition)}"
+        reason = f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}"
         return Outcome(partition, "refused", reason, None, verdict, facts, rows.rejected)
     assert published
     facts |= {
@@ -164,7 +171,8 @@ def _outcome(
     return Outcome(partition, "done", "", published.sha256, verdict, facts, rows.rejected)
 
 
-def _kept(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+def kept(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+    """What to add to a refusal: that the version before it can still be read. Empty if there is none."""
     return "; what was published before stays" if lake.published(dataset, partition) else ""
 
 

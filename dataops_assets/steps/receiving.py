@@ -14,11 +14,12 @@ from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
-from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
-from dataops_assets.steps.content import is_public
+from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, in_print
+from dataops_assets.steps.content import is_public, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import GAP, Arrival, ChangedWhileRead, Receipt
+from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake, name_of
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
@@ -55,18 +56,28 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
     assert dataset.ingested
     complete = dataset.ingested.source.complete
     last = (complete.manifest or complete.marker or "").replace("{partition}", partition or "")
+    top = layout.landing(dataset)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        brought = Folder(Path(name))
+        brought.path("files").mkdir()
         try:
-            dataset.fetch(partition, folder)
+            dataset.fetch(partition, brought.path("files"))
         # Whatever it raises is about this partition; the others go on.
         except (Exception, pl.exceptions.PanicException) as error:
             # What a network says is no value of a row.
             return f"fetch failed: {told(error, isinstance(error, OSError) or is_public(dataset))}"
-        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        files = [entry.key.removeprefix("files/") for entry in brought.list("files")]
+        odd = [key.removeprefix("files/") for key in brought.odd("files")] + [file for file in files if not file.isprintable()]
+        if odd:
+            return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
+        landing = lake.store.path(top)
+        for file in files:
+            place = (landing / file).parent
+            if not place.resolve().is_relative_to(landing.resolve()):
+                return f"fetch failed: {place} is a link that leads out of landing: remove it"
         for file in sorted(files, key=lambda file: (file == last, file)):
-            with lake.store.temporary(f"{layout.landing(dataset)}/{file}") as target:
-                shutil.copyfile(files[file], target)
+            with lake.store.temporary(f"{top}/{file}") as target:
+                shutil.copyfile(brought.path(f"files/{file}"), target)
     return ""
 
 
@@ -95,7 +106,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
     return Outcome(
         partition,
         "done" if verdict.passed else "refused",
-        "" if verdict.passed else f"{name_of(dataset, partition)}: {'; '.join(verdict.reasons)}",
+        "" if verdict.passed else f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}",
         receipt.sha256,
         verdict,
         facts,
@@ -105,7 +116,10 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
 def _without_delivery(lake: Lake, dataset: Dataset, partition: Partition, waiting: str, now: datetime) -> Outcome:
     reason = dataset.gap_reason(partition)
     if not reason:
-        what = f"its delivery is not whole: waiting for {waiting}" if waiting else "nothing was delivered"
+        assert dataset.ingested
+        file = deliveries.expected(dataset.ingested.source, partition)
+        drop = f"drop {file} into {lake.store.path(layout.landing(dataset))}"
+        what = f"its delivery is not whole: waiting for {waiting}" if waiting else f"nothing was delivered: {drop}"
         return Outcome(partition, "absent", f"{dataset.name} {partition or ''}: {what}".strip())
     verdict = standing_verdict(lake, dataset, partition, None) or lake.save(_gap_verdict(dataset, partition, reason, now))
     return Outcome(partition, "done", version=GAP, verdict=verdict, facts={"rows": 0, "note": f"declared gap: {reason}"})
@@ -145,12 +159,12 @@ def _grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
 
 
 def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
-    text: pl.DataFrame | str
+    text: pl.DataFrame | DeliveryError
     try:
         try_apart(*_files(lake, dataset, partition, receipt))
         text = read_delivery(lake, dataset, partition, receipt)
     except DeliveryError as error:
-        text = str(error)
+        text = error
     history = _history(lake, dataset, partition)
     others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
     results = judge_envelope(dataset, partition, receipt.parts, text, history, others)
@@ -161,7 +175,9 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         partition=partition,
         depends_on={**_grounds(dataset, receipt), "row_counts": list(history)},
         passed=not refused,
+        files=receipt.names,
         reasons=tuple(f"{result.rule}: {result.detail}" for result in refused),
+        remedy=". ".join(dict.fromkeys(result.remedy for result in refused if result.remedy)),
         judged_at=now,
         rows=Rows(delivered=text.height, published=text.height) if isinstance(text, pl.DataFrame) else None,
         rules=results,
@@ -178,10 +194,10 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     return read_text(*_files(lake, dataset, partition, receipt))
 
 
-def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], list[str], Source]:
+def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], tuple[str, ...], Source]:
     assert dataset.ingested
     paths = [lake.store.path(deliveries.raw_key(dataset, partition, file.sha256)) for file in receipt.files]
-    return paths, [file.name for file in receipt.files], dataset.ingested.source
+    return paths, receipt.names, dataset.ingested.source
 
 
 def _history(lake: Lake, dataset: Dataset, partition: Partition) -> list[int]:

@@ -54,7 +54,7 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
         gap = dataset.gap_reason(partition)
         gap_note = f"declared gap: {gap}" if gap and receipt is None else ""
         note = "; ".join(filter(None, (gap_note, *references_refused_since(lake, dataset))))
-        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note)
+        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note, receipt.names if receipt else ())
 
 
 def grounds(
@@ -82,7 +82,7 @@ def grounds(
 def _refused(dataset: Dataset, verdict: Verdict) -> str:
     what = f"{dataset.name} {verdict.partition or ''}".strip()
     moment = f"{verdict.judged_at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{what}: its envelope gate refused the newest delivery at {moment}: {'; '.join(verdict.reasons)}"
+    return f"{what}: its envelope gate refused the newest delivery at {moment}: {verdict.why}"
 
 
 def _empty(dataset: Dataset) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.envelope import Part
-from dataops_assets.gate.verdict import digest
+from dataops_assets.gate.verdict import digest, in_print, some
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Entry, Folder, hash_file
 
@@ -47,6 +47,22 @@ class Arrival:
     def fingerprint(self) -> str:
         """A hash of names, sizes and times: another one means that something arrived."""
         return digest([[entry.key, entry.bytes, entry.modified_ns] for entry in self.entries])
+
+
+@dataclass(frozen=True)
+class Stray:
+    """Something in landing that belongs to no delivery, and is never received.
+
+    Attributes:
+        key: Its key.
+        why: What keeps it out, and the way out.
+    """
+
+    key: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{in_print(self.key)} belongs to no delivery: {self.why}"
 
 
 GAP = "gap"
@@ -89,13 +105,18 @@ class Receipt(BaseModel):
     landed: str
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the provider called its files."""
+        return tuple(file.name for file in self.files)
+
+    @property
     def parts(self) -> list[Part]:
         """The files, as the envelope gate wants them."""
         return [Part(file.name, file.sha256, file.bytes, file.promised) for file in self.files]
 
 
 class ChangedWhileRead(Exception):
-    """A file in landing changed while it was received."""
+    """A file in landing changed while it was received, or could not be read at all. The message says what is waited for."""
 
 
 class _ManifestFile(BaseModel):
@@ -123,6 +144,8 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     top = layout.landing(dataset)
     for entry in store.list(top):
         name = entry.key[len(top) + 1 :]
+        if not name.isprintable():  # a line break in it, or bytes that are no text: no message and no receipt could tell it
+            continue
         if proof_wanted and (match := proof_wanted.fullmatch(name)):
             proofs[match.groupdict().get("partition")] = entry
         elif match := wanted.fullmatch(name):
@@ -136,18 +159,45 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
             found[partition] = Arrival(partition, lying, None, _still(source, lying, now))
         elif proof is None:
             waiting = f"{proof_name.replace('{partition}', partition or '')}, which has not arrived"
-            found[partition] = Arrival(partition, lying, None, waiting)
+            found[partition] = Arrival(partition, lying, None, f"{waiting}: it is delivered last")
         elif source.complete.manifest:
             found[partition] = _by_manifest(store, partition, lying, proof)
         else:
-            found[partition] = Arrival(partition, lying, proof, "" if lying else "files: so far there is only the marker")
+            waiting = "" if lying else f"{expected(source, partition)}: so far there is only {Path(proof.key).name}"
+            found[partition] = Arrival(partition, lying, proof, waiting)
     return found
 
 
-def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Entry]:
-    """Files in landing that belong to no delivery, by their name or by the partition that it tells: they are never received."""
+def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
+    """What lies in landing and belongs to no delivery: by what it is, by its name, or by the partition that its name tells."""
+    if dataset.ingested is None:
+        return []
+    top = layout.landing(dataset)
     taken = {entry.key for arrival in arrivals(store, dataset, now).values() for entry in arrival.entries}
-    return [entry for entry in store.list(layout.landing(dataset)) if entry.key not in taken]
+    left = [entry.key for entry in store.list(top) if entry.key not in taken]
+    odd = [Stray(key, "it is a link or the like, and not followed: deliver the file itself") for key in store.odd(top)]
+    return [Stray(key, _why_stray(dataset, dataset.ingested.source, key[len(top) + 1 :])) for key in left] + odd
+
+
+def _why_stray(dataset: Dataset, source: Source, name: str) -> str:
+    wanted = f"name it {source.files}, or remove it"
+    if not name.isprintable():
+        return f"its name cannot be printed: {wanted}"
+    match = _pattern(source.files, dataset).fullmatch(name)
+    if not match:
+        return f"its name is none that the contract gives: {wanted}"
+    partitions, key = dataset.partitions, match.groupdict().get("partition")
+    if not partitions or partitions.contains(str(key), datetime.max.replace(tzinfo=UTC)):
+        return "the manifest does not name it: name it there, or remove it"
+    last = f" to {partitions.key_of(partitions.last)}" if partitions.last else " onwards"
+    return (
+        f"{key} is none of the partitions, {partitions.key_of(partitions.first)}{last}: deliver it as one of them, or remove it"
+    )
+
+
+def expected(source: Source, partition: Partition) -> str:
+    """What the files of a delivery are called, below the dataset's landing folder; `*` for whatever tells several apart."""
+    return source.files.replace("{partition}", partition or "")
 
 
 def _pattern(template: str, dataset: Dataset) -> re.Pattern[str]:
@@ -169,26 +219,37 @@ def _still(source: Source, files: Sequence[Entry], now: datetime) -> str:
     youngest = max(entry.modified_ns for entry in files) / 1e9
     age = now - datetime.fromtimestamp(youngest, UTC)
     # A time in the future is a clock that was wrong, not a file that is being written.
-    return f"{quiet.total_seconds():g} s without a change" if timedelta(0) <= age < quiet else ""
+    waits = timedelta(0) <= age < quiet
+    names = some([Path(entry.key).name for entry in files], most=3)
+    return f"{names} to be still for {quiet.total_seconds():g} s: the run after that receives it" if waits else ""
 
 
 def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], proof: Entry) -> Arrival:
     """The delivery that a manifest describes: the files it names, and no other that may lie beside them."""
+
+    def broken(what: str) -> Arrival:
+        written = '{"files": [{"name": "…", "rows": 1, "bytes": 1, "sha256": "…"}]}'
+        return Arrival(partition, tuple(lying), proof, f"a manifest in place of {proof.key} ({what}), written as {written}")
+
     try:
         named = _Manifest.model_validate_json(store.read(proof.key) or b"").files
     except ValidationError as error:
-        what = f"{error.errors()[0]['msg'].lower()} at {'.'.join(map(str, error.errors()[0]['loc'])) or 'the top'}"
-        written = '{"files": [{"name": "…", "rows": 1, "bytes": 1, "sha256": "…"}]}'
-        return Arrival(partition, tuple(lying), proof, f"a manifest in place of {proof.key} ({what}), written as {written}")
+        first = error.errors()[0]
+        return broken(f"{first['msg'].lower()} at {'.'.join(map(str, first['loc'])) or 'the top'}")
     files, promised, missing = [], {}, []
     for file in named:
         entry = next((entry for entry in lying if entry.key.endswith(f"/{file.name}")), None)
+        if file.name.startswith("/") or ".." in file.name.split("/"):
+            return broken(f"{in_print(file.name)} lies outside of the delivery")
         if entry is None:
             missing.append(file.name)
+        elif entry.key in promised:
+            return broken(f"{in_print(file.name)} stands in it twice")
         else:
             files.append(entry)
             promised[entry.key] = file.model_dump(exclude={"name"}, exclude_none=True)
-    waiting = f"{', '.join(missing)}, promised by {Path(proof.key).name}" if missing else ""
+    name = Path(proof.key).name
+    waiting = f"{some(missing)}, promised by {name}: deliver it, or a {name} without it" if missing else ""
     return Arrival(partition, tuple(sorted(files, key=lambda entry: entry.key)), proof, waiting, promised)
 
 
@@ -239,6 +300,10 @@ def _keep(store: Folder, dataset: Dataset, arrival: Arrival, entry: Entry) -> Re
                     raise ChangedWhileRead(f"{entry.key} to be still: it changed while it was read")
     except FileNotFoundError as error:
         raise ChangedWhileRead(f"{entry.key}, which went away while it was read") from error
+    except PermissionError as error:
+        if error.filename != str(landed):
+            raise
+        raise ChangedWhileRead(f"the right to read {entry.key}: give it to this user") from error
     name = entry.key[len(layout.landing(dataset)) + 1 :]
     size = store.path(key).stat().st_size
     return ReceivedFile(name=name, sha256=sha256, bytes=size, promised=arrival.promised.get(entry.key, {}))

@@ -1,16 +1,53 @@
 """A folder as a store of objects: whole objects only, written atomically, found by key."""
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
 _ASIDE = "_tmp"
+_PREFIX = 40
+_WRITER_LIVES = timedelta(days=1)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def is_lasting(error: OSError) -> bool:
+    """Whether a fault of the machine stays until somebody does something about it."""
+    return error.errno in (*_FULL, *_DENIED)
+
+
+def in_words(error: OSError) -> str:
+    """A fault of the machine in one line: where, what, and the way out."""
+    place, what = error.filename2 or error.filename, error.strerror or str(error)
+    remedy = "Run again"
+    if error.errno in _FULL:
+        remedy = "Make room on that disk, and run again"
+    if error.errno in _DENIED:
+        remedy = "Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
+    return f"{place}: {what}. {remedy}" if place else f"{what}. {remedy}"
+
+
+class Held(Exception):
+    """Another process holds the store.
+
+    Args:
+        process: Its id.
+    """
+
+    def __init__(self, process: str):
+        self.process = process
+        super().__init__(f"process {process} holds the store")
 
 
 @dataclass(frozen=True)
@@ -48,7 +85,7 @@ class Folder:
     def entry(self, key: str) -> Entry | None:
         """An object as a listing would show it now, or None if there is none."""
         try:
-            status = self.path(key).stat()
+            status = self.path(key).lstat()  # a link that took its place is not the object
         except FileNotFoundError:
             return None
         return Entry(key, status.st_size, status.st_mtime_ns)
@@ -69,7 +106,20 @@ class Folder:
         return _hash_cached(str(self.path(key)), status.st_size, status.st_mtime_ns, status.st_ino)
 
     def list(self, prefix: str) -> Iterator[Entry]:
-        """Every object below a prefix (a folder's key), in order of the keys."""
+        """Every object below a prefix (a folder's key), in order of the keys. Links are not followed."""
+        for key, entry in self._walk(prefix):
+            if entry.is_file(follow_symlinks=False) and not entry.name.endswith(".tmp"):
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:  # it went away meanwhile
+                    continue
+                yield Entry(key, status.st_size, status.st_mtime_ns)
+
+    def odd(self, prefix: str) -> Iterator[str]:
+        """The keys of what is no object below a prefix, and no folder: links, pipes and the like."""
+        return (key for key, entry in self._walk(prefix) if not entry.is_file(follow_symlinks=False))
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
             found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(self.path(prefix))]
         except (FileNotFoundError, NotADirectoryError):
@@ -78,22 +128,19 @@ class Folder:
         for entry, is_folder in sorted(found, key=lambda pair: pair[0].name + "/" * pair[1]):
             key = f"{prefix}/{entry.name}"
             if is_folder:
-                yield from self.list(key)
-            elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".tmp"):
-                try:
-                    status = entry.stat()
-                except FileNotFoundError:  # it went away meanwhile
-                    continue
-                yield Entry(key, status.st_size, status.st_mtime_ns)
+                yield from self._walk(key)
+            else:
+                yield key, entry
 
-    @contextmanager
+    @contextlib.contextmanager
     def temporary(self, key: str) -> Iterator[Path]:
         """A file to write an object into. Left normally, it becomes the object; by an exception, it is removed."""
         target = self.path(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = self.path(_ASIDE)
         aside.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".tmp", dir=aside)
+        # Cut, or a name as long as names may be would be too long with more at its end.
+        handle, name = tempfile.mkstemp(prefix=f"{target.name[:_PREFIX]}.", suffix=".tmp", dir=aside)
         os.close(handle)
         path = Path(name)
         try:
@@ -101,6 +148,10 @@ class Folder:
             _sync(path)
             path.chmod(0o644)
             path.replace(target)
+        except OSError as error:
+            if error.errno and error.filename is None:  # a full disk does not say which it is
+                error.filename = str(target)
+            raise
         finally:
             path.unlink(missing_ok=True)
         _sync(target.parent)
@@ -110,6 +161,41 @@ class Folder:
         """Write an object, in place of the one that may be there."""
         with self.temporary(key) as path:
             path.write_bytes(data)
+
+    def sweep(self, now: datetime) -> int:
+        """Remove the temporary files of writers that were killed: those that are older than any writer lives.
+
+        Returns:
+            How many there were.
+        """
+        swept = 0
+        for path in self.path(_ASIDE).glob("*.tmp"):
+            with contextlib.suppress(FileNotFoundError):  # its writer has finished meanwhile
+                if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > _WRITER_LIVES:
+                    path.unlink()
+                    swept += 1
+        return swept
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Hold the store for one process at a time that asks for this name; whoever does not ask is not held back.
+
+        The lock is the operating system's and ends with the process, however that ends.
+
+        Raises:
+            Held: Another process holds it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self.path(f"_{name}.lock").open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                raise Held(file.read().strip()) from error
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            yield
 
 
 def _sync(path: Path) -> None:

@@ -1,5 +1,7 @@
 """What is published, and what gates said of it: the view of the store that everything above works with."""
 
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -122,7 +124,7 @@ class Lake:
         """
         key = layout.data(zone, dataset, partition)
         with self.store.temporary(key) as path:
-            frame.write_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+            _write(frame, path)
             sha256 = hash_file(path)
             provenance = Provenance(
                 zone=zone,
@@ -142,13 +144,15 @@ class Lake:
         return provenance
 
     def save(self, verdict: Verdict) -> Verdict:
-        """Keep a verdict as the last word on its partition, even if a clock was set back.
+        """Keep a verdict as the last word on its partition, even if a clock was set back; said again, it stays as it was.
 
         Returns:
             The verdict as it is kept.
         """
         dataset = self.catalog[verdict.dataset]
         newest = self.newest_verdict(dataset, verdict.partition)
+        if newest and newest == verdict.model_copy(update={"judged_at": newest.judged_at}):
+            return newest
         if newest and newest.judged_at >= verdict.judged_at:
             verdict = verdict.model_copy(update={"judged_at": newest.judged_at + timedelta(microseconds=1)})
         key = f"{layout.verdicts(verdict.gate, dataset, verdict.partition)}/{verdict.id}.json"
@@ -195,7 +199,7 @@ class Lake:
         published = self.published(dataset, partition)
         refused = ""
         if verdict and not verdict.passed:
-            refused = f"its {verdict.gate} gate refused it at {_moment(verdict)}: {'; '.join(verdict.reasons)}"
+            refused = f"its {verdict.gate} gate refused it at {_moment(verdict)}: {verdict.why}"
         if published and (differs := self._outdated(dataset, published)):
             since = f"and since then {refused}" if refused else "run it again"
             return f"was published under an older contract, {differs}; {since}"
@@ -217,6 +221,16 @@ class Lake:
             return ""
         what = f"{name_of(dataset, partition)}: a newer delivery was refused by its {verdict.gate} gate at {_moment(verdict)}"
         return f"{what}; the version before it is read"
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    try:
+        frame.write_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+    except pl.exceptions.ComputeError as error:  # so polars tells that a disk is full
+        code = re.search(r"\(os error (\d+)\)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 
 
 @lru_cache(maxsize=100_000)

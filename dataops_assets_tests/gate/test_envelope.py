@@ -9,6 +9,7 @@ import pytest
 
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.gate.envelope import Part, judge_envelope
+from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.verdict import RuleResult
 from dataops_assets_tests.trees import Tree
 
@@ -39,7 +40,7 @@ def readings(catalog: Catalog) -> Dataset:
 
 def judge(
     dataset: Dataset,
-    text: pl.DataFrame | str = GOOD,
+    text: pl.DataFrame | DeliveryError = GOOD,
     parts: Sequence[Part] = (PART,),
     history: Sequence[int] = (),
     others: Mapping[str, Sequence[str]] | None = None,
@@ -49,8 +50,9 @@ def judge(
 
 
 def broken(results: dict[str, RuleResult]) -> dict[str, str]:
-    """The rules that refuse or warn."""
+    """The rules that refuse or warn; whatever refuses knows a way out."""
     assert all((result.status == "passed") == (not result.broken) == (not result.detail) for result in results.values())
+    assert all(result.status != "refused" or result.remedy or results["own_file"].remedy for result in results.values())
     return {name: result.status for name, result in results.items() if result.status != "passed"}
 
 
@@ -87,9 +89,11 @@ def test_rows_are_totalled_over_all_parts(readings: Dataset) -> None:
 
 
 def test_unreadable_delivery_says_why_and_nothing_else(readings: Dataset) -> None:
-    results = judge(readings, "a.csv: it is damaged", parts=[Part("a.csv", "a", 1, {"bytes": 2, "rows": 5})])
+    results = judge(
+        readings, DeliveryError("a.csv", "it is damaged", "Mend it"), parts=[Part("a.csv", "a", 1, {"bytes": 2, "rows": 5})]
+    )
     assert broken(results) == {"control_totals": "refused", "readable": "refused"}
-    assert results["readable"].detail == "a.csv: it is damaged"
+    assert (results["readable"].detail, results["readable"].remedy) == ("it is damaged", "Mend it")
     assert results["control_totals"].detail == "a.csv: bytes is 1, promised was 2"
 
 

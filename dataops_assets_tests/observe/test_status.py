@@ -69,7 +69,9 @@ def test_a_refusal_says_why_and_when_and_what_is_read_instead(closed: Tree) -> N
     closed.run(now=LATER)
     answer = told(closed, "readings")
     assert "1 refused; partitions published: 3 of 3" in answer
-    assert "refused: staged/readings 2024-01-02 by its content gate at 2024-03-01 13:00:00 UTC: 4 of 4 rows rejected" in answer
+    assert (
+        "refused: staged/readings 2024-01-02 by its content gate at 2024-03-01 13:00:00 UTC: 2024-01-02.csv: 4 of 4" in answer
+    )
     assert "the version before it is read" in answer
 
 

@@ -120,7 +120,10 @@ def test_run_that_died_half_way_is_made_up_for(filled: Tree) -> None:
 
 def test_partition_without_a_delivery_is_absent_and_not_pending(tree: Tree) -> None:
     [outcome] = tree.receive("readings", DAY)
-    assert (outcome.status, outcome.reason) == ("absent", f"readings {DAY}: nothing was delivered")
+    assert (outcome.status, outcome.reason) == (
+        "absent",
+        f"readings {DAY}: nothing was delivered: drop {DAY}.csv into {tree.store.path('landing/readings')}",
+    )
     assert left(tree) == {}
 
 
@@ -193,7 +196,7 @@ def test_delivery_that_would_end_the_process_is_refused(tree: Tree) -> None:
     tree.drop("stations", "stations.parquet", fatal_parquet())
     [outcome] = tree.receive("stations")
     assert (outcome.status, tree.pending("raw", "stations")) == ("refused", [])
-    assert "stations.parquet: reading it ends the process (signal 6)" in outcome.reason
+    assert "stations.parquet: readable: reading it ends the process (signal 6)" in outcome.reason
 
 
 def test_gap_does_not_count_as_usual(tree: Tree) -> None:
@@ -207,7 +210,7 @@ def test_gap_does_not_count_as_usual(tree: Tree) -> None:
 # What is refused.
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "envelope": ('a,"b', "readable: 2024-01-01.csv: not readable as csv"),
+    "envelope": ('a,"b', "2024-01-01.csv: readable: not readable as csv"),
     "content": (readings(DAY, *BAD), "4 of 4 rows rejected, 100.0%; 50.0% tolerated: hour.in_range (4)"),
 }
 
@@ -447,7 +450,8 @@ def test_product_that_its_gate_refuses_is_not_published(tree: Tree) -> None:
     outcome = tree.run()[-1]
     assert (outcome.status, outcome.quarantined) == ("refused", 3)
     assert outcome.reason == (
-        f"curated/daily {MONTH}: 3 of 6 rows rejected, 50.0%; 0.0% tolerated: warmest.less_than_or_equal_to (3)"
+        f"curated/daily {MONTH}: 3 of 6 rows rejected, 50.0%; 0.0% tolerated: warmest.less_than_or_equal_to (3). "
+        "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
     )
     assert tree.quarantine("daily", MONTH).select("station", "warmest").rows() == [("bergen", "3.5")] * 3
     assert left(tree) == {}

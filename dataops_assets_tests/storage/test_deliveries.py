@@ -17,6 +17,7 @@ from dataops_assets_tests.trees import NOW, Tree, readings
 
 DAY, NEXT = "2024-01-05", "2024-01-06"
 FILES = 'files: "{partition}.csv"'
+STILL = f"{DAY}.csv to be still for 2 s: the run after that receives it"
 GOOD, OTHER = readings(DAY), readings(DAY, {"temperature": 9})
 
 
@@ -57,9 +58,9 @@ def sha(text: str) -> str:
 
 def test_one_file_is_whole_once_it_is_still(tree: Tree) -> None:
     tree.drop("readings", f"{DAY}.csv", GOOD, written=NOW - timedelta(seconds=1.5))
-    assert lying(tree)[DAY].waiting_for == "2 s without a change"
+    assert lying(tree)[DAY].waiting_for == STILL
     assert received(tree).status == "absent"
-    assert received(tree).reason == f"readings {DAY}: its delivery is not whole: waiting for 2 s without a change"
+    assert received(tree).reason == f"readings {DAY}: its delivery is not whole: waiting for {STILL}"
     assert whole(tree, NOW + timedelta(seconds=1)) == {DAY: [f"{DAY}.csv"]}
 
 
@@ -92,8 +93,8 @@ def test_marker_makes_a_delivery_whole(tree: Tree) -> None:
     tree.drop("readings", f"{DAY}/1.csv", GOOD)
     tree.drop("readings", f"{NEXT}/DONE", "")
     assert {key: arrival.waiting_for for key, arrival in lying(tree).items()} == {
-        DAY: f"{DAY}/DONE, which has not arrived",
-        NEXT: "files: so far there is only the marker",
+        DAY: f"{DAY}/DONE, which has not arrived: it is delivered last",
+        NEXT: f"{NEXT}/*.csv: so far there is only DONE",
     }
     tree.drop("readings", f"{DAY}/DONE", "", written=NOW)
     assert whole(tree) == {DAY: [f"{DAY}/1.csv"]}
@@ -112,10 +113,10 @@ def manifest(*files: str | dict[str, Any]) -> str:
 
 def test_manifest_names_what_is_still_to_come(listed: Tree) -> None:
     listed.drop("readings", f"{DAY}/1.csv", GOOD)
-    assert lying(listed)[DAY].waiting_for == f"{DAY}/manifest.json, which has not arrived"
+    assert lying(listed)[DAY].waiting_for == f"{DAY}/manifest.json, which has not arrived: it is delivered last"
     listed.drop("readings", f"{DAY}/manifest.json", manifest("1.csv", "2.csv", "3.csv"))
     listed.drop("readings", f"{DAY}/3.csv", GOOD)
-    assert lying(listed)[DAY].waiting_for == "2.csv, promised by manifest.json"
+    assert lying(listed)[DAY].waiting_for == "2.csv, promised by manifest.json: deliver it, or a manifest.json without it"
     listed.drop("readings", f"{DAY}/2.csv", GOOD)
     assert whole(listed) == {DAY: [f"{DAY}/1.csv", f"{DAY}/2.csv", f"{DAY}/3.csv"]}
 

@@ -1,0 +1,63 @@
+"""A process that is killed at any write: readers see what was or what comes, the next run makes up for it, nothing is left."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dataops_assets_tests.killing import DAYS, LATER, kill_at, opened, redelivered, run_until
+from dataops_assets_tests.trees import NOW, Tree
+
+
+def files(tree: Tree, *zones: str) -> dict[str, bytes]:
+    """Every file in some zones; without any, in all but landing, and without what is being written."""
+    found = {path.relative_to(tree.store.root): path for path in tree.store.root.rglob("*") if path.is_file()}
+    wanted = {str(name): path.read_bytes() for name, path in found.items() if name.parts[0] not in ("_tmp", "landing")}
+    return {name: content for name, content in wanted.items() if not zones or name.split("/")[0] in zones}
+
+
+def test_process_that_is_killed_at_any_write(tmp_path: Path) -> None:
+    before = files(redelivered(tmp_path / "base"))
+    shutil.copytree(tmp_path / "base", tmp_path / "undisturbed")
+    points = run_until(tmp_path / "undisturbed", None)
+    after = files(opened(tmp_path / "undisturbed"))
+    assert points >= 40
+    assert before != after
+    for point in range(1, points + 1):
+        root = tmp_path / str(point)
+        shutil.copytree(tmp_path / "base", root)
+
+        kill_at(root, point)
+
+        tree = opened(root)
+        for name, content in files(tree).items():
+            assert content in (before.get(name), after.get(name)), f"{name}, killed at {point}"
+        for name, partitions in (("stations", [None]), ("readings", DAYS), ("daily", ["2024-01"])):
+            assert tree.read(name, *partitions).height  # none is without what explains it
+
+        assert {outcome.status for outcome in tree.run(now=LATER)} <= {"done"}
+        assert files(tree) == after, f"killed at {point}"
+        shutil.rmtree(root)
+
+
+def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    tree = redelivered(tmp_path)
+    kill_at(tmp_path, 1)
+    [left] = (tree.store.root / "_tmp").iterdir()
+    now = datetime.now(UTC)
+    assert (tree.store.sweep(now), left.exists()) == (0, True)  # it could be a writer's that is alive
+    assert (tree.store.sweep(now + timedelta(days=2)), left.exists()) == (1, False)
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=400)])
+def test_clock_that_is_set_back_changes_nothing(tmp_path: Path, back: timedelta) -> None:
+    tree, right = redelivered(tmp_path / "back"), redelivered(tmp_path / "right")
+    right.run(now=LATER)
+
+    assert {outcome.status for outcome in tree.run(now=NOW - back)} <= {"done"}
+    assert tree.read("readings", *DAYS).height == 6
+    tree.run(now=LATER)
+
+    assert files(tree, "staged", "quarantine", "curated") == files(right, "staged", "quarantine", "curated")
+    assert tree.run(now=LATER) == []
