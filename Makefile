@@ -6,16 +6,22 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev test check lock clean install install-dev
+# The first line is at once there, before anything is installed.
+.PHONY: help run plan dev test check lock clean install install-dev
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: install ## Deliver the sample data and run everything that is pending
+run: plan install ## Deliver the sample data and run everything that is pending
 	@$(BIN)/dataops deliver
 	@$(BIN)/dataops run
 
+plan:
+	@echo "delivers a year of flights into data/landing and runs it through Dagster to data/curated, month by month:"
+	@echo "2 to 3 minutes and 0.2 GB; a second run does no work twice. Packages are fetched once; else nothing leaves this folder."
+
 dev: install ## The Dagster UI on http://127.0.0.1:3000
+	@echo "Dagster UI: http://127.0.0.1:3000/asset-groups?expanded=global@global:staged,global@global:curated  (Ctrl-C ends it)"
 	@$(BIN)/python -c 'import dagster; dagster.DagsterInstance.from_config(".").dispose()'  # two that open a fresh SQLite at once can fail
 	@$(BIN)/dagster dev
 
@@ -37,6 +43,7 @@ install: .venv/.installed
 install-dev: .venv/.installed-dev
 
 .venv/.installed: locks/build.txt locks/run.txt locks/sample.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path: install one"; exit 1; }
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else \
 	  "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d: make PYTHON=python3.11 run" % (sys.executable, *sys.version_info[:2]))'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv: apt install python3-venv, or another Python"; exit 1; }

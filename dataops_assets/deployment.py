@@ -26,11 +26,13 @@ class Deployment:
         name: `local`.
         data: The folder that holds every zone.
         dagster_home: The folder of the Dagster instance, or None: then the `dagster.yaml` of the working directory counts.
+        ui: The address of the Dagster UI, for links.
     """
 
     name: str
     data: Path
     dagster_home: Path | None
+    ui: str
 
     @property
     def store(self) -> Folder:
@@ -42,7 +44,7 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     """The deployment that the environment describes.
 
     Variables: `DATAOPS_DEPLOYMENT` (default `local`), `DATAOPS_DATA` (the folder of all data; default `data/` in the checkout,
-    or in the working directory where the package is installed), `DAGSTER_HOME`.
+    or in the working directory where the package is installed), `DAGSTER_HOME`, `DATAOPS_UI` (default that of `make dev`).
 
     Raises:
         DeploymentError: A variable has a value that means nothing.
@@ -54,4 +56,5 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     base = PROJECT if (PROJECT / "pyproject.toml").exists() else Path.cwd()
     data = Path(given).expanduser().absolute() if given else base / "data"
     home = environment.get("DAGSTER_HOME")
-    return Deployment(name, data, Path(home) if home else None)
+    ui = environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/")
+    return Deployment(name, data, Path(home) if home else None, ui)

@@ -65,13 +65,30 @@ def run(datasets: tuple[str, ...]) -> None:
 
 @cli.command()
 @click.argument("dataset", required=False)
-def status(dataset: str | None) -> None:
-    """Say what is there: what is it, where from, is it good, who may read it, until when."""
+@click.argument("partition", required=False)
+def status(dataset: str | None, partition: str | None) -> None:
+    """Say what is there: what is it, where from, is it good, who may read it, until when.
+
+    With a PARTITION (2013-02-09): what arrived for it, what each gate said, and which rows broke which rule.
+    """
+    from dataops_assets.observe.partition import describe_partition
     from dataops_assets.observe.status import describe, overview
 
     lake = open_lake()
     now = datetime.now(UTC)
-    click.echo(describe(lake, named(lake, (dataset,))[0], now) if dataset else overview(lake, now))
+    if dataset is None:
+        click.echo(overview(lake, now))
+        return
+    [found] = named(lake, (dataset,))
+    if partition is None and found.partitions:
+        click.echo(describe(lake, found, now))
+        return
+    if partition and (found.partitions is None or not found.partitions.contains(partition, now)):
+        wanted = (
+            f"one like {found.partitions.key_of(found.partitions.start)}" if found.partitions else "none: it has no partitions"
+        )
+        raise click.UsageError(f"{partition} is no partition of {dataset}: name {wanted}")
+    click.echo("\n\n".join(([] if partition else [describe(lake, found, now)]) + [describe_partition(lake, found, partition)]))
 
 
 @cli.command("map")

@@ -1,4 +1,7 @@
-"""`dataops run`: everything pending, month by month and layer by layer, with a line as each month is done and a summary."""
+"""`dataops run`: everything pending, month by month and layer by layer, with a line as each month is done.
+
+Not here: how it ends (`summary`), and what a run does (`components.launch`, `steps`).
+"""
 
 import contextlib
 import os
@@ -13,22 +16,20 @@ import click
 import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
+from dataops_assets.cli.summary import summarise
 from dataops_assets.components.launch import due, launch, stages
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.definitions import build
-from dataops_assets.gate.rules import compile_rules
-from dataops_assets.observe.tally import Tally, tally, tally_all
+from dataops_assets.observe.tally import tally
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.folder import Held
-from dataops_assets.storage.lake import Lake, name_of
+from dataops_assets.storage.lake import Lake
 
-_MOST_TOLD = 5
 _PLAIN_WIDTH = 110
 _LONGEST_WAIT = timedelta(seconds=60)
 
@@ -89,7 +90,8 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             progress.advance(bar)
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged and published already")
-    return _summary(lake, datasets, failures, runs, time.monotonic() - began, console)
+    told = list(dict.fromkeys(failure.strip() for failure in failures))
+    return 0 if summarise(lake, datasets, told, runs, time.monotonic() - began, console) else 1
 
 
 def _batches(lake: Lake, datasets: Sequence[Dataset]) -> Iterator[tuple[str, list[Dataset], set[Partition] | None]]:
@@ -128,57 +130,6 @@ def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], seconds: 
         f"{seconds:.1f} s",
     ]
     return f"{title:16} " + " · ".join(filter(None, parts))
-
-
-def _summary(lake: Lake, datasets: Sequence[Dataset], failures: list[str], runs: int, seconds: float, console: Console) -> int:
-    now = datetime.now(UTC)
-    ordered = sorted(datasets, key=lambda dataset: (dataset.zone != "staged", dataset.name))
-    found = [(dataset, tally_all(lake, dataset, now)) for dataset in ordered]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("dataset", "parts", "rows in", "published", "rejected", "merged", "warned"):
-        table.add_column(column, justify="left" if column == "dataset" else "right", no_wrap=True)
-    for dataset, t in found:
-        counts = (t.delivered, t.good, t.rejected, t.merged, t.warned)
-        table.add_row(f"{dataset.zone}/{dataset.name}", f"{t.published}/{t.expected}", *(f"{count:,}" for count in counts))
-    console.print()
-    console.print(table)
-    console.print()
-    for dataset, t in found:
-        rules = {rule.name for rule in compile_rules(dataset) if rule.severity == "reject"}
-        rejected = [f"{rule} {count}" for rule, count in t.broken.most_common() if rule in rules]
-        if rejected:
-            console.print(f"{dataset.zone}/{dataset.name} rejected: {', '.join(rejected)}", highlight=False)
-    lying = [arrival for dataset in ordered for arrival in deliveries.arrivals(lake.store, dataset, now).values()]
-    for arrival in [arrival for arrival in lying if arrival.waiting_for][:_MOST_TOLD]:
-        what = f"a delivery is not whole, {arrival.entries[0].key}: waiting for {arrival.waiting_for}"
-        console.print(what, style="yellow", highlight=False)
-    strays = [stray for dataset in ordered for stray in deliveries.strays(lake.store, dataset, now)]
-    if strays:
-        more = f" ({len(strays) - 1:,} more: dataops status)" if len(strays) > 1 else ""
-        console.print(f"{strays[0]}{more}", style="yellow", highlight=False)
-    unmet = list(_unmet(lake, found))
-    failures = list(dict.fromkeys(failure.strip() for failure in failures))
-    for line in failures[:_MOST_TOLD]:
-        console.print(line, style="red", highlight=False)
-    for line in unmet[:_MOST_TOLD]:
-        console.print(line, style="red", highlight=False)
-    if len(unmet) > _MOST_TOLD:
-        console.print(f"… and {len(unmet) - _MOST_TOLD} more: dataops status")
-    verdict = "all that the contracts demand holds" if not unmet and not failures else "not all that the contracts demand holds"
-    console.print(f"{verdict} · {runs} runs · {seconds:.0f} s · {lake.store.root}", highlight=False)
-    return 1 if unmet or failures else 0
-
-
-def _unmet(lake: Lake, found: Sequence[tuple[Dataset, Tally]]) -> Iterator[str]:
-    for dataset, t in found:
-        for partition, verdict in t.refusals.items():
-            yield f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {verdict.why}"
-        absent = [partition for partition in t.missing if partition not in t.refusals]
-        if absent:
-            yield (
-                f"{dataset.zone}/{dataset.name}: {len(absent)} of {t.expected} partitions missing, the first: "
-                + lake.why_missing(dataset, absent[:1])
-            )
 
 
 def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -> None:

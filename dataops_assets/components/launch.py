@@ -7,6 +7,7 @@ from datetime import datetime
 import dagster as dg
 
 from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def
+from dataops_assets.components.reports import UNJUDGED
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.steps.pending import pending
@@ -62,7 +63,7 @@ def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launc
     """Execute a run and wait for it.
 
     Yields:
-        What failed, in the words of the steps; nothing if the run succeeded.
+        What failed, in the words of the steps; nothing if the run succeeded, or a verdict in storage tells why it did not.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     tags = {"dataops/launched_by": "dataops run"}
@@ -85,7 +86,11 @@ def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launc
         if event.event_type == dg.DagsterEventType.STEP_FAILURE:
             data = event.step_failure_data
             told = True
-            yield (data.user_failure_data.description if data.user_failure_data else None) or data.error_display_string
+            by_user = data.user_failure_data
+            if by_user and UNJUDGED in by_user.metadata:
+                yield from filter(None, str(by_user.metadata[UNJUDGED].value).splitlines())
+            else:
+                yield (by_user.description if by_user else None) or data.error_display_string
     if not result.success and not told:
         # What fails outside of a step: a resource, the run itself.
         named = ", ".join(dataset.name for dataset in run.datasets)

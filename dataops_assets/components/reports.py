@@ -19,6 +19,8 @@ from dataops_assets.storage.folder import in_words, is_lasting
 
 _DATA_VERSION = "dagster/data_version"
 _SHOWN = 20
+UNJUDGED = "unjudged"
+"""On the failure of a step: the reasons that no verdict tells."""
 _RANKS = ("refused", "warned", "tolerated", "passed")
 
 
@@ -66,7 +68,10 @@ def emit(
     if failed or len(outcomes) > 1:
         _log(context, key, check, outcomes)
     if failed:
-        raise dg.Failure(_summary(dataset, outcomes, failed), allow_retries=False)
+        unjudged = [outcome.reason for outcome in failed if outcome.verdict is None or outcome.verdict.passed]
+        raise dg.Failure(
+            _summary(dataset, outcomes, failed), metadata={UNJUDGED: "\n".join(unjudged[:_SHOWN])}, allow_retries=False
+        )
     if len(outcomes) > 1:
         yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")
         return
@@ -220,7 +225,7 @@ def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
                 "severity": result.severity,
                 "checked": result.checked,
                 "broken": result.broken,
-                "status": result.status,
+                "status": result.effect,
                 "found": result.found,
             }
         )
@@ -240,5 +245,5 @@ def _summary(dataset: Dataset, outcomes: Sequence[Outcome], failed: Sequence[Out
     head = f"{dataset.name}: {good} of {len(outcomes)} partitions done" if len(outcomes) > 1 else f"{dataset.name}: not done"
     lines = [f"  {outcome.reason}" for outcome in failed[:_SHOWN]]
     if len(failed) > _SHOWN:
-        lines.append(f"  … and {len(failed) - _SHOWN} more")
+        lines.append(f"  … and {', '.join(str(outcome.partition) for outcome in failed[_SHOWN:])}")
     return "\n".join([f"{head}; refused or absent:", *lines])

@@ -46,6 +46,18 @@ class RuleResult(BaseModel):
     offenders: tuple[dict[str, Any], ...] = ()
 
     @property
+    def effect(self) -> str:
+        """Its status, in the word that people expect: rows that break a rejecting rule are rejected, not tolerated."""
+        return "rejected" if self.status == "tolerated" and self.severity == "reject" else self.status
+
+    @property
+    def extent(self) -> float:
+        """How far the rule is broken: the share of rows; of a measure, its distance from the bound in terms of that."""
+        if self.measured is not None and self.bound is not None:
+            return abs(self.measured - self.bound) / (abs(self.bound) or 1.0)
+        return self.broken / self.checked if self.checked else 1.0
+
+    @property
     def found(self) -> str:
         """What was found, in words: `it is 57.5%`, `26 of 914 rows (2.8%) break it`; empty where there is nothing to say."""
         if self.detail:
@@ -56,7 +68,7 @@ class RuleResult(BaseModel):
         if not self.broken:
             return ""
         if self.broken > self.checked or not self.offenders:
-            return "the delivery breaks it"
+            return "not here"
         return f"{self.broken:,} of {self.checked:,} rows ({self.broken / self.checked:.1%}) break it"
 
 
@@ -126,6 +138,11 @@ class Verdict(BaseModel):
     def warnings(self) -> list[RuleResult]:
         """The rules that warn."""
         return [rule for rule in self.rules if rule.status == "warned"]
+
+
+def moment(at: datetime) -> str:
+    """A moment as it is told everywhere: to the second, in UTC."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def some(names: Sequence[str], most: int = 20) -> str:

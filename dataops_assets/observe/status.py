@@ -11,6 +11,7 @@ from itertools import zip_longest
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.verdict import moment
 from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.pending import partitions_of
@@ -148,7 +149,7 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     if received:
         # Many are received at one moment; the last of them is the newest partition.
         at, partition = sorted(received, key=lambda pair: pair[0])[-1]
-        yield f"deliveries received: {len(received):,}, the newest{_for(partition)} at {_moment(at)}"
+        yield f"deliveries received: {len(received):,}, the newest{_for(partition)} at {moment(at)}"
     else:
         yield "nothing was received yet"
     waiting = [arrival for arrival in deliveries.arrivals(lake.store, dataset, now).values() if arrival.waiting_for]
@@ -168,7 +169,7 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     latest = next(filter(None, verdicts), None)
     if latest:
         word = "passed" if latest.passed else "refused"
-        yield f"the last word{_for(latest.partition)}: {word} by the {latest.gate} gate at {_moment(latest.judged_at)}"
+        yield f"the last word{_for(latest.partition)}: {word} by the {latest.gate} gate at {moment(latest.judged_at)}"
     yield from _first(list(_refusals(dataset, t)))
     absent = _absent(t)
     if absent:
@@ -179,7 +180,7 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
 def _refusals(dataset: Dataset, t: Tally) -> Iterator[str]:
     for partition, verdict in t.refusals.items():
         stays = "" if partition in t.missing else "; the version before it is read"
-        what = f"{name_of(dataset, partition)} by its {verdict.gate} gate at {_moment(verdict.judged_at)}"
+        what = f"{name_of(dataset, partition)} by its {verdict.gate} gate at {moment(verdict.judged_at)}"
         yield f"refused: {what}: {verdict.why}{stays}"
 
 
@@ -247,7 +248,3 @@ def _first(lines: Sequence[str]) -> Iterator[str]:
 
 def _for(partition: Partition) -> str:
     return f" for {partition}" if partition else ""
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

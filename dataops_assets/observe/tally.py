@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.verdict import Gate, Verdict
+from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.steps.pending import partitions_of, pending
 from dataops_assets.storage.lake import Lake
 
@@ -27,6 +27,7 @@ class Tally:
         refusals: The newest verdicts that refused, by partition.
         broken: Rows that broke each rule.
         warnings: The partitions in which each rule warned.
+        worst: By rule, the partition in which it was broken worst, and what was found there.
         pending: The partitions of which something is new, but not run yet; known only where all were counted.
     """
 
@@ -45,6 +46,7 @@ class Tally:
     refusals: dict[Partition, Verdict] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
+    worst: dict[str, tuple[Partition, RuleResult]] = field(default_factory=dict)
     pending: set[Partition] = field(default_factory=set)
 
 
@@ -79,6 +81,9 @@ def _count(found: Tally, verdict: Verdict) -> None:
     found.warned += bool(verdict.passed and verdict.warnings)
     for result in verdict.warnings:
         found.warnings[result.rule].append(verdict.partition)
+    for result in verdict.rules:
+        if result.broken and (result.rule not in found.worst or result.extent > found.worst[result.rule][1].extent):
+            found.worst[result.rule] = (verdict.partition, result)
     if verdict.gate == "content" and verdict.rows:
         rows = verdict.rows
         found.delivered += rows.delivered

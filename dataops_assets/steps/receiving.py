@@ -14,7 +14,7 @@ from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
-from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, in_print
+from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, in_print, moment
 from dataops_assets.steps.content import is_public, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout
@@ -92,13 +92,13 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         except ChangedWhileRead as error:
             waiting = str(error)
         if before and receipt and before.sha256 != receipt.sha256:
-            note = f"replaces the delivery {before.sha256[:12]} of {before.received_at:%Y-%m-%d %H:%M:%S} UTC; both are kept"
+            note = f"replaces the delivery {before.sha256[:12]} of {moment(before.received_at)}; both are kept"
     if receipt is None:
         return _without_delivery(lake, dataset, partition, waiting, now)
     verdict = standing_verdict(lake, dataset, partition, receipt) or _judge(lake, dataset, partition, receipt, now)
     facts = {
         "delivery": receipt.sha256,
-        "received_at": f"{receipt.received_at:%Y-%m-%d %H:%M:%S} UTC",
+        "received_at": moment(receipt.received_at),
         "bytes": sum(file.bytes for file in receipt.files),
         "rows": verdict.rows.delivered if verdict.rows else None,
         "note": "; ".join(filter(None, [note, f"a newer delivery is waiting for: {waiting}" if waiting else ""])),

@@ -9,7 +9,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets.gate.verdict import Verdict
+from dataops_assets.gate.verdict import Verdict, moment
 from dataops_assets.steps.content import (
     NotReady,
     is_public,
@@ -81,8 +81,7 @@ def grounds(
 
 def _refused(dataset: Dataset, verdict: Verdict) -> str:
     what = f"{dataset.name} {verdict.partition or ''}".strip()
-    moment = f"{verdict.judged_at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{what}: its envelope gate refused the newest delivery at {moment}: {verdict.why}"
+    return f"{what}: its envelope gate refused the newest delivery at {moment(verdict.judged_at)}: {verdict.why}"
 
 
 def _empty(dataset: Dataset) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.verdict import Gate, Verdict
+from dataops_assets.gate.verdict import Gate, Verdict, moment
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.folder import Folder, hash_file
 
@@ -199,7 +199,7 @@ class Lake:
         published = self.published(dataset, partition)
         refused = ""
         if verdict and not verdict.passed:
-            refused = f"its {verdict.gate} gate refused it at {_moment(verdict)}: {verdict.why}"
+            refused = f"its {verdict.gate} gate refused it at {moment(verdict.judged_at)}: {verdict.why}"
         if published and (differs := self._outdated(dataset, published)):
             since = f"and since then {refused}" if refused else "run it again"
             return f"was published under an older contract, {differs}; {since}"
@@ -212,15 +212,15 @@ class Lake:
             return f"is not published: it {arrived}, or has not been run yet"
         if verdict.depends_on.get("delivery") == deliveries.GAP and not dataset.gap_reason(partition):
             return "is not published: its gap is no longer declared, and nothing was delivered"
-        return f"is not published: its {verdict.gate} gate passed at {_moment(verdict)}, but the next step has not run"
+        return f"is not published: its {verdict.gate} gate passed at {moment(verdict.judged_at)}, but the next step has not run"
 
     def refused_since(self, dataset: Dataset, partition: Partition) -> str:
         """What to know before reading a published partition: that something newer was refused. Empty if nothing was."""
         verdict = self.newest_verdict(dataset, partition)
         if verdict is None or verdict.passed or self.published(dataset, partition) is None:
             return ""
-        what = f"{name_of(dataset, partition)}: a newer delivery was refused by its {verdict.gate} gate at {_moment(verdict)}"
-        return f"{what}; the version before it is read"
+        by = f"its {verdict.gate} gate at {moment(verdict.judged_at)}"
+        return f"{name_of(dataset, partition)}: a newer delivery was refused by {by}; the version before it is read"
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
@@ -243,7 +243,3 @@ def _schema_of(path: Path, sha256: str) -> dict[str, pl.DataType]:
 def name_of(dataset: Dataset, partition: Partition) -> str:
     """A partition as people say it: `staged/flights 2013-01-05`."""
     return f"{dataset.zone}/{dataset.name}" + (f" {partition}" if partition else "")
-
-
-def _moment(verdict: Verdict) -> str:
-    return f"{verdict.judged_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -183,7 +183,7 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
         "severity": "reject",
         "checked": 2,
         "broken": 1,
-        "status": "tolerated",
+        "status": "rejected",
         "found": "1 of 2 rows (50.0%) break it",
     }
     assert all(rule["demands"] and rule["status"] == "passed" and not rule["broken"] for rule in rules[1:])

@@ -1,0 +1,69 @@
+"""What is most worth a look: refusals, what is missing, and the rules that were broken farthest.
+
+Here: how findings are told and ranked. Not here: counting (`tally`), and what else a dataset is (`status`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.rules import compile_rules
+from dataops_assets.observe.tally import Tally
+from dataops_assets.storage.lake import Lake, name_of
+
+_REFUSED, _MISSING = 1000.0, 100.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is worth a look.
+
+    Attributes:
+        dataset: Where.
+        partition: In which part, or in the worst of several.
+        told: What, in words.
+        unmet: Whether the contract demands that it be otherwise.
+        weight: How much it matters: the more, the sooner it is told.
+    """
+
+    dataset: Dataset
+    partition: Partition
+    told: str
+    unmet: bool
+    weight: float
+
+    @property
+    def page(self) -> str:
+        """Its page in the Dagster UI, below the address of that."""
+        place = f"/assets/{name_of(self.dataset, None)}"
+        return f"{place}?view=partitions&partition={self.partition}" if self.partition else f"{place}?view=checks"
+
+
+def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]]) -> list[Finding]:
+    """Everything that is worth a look, the worst first; each rule of a dataset once, where it is broken worst."""
+    found = [finding for dataset, tally in counted for finding in _of(lake, dataset, tally)]
+    return sorted(found, key=lambda finding: -finding.weight)
+
+
+def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
+    for partition, verdict in tally.refusals.items():
+        stays = "" if partition in tally.missing else "; the version before stays published"
+        told = f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {verdict.why}{stays}"
+        yield Finding(dataset, partition, told, True, _REFUSED)
+    absent = [partition for partition in tally.missing if partition not in tally.refusals]
+    if absent:
+        why = lake.why_missing(dataset, absent[:1])
+        told = f"{name_of(dataset, None)}: {len(absent):,} of {tally.expected:,} partitions missing, the first: {why}"
+        yield Finding(dataset, absent[0], told, True, _MISSING)
+    rules = {rule.name: rule for rule in compile_rules(dataset)}
+    for name, (partition, result) in tally.worst.items():
+        if result.severity == "reject":
+            rows = f"{result.broken:,} of {result.checked:,} rows"
+            told = f"{name_of(dataset, partition)}: {rows} rejected by the rule that {result.sentence}"
+            yield Finding(dataset, partition, told, False, result.extent)
+        elif name in tally.warnings:
+            others = len(tally.warnings[name]) - 1
+            more = f" ({others} more {'partition' if others == 1 else 'partitions'})" if others else ""
+            told = f"{name_of(dataset, partition)}: {result.sentence}, but {result.found}{more}"
+            allowed = rules[name].tolerance if name in rules and result.measured is None else 0.0
+            yield Finding(dataset, partition, told, False, result.extent - allowed)

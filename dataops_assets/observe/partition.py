@@ -1,0 +1,88 @@
+"""One partition in words: what arrived, what each gate said and why, what lies where.
+
+Not here: a dataset as a whole (`status`).
+"""
+
+from collections.abc import Iterator
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.verdict import Gate, RuleResult, Verdict, moment
+from dataops_assets.storage import deliveries, layout
+from dataops_assets.storage.lake import Lake, name_of
+
+_MOST = 5
+_STATUSES = ("refused", "warned", "tolerated")
+
+
+def describe_partition(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+    """Everything that is known of one partition, the newest last.
+
+    Args:
+        lake: Where it lies.
+        dataset: The dataset.
+        partition: The partition; None for a dataset without.
+    """
+    return "\n".join([name_of(dataset, partition), *_arrivals(lake, dataset, partition), *_verdicts(lake, dataset, partition)])
+
+
+def _arrivals(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[str]:
+    if not dataset.ingested:
+        return
+    receipts = deliveries.all_receipts(lake.store, dataset, partition)
+    gap = dataset.gap_reason(partition)
+    yield ""
+    if not receipts:
+        yield f"a declared gap: {gap}" if gap else "nothing was received"
+    for receipt in receipts:
+        files = ", ".join(f"{file.name} ({file.bytes:,} bytes)" for file in receipt.files)
+        counts = " · counts" if receipt is receipts[-1] else ""
+        yield f"received {moment(receipt.received_at)} · {files} · sha256 {receipt.sha256}{counts}"
+
+
+def _verdicts(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[str]:
+    gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
+    given = [verdict for gate in gates for verdict in lake.verdicts(gate, dataset, partition)]
+    for verdict in sorted(given, key=lambda verdict: verdict.judged_at):
+        yield ""
+        yield from _verdict(verdict)
+    published = lake.published(dataset, partition)
+    yield ""
+    if published is None:
+        yield lake.why_missing(dataset, [partition])
+        return
+    path = lake.store.path(layout.data(dataset.zone, dataset, partition))
+    yield f"published {moment(published.published_at)} · {published.rows:,} rows · {published.bytes:,} bytes · {path}"
+    yield f"          sha256 {published.sha256} · run {published.run_id}"
+    if lake.version("quarantine", dataset, partition):
+        yield f"rejected rows lie in {lake.store.path(layout.data('quarantine', dataset, partition))}"
+    refused = lake.refused_since(dataset, partition)
+    if refused:
+        yield refused
+
+
+def _verdict(verdict: Verdict) -> Iterator[str]:
+    said = "passed" if verdict.passed else "refused"
+    delivery = verdict.depends_on.get("delivery")
+    of = f" the delivery {delivery[:12]}" if delivery else ""
+    yield f"the {verdict.gate} gate {said}{of} at {moment(verdict.judged_at)}"
+    if verdict.why:
+        yield f"    {verdict.why}"
+    rows = verdict.rows
+    if rows and verdict.gate == "content":
+        counts = {name: count for name, count in rows.model_dump().items() if count or name == "delivered"}
+        if not verdict.passed:
+            counts["good"] = counts.pop("published", 0)
+        yield "    rows: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    broken = [result for result in verdict.rules if result.status in _STATUSES]
+    for result in sorted(broken, key=lambda result: (_STATUSES.index(result.status), -result.extent)):
+        yield f"    {result.effect:9} {result.rule}: {result.sentence}, but {result.found}"
+        yield from _offenders(result)
+    yield f"    {len(verdict.rules) - len(broken)} rules hold"
+
+
+def _offenders(result: RuleResult) -> Iterator[str]:
+    for row in result.offenders[:_MOST]:
+        values = ", ".join(f"{name} {value}" for name, value in row.items() if name != "row")
+        yield f"              row {row['row']}: {values}"
+    if result.broken > _MOST and result.offenders:
+        yield f"              … and {result.broken - min(_MOST, len(result.offenders)):,} more"
