@@ -6,7 +6,6 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
 
 .DEFAULT_GOAL := help
-# The first line is at once there, before anything is installed.
 .PHONY: help run plan dev test check lock clean install install-dev
 
 help: ## List the targets
@@ -14,9 +13,10 @@ help: ## List the targets
 
 run: plan install ## Deliver the sample data and run everything that is pending
 	@$(BIN)/dataops deliver
+	@echo "the UI can be opened meanwhile, in another terminal: make dev"
 	@$(BIN)/dataops run
 
-plan:
+plan: # at once, before anything is installed
 	@echo "delivers a year of flights into data/landing and runs it through Dagster to data/curated, month by month:"
 	@echo "2 to 3 minutes and 0.2 GB; a second run does no work twice. Packages are fetched once; else nothing leaves this folder."
 

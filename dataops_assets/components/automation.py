@@ -20,6 +20,7 @@ _EVERY_SECONDS = 10
 _RECONCILE_EVERY_SECONDS = 300
 _PAUSE_SECONDS = 300
 _MOST_DOUBLINGS = 8
+_AT_WORK = dg.SkipReason("`dataops run` is at work on this folder, and does what is pending")
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
@@ -71,6 +72,9 @@ def _deliveries_sensor() -> dg.SensorDefinition:
     )
     def deliveries(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
+        if here.store.is_held("run"):
+            yield _AT_WORK
+            return
         asked = 0
         for dataset in here.catalog:
             waiting = pending(here, dataset, "raw", now) if dataset.ingested else []
@@ -97,6 +101,9 @@ def _reconcile_sensor() -> dg.SensorDefinition:
     )
     def reconcile(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
+        if here.store.is_held("run"):
+            yield _AT_WORK
+            return
         asked = 0
         for dataset in here.catalog.in_order:
             zones: tuple[Zone, ...] = ("raw", "staged") if dataset.ingested else ("curated",)

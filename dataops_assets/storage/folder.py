@@ -197,6 +197,17 @@ class Folder:
             file.flush()
             yield
 
+    def is_held(self, name: str) -> bool:
+        """Whether a process holds the store by this name."""
+        try:
+            with self.path(f"_{name}.lock").open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
+
 
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)

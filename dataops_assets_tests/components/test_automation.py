@@ -131,6 +131,14 @@ def test_the_sensor_receives_exactly_what_arrived(here: Location):
     assert again[0].run_key != found[0].run_key
 
 
+def test_the_sensors_leave_the_work_to_dataops_run(here: Location):
+    here.tree.drop("readings", "2024-01-05.csv", readings("2024-01-05"))
+    with here.tree.store.held("run"):
+        assert requests(here) == []
+        assert requests(here, "reconcile") == []
+    assert len(requests(here)) == 1
+
+
 def test_the_sensor_waits_for_a_file_that_is_being_written(here: Location):
     here.tree.drop("readings", "2024-01-05.csv", "x", written=datetime.now(UTC))
     assert requests(here) == []
