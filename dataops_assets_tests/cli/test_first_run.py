@@ -36,8 +36,21 @@ def test_the_first_run_tells_what_it_did(clone: Checkout):
     told = " ".join((clone.root / "first-run.txt").read_text().split())
     assert "January 2013 5 days · 4," in told
     assert "staged/flights 5/5 4,334 4,334 0 0 0" in told
-    assert "staged/airports rejected: lon.american 3" in told
+    assert "staged/airports 1/1 1,458 1,455 0 0 3: lon.american 3" in told
     assert "all that the contracts demand holds · 6 runs" in told
+
+
+def test_the_first_run_ends_in_25_lines_with_three_invitations(clone: Checkout):
+    lines = (clone.root / "first-run.txt").read_text().splitlines()
+    end = lines[lines.index("worth a look, the worst first") :]
+    assert len(end) <= 25
+    assert [line.split("  ")[0] for line in end[-3:]] == ["look", "break it", "add your own"]
+    looks = [line.split() for line in end[1:7:2]], [line.split() for line in end[2:7:2]]
+    assert len(looks[0]) == len(looks[1]) == 3
+    for words in looks[1]:
+        asked = clone.run(*words[: words.index("·")])
+        assert asked.returncode == 0, asked.stdout
+        assert words[-1].startswith("http://127.0.0.1:3000/assets/")
 
 
 def test_a_second_run_does_nothing_and_says_so(clone: Checkout):
@@ -111,6 +124,7 @@ def test_a_broken_delivery_is_refused_and_a_good_one_heals(clone: Checkout, tmp_
     refused = mine.run("dataops", "run", "flights")
     assert refused.returncode == 1
     assert "dep_time seems to be renamed departure" in refused.stdout
+    assert refused.stdout.count("renamed departure") == 1, "told once"
     assert pl.read_parquet(mine.root / "data/staged/flights/date=2013-01-03/data.parquet").height == 914
     mine.run("dataops", "deliver", "flights", "2013-01-03")
     healed = mine.run("dataops", "run", "flights")
