@@ -187,7 +187,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     words = f"refused: {verdict.why}" if not verdict.passed else ""
     if verdict.passed and warned:
         words = f"passed with warnings: {', '.join(warned)}"
-    metadata: dict[str, Any] = {"rules": _rule_table(verdict.rules)}
+    metadata: dict[str, Any] = {"by_rule": _rule_table(verdict.rules)}
     if verdict.rows:
         counts = verdict.rows.model_dump()
         if not verdict.passed:

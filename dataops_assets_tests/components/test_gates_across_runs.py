@@ -176,7 +176,7 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
     record = here.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
     assert evaluation.passed
-    rules = [record.data for record in evaluation.metadata["rules"].records]
+    rules = [record.data for record in evaluation.metadata["by_rule"].records]
     assert rules[0] == {
         "rule": "temperature.less_than_or_equal_to",
         "demands": "temperature is at most 60",
