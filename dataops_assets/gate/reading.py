@@ -33,6 +33,7 @@ class DeliveryError(Exception):
         super().__init__(f"{in_print(file)}: {what}. {remedy}")
 
 
+csv.field_size_limit(2**31 - 1)  # a long value is no fault
 _APART = "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]"
 
 

@@ -144,14 +144,11 @@ class Folder:
         os.close(handle)
         path = Path(name)
         try:
-            yield path
-            _sync(path)
-            path.chmod(0o644)
-            path.replace(target)
-        except OSError as error:
-            if error.errno and error.filename is None:  # a full disk does not say which it is
-                error.filename = str(target)
-            raise
+            with _at(target):
+                yield path
+                _sync(path)
+                path.chmod(0o644)
+                path.replace(target)
         finally:
             path.unlink(missing_ok=True)
         _sync(target.parent)
@@ -186,16 +183,29 @@ class Folder:
             Held: Another process holds it.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with self.path(f"_{name}.lock").open("a+", encoding="utf-8") as file:
+        path = self.path(f"_{name}.lock")
+        with path.open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
                 raise Held(file.read().strip()) from error
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            with _at(path):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
             yield
+
+
+@contextlib.contextmanager
+def _at(path: Path) -> Iterator[None]:
+    """Let a full disk be told by the object that was written: it names none, or a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def _sync(path: Path) -> None:

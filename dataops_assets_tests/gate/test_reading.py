@@ -120,6 +120,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
         pytest.param(b'a,b\n"x""y",""""\n', [('x"y', '"')], id="quotes"),
         pytest.param(b'a,b\n" 1 ", 2\n', [(" 1 ", " 2")], id="blanks_are_kept"),
         pytest.param(b"a,b\n", [], id="header_only"),
+        pytest.param(b"a,b\n" + b"x" * 200_000 + b",2\n", [("x" * 200_000, "2")], id="long_value"),
         pytest.param("a,b\nø,€\n".encode(), [("ø", "€")], id="utf8"),
     ],
 )
