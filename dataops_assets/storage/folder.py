@@ -144,7 +144,7 @@ class Folder:
         os.close(handle)
         path = Path(name)
         try:
-            with _at(target):
+            with _at(target, path):
                 yield path
                 _sync(path)
                 path.chmod(0o644)
@@ -190,7 +190,7 @@ class Folder:
             except BlockingIOError as error:
                 file.seek(0)
                 raise Held(file.read().strip()) from error
-            with _at(path):
+            with _at(path, path):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")
                 file.flush()
@@ -198,13 +198,13 @@ class Folder:
 
 
 @contextlib.contextmanager
-def _at(path: Path) -> Iterator[None]:
+def _at(place: Path, written: Path) -> Iterator[None]:
     """Let a full disk be told by the object that was written: it names none, or a temporary file."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            error.filename, error.filename2 = str(path), None
+        if error.errno in _FULL and (error.filename is None or error.filename2 == str(written)):
+            error.filename, error.filename2 = str(place), None
         raise
 
 
