@@ -100,7 +100,7 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
     # A damaged file can make its reader raise anything: from parquet even PanicException, which is no Exception.
     except (Exception, pl.exceptions.PanicException) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DeliveryError(name, f"not readable as {source.format}: {what}", "Deliver it again, whole") from error
+        raise DeliveryError(name, f"not readable as {source.format}: {in_print(what)}", "Deliver it again, whole") from error
 
 
 def _unpack(data: bytes, name: str, source: Source) -> bytes:
