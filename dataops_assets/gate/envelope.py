@@ -10,7 +10,8 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.content import as_text
 from dataops_assets.gate.reading import DeliveryError, as_separated, other_separator
-from dataops_assets.gate.verdict import RuleResult, Status, in_print, some
+from dataops_assets.gate.verdict import RuleResult, Status
+from dataops_assets.gate.wording import in_print, some
 
 HISTORY = 28
 """How many partitions before this one the row count is compared with, at most."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.contract import Source
-from dataops_assets.gate.verdict import in_print, some
+from dataops_assets.gate.wording import in_print, some
 
 
 class DeliveryError(Exception):

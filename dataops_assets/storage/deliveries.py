@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.envelope import Part
-from dataops_assets.gate.verdict import digest, in_print, some
+from dataops_assets.gate.verdict import digest
+from dataops_assets.gate.wording import in_print, some
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Entry, Folder, hash_file
 
@@ -183,7 +184,8 @@ def _why_stray(dataset: Dataset, source: Source, name: str) -> str:
     wanted = f"name it {source.files}, or remove it"
     if not name.isprintable():
         return f"its name cannot be printed: {wanted}"
-    match = _pattern(source.files, dataset).fullmatch(name)
+    templates = filter(None, (source.files, source.complete.manifest, source.complete.marker))
+    match = next(filter(None, (_pattern(template, dataset).fullmatch(name) for template in templates)), None)
     if not match:
         return f"its name is none that the contract gives: {wanted}"
     partitions, key = dataset.partitions, match.groupdict().get("partition")

@@ -28,14 +28,13 @@ def is_lasting(error: OSError) -> bool:
 
 
 def in_words(error: OSError) -> str:
-    """A fault of the machine in one line: where, what, and the way out."""
+    """A lasting fault of the machine in one line: where, what, and the way out."""
     place, what = error.filename2 or error.filename, error.strerror or str(error)
-    remedy = "Run again"
-    if error.errno in _FULL:
-        remedy = "Make room on that disk, and run again"
-    if error.errno in _DENIED:
-        remedy = "Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
-    return f"{place}: {what}. {remedy}" if place else f"{what}. {remedy}"
+    room, right = (
+        "Make room on that disk, and run again",
+        "Give this user the right to it, or set DATAOPS_DATA to a folder of your own",
+    )
+    return f"{place}: {what}. {room if error.errno in _FULL else right}"
 
 
 class Held(Exception):

@@ -120,7 +120,9 @@ def test_full_disk_below_the_records_of_dagster(clone: Checkout) -> None:
         assert full.returncode == 1
         last = full.stderr.splitlines()[-1]
         assert last.startswith(f"{clone.root}: the records of Dagster cannot be written: ")
-        assert "Make room on that disk" in last
+        assert last.endswith(
+            "See that it has room and this user the right to write there, and run again: what is published stays"
+        )
         assert "Traceback" not in full.stdout + full.stderr
         if remount:
             remount("size=100m")
