@@ -109,7 +109,7 @@ def _totals(parts: Sequence[Part], text: pl.DataFrame | DeliveryError) -> RuleRe
     for part in parts:
         for total, actual in (("bytes", part.bytes), ("sha256", part.sha256)):
             if total in part.promised and str(part.promised[total]).lower() != str(actual):
-                found.append(f"{in_print(part.name)}: {total} is {actual}, promised was {part.promised[total]}")
+                found.append(f"{in_print(part.name)}: {total} is {actual}, promised was {in_print(str(part.promised[total]))}")
     promised = [part.promised["rows"] for part in parts if "rows" in part.promised]
     if isinstance(text, pl.DataFrame) and len(promised) == len(parts) and sum(map(int, promised)) != text.height:
         found.append(f"{text.height} rows, promised were {sum(map(int, promised))}")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -120,10 +121,13 @@ class ChangedWhileRead(Exception):
     """A file in landing changed while it was received, or could not be read at all. The message says what is waited for."""
 
 
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class _ManifestFile(BaseModel):
     name: str
-    rows: int | None = None
-    bytes: int | None = None
+    rows: _Count | None = None
+    bytes: _Count | None = None
     sha256: str | None = None
 
 

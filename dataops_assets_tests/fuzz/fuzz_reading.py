@@ -26,10 +26,10 @@ with atheris.instrument_imports(include=["dataops_assets.gate.reading", "csv", "
 CSV = b'a,b\n1,"x ""y"""\n2,\n'
 PACKED = io.BytesIO()
 with zipfile.ZipFile(PACKED, "w") as archive:
-    archive.writestr("a", CSV)
+    archive.writestr(zipfile.ZipInfo("a"), CSV)
 GOOD = {
     "csv": CSV,
-    "csv.gz": gzip.compress(CSV),
+    "csv.gz": gzip.compress(CSV, mtime=0),
     "csv.zip": PACKED.getvalue(),
     "ndjson": b'{"a": 1, "b": [{}, null]}\n{"b": "x"}\n',
 }
