@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help run plan dev test check lock clean install install-dev
+.PHONY: help run plan dev test soak check lock clean install install-dev
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,12 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 
 test: install-dev ## Everything that can be tested on this machine alone
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+SEED ?= $(shell date +%s)
+soak: install-dev ## Damaged files by the thousand; make soak SEED=1 gives the same ones again
+	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
+	@$(BIN)/pytest dataops_assets_tests/fuzz --hypothesis-profile soak --hypothesis-seed $(SEED)
+	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
 
 check: install-dev ## Format, lint, types, imports, definitions, the committed map
 	@$(BIN)/ruff format --check .

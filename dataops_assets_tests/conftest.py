@@ -13,6 +13,14 @@ from dataops_assets_tests.trees import STATIONS, Tree, readings
 settings.register_profile(
     "project", derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], database=None
 )
+# For `make soak`: more of them, others every time; the seed that it prints gives the same ones again.
+settings.register_profile(
+    "soak",
+    parent=settings.get_profile("project"),
+    derandomize=False,
+    max_examples=3000,
+    print_blob=True,
+)
 settings.load_profile("project")
 
 

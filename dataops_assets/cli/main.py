@@ -10,7 +10,7 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
-from dataops_assets.storage.folder import in_words
+from dataops_assets.storage.folder import in_words, is_lasting
 from dataops_assets.storage.lake import Lake
 
 
@@ -117,5 +117,7 @@ def main() -> None:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:
+        if not is_lasting(error):
+            raise
         click.echo(in_words(error), err=True)
         sys.exit(1)

@@ -53,7 +53,7 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         return 1
     except OperationalError as error:
         home = deployment.current().dagster_home or Path.cwd()
-        remedy = "Make room on that disk, or give this user the right to write there, and run again: what is published stays"
+        remedy = "See that it has room and this user the right to write there, and run again: what is published stays"
         click.echo(f"{home}: the records of Dagster cannot be written: {error.orig}. {remedy}", err=True)
         return 1
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):

@@ -10,7 +10,8 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.content import as_text
 from dataops_assets.gate.reading import DeliveryError, as_separated, other_separator
-from dataops_assets.gate.verdict import RuleResult, Status, in_print, some
+from dataops_assets.gate.verdict import RuleResult, Status
+from dataops_assets.gate.wording import in_print, some
 
 HISTORY = 28
 """How many partitions before this one the row count is compared with, at most."""
@@ -108,7 +109,7 @@ def _totals(parts: Sequence[Part], text: pl.DataFrame | DeliveryError) -> RuleRe
     for part in parts:
         for total, actual in (("bytes", part.bytes), ("sha256", part.sha256)):
             if total in part.promised and str(part.promised[total]).lower() != str(actual):
-                found.append(f"{in_print(part.name)}: {total} is {actual}, promised was {part.promised[total]}")
+                found.append(f"{in_print(part.name)}: {total} is {actual}, promised was {in_print(str(part.promised[total]))}")
     promised = [part.promised["rows"] for part in parts if "rows" in part.promised]
     if isinstance(text, pl.DataFrame) and len(promised) == len(parts) and sum(map(int, promised)) != text.height:
         found.append(f"{text.height} rows, promised were {sum(map(int, promised))}")

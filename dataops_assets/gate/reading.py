@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.contract import Source
-from dataops_assets.gate.verdict import in_print, some
+from dataops_assets.gate.wording import in_print, some
 
 
 class DeliveryError(Exception):
@@ -33,6 +33,7 @@ class DeliveryError(Exception):
         super().__init__(f"{in_print(file)}: {what}. {remedy}")
 
 
+csv.field_size_limit(2**31 - 1)  # a long value is no fault
 _APART = "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]"
 
 
@@ -99,7 +100,7 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
     # A damaged file can make its reader raise anything: from parquet even PanicException, which is no Exception.
     except (Exception, pl.exceptions.PanicException) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DeliveryError(name, f"not readable as {source.format}: {what}", "Deliver it again, whole") from error
+        raise DeliveryError(name, f"not readable as {source.format}: {in_print(what)}", "Deliver it again, whole") from error
 
 
 def _unpack(data: bytes, name: str, source: Source) -> bytes:

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Partition, Severity
+from dataops_assets.gate.wording import some
 
 Gate = Literal["envelope", "content"]
-_LONGEST = 120
 Status = Literal["passed", "tolerated", "warned", "refused"]
 
 
@@ -138,23 +137,6 @@ class Verdict(BaseModel):
     def warnings(self) -> list[RuleResult]:
         """The rules that warn."""
         return [rule for rule in self.rules if rule.status == "warned"]
-
-
-def moment(at: datetime) -> str:
-    """A moment as it is told everywhere: to the second, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def some(names: Sequence[str], most: int = 20) -> str:
-    """Names in one line that can be printed, whoever chose them: the first ones, and none of them long."""
-    shown = ", ".join(in_print(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def in_print(name: str) -> str:
-    """A name without line breaks and the like, and cut where it is long."""
-    plain = name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
 
 
 def digest(value: Any) -> str:

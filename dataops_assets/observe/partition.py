@@ -6,7 +6,8 @@ Not here: a dataset as a whole (`status`).
 from collections.abc import Iterator
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.verdict import Gate, RuleResult, Verdict, moment
+from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
+from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.lake import Lake, name_of
 

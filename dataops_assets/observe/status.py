@@ -11,7 +11,7 @@ from itertools import zip_longest
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets.gate.verdict import moment
+from dataops_assets.gate.wording import moment
 from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.pending import partitions_of

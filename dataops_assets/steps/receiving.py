@@ -14,7 +14,8 @@ from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
-from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, in_print, moment
+from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
+from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import is_public, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout

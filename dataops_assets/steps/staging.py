@@ -9,7 +9,8 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets.gate.verdict import Verdict, moment
+from dataops_assets.gate.verdict import Verdict
+from dataops_assets.gate.wording import moment
 from dataops_assets.steps.content import (
     NotReady,
     is_public,

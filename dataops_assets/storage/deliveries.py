@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.envelope import Part
-from dataops_assets.gate.verdict import digest, in_print, some
+from dataops_assets.gate.verdict import digest
+from dataops_assets.gate.wording import in_print, some
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Entry, Folder, hash_file
 
@@ -119,10 +121,13 @@ class ChangedWhileRead(Exception):
     """A file in landing changed while it was received, or could not be read at all. The message says what is waited for."""
 
 
+_Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 class _ManifestFile(BaseModel):
     name: str
-    rows: int | None = None
-    bytes: int | None = None
+    rows: _Count | None = None
+    bytes: _Count | None = None
     sha256: str | None = None
 
 
@@ -183,7 +188,8 @@ def _why_stray(dataset: Dataset, source: Source, name: str) -> str:
     wanted = f"name it {source.files}, or remove it"
     if not name.isprintable():
         return f"its name cannot be printed: {wanted}"
-    match = _pattern(source.files, dataset).fullmatch(name)
+    templates = filter(None, (source.files, source.complete.manifest, source.complete.marker))
+    match = next(filter(None, (_pattern(template, dataset).fullmatch(name) for template in templates)), None)
     if not match:
         return f"its name is none that the contract gives: {wanted}"
     partitions, key = dataset.partitions, match.groupdict().get("partition")

@@ -28,14 +28,13 @@ def is_lasting(error: OSError) -> bool:
 
 
 def in_words(error: OSError) -> str:
-    """A fault of the machine in one line: where, what, and the way out."""
+    """A lasting fault of the machine in one line: where, what, and the way out."""
     place, what = error.filename2 or error.filename, error.strerror or str(error)
-    remedy = "Run again"
-    if error.errno in _FULL:
-        remedy = "Make room on that disk, and run again"
-    if error.errno in _DENIED:
-        remedy = "Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
-    return f"{place}: {what}. {remedy}" if place else f"{what}. {remedy}"
+    room, right = (
+        "Make room on that disk, and run again",
+        "Give this user the right to it, or set DATAOPS_DATA to a folder of your own",
+    )
+    return f"{place}: {what}. {room if error.errno in _FULL else right}"
 
 
 class Held(Exception):
@@ -144,14 +143,11 @@ class Folder:
         os.close(handle)
         path = Path(name)
         try:
-            yield path
-            _sync(path)
-            path.chmod(0o644)
-            path.replace(target)
-        except OSError as error:
-            if error.errno and error.filename is None:  # a full disk does not say which it is
-                error.filename = str(target)
-            raise
+            with _at(target, path):
+                yield path
+                _sync(path)
+                path.chmod(0o644)
+                path.replace(target)
         finally:
             path.unlink(missing_ok=True)
         _sync(target.parent)
@@ -186,15 +182,17 @@ class Folder:
             Held: Another process holds it.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        with self.path(f"_{name}.lock").open("a+", encoding="utf-8") as file:
+        path = self.path(f"_{name}.lock")
+        with path.open("a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
                 raise Held(file.read().strip()) from error
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            with _at(path, path):
+                file.truncate(0)
+                file.write(f"{os.getpid()}\n")
+                file.flush()
             yield
 
     def is_held(self, name: str) -> bool:
@@ -207,6 +205,17 @@ class Folder:
         except FileNotFoundError:
             return False
         return False
+
+
+@contextlib.contextmanager
+def _at(place: Path, written: Path) -> Iterator[None]:
+    """Let a full disk be told by the object that was written: it names none, or a temporary file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL and (error.filename is None or error.filename2 == str(written)):
+            error.filename, error.filename2 = str(place), None
+        raise
 
 
 def _sync(path: Path) -> None:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.verdict import Gate, Verdict, moment
+from dataops_assets.gate.verdict import Gate, Verdict
+from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.folder import Folder, hash_file
 

@@ -6,7 +6,7 @@ raw/<dataset>/[date=…/]_deliveries/<time>-<sha256>.json   a receipt for every 
 staged|quarantine|curated/<dataset>/[date=…/]data.parquet
 _verdicts/<gate>/<dataset>/[date=…/]<id>.json
 _provenance/<zone>/<dataset>/[date=…/]<sha256>.json
-_tmp/…                                    what is being written; only in a store that is a folder
+_tmp/…, _<name>.lock                      what is being written, and by whom; only in a store that is a folder
 """
 
 from dataops_assets.contract import Dataset, Partition

@@ -1,5 +1,7 @@
 """A partition that has not passed its gate is read by nothing downstream, whoever launches it and in whichever run."""
 
+import resource
+
 import dagster as dg
 import polars as pl
 
@@ -7,6 +9,7 @@ from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.launch import Launch, launch
 from dataops_assets.components.resource import LakeResource
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures, newest
+from dataops_assets_tests.trees import STATIONS
 
 WHOLE = (JANUARY[0], JANUARY[-1])
 
@@ -223,3 +226,23 @@ def test_an_asset_that_is_not_ours_reads_published_partitions_in_one_scan(here: 
         instance=here.instance, asset_selection=[dg.AssetKey("report")], tags=tags, raise_on_error=False
     )
     assert "staged/readings 2024-01-05 is not published" in failures(result)
+
+
+def test_a_run_that_is_launched_is_not_held_back_by_dataops_run(here: Location):
+    here.deliver_all()
+    with here.tree.store.held("run"):
+        here.references()
+
+
+def test_a_disk_that_is_full_is_told_in_a_line_and_not_tried_again(here: Location):
+    here.deliver_all()
+    here.tree.drop("stations", "stations.csv", STATIONS + "\n" * 3_000_000)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limit[1]))  # enough for the records of Dagster
+    try:
+        full = here.run("raw/stations")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert failures(full).endswith(".csv: File too large. Make room on that disk, and run again")
+    assert not [event for event in full.all_events if event.event_type == dg.DagsterEventType.STEP_UP_FOR_RETRY]
+    here.references()

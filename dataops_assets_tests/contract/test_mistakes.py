@@ -115,6 +115,14 @@ CASES: dict[str, Broken] = {
         "write the value out",
         at="*s",
     ),
+    "nested_so_deep_that_it_would_end_the_process": Broken(
+        (READINGS, "owner: lab", f"owner: {'[' * 100_000}{']' * 100_000}"),
+        "more than 20 values in one another",
+        "write it flat",
+    ),
+    "tag_that_its_value_does_not_keep": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: !!bool x"), "x cannot be read", "mend the value"
+    ),
     "no_such_day": Broken((READINGS, "end: 2024-01-20", "end: 2024-02-30"), "2024-02-30 cannot be read", "mend the value"),
     "type_unknown": Broken(
         (READINGS, "type: dataops_assets.components.IngestedDataset", "type: dataops_assets.components.IngestDataset"),

@@ -72,6 +72,7 @@ def test_good_delivery_passes_every_rule(readings: Dataset) -> None:
         ({"sha256": "AB12"}, ""),
         ({"bytes": 101}, f"{DAY}.csv: bytes is 100, promised was 101"),
         ({"sha256": "ab13"}, f"{DAY}.csv: sha256 is ab12, promised was ab13"),
+        ({"sha256": "ab\n13"}, rf"{DAY}.csv: sha256 is ab12, promised was ab\n13"),
         ({"rows": 5}, "4 rows, promised were 5"),
         ({"rows": 0}, "4 rows, promised were 0"),
     ],

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import random
 import re
 import warnings
 import zipfile
@@ -120,6 +121,7 @@ def test_parquet_keeps_its_types(tmp_path: Path) -> None:
         pytest.param(b'a,b\n"x""y",""""\n', [('x"y', '"')], id="quotes"),
         pytest.param(b'a,b\n" 1 ", 2\n', [(" 1 ", " 2")], id="blanks_are_kept"),
         pytest.param(b"a,b\n", [], id="header_only"),
+        pytest.param(b"a,b\n" + b"x" * 200_000 + b",2\n", [("x" * 200_000, "2")], id="long_value"),
         pytest.param("a,b\nø,€\n".encode(), [("ø", "€")], id="utf8"),
     ],
 )
@@ -213,6 +215,15 @@ def test_file_that_was_cut_off_is_refused(tmp_path: Path, form: str, keep: int) 
 )
 def test_zip_holds_exactly_one_file(tmp_path: Path, packed: bytes, says: str) -> None:
     assert says in refused(tmp_path, "csv.zip", packed)
+
+
+def test_what_its_reader_says_is_told_in_print(tmp_path: Path) -> None:
+    # Found by fuzzing: a length that was overwritten makes zipfile tell the bytes that follow.
+    packed = bytearray(as_zip(data=random.Random(1).randbytes(3000)))
+    packed[26:28] = (2000).to_bytes(2, "little")
+    message = refused(tmp_path, "csv.zip", bytes(packed))
+    assert "not readable as csv.zip: File name in directory 'data' and header" in message
+    assert len(message) < 300
 
 
 def test_storage_that_fails_is_not_the_deliverys_fault(tmp_path: Path) -> None:

@@ -150,6 +150,8 @@ def test_manifest_may_name_files_by_their_path(listed: Tree) -> None:
         '{"files": [{"name": 1}]}',
         '{"files": [{"name": "1.csv", "rows": "many"}]}',
         '{"files": [{"name": "1.csv", "bytes": [1]}]}',
+        '{"files": [{"name": "1.csv", "rows": -1}]}',
+        f'{{"files": [{{"name": "1.csv", "rows": {"9" * 4000}}}]}}',
         b"\xff\xfe",
     ],
 )

@@ -115,6 +115,13 @@ def test_file_that_the_manifest_does_not_name_is_told(tree: Tree) -> None:
     assert strays(tree) == [f"landing/readings/{DAY}/2.csv belongs to no delivery: {why}"]
 
 
+def test_manifest_of_no_partition_is_told(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/*.csv"\n    complete: {manifest: "{partition}/manifest.json"}')
+    tree.drop("readings", "2024-02-01/manifest.json", "{}")
+    why = "2024-02-01 is none of the partitions, 2024-01-01 to 2024-01-20: deliver it as one of them, or remove it"
+    assert strays(tree) == [f"landing/readings/2024-02-01/manifest.json belongs to no delivery: {why}"]
+
+
 def test_file_of_another_name_is_told_with_the_name_it_should_have(tree: Tree, landing: Path) -> None:
     tree.drop("readings", "[/red] :smile:.txt", "")
     why = "its name is none that the contract gives: name it {partition}.csv, or remove it"

@@ -1,11 +1,16 @@
-"""A process that is killed at any write: readers see what was or what comes, the next run makes up for it, nothing is left."""
+"""Killed, or out of room, at any write: readers see what was or what comes, the next run makes up for it, nothing is left."""
 
+import contextlib
+import resource
 import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from dataops_assets.storage.folder import Folder, in_words, is_lasting
 from dataops_assets_tests.killing import DAYS, LATER, kill_at, opened, redelivered, run_until
 from dataops_assets_tests.trees import NOW, Tree
 
@@ -39,6 +44,50 @@ def test_process_that_is_killed_at_any_write(tmp_path: Path) -> None:
         assert {outcome.status for outcome in tree.run(now=LATER)} <= {"done"}
         assert files(tree) == after, f"killed at {point}"
         shutil.rmtree(root)
+
+
+def test_disk_that_is_full_at_any_write(tmp_path: Path) -> None:
+    before = files(redelivered(tmp_path / "base"))
+    shutil.copytree(tmp_path / "base", tmp_path / "undisturbed")
+    points = run_until(tmp_path / "undisturbed", None)
+    after = files(opened(tmp_path / "undisturbed"))
+    told = set()
+    for write in range(1, points // 2 + 1):
+        root = tmp_path / str(write)
+        shutil.copytree(tmp_path / "base", root)
+        tree = opened(root)
+
+        with no_room_from(write), pytest.raises(OSError, match="File too large") as caught:
+            tree.run(now=LATER)
+
+        assert is_lasting(caught.value)
+        place = Path(caught.value.filename).relative_to(tree.store.root)
+        told.add(place.parts[0])
+        assert in_words(caught.value) == f"{root}/data/{place}: File too large. Make room on that disk, and run again"
+        assert all(content in (before.get(name), after.get(name)) for name, content in files(tree).items())
+        assert [*(tree.store.root / "_tmp").iterdir()] == []
+        assert {outcome.status for outcome in tree.run(now=LATER)} <= {"done"}
+        assert files(tree) == after
+    assert told == {"raw", "staged", "quarantine", "curated", "_verdicts", "_provenance"}
+
+
+@contextlib.contextmanager
+def no_room_from(write: int) -> Iterator[None]:
+    """Let no file grow any more, as on a disk that is full, from a write onwards."""
+    writes, real = count(1), Folder.temporary
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def temporary(self: Folder, key: str) -> contextlib.AbstractContextManager[Path]:
+        if next(writes) == write:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, limit[1]))
+        return real(self, key)
+
+    Folder.temporary = temporary  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        Folder.temporary = real  # type: ignore[method-assign]
 
 
 def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
