@@ -68,12 +68,26 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> pl
     Raises:
         DeliveryError: A file is damaged, empty, or not of its format; or two files have different columns.
     """
+    return joined(read_files(files, names, source), source)
+
+
+def joined(frames: Sequence[pl.DataFrame], source: Source) -> pl.DataFrame:
+    """The files of one delivery, one below the other."""
+    return pl.concat(frames, how="diagonal" if source.format == "ndjson" else "vertical")
+
+
+def read_files(files: Sequence[Path], names: Sequence[str], source: Source) -> list[pl.DataFrame]:
+    """As `read_text`, but file by file.
+
+    Raises:
+        DeliveryError: As `read_text`.
+    """
     frames = [_read(path, name, source) for path, name in zip(files, names, strict=True)]
     for name, frame in zip(names[1:], frames[1:], strict=True):
         differs = _difference(frames[0], frame, source)
         if differs:
             raise DeliveryError(name, f"its {differs} differ from those of {names[0]}", "Deliver parts that are alike")
-    return pl.concat(frames, how="diagonal" if source.format == "ndjson" else "vertical")
+    return frames
 
 
 def _difference(first: pl.DataFrame, other: pl.DataFrame, source: Source) -> str:
@@ -108,7 +122,8 @@ def _unpack(data: bytes, name: str, source: Source) -> bytes:
         return gzip.decompress(data)
     if source.format == "csv.zip":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.namelist()
+            # What a Mac adds to every archive is no delivery.
+            members = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
             if len(members) != 1:
                 raise DeliveryError(name, f"it holds {len(members)} files", "Deliver an archive of exactly one")
             return archive.read(members[0])
@@ -184,7 +199,7 @@ def _ndjson(text: str, name: str) -> pl.DataFrame:
         if not line.strip():
             continue
         try:
-            value = json.loads(line, object_pairs_hook=_object)
+            value = json.loads(line, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number)
         except ValueError as error:
             raise DeliveryError(name, f"line {number} is no JSON ({error})", "Deliver one JSON object a line") from error
         if not isinstance(value, dict):
@@ -201,8 +216,23 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
+class _Number(str):
+    """A number as it was written: 1.50 is not 1.5 in the original text of a row."""
+
+
 def _as_text(value: object) -> str | None:
-    return value if isinstance(value, str) or value is None else json.dumps(value)
+    if isinstance(value, str) or value is None:
+        return value
+    return json.dumps(_with_numbers(value))
+
+
+def _with_numbers(value: object) -> object:
+    """A nested value with numbers in place of their texts."""
+    if isinstance(value, _Number):
+        return float(value) if set(value) & set(".eE") else int(value)
+    if isinstance(value, dict):
+        return {key: _with_numbers(item) for key, item in value.items()}
+    return [_with_numbers(item) for item in value] if isinstance(value, list) else value
 
 
 def _without_nulls(frame: pl.DataFrame, source: Source) -> pl.DataFrame:

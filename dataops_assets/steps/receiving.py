@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
-from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
+from dataops_assets.gate.reading import DeliveryError, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import is_public, kept
@@ -161,14 +162,18 @@ def _grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
 
 def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
     text: pl.DataFrame | DeliveryError
+    parts = receipt.parts
     try:
-        try_apart(*_files(lake, dataset, partition, receipt))
-        text = read_delivery(lake, dataset, partition, receipt)
+        files = _files(lake, dataset, partition, receipt)
+        try_apart(*files)
+        frames = read_files(*files)
+        parts = [replace(part, rows=frame.height) for part, frame in zip(parts, frames, strict=True)]
+        text = joined(frames, files[-1])
     except DeliveryError as error:
         text = error
     history = _history(lake, dataset, partition)
     others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
-    results = judge_envelope(dataset, partition, receipt.parts, text, history, others)
+    results = judge_envelope(dataset, partition, parts, text, history, others)
     refused = [result for result in results if result.status == "refused"]
     verdict = Verdict(
         gate="envelope",
@@ -202,9 +207,10 @@ def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt)
 
 
 def _history(lake: Lake, dataset: Dataset, partition: Partition) -> list[int]:
-    """Row counts of the partitions before this one whose envelope is good, the latest last."""
+    """Row counts of the partitions before this one whose envelope is good, the latest last; else of the deliveries before."""
     if partition is None or dataset.partitions is None:
-        return []
+        passed = [verdict for verdict in lake.verdicts("envelope", dataset, None) if verdict.passed and verdict.rows]
+        return [verdict.rows.delivered for verdict in passed[-HISTORY:] if verdict.rows]
     counts: list[int] = []
     for earlier in islice(dataset.partitions.before(partition), 2 * HISTORY):
         if dataset.gap_reason(earlier):

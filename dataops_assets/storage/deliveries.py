@@ -166,9 +166,12 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
             waiting = f"{proof_name.replace('{partition}', partition or '')}, which has not arrived"
             found[partition] = Arrival(partition, lying, None, f"{waiting}: it is delivered last")
         elif source.complete.manifest:
-            found[partition] = _by_manifest(store, partition, lying, proof)
+            found[partition] = _by_manifest(store, partition, lying, proof, top)
         else:
-            waiting = "" if lying else f"{expected(source, partition)}: so far there is only {Path(proof.key).name}"
+            name = Path(proof.key).name
+            waiting = "" if lying else f"{expected(source, partition)}: so far there is only {name}"
+            if any(entry.modified_ns > proof.modified_ns for entry in lying):  # it is that of the delivery before
+                waiting = f"a newer {name}: files were written after it, and it is delivered last"
             found[partition] = Arrival(partition, lying, proof, waiting)
     return found
 
@@ -230,7 +233,7 @@ def _still(source: Source, files: Sequence[Entry], now: datetime) -> str:
     return f"{names} to be still for {quiet.total_seconds():g} s: the run after that receives it" if waits else ""
 
 
-def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], proof: Entry) -> Arrival:
+def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], proof: Entry, top: str) -> Arrival:
     """The delivery that a manifest describes: the files it names, and no other that may lie beside them."""
 
     def broken(what: str) -> Arrival:
@@ -242,15 +245,20 @@ def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], pr
     except ValidationError as error:
         first = error.errors()[0]
         return broken(f"{first['msg'].lower()} at {'.'.join(map(str, first['loc'])) or 'the top'}")
+    # Named as seen from the manifest, or from the top of the dataset's landing folder.
+    by_key, beside = {entry.key: entry for entry in lying}, proof.key.rpartition("/")[0]
     files, promised, missing = [], {}, []
     for file in named:
-        entry = next((entry for entry in lying if entry.key.endswith(f"/{file.name}")), None)
+        entry = by_key.get(f"{beside}/{file.name}") or by_key.get(f"{top}/{file.name}")
         if file.name.startswith("/") or ".." in file.name.split("/"):
             return broken(f"{in_print(file.name)} lies outside of the delivery")
         if entry is None:
             missing.append(file.name)
         elif entry.key in promised:
             return broken(f"{in_print(file.name)} stands in it twice")
+        elif file.bytes not in (None, entry.bytes) and entry.modified_ns > proof.modified_ns:
+            waiting = f"{file.name} as {Path(proof.key).name} promises it, or a newer one: it is being written"
+            return Arrival(partition, tuple(lying), proof, waiting)
         else:
             files.append(entry)
             promised[entry.key] = file.model_dump(exclude={"name"}, exclude_none=True)

@@ -25,7 +25,7 @@ EXPECTED = {
     "extra-column": ("", "extra: remark"),
     "reordered-columns": ("", "another order: time_hour, "),
     "header-only": ("envelope", "there is a header, but no row"),
-    "few-rows": ("envelope", "the median of the 8 partitions before"),
+    "few-rows": ("envelope", "the median of the 8 before"),
     "duplicate-rows": ("", ""),
     "duplicate-keys": ("content", "key.unique ("),
     "text-in-number": ("content", ".type ("),

@@ -73,20 +73,40 @@ def test_good_delivery_passes_every_rule(readings: Dataset) -> None:
         ({"bytes": 101}, f"{DAY}.csv: bytes is 100, promised was 101"),
         ({"sha256": "ab13"}, f"{DAY}.csv: sha256 is ab12, promised was ab13"),
         ({"sha256": "ab\n13"}, rf"{DAY}.csv: sha256 is ab12, promised was ab\n13"),
-        ({"rows": 5}, "4 rows, promised were 5"),
-        ({"rows": 0}, "4 rows, promised were 0"),
+        ({"rows": 5}, f"{DAY}.csv: rows is 4, promised was 5"),
+        ({"rows": 0}, f"{DAY}.csv: rows is 4, promised was 0"),
     ],
 )
 def test_control_totals(readings: Dataset, promised: dict[str, Any], detail: str) -> None:
-    results = judge(readings, parts=[Part(PART.name, "ab12", 100, promised)])
+    results = judge(readings, parts=[Part(PART.name, "ab12", 100, promised, rows=4)])
     assert results["control_totals"].detail == detail
     assert broken(results) == ({"control_totals": "refused"} if detail else {})
 
 
-def test_rows_are_totalled_over_all_parts(readings: Dataset) -> None:
-    first, second = Part("1.csv", "a", 1, {"rows": 3}), Part("2.csv", "b", 2, {"rows": 1})
-    assert broken(judge(readings, parts=[first, second])) == {}
-    assert broken(judge(readings, parts=[first, first])) == {"control_totals": "refused"}
+def test_every_part_is_totalled_for_itself(readings: Dataset) -> None:
+    first, second, loose = (
+        Part("1.csv", "a", 1, {"rows": 3}, 3),
+        Part("2.csv", "b", 2, {"rows": 1}, 1),
+        Part("3.csv", "c", 3, {}, 9),
+    )
+    assert broken(judge(readings, parts=[first, second, loose])) == {}
+    shifted = [Part("1.csv", "a", 1, {"rows": 2}, 3), Part("2.csv", "b", 2, {"rows": 2}, 1)]
+    found = judge(readings, parts=[*shifted, loose])["control_totals"]
+    assert found.detail == "1.csv: rows is 3, promised was 2; 2.csv: rows is 1, promised was 2"
+
+
+def test_table_without_partitions_is_compared_with_its_deliveries_before(catalog: Catalog) -> None:
+    table = pl.DataFrame({"station": ["oslo"], "height": ["94"]})
+    assert broken(judge(catalog["stations"], table, history=[1], partition=None)) == {}
+    found = judge(catalog["stations"], table, history=[20], partition=None)
+    assert broken(found) == {"row_count": "refused"}
+    assert found["row_count"].detail == "1 rows; the median of the 1 before is 20"
+
+
+def test_a_key_that_only_begins_like_the_partition_is_another(catalog: Catalog) -> None:
+    found = judge(catalog["readings"], GOOD.with_columns(day=pl.col("day") + "9"))
+    assert broken(found) == {"partition": "refused"}
+    assert broken(judge(catalog["readings"], GOOD.with_columns(day=pl.col("day") + "T09:00:00"))) == {}
 
 
 def test_unreadable_delivery_says_why_and_nothing_else(readings: Dataset) -> None:

@@ -96,8 +96,13 @@ def test_marker_makes_a_delivery_whole(tree: Tree) -> None:
         DAY: f"{DAY}/DONE, which has not arrived: it is delivered last",
         NEXT: f"{NEXT}/*.csv: so far there is only DONE",
     }
-    tree.drop("readings", f"{DAY}/DONE", "", written=NOW)
+    tree.drop("readings", f"{DAY}/DONE", "")
     assert whole(tree) == {DAY: [f"{DAY}/1.csv"]}
+    tree.drop("readings", f"{DAY}/1.csv", OTHER[:-9])
+    assert lying(tree)[DAY].waiting_for == "a newer DONE: files were written after it, and it is delivered last"
+    tree.drop("readings", f"{DAY}/1.csv", OTHER)
+    tree.drop("readings", f"{DAY}/DONE", "")
+    assert received(tree).version == sha(OTHER)
 
 
 @pytest.fixture
@@ -121,6 +126,25 @@ def test_manifest_names_what_is_still_to_come(listed: Tree) -> None:
     assert whole(listed) == {DAY: [f"{DAY}/1.csv", f"{DAY}/2.csv", f"{DAY}/3.csv"]}
 
 
+def test_file_that_grows_beyond_what_an_older_manifest_promises_is_waited_for(listed: Tree) -> None:
+    listed.drop("readings", f"{DAY}/1.csv", GOOD)
+    listed.drop("readings", f"{DAY}/manifest.json", manifest({"name": "1.csv", "bytes": len(GOOD)}))
+    assert received(listed).status == "done"
+    listed.drop("readings", f"{DAY}/1.csv", OTHER[:-9], written=NOW - timedelta(minutes=1))
+    assert lying(listed)[DAY].waiting_for == "1.csv as manifest.json promises it, or a newer one: it is being written"
+    listed.drop("readings", f"{DAY}/1.csv", OTHER)
+    listed.drop("readings", f"{DAY}/manifest.json", manifest({"name": "1.csv", "bytes": len(OTHER)}))
+    assert received(listed).status == "done"
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(listed: Tree) -> None:
+    listed.edit("readings/defs.yaml", '"{partition}/*.csv"', '"{partition}/*/*.csv"')
+    listed.drop("readings", f"{DAY}/a/1.csv", GOOD)
+    listed.drop("readings", f"{DAY}/b/1.csv", OTHER)
+    listed.drop("readings", f"{DAY}/manifest.json", manifest("b/1.csv"))
+    assert whole(listed) == {DAY: [f"{DAY}/b/1.csv"]}
+
+
 def test_file_that_a_manifest_does_not_name_is_not_delivered(listed: Tree) -> None:
     # Such as the second part of yesterday's delivery, where today's has but one.
     for part in ("1.csv", "2.csv"):
@@ -133,7 +157,7 @@ def test_manifest_may_name_files_by_their_path(listed: Tree) -> None:
     listed.drop("readings", f"{DAY}/1.csv", GOOD)
     listed.drop("readings", f"{DAY}/manifest.json", manifest({"name": f"{DAY}/1.csv", "rows": 3}))
     [outcome] = listed.receive("readings", DAY)
-    assert "control_totals: 4 rows, promised were 3" in outcome.reason
+    assert f"control_totals: {DAY}/1.csv: rows is 4, promised was 3" in outcome.reason
 
 
 @pytest.mark.parametrize(
