@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help run plan dev test soak check lock clean install install-dev
+.PHONY: help run plan dev test test-services soak check lock clean install install-dev
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,10 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not chromium"
+
+test-services: install-dev ## What needs more than Python: a browser (apt-get install chromium)
+	@$(BIN)/pytest -m chromium -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files by the thousand; make soak SEED=1 gives the same ones again

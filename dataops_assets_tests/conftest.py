@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,16 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("project")
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test whose parts this machine has not is skipped, and says how to get them."""
+    for item in items:
+        if item.get_closest_marker("chromium") and CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason="needs Chromium: apt-get install chromium"))
 
 
 @pytest.fixture

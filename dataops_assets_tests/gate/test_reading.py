@@ -176,6 +176,16 @@ def test_ndjson(tmp_path: Path, text: bytes, rows: list[tuple[str | None, ...]])
     assert found.rows() == rows
 
 
+def test_ndjson_keeps_numbers_as_they_were_written(tmp_path: Path) -> None:
+    found = read(tmp_path, "ndjson", b'{"a": 1.50e1, "b": 1.50, "c": [1.50, 7, {"d": 2e1}], "e": -0}\n')
+    assert found.rows() == [("1.50e1", "1.50", '[1.5, 7, {"d": 20.0}]', "-0")]
+
+
+def test_zip_of_one_file_may_hold_folders_and_what_a_mac_adds(tmp_path: Path) -> None:
+    packed = as_zip(**{"in/": b"", "in/a.csv": b"a\n1\n", "__MACOSX/in/._a.csv": b"\0"})
+    assert read(tmp_path, "csv.zip", packed).rows() == [("1",)]
+
+
 def test_ndjson_parts_may_leave_out_keys(tmp_path: Path) -> None:
     found = read(tmp_path, "ndjson", b'{"a": 1, "b": 2}\n', b'{"b": 3}\n')
     assert found.rows() == [("1", "2"), (None, "3")]

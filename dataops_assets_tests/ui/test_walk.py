@@ -4,7 +4,6 @@ Pictures of every station are kept in the folder that DATAOPS_SCREENSHOTS names,
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,10 +19,10 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from dataops_assets.cli.summary import LINEAGE
 from dataops_assets_tests.checkout import BIN, LAST, Checkout, make_checkout
+from dataops_assets_tests.conftest import CHROMIUM
 
 pytestmark = pytest.mark.chromium
 DAY = "2013-01-03"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE_SECONDS = 180
 
 
