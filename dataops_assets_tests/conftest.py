@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
-pytest.register_assert_rewrite("dataops_assets_tests.contract.broken")
+for shared in ("contract.broken", "gate.judging", "components.scaffolding"):
+    pytest.register_assert_rewrite(f"dataops_assets_tests.{shared}")
 
 # The same examples every time, so that a failure can be repeated; no deadline, because the machine is shared.
 settings.register_profile(

@@ -1,0 +1,71 @@
+"""`dg scaffold defs …` as a user types it, in a clone of the project."""
+
+import polars as pl
+import pytest
+
+from dataops_assets_tests.checkout import PROJECT, Checkout, make_checkout
+from dataops_assets_tests.components.scaffolding import TRAINS
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    checkout = make_checkout(tmp_path_factory.mktemp("clone"))
+    (checkout.root / "trains.csv").write_text(TRAINS, encoding="utf-8")
+    return checkout
+
+
+INGESTED = ("dg", "scaffold", "defs", "dataops_assets.components.IngestedDataset")
+
+
+def test_at_a_prompt(clone: Checkout):
+    """The command of a user, with both ways to name several readers."""
+    options = [
+        "--sample",
+        "trains.csv",
+        "--owner",
+        "reference-data",
+        "--readers",
+        "analysts,operations",
+        "--readers",
+        "branches",
+    ]
+    done = clone.run(*INGESTED, "rail/trains", *options, "--key", "train_no")
+    assert done.returncode == 0, done.stderr
+    assert "Wrote defs.yaml, schema.py, examples.yaml: 7 columns, key [train_no]; all 3 rows of trains.csv pass." in done.stdout
+
+    derived = ("dg", "scaffold", "defs", "dataops_assets.components.DerivedDataset", "rail/numbers")
+    done = clone.run(*derived, "--inputs", "trains", "--owner", "reference-data")
+    assert done.returncode == 0, done.stderr
+
+    landing = clone.root / "data/landing/trains"
+    landing.mkdir(parents=True)
+    (landing / "trains.csv").write_text(TRAINS, encoding="utf-8")
+    ran = clone.run("dataops", "run", "trains", "numbers")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert pl.read_parquet(clone.root / "data/staged/trains/data.parquet").height == 3
+    assert pl.read_parquet(clone.root / "data/curated/numbers/data.parquet").height == 3
+
+    # Partitions that no other dataset has, and columns that Python could not name.
+    (clone.root / "stops.csv").write_text("day,class,,stop no\n2024-01-05,A,x,1\n", encoding="utf-8")
+    done = clone.run(*INGESTED, "stops", "--sample", "stops.csv", *options[2:], "--partition-column", "day")
+    assert done.returncode == 0, done.stderr
+    checked = clone.run("dg", "check", "defs")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    defs = clone.root / "dataops_assets/defs"
+    for check in (("check",), ("format", "--check")):
+        clean = clone.run("ruff", *check, "--config", str(PROJECT / "ruff.toml"), str(defs / "rail"), str(defs / "stops"))
+        assert clean.returncode == 0, clean.stdout
+
+
+def test_at_a_prompt_a_mistake_is_told_in_a_line_and_can_be_mended(clone: Checkout):
+    options = ["--sample", "trains.csv", "--readers", "analysts"]
+    wrong = clone.run(*INGESTED, "rail/wagons", *options, "--owner", "me")
+    assert wrong.returncode == 1
+    told = "Error: nothing was written: --owner: there is no `me`; choose from flight-operations, reference-data\n"
+    assert wrong.stderr.endswith(told)
+    assert "Traceback" not in wrong.stderr
+    right = clone.run(*INGESTED, "rail/wagons", *options, "--owner", "reference-data")
+    assert right.returncode == 0, right.stderr
+    again = clone.run(*INGESTED, "rail/wagons", *options, "--owner", "reference-data")
+    assert again.returncode == 1
+    assert "already exists" in again.stderr
