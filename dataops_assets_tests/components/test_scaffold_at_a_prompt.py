@@ -1,5 +1,8 @@
 """`dg scaffold defs …` as a user types it, in a clone of the project."""
 
+import shutil
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -69,3 +72,35 @@ def test_at_a_prompt_a_mistake_is_told_in_a_line_and_can_be_mended(clone: Checko
     again = clone.run(*INGESTED, "rail/wagons", *options, "--owner", "reference-data")
     assert again.returncode == 1
     assert "already exists" in again.stderr
+
+
+def test_the_projects_own_tests_pass_with_a_new_dataset_once_the_map_is_drawn(tmp_path: Path):
+    mine = make_checkout(tmp_path)
+    for folder in ("dataops_assets_tests", "docs"):
+        shutil.copytree(PROJECT / folder, mine.root / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (mine.root / "trains.csv").write_text(TRAINS, encoding="utf-8")
+    options = ("--sample", "trains.csv", "--owner", "flight-operations", "--readers", "analysts")
+    done = mine.run(*INGESTED, "trains", *options)
+    assert done.returncode == 0, done.stderr
+    folder = mine.root / "dataops_assets/defs/trains"
+    files = [path for path in folder.iterdir() if path.is_file()]
+    assert sorted(path.name for path in files) == ["defs.yaml", "examples.yaml", "schema.py"]
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) <= 60
+
+    assert "draw it with `dataops map`" in done.stdout
+    assert mine.run("dataops", "map").returncode == 0
+    tests = [f"dataops_assets_tests/{file}.py" for file in ("components/test_graph", "gate/test_examples", "observe/test_map")]
+    tested = mine.run("pytest", "-p", "no:cacheprovider", *tests, "-k", "published or every or watched or flows or committed")
+    assert tested.returncode == 0, tested.stdout
+    assert "deselected" in tested.stdout
+
+
+def test_dg_checks_every_contract_not_one_of_each_type(tmp_path: Path):
+    mine = make_checkout(tmp_path)
+    shutil.copytree(PROJECT / ".ci", mine.root / ".ci")
+    for name in ("airlines", "planes"):
+        mine.edit(f"defs/aviation/{name}/defs.yaml", "owner:", "oner:")
+    bad = mine.run("python", ".ci/check_yaml.py")
+    assert (bad.returncode, bad.stdout) == (1, "dg checked 11 defs.yaml, 2 with mistakes\n")
+    for name in ("airlines", "planes"):
+        assert f"{name}/defs.yaml:4" in bad.stderr
