@@ -80,7 +80,9 @@ def test_a_column_that_no_rule_can_judge_is_left_out_and_named(tree: Tree):
         ("2024-01-05 2024-02-29", pl.Date()),
         ("2024-01-05 2023-02-29", pl.String()),
         ("2024-01-05T10:00:00.5Z 2024-01-05T10:00:00+0100", pl.Datetime("us", "UTC")),
-        ("2024-01-05T10:00:00", pl.String()),
+        ("2024-01-05T10:00:00 2024-01-05T10:00:00.5", pl.Datetime("us")),
+        ("2024-01-05T10:00:00 2024-01-05T10:00:00Z", pl.String()),
+        ("2024-01-05T24:00:00", pl.String()),
         ("05.01.2024", pl.String()),
     ],
 )
@@ -88,6 +90,14 @@ def test_types_are_those_that_every_value_can_be_read_as(tree: Tree, values: str
     path = sample(tree, "id,value\n" + "".join(f"{i},{value}\n" for i, value in enumerate(values.split())))
     assert infer(Path(path)).rows.schema["value"] == dtype
     published(tree, scaffold(tree, "trains", sample=path), path)
+
+
+@pytest.mark.parametrize(("offset", "zone"), [("", None), ("Z", "UTC"), ("+0100", "UTC")])
+def test_a_moment_may_be_written_with_a_space(tree: Tree, offset: str, zone: str | None):
+    path = sample(tree, f"id,seen\n1,2024-01-05 10:00:00{offset}\n2,2024-01-05T11:30:00.5{offset}\n")
+    rows = published(tree, scaffold(tree, "trains", sample=path), path)
+    assert rows.schema["seen"] == pl.Datetime("us", zone)
+    assert rows["seen"].null_count() == 0
 
 
 @pytest.mark.parametrize(

@@ -40,14 +40,14 @@ import polars as pl
 
 
 class Schema(pa.DataFrameModel):
-    # As found in trains.csv: add what a column means (description=) and what must hold of it (ge=, isin=, …).
-    train_no: pl.Int32
-    line: str
-    speed: pl.Int32 = pa.Field(nullable=True)
-    late: bool
-    price: float = pa.Field(nullable=True)
-    day: pl.Date
-    seen: pl.Datetime(time_unit="us", time_zone="UTC")
+    # As found in trains.csv: say what a column means, with its unit, and what must hold (ge=, isin=, …).
+    train_no: pl.Int32 = pa.Field(description="Train no")
+    line: str = pa.Field(description="Line")
+    speed: pl.Int32 = pa.Field(description="Speed", nullable=True)
+    late: bool = pa.Field(description="Late")
+    price: float = pa.Field(description="Price", nullable=True)
+    day: pl.Date = pa.Field(description="Day")
+    seen: pl.Datetime(time_unit="us", time_zone="UTC") = pa.Field(description="Seen")
 ''',
         "examples.yaml": """\
 # A row of trains.csv: change what is not for everyone who reads this repository.
@@ -109,10 +109,23 @@ def test_columns_may_be_called_anything(tree: Tree):
     path = sample(tree, buffer.getvalue())
     name = scaffold(tree, "trains", sample=path)
     assert published(tree, name, path).columns == ODD
-    assert (
-        '    class_: str = pa.Field(alias="class")\n    dep_time_: str = pa.Field(alias="dep time")'
-        in written(tree, name)["schema.py"]
-    )
+    for line in (
+        '    class_: str = pa.Field(alias="class", description="Class")\n',
+        '    dep_time_: str = pa.Field(alias="dep time", description="Dep time")\n',
+        '    dep_time: str = pa.Field(description="Dep time")\n',
+        '    column: pl.Int32 = pa.Field(alias="", description="A column without a name")\n',
+        '    größe: str = pa.Field(description="Größe")\n',
+    ):
+        assert line in written(tree, name)["schema.py"]
+
+
+def test_what_a_column_of_an_input_means_is_taken_over(filled: Tree):
+    name = scaffold(filled, "hours", inputs=["readings"], readers=[])
+    assert [column.description for column in filled.catalog()[name].schema.columns.values()] == [
+        "Where",
+        "Local day",
+        "Local hour",
+    ]
 
 
 class TestPartitions:

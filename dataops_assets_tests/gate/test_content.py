@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -212,6 +212,12 @@ def test_empty_delivery_is_judged(sample: Dataset) -> None:
         ("9:30:00", pl.Time, None),
         ("2024-01-05T12:00:00", pl.Datetime("us"), datetime(2024, 1, 5, 12)),  # noqa: DTZ001
         ("2024-01-05T12:00:00", pl.Datetime("us", "UTC"), None),
+        ("2024-01-05 12:00:00", pl.Datetime("us"), datetime(2024, 1, 5, 12)),  # noqa: DTZ001
+        ("2024-01-05 12:00:00.5", pl.Datetime("ms"), datetime(2024, 1, 5, 12, microsecond=500000)),  # noqa: DTZ001
+        ("2024-01-05 12:00:00+02:00", pl.Datetime("us", "UTC"), datetime(2024, 1, 5, 10, tzinfo=UTC)),
+        ("2024-01-05 12:00:00", pl.Datetime("us", "UTC"), None),
+        ("2024-01-05  12:00:00", pl.Datetime("us"), None),
+        ("2024-01-05_12:00:00", pl.Datetime("us"), None),
         ("13-01-05T12:00:00Z", pl.Datetime("us", "UTC"), None),
         (1, pl.String, "1"),
         (date(2024, 1, 5), pl.String, "2024-01-05"),
