@@ -130,12 +130,18 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
     files: dict[str, Any] = {"defs.yaml": _jsonable(document.data)}
-    for path in folder.iterdir():
+    for path in filter(is_declared, folder.iterdir()):
         if path.suffix == ".py":
             files[path.name] = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
-        elif path.is_file() and not path.name.startswith((".", "#")) and path.name not in _NOT_DATA and path.suffix[-1:] != "~":
+        elif path.name not in _NOT_DATA:
             files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
+
+
+def is_declared(path: Path) -> bool:
+    """Whether a path below `defs/` is a file that says something: an editor's backup or lock, and what Python keeps, do not."""
+    kept = path.name.startswith((".", "#")) or path.name.endswith("~") or path.parent.name == "__pycache__"
+    return not kept and path.is_file()
 
 
 def _jsonable(value: Any) -> Any:

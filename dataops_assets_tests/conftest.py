@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, settings
 
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
+for shared in ("contract.broken", "gate.judging", "components.scaffolding"):
+    pytest.register_assert_rewrite(f"dataops_assets_tests.{shared}")
+
 # The same examples every time, so that a failure can be repeated; no deadline, because the machine is shared.
 settings.register_profile(
     "project", derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow], database=None

@@ -27,6 +27,7 @@ _NULL_WORDS = ("", "NA", "N/A", "NULL", "null", "None", r"\N")
 _NULL_SIGNS = ("n/a", "NaN", "nan", "-", "--", "?", ".")
 """Taken for "no value" if all else in a column of theirs is of a type; in a column of text they may be text."""
 
+_MOMENT = r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(\.[0-9]+)?"
 _PATTERNS: tuple[tuple[str, pl.DataType], ...] = (
     (r"(?i:true|false)", pl.Boolean()),
     # A number with a leading zero or a plus is a code or a telephone number.
@@ -34,7 +35,8 @@ _PATTERNS: tuple[tuple[str, pl.DataType], ...] = (
     (r"-?(0|[1-9][0-9]*)", pl.Int64()),
     (r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?", pl.Float64()),
     (r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}", pl.Date()),
-    (r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?(Z|[-+][0-9]{2}:?[0-9]{2})", pl.Datetime("us", "UTC")),
+    (_MOMENT, pl.Datetime("us")),
+    (_MOMENT + "(Z|[-+][0-9]{2}:?[0-9]{2})", pl.Datetime("us", "UTC")),
 )
 """A column is of the first type whose pattern fits all its values, provided that the gate can read them; else it is text."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from dataops_assets.catalog import load_catalog
+from dataops_assets.catalog import is_declared, load_catalog
 from dataops_assets.contract import Catalog
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
@@ -43,7 +43,7 @@ _catalogs: dict[tuple[Path, tuple[tuple[str, int], ...]], Catalog] = {}
 
 def cached_catalog(defs: Path) -> Catalog:
     """The contracts, read once per process for every state of their files."""
-    files = sorted(path for path in defs.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    files = sorted(filter(is_declared, defs.rglob("*")))
     state = (defs, tuple((str(path), path.stat().st_mtime_ns) for path in files))
     if state not in _catalogs:
         _catalogs.clear()

@@ -116,6 +116,7 @@ class _DatasetScaffolder(dg.Scaffolder[Params]):
             told, _, _ = str(error).partition("\n\n")  # below a blank line polars prints its plan
             raise click.ClickException(f"nothing was written: {told}") from error
         click.echo(f"Wrote {', '.join(plan.files)}: {plan.summary}")
+        click.echo("The map has a new dataset: draw it with `dataops map`, and commit docs/map.svg with the files")
 
     def _write(self, folder: Path, params: Params) -> Plan:
         name, defs = folder.name, defs_root(folder)
@@ -186,11 +187,11 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
             "null_values": f"seen in {writing.some(seen)}",
             "key": f"as unique in the sample: {writing.some(keys[1:])}" if keys[1:] else "",
         }
-        hints = [f"As found in {sample.file}: add what a column means (description=) and what must hold of it (ge=, isin=, …)."]
+        hints = [f"As found in {sample.file}: say what a column means, with its unit, and what must hold (ge=, isin=, …)."]
         if sample.left_out:
             hints.append(f"Left out, because no rule can judge their types: {writing.some(sample.left_out)}.")
         fields = {
-            renamed.get(column, column): writing.Field(dtype, sample.nullable(column))
+            renamed.get(column, column): writing.Field(dtype, writing.in_words(column), sample.nullable(column))
             for column, dtype in sample.rows.schema.items()
         }
         reject = {}
@@ -258,7 +259,10 @@ class DerivedScaffolder(_DatasetScaffolder[DerivedParams]):
         good = good_row(first)
         if not good:
             raise _Refused(f"{first.folder}/examples.yaml has no good row that passes, of which the new example is made")
-        fields = {column: writing.Field(first.schema.columns[column].dtype) for column in first.attributes.key}
+        known = [first.schema.columns[column] for column in first.attributes.key]
+        fields = {
+            column.name: writing.Field(column.dtype, column.description or writing.in_words(column.name)) for column in known
+        }
         time = first.partitions
         attributes = {
             "description": f"One row of {name}.",

@@ -22,14 +22,23 @@ _HIDING = frozenset({"pa", "pl", *_TYPES.values()})
 """Names that a field of the model would hide from those below it."""
 _SHOWN = 3
 _WIDTH = 120
+_LONGEST = 128
+"""Characters in a line of Python, as the project's formatter has it."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a model: its type, and whether it may be without a value."""
+    """A column of a model: its type, what it means, and whether it may be without a value."""
 
     dtype: pl.DataType
+    description: str
     nullable: bool = False
+
+
+def in_words(column: str) -> str:
+    """The name of a column as words, which is all that a sample tells of its meaning."""
+    words = re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", column)).strip()
+    return words[:1].upper() + words[1:] or "A column without a name"
 
 
 def defs_yaml(component: str, attributes: Mapping[str, Any], remarks: Mapping[str, str]) -> str:
@@ -157,9 +166,13 @@ def _is_attribute(name: str) -> bool:
 
 def _field(name: str, column: str, field: Field) -> str:
     options = [f"alias={_text(column)}"] if name != column else []
+    options += [f"description={_text(field.description)}"]
     options += ["nullable=True"] if field.nullable else []
     written = _TYPES.get(field.dtype) or "pl." + repr(field.dtype).replace("'", '"')
-    return f"    {name}: {written}" + (f" = pa.Field({', '.join(options)})" if options else "")
+    line = f"    {name}: {written} = pa.Field({', '.join(options)})"
+    if len(line) <= _LONGEST:
+        return line
+    return "\n".join([f"    {name}: {written} = pa.Field(", *(f"        {option}," for option in options), "    )"])
 
 
 def _text(value: str) -> str:

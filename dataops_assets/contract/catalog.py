@@ -264,8 +264,8 @@ class Catalog:
         keep = self.keep(other, other.zone)
         needed = dataset.partitions.span if dataset.partitions else partitions.span_of_all
         if keep.length < needed:
-            length = f"{needed.days} days" if needed < timedelta.max else "all partitions, and more will come"
-            message = f"{other.zone} `{other.name}` ends after {keep}, but a partition is made from {length} of it"
+            part = f"{needed.days} days of it" if needed < timedelta.max else "all of it, and more will come"
+            message = f"{other.zone} `{other.name}` ends after {keep}, but a partition is made from {part}"
             yield dataset.problem(("inputs",), message, f"keep {other.zone} `{other.name}` longer, or make shorter partitions")
 
     def _beyond(self, dataset: Dataset, here: Partitions, name: str, there: Partitions) -> Iterator[Problem]:

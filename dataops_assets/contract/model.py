@@ -87,7 +87,7 @@ class Source(_Attributes):
         complete: How a delivery is known to be whole.
         null_values: The texts that mean "no value"; nothing at all between two separators always does.
         separator: What parts the columns of csv: one ASCII character.
-        rows: How many rows a delivery may have, as shares of the median of the partitions before it; None for any.
+        rows: How many rows a delivery may have, as shares of the median of the partitions before it; `null` for any.
     """
 
     provider: str

@@ -43,7 +43,7 @@ class Partitions(BaseModel):
     Attributes:
         every: How long one partition is.
         start: The first partition.
-        end: The last partition, included; None while more are expected. With an end the dataset is closed: it must be
+        end: The last partition, included; left out while more are expected. With an end the dataset is closed: it must be
             complete, and nothing is late.
         timezone: The IANA zone whose midnights part the days.
         columns: The delivered columns that tell a row's partition: one that begins with the key, or its parts in order

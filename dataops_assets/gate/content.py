@@ -174,7 +174,7 @@ _DAY, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
 
 
 def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
-    """A text as its type; times are ISO 8601, with an offset where the type has a time zone."""
+    """A text as its type; times are ISO 8601, with `T` or a space, and with an offset where the type has a time zone."""
     if wanted == pl.Boolean:
         words = {"true": True, "false": False, "1": True, "0": False}
         return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
@@ -185,7 +185,7 @@ def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
         return _matching(text, _TIME).str.to_time("%H:%M:%S%.f", strict=False)
     if isinstance(wanted, pl.Datetime):
         layout = "%Y-%m-%dT%H:%M:%S%.f" + ("%#z" if wanted.time_zone else "")
-        whole = _matching(text, f"{_DAY}T{_TIME}")
+        whole = _matching(text, f"{_DAY}[T ]{_TIME}").str.replace("^(.{10}) ", "${1}T")
         return whole.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
     return text.cast(wanted, strict=False)
 

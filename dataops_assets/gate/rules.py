@@ -158,7 +158,6 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
                 "is optional": not column.required,
                 "stands for many by a pattern": column.regex,
                 "has a default": column.default is not None,
-                "has a parser": bool(column.parsers),
             }
             for what in (what for what, is_said in said.items() if is_said):
                 remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
@@ -167,8 +166,6 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
         for setting in (setting for setting in settings if getattr(model, setting)):
             remedy = "remove it: the envelope compares the columns, and the contract's tolerance decides on rows"
             yield _problem(dataset, "", f"`{setting}` of the model's Config is not what decides here", remedy)
-        if model.parsers:
-            yield _problem(dataset, "", "the model has parsers, which the gate does not call", "write them as `normalise`")
 
 
 def _type_problems(dataset: Dataset) -> Iterator[Problem]:

@@ -1,72 +1,17 @@
 """`dg scaffold defs …`: what comes out loads, passes its examples, and publishes the sample to the last row."""
 
 import csv
-import gzip
 import io
-import tempfile
-import zipfile
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import click
-import dagster as dg
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from dataops_assets.components.inference import infer
-from dataops_assets.components.scaffold import DerivedParams, DerivedScaffolder, IngestedParams, IngestedScaffolder
 from dataops_assets.gate.examples import failed_examples
-from dataops_assets_tests.checkout import PROJECT, Checkout, make_checkout
+from dataops_assets_tests.components.scaffolding import TRAINS, published, sample, scaffold, written
 from dataops_assets_tests.trees import Tree
-
-TRAINS = """\
-train_no,line,speed,late,price,day,seen
-1,"Oslo, west",100,true,1.5,2024-01-05,2024-01-05T10:00:00Z
-2,no,NA,false,2,2024-01-05,2024-01-05T11:00:00+01:00
-3,no,120,false,NA,2024-01-05,2024-01-05T10:00:00Z
-"""
-
-
-def scaffold(tree: Tree, folder: str, *, form: Any = "yaml", **params: Any) -> str:
-    """Scaffold into a folder below `defs/`; the name of the dataset."""
-    scaffolder, model = (DerivedScaffolder, DerivedParams) if "inputs" in params else (IngestedScaffolder, IngestedParams)
-    request = dg.ScaffoldRequest(
-        type_name="unused",
-        target_path=tree.defs / folder,
-        scaffold_format=form,
-        project_root=tree.root,
-        params=model(**{"readers": ["analysts"], **params}),  # type: ignore[arg-type]
-    )
-    scaffolder().scaffold(request)
-    return Path(folder).name
-
-
-def sample(tree: Tree, content: str | bytes = TRAINS, file: str = "trains.csv") -> str:
-    path = tree.root / file
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return str(path)
-
-
-def written(tree: Tree, folder: str) -> dict[str, str]:
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted((tree.defs / folder).iterdir()) if path.is_file()}
-
-
-def published(tree: Tree, name: str, path: str, partition: str | None = None) -> pl.DataFrame:
-    """Deliver a file, run it through, and read what was published, all of it."""
-    dataset = tree[name]
-    assert failed_examples(dataset) == []
-    assert dataset.ingested
-    file = dataset.ingested.source.files.replace("{partition}", partition or "")
-    tree.drop(name, file, Path(path).read_bytes())
-    (received,), (staged,) = tree.receive(name, partition), tree.stage(name, partition)
-    assert (received.reason, staged.reason) == ("", "")
-    assert staged.verdict
-    assert staged.verdict.rows
-    assert staged.verdict.rows.rejected == 0
-    return tree.read(name, partition)
 
 
 def test_a_plain_sample_gives_three_short_files(tree: Tree):
@@ -95,14 +40,14 @@ import polars as pl
 
 
 class Schema(pa.DataFrameModel):
-    # As found in trains.csv: add what a column means (description=) and what must hold of it (ge=, isin=, …).
-    train_no: pl.Int32
-    line: str
-    speed: pl.Int32 = pa.Field(nullable=True)
-    late: bool
-    price: float = pa.Field(nullable=True)
-    day: pl.Date
-    seen: pl.Datetime(time_unit="us", time_zone="UTC")
+    # As found in trains.csv: say what a column means, with its unit, and what must hold (ge=, isin=, …).
+    train_no: pl.Int32 = pa.Field(description="Train no")
+    line: str = pa.Field(description="Line")
+    speed: pl.Int32 = pa.Field(description="Speed", nullable=True)
+    late: bool = pa.Field(description="Late")
+    price: float = pa.Field(description="Price", nullable=True)
+    day: pl.Date = pa.Field(description="Day")
+    seen: pl.Datetime(time_unit="us", time_zone="UTC") = pa.Field(description="Seen")
 ''',
         "examples.yaml": """\
 # A row of trains.csv: change what is not for everyone who reads this repository.
@@ -120,113 +65,6 @@ def test_the_sample_is_published_to_the_last_row(tree: Tree):
         (2, "no", None, False, 2.0, date(2024, 1, 5), datetime(2024, 1, 5, 10, tzinfo=UTC)),
         (3, "no", 120, False, None, date(2024, 1, 5), datetime(2024, 1, 5, 10, tzinfo=UTC)),
     ]
-
-
-def zipped(text: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("trains.csv", text)
-    return buffer.getvalue()
-
-
-def parquet() -> bytes:
-    buffer = io.BytesIO()
-    columns = {
-        "id": pl.Series([1, 2, 3], dtype=pl.UInt64),
-        "kind": pl.Series(["a", "b", None], dtype=pl.Categorical),
-        "fare": pl.Series(["1.50", "2.25", "3.00"]).cast(pl.Decimal(10, 2)),
-        "at": [datetime(2024, 1, 5, 10, minute, tzinfo=UTC) for minute in range(3)],
-        "tags": [["x"], [], None],
-    }
-    pl.DataFrame(columns).write_parquet(buffer)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
-        ("trains.csv", TRAINS.replace(",", ";").replace("Oslo; west", "Oslo, west").encode()),
-        ("trains.csv", "\ufefftrain\tline\n1\tA\n".encode()),
-        ("trains.csv.gz", gzip.compress(TRAINS.encode())),
-        ("trains.csv.zip", zipped(TRAINS)),
-        ("trains.ndjson", b'{"id": 1, "late": true, "speed": null}\n{"id": 2, "speed": 1.5, "more": {"a": [1]}}\n'),
-        ("trains.parquet", parquet()),
-    ],
-)
-def test_every_format_can_be_a_sample(tree: Tree, file: str, content: bytes):
-    path = sample(tree, content, file)
-    name = scaffold(tree, "trains", sample=path)
-    rows = published(tree, name, path)
-    assert rows.height == len(rows.unique()) == infer(Path(path)).rows.height
-
-
-def test_a_column_that_no_rule_can_judge_is_left_out_and_named(tree: Tree):
-    scaffold(tree, "trains", sample=sample(tree, parquet(), "trains.parquet"))
-    schema = written(tree, "trains")["schema.py"]
-    assert "# Left out, because no rule can judge their types: tags." in schema
-    assert "    tags" not in schema
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype"),
-    [
-        ("1 -2 0", pl.Int32()),
-        ("1 1000000", pl.Int64()),
-        ("1 99999999999999999999", pl.String()),
-        ("007 1", pl.String()),
-        ("+4712345678", pl.String()),
-        ("1 1.5 -.5 1e3", pl.Float64()),
-        ("1e999", pl.String()),
-        ("inf 1", pl.String()),
-        ("True false", pl.Boolean()),
-        ("true 1", pl.String()),
-        ("2024-01-05 2024-02-29", pl.Date()),
-        ("2024-01-05 2023-02-29", pl.String()),
-        ("2024-01-05T10:00:00.5Z 2024-01-05T10:00:00+0100", pl.Datetime("us", "UTC")),
-        ("2024-01-05T10:00:00", pl.String()),
-        ("05.01.2024", pl.String()),
-    ],
-)
-def test_types_are_those_that_every_value_can_be_read_as(tree: Tree, values: str, dtype: pl.DataType):
-    path = sample(tree, "id,value\n" + "".join(f"{i},{value}\n" for i, value in enumerate(values.split())))
-    assert infer(Path(path)).rows.schema["value"] == dtype
-    published(tree, scaffold(tree, "trains", sample=path), path)
-
-
-@pytest.mark.parametrize(
-    ("text", "null_values"),
-    [
-        ("id,a,b\n1,-,x\n2,5,-\n", {"-": ["a", "b"]}),  # what makes a number of `a` holds for `b`, as the gate has it
-        ("id,a,b\n1,-,x\n2,y,-\n", {}),
-        ("id,a\n1,NA\n2,Oslo\n", {"NA": ["a"]}),
-        ("id,a\n1,nan\n2,1.5\n", {"nan": ["a"]}),
-        ('id,a\n1,""\n2,NULL\n3,7\n', {"": ["a"], "NULL": ["a"]}),
-        ("id,a\n1,\n2,7\n", {}),
-    ],
-)
-def test_null_values_are_words_for_nothing_or_stand_in_the_way_of_a_type(
-    tree: Tree, text: str, null_values: dict[str, list[str]]
-):
-    path = sample(tree, text)
-    assert infer(Path(path)).null_values == null_values
-    rows = published(tree, scaffold(tree, "trains", sample=path), path)
-    assert set(rows.to_series(1).to_list()).isdisjoint(null_values)
-
-
-@pytest.mark.parametrize(
-    ("text", "keys"),
-    [
-        ("name,train_id\na,1\nb,2\n", [("train_id",), ("name",)]),
-        ("name,trainId\na,1\nb,2\n", [("trainId",), ("name",)]),
-        ("name,paid\na,1\nb,2\n", [("name",), ("paid",)]),
-        ("speed,ok,line\n1.5,true,A\n2.5,false,B\n", [("line",)]),
-        ("a,b,c\n1,1,1\n1,2,1\n2,1,1\n", [("a", "b")]),
-        ("a,b,c\n1,1,1\n1,1,1\n2,1,1\n", [("a",)]),  # equal rows are merged
-        ("a,b\n,1\n2,2\n", [("b",)]),
-    ],
-)
-def test_key_candidates_are_small_complete_and_called_like_keys(tree: Tree, text: str, keys: list[tuple[str, ...]]):
-    assert infer(Path(sample(tree, text))).keys() == keys
 
 
 def test_other_candidates_stand_beside_the_key(tree: Tree):
@@ -271,10 +109,23 @@ def test_columns_may_be_called_anything(tree: Tree):
     path = sample(tree, buffer.getvalue())
     name = scaffold(tree, "trains", sample=path)
     assert published(tree, name, path).columns == ODD
-    assert (
-        '    class_: str = pa.Field(alias="class")\n    dep_time_: str = pa.Field(alias="dep time")'
-        in written(tree, name)["schema.py"]
-    )
+    for line in (
+        '    class_: str = pa.Field(alias="class", description="Class")\n',
+        '    dep_time_: str = pa.Field(alias="dep time", description="Dep time")\n',
+        '    dep_time: str = pa.Field(description="Dep time")\n',
+        '    column: pl.Int32 = pa.Field(alias="", description="A column without a name")\n',
+        '    größe: str = pa.Field(description="Größe")\n',
+    ):
+        assert line in written(tree, name)["schema.py"]
+
+
+def test_what_a_column_of_an_input_means_is_taken_over(filled: Tree):
+    name = scaffold(filled, "hours", inputs=["readings"], readers=[])
+    assert [column.description for column in filled.catalog()[name].schema.columns.values()] == [
+        "Where",
+        "Local day",
+        "Local hour",
+    ]
 
 
 class TestPartitions:
@@ -456,111 +307,3 @@ attributes:
         tree.remove("stations/examples.yaml")
         with pytest.raises(click.ClickException, match=r"stations/examples\.yaml has no good row that passes"):
             scaffold(tree, "places", inputs=["stations"])
-
-
-TEXTS = st.one_of(
-    st.sampled_from(
-        ["no", "yes", "1e3", "2013-01-05", "~", "null", "=", "- a", "a: b", "#", "{x}", "[", "'", '"', "a\nb", "007", " x "]
-    ),
-    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8),
-)
-# polars does not read a quote in a header as csv has it, so the gate refuses such a file.
-NAMES = TEXTS.filter(lambda text: not set(text) & set('"\n\r'))
-KINDS: dict[str, st.SearchStrategy[Any]] = {
-    "whole": st.integers(-(2**70), 2**70),
-    "small": st.integers(-100, 100),
-    "float": st.floats(allow_nan=False, allow_infinity=False),
-    "flag": st.booleans(),
-    "day": st.dates(),
-    "text": TEXTS,
-}
-
-
-@st.composite
-def tables(draw: st.DrawFn) -> tuple[str, int]:
-    """A table as csv, and how many rows it has."""
-    kinds = draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=5))
-    height = draw(st.integers(1, 6))
-    marker = draw(st.sampled_from(["", "NA", "null", r"\N", "-"]))
-    columns = [draw(st.lists(st.none() | KINDS[kind], min_size=height, max_size=height)) for kind in kinds]
-    names = ["row_id", *(draw(NAMES) + str(i) for i in range(len(kinds)))]
-    buffer = io.StringIO()
-    rows = [[i, *(marker if value is None else value for value in row)] for i, row in enumerate(zip(*columns, strict=True))]
-    csv.writer(buffer, lineterminator="\n").writerows([names, *rows])
-    return buffer.getvalue(), height
-
-
-@settings(max_examples=40)
-@given(table=tables())
-def test_any_table_gives_a_dataset_that_publishes_it(table: tuple[str, int]):
-    text, height = table
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Tree(Path(folder))
-        path = sample(tree, text)
-        rows = published(tree, scaffold(tree, "trains", sample=path), path)
-        assert rows.height == height
-        assert rows["row_id"].to_list() == list(range(height))
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    checkout = make_checkout(tmp_path_factory.mktemp("clone"))
-    (checkout.root / "trains.csv").write_text(TRAINS, encoding="utf-8")
-    return checkout
-
-
-INGESTED = ("dg", "scaffold", "defs", "dataops_assets.components.IngestedDataset")
-
-
-def test_at_a_prompt(clone: Checkout):
-    """The command of a user, with both ways to name several readers."""
-    options = [
-        "--sample",
-        "trains.csv",
-        "--owner",
-        "reference-data",
-        "--readers",
-        "analysts,operations",
-        "--readers",
-        "branches",
-    ]
-    done = clone.run(*INGESTED, "rail/trains", *options, "--key", "train_no")
-    assert done.returncode == 0, done.stderr
-    assert "Wrote defs.yaml, schema.py, examples.yaml: 7 columns, key [train_no]; all 3 rows of trains.csv pass." in done.stdout
-
-    derived = ("dg", "scaffold", "defs", "dataops_assets.components.DerivedDataset", "rail/numbers")
-    done = clone.run(*derived, "--inputs", "trains", "--owner", "reference-data")
-    assert done.returncode == 0, done.stderr
-
-    landing = clone.root / "data/landing/trains"
-    landing.mkdir(parents=True)
-    (landing / "trains.csv").write_text(TRAINS, encoding="utf-8")
-    ran = clone.run("dataops", "run", "trains", "numbers")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert pl.read_parquet(clone.root / "data/staged/trains/data.parquet").height == 3
-    assert pl.read_parquet(clone.root / "data/curated/numbers/data.parquet").height == 3
-
-    # Partitions that no other dataset has, and columns that Python could not name.
-    (clone.root / "stops.csv").write_text("day,class,,stop no\n2024-01-05,A,x,1\n", encoding="utf-8")
-    done = clone.run(*INGESTED, "stops", "--sample", "stops.csv", *options[2:], "--partition-column", "day")
-    assert done.returncode == 0, done.stderr
-    checked = clone.run("dg", "check", "defs")
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-    defs = clone.root / "dataops_assets/defs"
-    for check in (("check",), ("format", "--check")):
-        clean = clone.run("ruff", *check, "--config", str(PROJECT / "ruff.toml"), str(defs / "rail"), str(defs / "stops"))
-        assert clean.returncode == 0, clean.stdout
-
-
-def test_at_a_prompt_a_mistake_is_told_in_a_line_and_can_be_mended(clone: Checkout):
-    options = ["--sample", "trains.csv", "--readers", "analysts"]
-    wrong = clone.run(*INGESTED, "rail/wagons", *options, "--owner", "me")
-    assert wrong.returncode == 1
-    told = "Error: nothing was written: --owner: there is no `me`; choose from flight-operations, reference-data\n"
-    assert wrong.stderr.endswith(told)
-    assert "Traceback" not in wrong.stderr
-    right = clone.run(*INGESTED, "rail/wagons", *options, "--owner", "reference-data")
-    assert right.returncode == 0, right.stderr
-    again = clone.run(*INGESTED, "rail/wagons", *options, "--owner", "reference-data")
-    assert again.returncode == 1
-    assert "already exists" in again.stderr

@@ -4,9 +4,18 @@ import textwrap
 
 import pytest
 
+from dataops_assets.components.resource import cached_catalog
 from dataops_assets_tests.trees import GOOD, Tree
 
 READINGS, SCHEMA, DAILY = "readings/defs.yaml", "readings/schema.py", "daily/transform.py"
+
+
+LEFT_BY_TOOLS = (".schema.py.swp", "#schema.py#", "schema.py~", "__pycache__/schema.cpython-311.pyc")
+
+
+def leave_a_lock(tree: Tree) -> None:
+    """As Emacs does: a link to a file that never was."""
+    (tree.defs / "stations/.#schema.py").symlink_to("someone@somewhere.1234")
 
 
 def versions(tree: Tree) -> dict[str, str]:
@@ -83,9 +92,23 @@ def test_version_covers_data_beside_a_transform(tree: Tree) -> None:
 
 def test_version_is_of_the_contract_not_of_what_is_written_about_it(tree: Tree) -> None:
     before = versions(tree)
-    for file in ("README.md", ".schema.py.swp", "__pycache__/schema.cpython-311.pyc"):
+    for file in ("README.md", *LEFT_BY_TOOLS):
         tree.write(f"stations/{file}", "anything")
+    leave_a_lock(tree)
     assert versions(tree) == before
+
+
+def test_contracts_are_read_again_when_a_file_of_theirs_changes_and_only_then(tree: Tree) -> None:
+    found = cached_catalog(tree.defs)
+    for file in LEFT_BY_TOOLS:
+        tree.write(f"stations/{file}", "anything")
+    leave_a_lock(tree)
+    assert cached_catalog(tree.defs) is found
+    tree.write("daily/codes.csv", "code,town\n1,oslo\n")
+    with_data = cached_catalog(tree.defs)
+    assert with_data["daily"].version != found["daily"].version
+    tree.edit("readings/examples.yaml", "temperature: -3.5", "temperature: 3.5")
+    assert cached_catalog(tree.defs)["readings"].examples["good"]["temperature"] == 3.5
 
 
 def test_version_is_of_what_is_said_not_of_where(tree: Tree) -> None:

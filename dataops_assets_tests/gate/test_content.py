@@ -3,8 +3,8 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from datetime import date, datetime, time
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.content import CodeError, Judged, judge_delivery, judge_product, quarantined, read_as
+from dataops_assets.gate.content import quarantined, read_as
 from dataops_assets.gate.rules import compile_rules
+from dataops_assets_tests.gate.judging import TOWNS, judge
 from dataops_assets_tests.trees import Tree
 
 SCHEMA = '''
@@ -44,7 +45,6 @@ SCHEMA = '''
             """what is flagged has a code"""
             return data.lazyframe.select(~pl.col("flag") | pl.col("code").is_not_null())
     '''
-TOWNS = {"oslo", "bergen"}
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +59,6 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         "key: [k, s]\n  references: [{columns: [town], dataset: stations}]\n  tolerance: 1",
     )
     return tree["sample"]
-
-
-@pytest.fixture(scope="module")
-def readings(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return Tree(tmp_path_factory.mktemp("tree"))["readings"]
-
-
-def judge(dataset: Dataset, text: pl.DataFrame, public: bool = True) -> Judged:
-    rules = compile_rules(dataset)
-    towns = pl.LazyFrame({"town": sorted(TOWNS)})
-    tables = {rule.name: towns.rename({"town": rule.columns[0]}) for rule in rules if rule.reference}
-    found = judge_delivery(dataset, rules, text, tables, public)
-    assert [result.rule for result in found.rules] == [rule.name for rule in rules]
-    return found
 
 
 # The law: every row goes to exactly one place, for exactly the reasons that a slow reader of the contract would give.
@@ -226,6 +212,12 @@ def test_empty_delivery_is_judged(sample: Dataset) -> None:
         ("9:30:00", pl.Time, None),
         ("2024-01-05T12:00:00", pl.Datetime("us"), datetime(2024, 1, 5, 12)),  # noqa: DTZ001
         ("2024-01-05T12:00:00", pl.Datetime("us", "UTC"), None),
+        ("2024-01-05 12:00:00", pl.Datetime("us"), datetime(2024, 1, 5, 12)),  # noqa: DTZ001
+        ("2024-01-05 12:00:00.5", pl.Datetime("ms"), datetime(2024, 1, 5, 12, microsecond=500000)),  # noqa: DTZ001
+        ("2024-01-05 12:00:00+02:00", pl.Datetime("us", "UTC"), datetime(2024, 1, 5, 10, tzinfo=UTC)),
+        ("2024-01-05 12:00:00", pl.Datetime("us", "UTC"), None),
+        ("2024-01-05  12:00:00", pl.Datetime("us"), None),
+        ("2024-01-05_12:00:00", pl.Datetime("us"), None),
         ("13-01-05T12:00:00Z", pl.Datetime("us", "UTC"), None),
         (1, pl.String, "1"),
         (date(2024, 1, 5), pl.String, "2024-01-05"),
@@ -262,293 +254,3 @@ def test_quarantine_keeps_what_no_table_would_hold(sample: Dataset) -> None:
     [kept] = quarantined("d1", text, found.rejected).to_dicts()
     assert (kept["delivery"], kept["row"], kept["row__"], kept["row_"], kept["delivery_"]) == ("d1", 1, "taken", "too", "x")
     assert (kept["k"], kept["code"], kept["flag"]) == ("[1]", r"b'\xff'", "{'a': 1}")
-
-
-# What rules do: severities, tolerances, offenders.
-
-
-def delivered(rows: int, without_note: int = 0) -> pl.DataFrame:
-    """Readings, the last of which break `noted`."""
-    columns = {
-        "station": ["oslo"] * rows,
-        "day": [str(date(2024, 1, 1).replace(day=i // 24 + 1)) for i in range(rows)],
-        "hour": [str(i % 24) for i in range(rows)],
-        "temperature": ["1.5"] * (rows - without_note) + [None] * without_note,
-        "note": [None] * rows,
-    }
-    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
-
-
-def with_options(tree: Tree, options: str, edit: tuple[str, str] = ("", "")) -> Dataset:
-    tree.edit("readings/defs.yaml", "tolerance: 0.5", options)
-    if edit[0]:
-        tree.edit("readings/schema.py", *edit)
-    return tree["readings"]
-
-
-@pytest.mark.parametrize(
-    ("tolerance", "rows", "bad", "passes"),
-    [
-        (0, 10, 0, True),
-        (0, 10, 1, False),
-        (0.1, 10, 1, True),
-        (0.0999, 10, 1, False),
-        (0.29, 100, 29, True),  # 0.29 × 100 is less than 29 in floats
-        (0.29, 100, 30, False),
-        (1, 3, 3, True),
-    ],
-)
-def test_share_of_rejected_rows_is_tolerated_up_to_its_limit(
-    tree: Tree, tolerance: float, rows: int, bad: int, passes: bool
-) -> None:
-    found = judge(with_options(tree, f"tolerance: {tolerance}"), delivered(rows, bad))
-    assert found.rows.rejected == bad
-    assert (found.reasons == ()) == passes
-    if not passes:
-        assert re.fullmatch(rf"{bad} of {rows} rows rejected, [\d.]+%; [\d.]+% tolerated: noted \({bad}\)", found.reasons[0])
-
-
-@pytest.mark.parametrize(
-    ("options", "status", "published"),
-    [
-        ("noted: reject", "tolerated", 71),
-        ("noted: {severity: reject, tolerance: 0.29}", "tolerated", 71),
-        ("noted: {severity: reject, tolerance: 0.28}", "refused", 71),
-        ("noted: warn", "warned", 100),
-        ("noted: {severity: warn, tolerance: 0.29}", "tolerated", 100),
-        ("noted: {severity: warn, tolerance: 0.28}", "warned", 100),
-        ("noted: fail", "refused", 100),
-        ("noted: {severity: fail, tolerance: 0.29}", "tolerated", 100),
-        ("noted: {severity: fail, tolerance: 0.28}", "refused", 100),
-    ],
-)
-def test_severity_says_what_a_broken_rule_does(tree: Tree, options: str, status: str, published: int) -> None:
-    found = judge(with_options(tree, f"tolerance: 1\n  rules: {{{options}}}"), delivered(100, 29))
-    result = next(result for result in found.rules if result.rule == "noted")
-    assert (result.status, result.broken, found.rows.published) == (status, 29, published)
-    refused = ("noted: without a temperature there is a note, but 29 of 100 rows (29.0%) break it",)
-    assert found.reasons == (refused if status == "refused" else ())
-
-
-@pytest.mark.parametrize(
-    ("options", "bad", "status"),
-    [("", 5, "passed"), ("", 6, "warned"), ("mostly_measured: fail", 5, "passed"), ("mostly_measured: fail", 6, "refused")],
-)
-def test_rule_on_the_whole_delivery(tree: Tree, options: str, bad: int, status: str) -> None:
-    found = judge(with_options(tree, f"tolerance: 1\n  rules: {{{options}}}"), delivered(10, bad))
-    result = next(result for result in found.rules if result.rule == "mostly_measured")
-    assert (result.status, found.rows.published) == (status, 10 - bad)
-    refused = ("mostly_measured: most hours have a temperature, but not here",)
-    assert found.reasons == (refused if status == "refused" else ())
-
-
-@pytest.mark.parametrize(
-    ("sentence", "expression", "bad", "found"),
-    [
-        ("at most 20 % are missing", 'pl.col("temperature").is_null().mean() <= 0.2', 4, "it is 40.0%"),
-        ("there are enough rows", "20 <= pl.len()", 0, "it is 10"),
-        ("it compares two sums", 'pl.col("hour").sum() < pl.col("hour").min()', 0, "not here"),
-        ("it compares texts", 'pl.col("station").first() == "bergen"', 0, "not here"),
-    ],
-)
-def test_rule_on_the_whole_delivery_tells_what_it_measured(
-    tree: Tree, sentence: str, expression: str, bad: int, found: str
-) -> None:
-    tree.edit("readings/schema.py", "most hours have a temperature", sentence)
-    tree.edit("readings/schema.py", 'pl.col("temperature").null_count() <= pl.len() / 2', expression)
-    rules = judge(with_options(tree, "tolerance: 1"), delivered(10, bad)).rules
-    result = next(result for result in rules if result.rule == "mostly_measured")
-    assert (result.status, result.checked, result.found) == ("warned", 10, found)
-
-
-def test_offenders_are_named_by_row_and_key_and_shown_only_if_public(readings: Dataset) -> None:
-    text = delivered(20).with_columns(temperature=pl.lit("99"))
-    for public, values in ((True, {"temperature": 99.0}), (False, {})):
-        result = next(r for r in judge(readings, text, public).rules if r.rule == "temperature.less_than_or_equal_to")
-        assert result.broken == 20
-        assert len(result.offenders) == 10
-        assert result.offenders[3] == {"row": 4, "station": "oslo", "day": "2024-01-01", "hour": 3, **values}
-
-
-# Rules that cannot be evaluated on what was delivered.
-
-MONTH = 'pl.date(2024, pl.col("hour"), 1).is_not_null()'
-NOTED = 'pl.col("temperature").is_not_null() | pl.col("note").is_not_null()'
-
-
-def test_rule_that_cannot_be_evaluated_refuses_by_its_name(tree: Tree) -> None:
-    found = judge(with_options(tree, "tolerance: 0.5", (NOTED, MONTH)), delivered(3, 1).with_columns(temperature=pl.lit("99")))
-    [broken, refused] = [result for result in found.rules if result.broken]
-    assert (broken.rule, broken.broken, broken.status) == ("temperature.less_than_or_equal_to", 3, "tolerated")
-    assert (refused.rule, refused.status) == ("noted", "refused")
-    assert re.match(r"noted: without .* note, but it cannot be evaluated on these rows: \w+Error: .+", found.reasons[0])
-    assert found.rows.delivered == found.rows.published + found.rows.rejected + found.rows.merged
-
-
-def test_rule_that_cannot_be_evaluated_but_only_warns_does_not_refuse(tree: Tree) -> None:
-    found = judge(with_options(tree, "rules: {noted: warn}", (NOTED, MONTH)), delivered(3))
-    assert [(result.rule, result.status) for result in found.rules if result.broken] == [("noted", "warned")]
-    assert (found.reasons, found.rows.published) == ((), 3)
-
-
-def test_rule_on_the_whole_delivery_that_cannot_be_evaluated_refuses(tree: Tree) -> None:
-    whole = ('pl.col("temperature").null_count() <= pl.len() / 2', f"{MONTH}.all()")
-    found = judge(with_options(tree, "rules: {mostly_measured: fail}", whole), delivered(3))
-    assert [(result.rule, result.status) for result in found.rules if result.broken] == [("mostly_measured", "refused")]
-
-
-@pytest.mark.parametrize(
-    ("severity", "reasons"), [("reject", ["hour.type"]), ("warn", ["hour.not_null"]), ("fail", ["hour.not_null"])]
-)
-def test_value_that_is_unreadable_is_never_published_as_none(tree: Tree, severity: str, reasons: list[str]) -> None:
-    dataset = with_options(tree, f"tolerance: 1\n  rules: {{hour.type: {severity}}}")
-    found = judge(dataset, delivered(3).with_columns(hour=pl.Series(["1", "x", "3"])))
-    assert found.rejected.to_dicts() == [{"row": 2, "reasons": reasons}]
-    assert found.good["hour"].to_list() == [1, 3]
-
-
-def test_error_of_a_rule_shows_no_values_that_are_not_public(tree: Tree) -> None:
-    secret = delivered(1).with_columns(note=pl.lit("a secret"))
-    dataset = with_options(tree, "tolerance: 1", (NOTED, 'pl.col("note").str.to_date("%Y") > pl.date(2024, 1, 1)'))
-    assert "a secret" in judge(dataset, secret, public=True).reasons[0]
-    assert judge(dataset, secret, public=False).reasons[0].endswith("on these rows: InvalidOperationError")
-
-
-# What `normalise` and `transform` promise.
-
-
-def with_normalise(tree: Tree, body: str) -> Dataset:
-    path = tree.defs / "readings/schema.py"
-    tree.write("readings/schema.py", f"{path.read_text()}\n\ndef normalise(rows):\n    {body}\n")
-    return tree["readings"]
-
-
-def test_normalise_changes_rows_and_is_counted(tree: Tree) -> None:
-    dataset = with_normalise(tree, 'return rows.with_columns(pl.col("hour").replace(24, 0))')
-    found = judge(dataset, delivered(3).with_columns(hour=pl.Series(["1", "24", "x"])))
-    assert found.good["hour"].to_list() == [0, 1]
-    assert found.rows.normalised == 1
-    assert found.rejected.to_dicts() == [{"row": 3, "reasons": ["hour.type"]}]
-
-
-@pytest.mark.parametrize("columns", ["pl.col(pl.String)", "pl.col('station', 'note')"])
-def test_whatever_normalise_asks_for_it_changes_what_is_delivered_only(tree: Tree, columns: str) -> None:
-    dataset = with_normalise(tree, f"return rows.with_columns({columns}.str.strip_chars())")
-    found = judge(dataset, delivered(3).with_columns(note=pl.Series(["a", " b", "c "]), hour=pl.Series(["1", "2", "x"])))
-    assert found.good["note"].to_list() == ["a", "b"]
-    assert found.rows.normalised == 2
-    assert found.rejected.to_dicts() == [{"row": 3, "reasons": ["hour.type"]}]
-
-
-def test_normalise_sees_what_is_delivered_and_the_number_of_the_row(tree: Tree) -> None:
-    dataset = with_normalise(
-        tree, "assert rows.collect_schema().names() == ['__row', *Schema.to_schema().columns]; return rows"
-    )
-    assert judge(dataset, delivered(3)).rows.published == 3
-
-
-def test_rows_that_normalise_makes_equal_are_merged(tree: Tree) -> None:
-    dataset = with_normalise(tree, 'return rows.with_columns(pl.col("hour").replace(24, 0))')
-    found = judge(dataset, delivered(2).with_columns(hour=pl.Series(["0", "24"])))
-    assert (found.rows.published, found.rows.merged, found.rows.normalised) == (1, 1, 1)
-
-
-def test_normalise_makes_other_columns_from_what_is_delivered(tree: Tree) -> None:
-    tree.edit(
-        "stations/schema.py",
-        "class Schema",
-        "class Delivered(pa.DataFrameModel):\n    station: str\n    height: str\n\n\n"
-        "def normalise(rows):\n    metres = pl.col('height').str.strip_suffix(' m')\n"
-        "    return rows.with_columns(metres.cast(pl.Int16, strict=False))\n\n\n"
-        "class Schema",
-    )
-    text = pl.DataFrame({"station": ["oslo", "oslo", "bergen"], "height": ["94 m", "94", "high"]})
-    found = judge(tree["stations"], text)
-    assert found.good.to_dicts() == [{"station": "oslo", "height": 94}]
-    assert found.rejected.to_dicts() == [{"row": 3, "reasons": ["height.not_null"]}]
-    assert found.rows.merged == 1
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ('return rows.filter(pl.col("hour") != "1")', "normalise of readings failed: "),
-        (
-            'return rows.filter(pl.col("hour") != 1)',
-            "changed which rows there are or their order (3 in, 2 out): use `with_columns` only",
-        ),
-        ("return rows.reverse()", "changed which rows there are or their order (3 in, 3 out): use `with_columns` only"),
-        ("return pl.concat([rows, rows])", "changed which rows there are or their order (3 in, 6 out)"),
-        ('return rows.drop("note")', "leaves out note: make every column of schema.py"),
-        ('return rows.select("station", "day", "hour", "temperature", "note")', "drops columns: use `with_columns` only"),
-        (
-            'return rows.with_columns(pl.col("hour") + 0.5)',
-            "makes column `hour` as Float64, but schema.py says Int8: cast it there",
-        ),
-        ("return None", "normalise of readings failed: AttributeError"),
-        ("raise KeyError('x')", "normalise of readings failed: KeyError: 'x'"),
-        (f"return rows.with_columns(pl.when({MONTH}).then(pl.col('note')))", "normalise of readings failed: "),
-    ],
-)
-def test_normalise_that_breaks_its_promise_is_refused(tree: Tree, body: str, says: str) -> None:
-    dataset = with_normalise(tree, body)
-    with pytest.raises(CodeError, match="normalise of readings") as caught:
-        judge(dataset, delivered(3))
-    assert says in str(caught.value)
-
-
-MADE = pl.DataFrame(
-    {"station": ["oslo", "bergen"], "day": [date(2024, 1, 1)] * 2, "height": [94, 12], "warmest": [1.5, None]},
-    schema={"station": pl.String, "day": pl.Date, "height": pl.Int16, "warmest": pl.Float64},
-)
-
-
-@pytest.fixture(scope="module")
-def daily(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return Tree(tmp_path_factory.mktemp("tree"))["daily"]
-
-
-def judge_made(dataset: Dataset, made: pl.LazyFrame) -> Judged:
-    return judge_product(dataset, compile_rules(dataset), made, {}, public=True)
-
-
-def test_product_is_published_in_order_of_its_key(daily: Dataset) -> None:
-    found = judge_made(daily, MADE.lazy().select("warmest", "height", "day", "station"))
-    assert_frame_equal(found.good, MADE.reverse())
-    assert (found.rows.published, found.reasons) == (2, ())
-
-
-@settings(max_examples=30)
-@given(order=st.permutations(range(6)))
-def test_rejected_rows_of_a_product_are_the_same_in_whatever_order_they_are_made(daily: Dataset, order: list[int]) -> None:
-    twice = pl.concat([MADE, MADE.with_columns(warmest=pl.col("height") / 2), MADE.with_columns(warmest=pl.lit(99.0))])
-    found = judge_made(daily, twice[order].lazy())
-    assert found.rejected.columns == ["row", "reasons", *MADE.columns]
-    bad = ["warmest.less_than_or_equal_to", "key.unique"]
-    assert found.rejected.select("row", "reasons", "station", "warmest").rows() == [
-        (1, ["key.unique"], "bergen", None),
-        (2, ["key.unique"], "bergen", "6.0"),
-        (3, bad, "bergen", "99.0"),
-        (4, ["key.unique"], "oslo", "1.5"),
-        (5, ["key.unique"], "oslo", "47.0"),
-        (6, bad, "oslo", "99.0"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda made: made.drop("height"), "leaves out height: make every column of schema.py"),
-        (
-            lambda made: made.cast({"height": pl.Int64}),
-            "makes column `height` as Int64, but schema.py says Int16: cast it there",
-        ),
-        (lambda made: made.with_columns(pl.col("nope")), "failed: ColumnNotFoundError"),
-        (lambda made: made.with_columns(day=pl.date(2024, pl.col("height"), 1)), "failed: "),
-        (lambda made: None, "failed: AttributeError"),
-    ],
-)
-def test_transform_that_breaks_its_promise_is_refused(daily: Dataset, change: Callable[[pl.LazyFrame], Any], says: str) -> None:
-    with pytest.raises(CodeError, match="transform of daily") as caught:
-        judge_made(daily, change(MADE.lazy()))
-    assert says in str(caught.value)

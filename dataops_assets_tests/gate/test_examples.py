@@ -50,6 +50,14 @@ def test_every_rule_of_the_good_tree_bites(tree: Tree, name: str) -> None:
             id="rule_that_never_bites",
         ),
         pytest.param(
+            "schema",
+            "<= pl.len() / 2",
+            "> pl.len()",
+            "the good row alone breaks mostly_measured, and so does an empty delivery: does it ever hold? "
+            "(most hours have a temperature)",
+            id="rule_on_the_whole_delivery_that_never_holds",
+        ),
+        pytest.param(
             "examples", "{hour: 24}", "{hour: 24}\n  nope: {hour: 1}", "example for the unknown rule `nope`", id="unknown_rule"
         ),
         pytest.param(
@@ -73,6 +81,11 @@ def test_what_is_not_proved_is_named(tree: Tree, file: str, old: str, new: str, 
     tree.edit(file, old, new)
     failures = failed_examples(tree["readings"])
     assert any(told.startswith(f"defs/readings/examples.yaml: {failure}") for told in failures), failures
+
+
+def test_rule_on_the_whole_delivery_may_ask_for_more_than_one_row(tree: Tree) -> None:
+    tree.edit("readings/schema.py", 'pl.col("temperature").null_count() <= pl.len() / 2', "pl.len() != 1")
+    assert failed_examples(tree["readings"]) == []
 
 
 def test_rule_that_cannot_be_evaluated_does_not_count_as_biting(tree: Tree) -> None:

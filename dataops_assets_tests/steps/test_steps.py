@@ -1,4 +1,4 @@
-"""Receive → stage → derive on a small tree: what flows on, what is refused, what is left to do."""
+"""Receive → stage → derive on a small tree: what flows on, and what is left to do."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,45 +8,14 @@ import polars as pl
 import pytest
 
 from dataops_assets.contract import Partition
-from dataops_assets.steps import Outcome
 from dataops_assets.steps.content import NotReady
+from dataops_assets_tests.steps.january import DAY, DAYS, HOUR, MONTH, again, everything, left, short_tree, statuses
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, fatal_parquet, readings
-
-DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
-DAY, MONTH = DAYS[0], "2024-01"
-HOUR = timedelta(hours=1)
-BAD = [{"hour": 99}] * 4
-"""Makes every row of a day bad."""
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Tree:
-    """As the good tree, but the month has only three days."""
-    tree = Tree(tmp_path)
-    tree.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-03")
-    return tree
-
-
-def statuses(outcomes: list[Outcome]) -> dict[Partition, str]:
-    return {outcome.partition: outcome.status for outcome in outcomes}
-
-
-def left(tree: Tree) -> dict[str, list[Partition]]:
-    """All that is pending, by zone and dataset."""
-    zones = {"stations": ("raw", "staged"), "readings": ("raw", "staged"), "daily": ("curated",)}
-    found = {f"{zone}/{name}": tree.pending(zone, name) for name, here in zones.items() for zone in here}
-    return {what: partitions for what, partitions in found.items() if partitions}
-
-
-def everything(tree: Tree) -> dict[str, int]:
-    """Every file in the store, with the time it was written."""
-    return {str(path): path.stat().st_mtime_ns for path in tree.store.root.rglob("*") if path.is_file()}
-
-
-def again(tree: Tree) -> list[Outcome]:
-    """Every step for every partition, whether it is pending or not."""
-    done = [*tree.receive("stations"), *tree.stage("stations"), *tree.receive("readings"), *tree.stage("readings")]
-    return [*done, *tree.derive("daily")]
+    return short_tree(tmp_path)
 
 
 # What is good flows on.
@@ -207,109 +176,6 @@ def test_gap_does_not_count_as_usual(tree: Tree) -> None:
     assert statuses(tree.receive("readings")[:10])["2024-01-10"] == "done"
 
 
-# What is refused.
-
-REFUSED: dict[str, tuple[str, str]] = {
-    "envelope": ('a,"b', "2024-01-01.csv: readable: not readable as csv"),
-    "content": (readings(DAY, *BAD), "4 of 4 rows rejected, 100.0%; 50.0% tolerated: hour.in_range (4)"),
-}
-
-
-@pytest.mark.parametrize("gate", REFUSED)
-def test_refused_delivery_leaves_what_was_published(filled: Tree, gate: str) -> None:
-    before = filled.read("readings", *DAYS)
-    filled.drop("readings", f"{DAY}.csv", REFUSED[gate][0])
-
-    outcomes = filled.run(now=NOW + HOUR)
-
-    refused = outcomes[-1]
-    assert (refused.status, refused.partition) == ("refused", DAY)
-    assert REFUSED[gate][1] in refused.reason
-    assert refused.verdict is not None
-    assert (refused.verdict.gate, refused.verdict.passed) == (gate, False)
-    assert filled.read("readings", *DAYS).equals(before)
-    [derived] = filled.derive("daily", MONTH, now=NOW + HOUR)  # goes on with the version before, and says so
-    assert derived.status == "done"
-    assert f"a newer delivery was refused by its {gate} gate at 2024-03-01 13:00:00 UTC" in derived.facts["note"]
-
-
-@pytest.mark.parametrize("gate", REFUSED)
-def test_refused_partition_is_pending_only_when_something_changes(filled: Tree, gate: str) -> None:
-    filled.drop("readings", f"{DAY}.csv", REFUSED[gate][0])
-    filled.run()
-    assert left(filled) == {}
-    before = everything(filled)
-    again(filled)
-    assert everything(filled) == before
-    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 7}))
-    assert left(filled) == {"raw/readings": [DAY]}
-
-
-@pytest.mark.parametrize("gate", REFUSED)
-def test_later_good_delivery_heals(filled: Tree, gate: str) -> None:
-    filled.drop("readings", f"{DAY}.csv", REFUSED[gate][0])
-    filled.run(now=NOW + HOUR)
-    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 7}))
-    filled.run(now=NOW + 2 * HOUR)
-    assert filled.read("readings", DAY)["temperature"].max() == 7
-    assert filled.read("daily", MONTH)["warmest"].max() == 7
-    assert filled.lake.refused_since(filled["readings"], DAY) == ""
-    assert left(filled) == {}
-    quarantine = filled.store.path(f"quarantine/readings/date={DAY}/data.parquet")
-    assert not quarantine.exists() or pl.read_parquet(quarantine).height == 0
-
-
-@pytest.mark.parametrize("gate", REFUSED)
-def test_first_delivery_that_comes_again_heals(filled: Tree, gate: str) -> None:
-    """A good, B refused, A again: the last word is on A."""
-    versions = filled.lake.version("staged", filled["readings"], DAY)
-    filled.drop("readings", f"{DAY}.csv", REFUSED[gate][0])
-    filled.run(now=NOW + HOUR)
-    filled.drop("readings", f"{DAY}.csv", readings(DAY))
-    assert left(filled) == {"raw/readings": [DAY]}
-    filled.run(now=NOW + 2 * HOUR)
-    for name in ("envelope", "content"):
-        assert filled.lake.verdicts(name, filled["readings"], DAY)[-1].passed  # type: ignore[arg-type]
-    assert filled.lake.refused_since(filled["readings"], DAY) == ""
-    assert filled.lake.version("staged", filled["readings"], DAY) == versions
-    assert left(filled) == {}
-
-
-def test_contract_heals_what_it_refused_and_refuses_again(filled: Tree) -> None:
-    filled.drop("readings", f"{DAY}.csv", readings(DAY, *BAD[:3]))
-    filled.run(now=NOW + HOUR)
-    assert filled.read("readings", DAY).height == 4
-    for hour, (old, new, height) in enumerate([("0.5", "0.8", 1), ("0.8", "0.5", 1)], 2):
-        filled.edit("readings/defs.yaml", f"tolerance: {old}", f"tolerance: {new}")
-        filled.run(now=NOW + hour * HOUR)
-        assert filled.read("readings", DAY).height == height
-        assert left(filled) == {}
-    assert "a newer delivery was refused" in filled.lake.refused_since(filled["readings"], DAY)
-
-
-def test_manifest_that_is_corrected_heals(tree: Tree) -> None:
-    files = 'files: "{partition}/a.csv"\n    complete: {manifest: "{partition}/m.json"}'
-    tree.edit("readings/defs.yaml", 'files: "{partition}.csv"', files)
-    tree.drop("readings", f"{DAY}/a.csv", readings(DAY))
-    for rows, status in ((5, "refused"), (4, "done"), (5, "refused")):
-        tree.drop("readings", f"{DAY}/m.json", f'{{"files": [{{"name": "a.csv", "rows": {rows}}}]}}')
-        assert tree.pending("raw", "readings") == [DAY]
-        assert statuses(tree.receive("readings", DAY)) == {DAY: status}
-        assert tree.pending("raw", "readings") == []
-
-
-def test_delivery_that_is_far_too_small_is_refused(tree: Tree) -> None:
-    tree.edit("readings/defs.yaml", "end: 2024-01-03", "end: 2024-01-20")
-    days = [f"2024-01-{day:02}" for day in range(1, 10)]
-    for day in days:
-        tree.drop("readings", f"{day}.csv", readings(day, rows=1 if day == days[8] else 4))
-    outcomes = statuses(tree.receive("readings", *days))
-    assert (outcomes.pop(days[8]), set(outcomes.values())) == ("refused", {"done"})
-    # Partitions that come later, of older days, do not reopen what was judged.
-    tree.drop("readings", f"{days[0]}.csv", readings(days[0], rows=8))
-    assert tree.pending("raw", "readings") == [days[0]]
-
-
 # What changes, and what is left to do then.
 
 
@@ -371,63 +237,6 @@ def test_what_is_left_to_do_after_a_change(
             zone, name = first.split("/")
             verb = {"raw": filled.receive, "staged": filled.stage, "curated": filled.derive}[zone]
             assert set(statuses(verb(name, *expected[first], now=NOW + HOUR)).values()) == {"done"}
-
-
-# Code that fails.
-
-BROKEN_NORMALISE = (
-    "\n\ndef normalise(rows):\n    return rows.with_columns(day=pl.col('day').dt.replace(day=pl.col('hour') + 1))\n"
-)
-
-
-def test_normalise_that_fails_refuses_its_partition_and_no_other(filled: Tree) -> None:
-    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 98}))
-    schema = (filled.defs / "readings/schema.py").read_text()
-    filled.write("readings/schema.py", schema + BROKEN_NORMALISE)
-    filled.receive("readings", *DAYS)
-
-    failed, good, _ = filled.stage("readings", *DAYS)
-
-    assert (failed.status, good.status) == ("refused", "done")
-    assert failed.reason.startswith(f"staged/readings {DAY}: normalise of readings failed: ")
-    assert failed.reason.endswith("; what was published before stays")
-    assert failed.verdict is None
-    assert filled.pending("staged", "readings") == [DAY]  # nobody judged it
-    filled.write("readings/schema.py", schema)
-    filled.run()
-    assert left(filled) == {}
-    assert filled.read("readings", DAY).height == 3
-
-
-def test_transform_that_fails_refuses_its_partition_by_name(filled: Tree) -> None:
-    filled.edit("daily/transform.py", "days = readings", 'raise KeyError("x")\n    days = readings')
-    [outcome] = filled.derive("daily", MONTH)
-    assert (outcome.status, outcome.verdict) == ("refused", None)
-    assert outcome.reason == f"curated/daily {MONTH}: transform of daily failed: KeyError: 'x'; what was published before stays"
-    assert filled.read("daily", MONTH).height == 6
-
-
-def test_rule_that_cannot_be_evaluated_refuses_its_partition_and_no_other(filled: Tree) -> None:
-    condition = 'pl.col("temperature").is_not_null() | pl.col("note").is_not_null()'
-    filled.edit("readings/schema.py", condition, 'pl.date(2024, pl.col("hour") + 1, 1).is_not_null()')
-    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 20}))
-    filled.receive("readings", *DAYS)
-
-    outcomes = filled.stage("readings", *DAYS)
-
-    assert list(statuses(outcomes).values()) == ["refused", "done", "done"]
-    assert "noted: without a temperature there is a note, but it cannot be evaluated on these rows" in outcomes[0].reason
-    assert left(filled) == {}
-
-
-def test_received_file_that_rots_refuses_its_partition_and_no_other(filled: Tree) -> None:
-    filled.edit("readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.4")
-    filled.receive("readings", *DAYS)
-    [kept] = filled.store.path(f"raw/readings/date={DAY}").glob("*.csv")
-    kept.write_bytes(b"\0" * 100)
-    outcomes = filled.stage("readings", *DAYS)
-    assert list(statuses(outcomes).values()) == ["refused", "done", "done"]
-    assert "it holds zero bytes" in outcomes[0].reason
 
 
 # Derived datasets of all shapes.

@@ -1,0 +1,328 @@
+"""What may stand in `defs.yaml` and `policy.yaml`: one good tree, and one broken tree for every rule."""
+
+import pytest
+
+from dataops_assets.contract import ContractError
+from dataops_assets_tests.contract.broken import DAILY, POLICY, READINGS, SCHEMA, STATIONS, Broken, assert_told
+from dataops_assets_tests.trees import GOOD, Tree
+
+CASES: dict[str, Broken] = {
+    # what may be written at all
+    "unknown_attribute": Broken(
+        (READINGS, "tolerance: 0.5", "tolerence: 0.5"),
+        "unknown attribute `tolerence`",
+        "did you mean `tolerance`?",
+        mended="tolerance: 0.5",
+    ),
+    "unknown_attribute_unlike_any": Broken(
+        (READINGS, "tolerance: 0.5", "xyzzy: 1"), "unknown attribute `xyzzy`", "known here: description, owner, readers"
+    ),
+    "unknown_attribute_inside": Broken(
+        (READINGS, "timezone: Europe/Oslo", "timezones: Europe/Oslo"),
+        "unknown attribute `timezones`",
+        "did you mean `timezone`?",
+    ),
+    "not_yaml": Broken((READINGS, "owner: lab", "owner: @lab"), "not readable as YAML", "mend the syntax at this line"),
+    "no_mapping": Broken((POLICY, "", "- owners\n"), "not a mapping", "write `key: value` lines"),
+    "key_twice": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: 0.5\n  owner: nobody"),
+        "`owner` stands here twice",
+        "remove one of the two",
+        at="owner: nobody",
+        mended="tolerance: 0.5",
+    ),
+    "alias": Broken(
+        (READINGS, "key: [station, day, hour]", "key: &key [station, day, hour]\n  description2: *key"),
+        "a YAML alias",
+        "write the value out",
+        at="*key",
+    ),
+    "alias_in_a_list": Broken(
+        (READINGS, "key: [station, day, hour]", "key:\n    - &s station\n    - day\n    - *s"),
+        "a YAML alias",
+        "write the value out",
+        at="*s",
+    ),
+    "nested_so_deep_that_it_would_end_the_process": Broken(
+        (READINGS, "owner: lab", f"owner: {'[' * 100_000}{']' * 100_000}"),
+        "more than 20 values in one another",
+        "write it flat",
+    ),
+    "tag_that_its_value_does_not_keep": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: !!bool x"), "x cannot be read", "mend the value"
+    ),
+    "no_such_day": Broken((READINGS, "end: 2024-01-20", "end: 2024-02-30"), "2024-02-30 cannot be read", "mend the value"),
+    "type_unknown": Broken(
+        (READINGS, "type: dataops_assets.components.IngestedDataset", "type: dataops_assets.components.IngestDataset"),
+        "unknown type",
+        "did you mean `dataops_assets.components.IngestedDataset`?",
+    ),
+    "attributes_missing": Broken(
+        (STATIONS, "", "type: dataops_assets.components.IngestedDataset\n"),
+        "`attributes` is missing",
+        "add `attributes:`",
+        at="type",
+    ),
+    "folder_is_no_name": Broken(
+        ("Heights/defs.yaml", "", GOOD[STATIONS]), "`Heights` cannot be the name of a dataset", "small letters", at="type:"
+    ),
+    "name_twice": Broken(
+        ("x/stations/defs.yaml", "", GOOD[STATIONS]),
+        "a dataset `stations` stands in defs/stations, too",
+        "rename one of the folders",
+        at="attributes:",
+        also=(("x/stations/schema.py", "", GOOD["stations/schema.py"]),),
+    ),
+    # names
+    "unknown_owner": Broken((READINGS, "owner: lab", "owner: labs"), "unknown owner `labs`", "did you mean `lab`?"),
+    "unknown_readers": Broken(
+        (READINGS, "readers: [analysts, press]", "readers: [analysts, press, pres]"),
+        "unknown reader group `pres`",
+        "did you mean `press`?, or name it in policy.yaml",
+    ),
+    "unknown_classification": Broken(
+        (DAILY, "classification: public", "classification: publik"), "unknown classification `publik`", "did you mean `public`?"
+    ),
+    "unknown_lifecycle": Broken(
+        (READINGS, "lifecycle: standard", "lifecycle: eternal"),
+        "unknown lifecycle class `eternal`",
+        "use one of standard, short, or name it in policy.yaml",
+    ),
+    # readers and classifications
+    "no_readers": Broken(
+        (READINGS, "readers: [analysts, press]", "readers: []"), "`readers` is []", "Reader groups of `policy.yaml`"
+    ),
+    # partitions
+    "end_before_start": Broken(
+        (READINGS, "end: 2024-01-20", "end: 2023-12-31"),
+        "2023-12-31, is before the first, 2024-01-01",
+        "swap them",
+        at="partitions:",
+    ),
+    "start_is_no_day": Broken(
+        (READINGS, "start: 2024-01-01", "start: soon"), "'soon' is not a day", "write it as `2013-01-05`"
+    ),
+    "start_has_no_such_month": Broken(
+        (DAILY, "start: 2024-01,", "start: 2024-13,"), "`start` is '2024-13'", "The first partition"
+    ),
+    "timezone": Broken(
+        (READINGS, "timezone: Europe/Oslo", "timezone: Europe/Olso"),
+        "'Europe/Olso' is no IANA time zone",
+        "did you mean `Europe/Oslo`?",
+    ),
+    "gap_after_the_end": Broken(
+        (READINGS, "tolerance: 0.5", "gaps: [{partition: 2024-02-01, reason: a holiday}]"),
+        "`2024-02-01` is no partition of this dataset",
+        "name one between the first and the last partition",
+        mended="gaps: [{partition: 2024-01-20, reason: a holiday}]",
+    ),
+    "gap_is_no_key": Broken(
+        (READINGS, "tolerance: 0.5", "gaps: [{partition: 2024-01, reason: a holiday}]"),
+        "`2024-01` is no partition",
+        "name one between the first and the last partition",
+    ),
+    "gap_without_partitions": Broken(
+        (STATIONS, "key: [station]", "key: [station]\n  gaps: [{partition: 2024-01-01, reason: a holiday}]"),
+        "`2024-01-01` is no partition",
+        "name one between",
+        at="gaps:",
+    ),
+    "gap_without_reason": Broken(
+        (READINGS, "tolerance: 0.5", "gaps: [{partition: 2024-01-06, reason: ' '}]"),
+        "`reason` is ' '",
+        "Why",
+        mended="gaps: [{partition: 2024-01-06, reason: a holiday}]",
+    ),
+    "too_many_partition_columns": Broken(
+        (READINGS, "columns: [day]", "columns: [day, hour]"),
+        "2 columns do not tell a day",
+        "name one that begins with its key, or its 3 parts in order",
+        at="partitions:",
+        mended="columns: [day]",
+    ),
+    "parts_of_another_grain": Broken(
+        (READINGS, "every: day", "every: month"),
+        "3 columns do not tell a month",
+        "name one that begins with its key, or its 2 parts in order",
+        at="partitions:",
+        mended="every: day",
+        also=((READINGS, "columns: [day]", "columns: [day, day, day]"),),
+    ),
+    # shares and durations
+    "tolerance_above_1": Broken((READINGS, "tolerance: 0.5", "tolerance: 1.5"), "`tolerance` is 1.5", "The share of rows"),
+    "tolerance_below_0": Broken((READINGS, "tolerance: 0.5", "tolerance: -0.1"), "`tolerance` is -0.1", "The share of rows"),
+    "tolerance_is_a_word": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: '0.5'"), "`tolerance` is '0.5'", "The share of rows", mended="tolerance: 0.5"
+    ),
+    "tolerance_is_yes": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: yes"), "`tolerance` is True", "The share of rows", mended="tolerance: 1"
+    ),
+    "tolerance_of_a_rule_is_yes": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {noted: {tolerance: true}}"),
+        "`tolerance` is True",
+        "The share of rows",
+        mended="rules: {noted: {tolerance: 1.0}}",
+    ),
+    "duration": Broken(
+        (POLICY, "raw: 7 years", "raw: 7 yrs"),
+        "'7 yrs' is not a duration",
+        "`90 days`, `6 months`, `7 years`",
+        mended="raw: 7 years",
+    ),
+    "duration_of_zero": Broken((POLICY, "raw: 7 years", "raw: 0 years"), "'0 years' is not a duration", "`7 years`"),
+    "forever_without_reason": Broken(
+        (POLICY, "raw: 7 years", "raw: forever"),
+        "`forever` needs a reason",
+        "write it as `{forever: <the reason>}`",
+        mended="raw: {forever: we were told to}",
+    ),
+    "forever_with_an_empty_reason": Broken(
+        (POLICY, "raw: 7 years", "raw: {forever: ' '}"),
+        "`forever` needs a reason",
+        "write it as `{forever: <the reason>}`",
+        mended="raw: {forever: we were told to}",
+    ),
+    "due_forever": Broken(
+        (READINGS, "tolerance: 0.5", "due: {forever: for fun}"),
+        "is not a duration that ends",
+        "write it as `12 hours`",
+        mended="due: 12 hours",
+    ),
+    # lifecycles
+    "raw_ends_first": Broken(
+        (POLICY, "raw: 7 years", "raw: 1 year"),
+        "raw ends after 1 year, before staged (2 years), which is rebuilt from it",
+        "keep raw at least as long, or shorten staged",
+        at="standard:",
+        mended="raw: 2 years",
+    ),
+    "raw_ends_before_landing": Broken(
+        (POLICY, "landing: 30 days", "landing: 8 years"),
+        "landing is kept for 8 years, longer than raw (7 years)",
+        "shorten landing",
+        at="standard:",
+    ),
+    "override_without_reason": Broken(
+        (READINGS, "lifecycle: standard", "lifecycle: {class: standard, staged: 1 year}"),
+        "differs from its lifecycle class without a reason",
+        "add `reason: <why>`",
+        mended="lifecycle: {class: standard, staged: 1 year, reason: it is large}",
+    ),
+    "override_with_an_empty_reason": Broken(
+        (READINGS, "lifecycle: standard", "lifecycle: {class: standard, staged: 1 year, reason: ' '}"),
+        "`reason` is ' '",
+        "Why this dataset differs",
+        mended="lifecycle: {class: standard, staged: 1 year, reason: it is large}",
+    ),
+    "override_ends_first": Broken(
+        (READINGS, "lifecycle: standard", "lifecycle: {class: standard, staged: 8 years, reason: it is small}"),
+        "raw ends after 7 years, before staged (8 years)",
+        "keep raw at least as long, or shorten staged",
+        mended="lifecycle: {class: standard, staged: 8 years, raw: 8 years, reason: it is small}",
+    ),
+    "override_of_landing": Broken(
+        (READINGS, "lifecycle: standard", "lifecycle: {class: standard, landing: 8 years, reason: it is small}"),
+        "landing is kept for 8 years, longer than raw (7 years)",
+        "shorten landing",
+    ),
+    # sources
+    "ending": Broken(
+        (STATIONS, "files: stations.csv", "files: stations.txt"), "'stations.txt' has no known ending", "use one of .csv"
+    ),
+    "outside": Broken(
+        (STATIONS, "files: stations.csv", "files: ../stations.csv"),
+        "leaves the dataset's landing folder",
+        "name files inside it",
+    ),
+    "absolute": Broken(
+        (STATIONS, "files: stations.csv", "files: /stations.csv"), "leaves the dataset's landing folder", "name files inside it"
+    ),
+    "files_without_partition": Broken(
+        (READINGS, 'files: "{partition}.csv"', "files: readings.csv"),
+        "`source.files` does not tell them apart",
+        "put `{partition}` in it",
+        at="attributes:",
+    ),
+    "files_with_partition": Broken(
+        (STATIONS, "files: stations.csv", 'files: "{partition}.csv"'),
+        "names a `{partition}`, but the dataset has none",
+        "add `partitions`",
+        at="attributes:",
+    ),
+    "manifest_without_partition": Broken(
+        (READINGS, "rows: [0.5, 2]", "complete: {manifest: done.json}"),
+        "'done.json' does not tell the partitions apart",
+        "put `{partition}` into both",
+        at="attributes:",
+        mended='complete: {manifest: "{partition}.json"}',
+    ),
+    "complete_in_two_ways": Broken(
+        (READINGS, "rows: [0.5, 2]", 'complete: {manifest: "{partition}.json", marker: "{partition}.ok"}'),
+        "not clear when a delivery is whole",
+        "exactly one of `manifest`, `marker` and `quiet`",
+    ),
+    "complete_in_no_way": Broken(
+        (READINGS, "rows: [0.5, 2]", "complete: {}"), "not clear when a delivery is whole", "exactly one of `manifest`"
+    ),
+    "separator": Broken(
+        (STATIONS, "files: stations.csv", 'files: stations.csv\n    separator: "||"'),
+        "`separator` is '||'",
+        "one ASCII character",
+        at="||",
+    ),
+    # policy.yaml and examples.yaml
+    "policy_missing": Broken((POLICY, "", None), "is missing", "write defs/policy.yaml", at=""),
+    "required_attribute_misspelled": Broken(
+        (READINGS, "owner: lab", "ower: lab"), "unknown attribute `ower`", "did you mean `owner`?", mended="owner: lab"
+    ),
+    "policy_unknown_attribute": Broken(
+        (POLICY, "contact: lab@", "contacts: lab@"),
+        "unknown attribute `contacts`",
+        "did you mean `contact`?",
+        mended="contact: lab@",
+    ),
+    "policy_without_public": Broken(
+        (POLICY, "public: For anyone.", "open: For anyone."),
+        "`public` is missing",
+        "name it first",
+        at="classifications:",
+    ),
+    "examples_are_no_mapping": Broken(("readings/examples.yaml", "", "- good\n"), "not a mapping", "write `key: value` lines"),
+}
+
+
+@pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
+def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
+    assert_told(tree, broken)
+
+
+def test_several_mistakes_are_told_at_once(tree: Tree) -> None:
+    tree.edit(POLICY, "raw: 7 years", "raw: 7 yrs")
+    tree.edit(READINGS, "owner: lab", "owner: [lab]")
+    tree.edit(READINGS, "tolerance: 0.5", "tolerance: 2")
+    tree.remove(SCHEMA.replace("readings", "stations"))
+
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+
+    told = [(problem.file, problem.line) for problem in caught.value.problems]
+    assert told == [
+        ("defs/policy.yaml", tree.line(POLICY, "7 yrs")),
+        ("defs/readings/defs.yaml", tree.line(READINGS, "owner:")),
+        ("defs/readings/defs.yaml", tree.line(READINGS, "tolerance: 2")),
+        ("defs/stations/defs.yaml", 1),
+    ]
+    assert str(caught.value).startswith("4 mistakes in the contracts:\ndefs/policy.yaml:")
+
+
+@pytest.mark.parametrize("file", [READINGS, POLICY])
+def test_file_that_is_not_utf8_is_told_with_its_line(tree: Tree, file: str) -> None:
+    text = (tree.defs / file).read_text(encoding="utf-8")
+    tree.write(file, text.replace("description: ", "description: Ø ", 1).encode("latin-1"))
+
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+
+    [problem] = caught.value.problems
+    line = text.splitlines().index(next(line for line in text.splitlines() if "description: " in line)) + 1
+    assert (problem.file, problem.line, problem.remedy) == (f"defs/{file}", line, "save it as UTF-8 text")

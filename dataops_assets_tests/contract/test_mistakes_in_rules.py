@@ -1,0 +1,236 @@
+"""What may stand in `schema.py`, `transform.py` and `rules`: one good tree, and one broken tree for every rule."""
+
+import pytest
+
+from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, TRANSFORM, Broken, Edit, assert_told
+from dataops_assets_tests.trees import Tree
+
+NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
+
+ELEMENT_WISE = """\
+    @pa.check("hour", element_wise=True)
+    def odd(cls, value):
+        '''it is odd'''
+        return value % 2
+
+    note: str"""
+
+PARSER = """\
+    @parser("hour")
+    def tidy(cls, data):
+        return data.lazyframe
+
+"""
+PARSERS: Edit = (
+    SCHEMA,
+    "import polars as pl\n",
+    "import polars as pl\nfrom pandera.api.dataframe.model_components import dataframe_parser, parser\n",
+)
+"""pandera itself refuses them for polars."""
+
+CASES: dict[str, Broken] = {
+    # columns
+    "no_key": Broken((READINGS, "key: [station, day, hour]", "key: []"), "`key` is []", "The columns that tell rows apart"),
+    "key_unknown": Broken(
+        (READINGS, "key: [station, day, hour]", "key: [station, day, our]"),
+        "column `our` is not in the schema",
+        "did you mean `hour`?",
+    ),
+    "key_nullable": Broken(
+        (READINGS, "key: [station, day, hour]", "key: [station, day, hour, note]"),
+        "key column `note` may be without a value",
+        "make it not nullable in schema.py, or choose another key",
+    ),
+    "chart_column": Broken(
+        (DAILY, "key: [station, day]", "key: [station, day]\n  chart: {x: dey, y: warmest, title: Warm}"),
+        "column `dey` is not in the schema",
+        "did you mean `day`?",
+        at="chart:",
+    ),
+    "partition_column": Broken(
+        (READINGS, "columns: [day]", "columns: [date]"), "column `date` is not delivered", "use one of station, day"
+    ),
+    "hive_name": Broken(
+        (SCHEMA, "hour: pl.Int8", "date: pl.Date = pa.Field(nullable=True)\n    hour: pl.Int8"),
+        "column `date` collides with the partition of that name",
+        "rename the column in schema.py",
+        at="partitions:",
+        told_in=READINGS,
+        mended="date_: pl.Date = pa.Field(nullable=True)\n    hour: pl.Int8",
+    ),
+    # schema.py
+    "schema_missing": Broken(
+        (SCHEMA, "", None), "schema.py is missing", "write defs/readings/schema.py", told_in=READINGS, at="type:"
+    ),
+    "schema_syntax": Broken((SCHEMA, "hour: pl.Int8 =", "hour pl.Int8 ="), "SyntaxError", "mend the module"),
+    "schema_without_type": Broken(
+        (SCHEMA, "    note: str", "    note: False"),
+        "the model `Schema` cannot be built: column `note` has no type that polars knows",
+        "mend the model",
+        at="import pandera",
+    ),
+    "schema_raises": Broken(
+        (SCHEMA, "    station: str =", "    1 / 0\n    station: str ="), "ZeroDivisionError", "mend the module", at="1 / 0"
+    ),
+    "schema_without_model": Broken(
+        (SCHEMA, "class Schema(pa.DataFrameModel):", "class Schema_(pa.DataFrameModel):"),
+        "there is no pandera model `Schema`",
+        "write `class Schema(pa.DataFrameModel)`",
+        at="import pandera",
+    ),
+    "type_not_in_text": Broken(
+        (SCHEMA, "note: str", "note: pl.Duration"),
+        "column `note` is Duration(time_unit='us'), which cannot be read from text",
+        "deliver it as a plain value, or as parquet",
+        at="import pandera",
+    ),
+    "delivered_without_normalise": Broken(
+        (
+            "stations/schema.py",
+            "import polars as pl\n",
+            "import polars as pl\n\n\nclass Delivered(pa.DataFrameModel):\n    station: str\n",
+        ),
+        "`Schema` has height, which `Delivered` has not",
+        "write `normalise`, or remove `Delivered`",
+        at="import pandera",
+    ),
+    # rules
+    "rule_unknown": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {hour.in_rang: warn}"),
+        "options for the unknown rule `hour.in_rang`",
+        "did you mean `hour.in_range`?",
+    ),
+    "rule_severity": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {noted: explode}"), "`severity` is 'explode'", "`reject`, `warn` or `fail`"
+    ),
+    "frame_rule_rejects": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {mostly_measured: reject}"),
+        "rule `mostly_measured` is about the whole delivery, so it cannot reject rows",
+        "use `warn` or `fail`",
+        mended="rules: {mostly_measured: fail}",
+    ),
+    "shared_keys_only_warn": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {key.unique: warn}"),
+        "rule `key.unique` must reject, since the key is what tells rows apart",
+        "`{tolerance: 0}` refuses all where one row is rejected",
+        mended="rules: {key.unique: {tolerance: 0}}",
+    ),
+    "missing_values_only_warn": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {hour.not_null: warn}"),
+        "rule `hour.not_null` must reject, since the schema says that the column always has a value",
+        "make the column nullable in schema.py",
+        mended="rules: {hour.not_null: reject}",
+    ),
+    "what_is_no_number_only_warns": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {temperature.finite: warn}"),
+        "rule `temperature.finite` must reject, since no sum and no mean over NaN or infinity means anything",
+        "make it none in `normalise`, or leave the rule as it is",
+        mended="rules: {temperature.finite: reject}",
+    ),
+    # what pandera can say, but the gate does not do
+    **{
+        f"column_{name}": Broken(
+            (SCHEMA, written, new),
+            f"column `{column}` {says}, which the gate does not do",
+            "declare every column by its name, without a default; fill in and change values in `normalise`",
+            at="import pandera",
+            mended=written,
+        )
+        for name, written, new, column, says in (
+            ("optional", "note: str =", "note: str | None =", "note", "is optional"),
+            (
+                "by_pattern",
+                'note: str = pa.Field(description="In words"',
+                'note: str = pa.Field(regex=True, description="In words"',
+                "note",
+                "stands for many by a pattern",
+            ),
+            ("default", 'description="In words"', 'description="In words", default="-"', "note", "has a default"),
+        )
+    },
+    **{
+        name: Broken(
+            (SCHEMA, "    note: str", PARSER.replace('parser("hour")', written) + "    note: str"),
+            "the model `Schema` cannot be built: user-defined parsers are not supported by the polars backend",
+            "mend the model",
+            at="import pandera",
+            mended="    note: str",
+            also=(PARSERS,),
+        )
+        for name, written in (("column_parser", 'parser("hour")'), ("model_parser", "dataframe_parser"))
+    },
+    **{
+        f"config_{setting}": Broken(
+            (SCHEMA, "    note: str", f"    class Config:\n        {setting} = True\n\n    note: str"),
+            f"`{setting}` of the model's Config is not what decides here",
+            "remove it: the envelope compares the columns, and the contract's tolerance decides on rows",
+            at="import pandera",
+            mended="    note: str",
+        )
+        for setting in ("strict", "ordered", "drop_invalid_rows", "add_missing_columns")
+    },
+    "check_element_wise": Broken(
+        (
+            SCHEMA,
+            "    note: str",
+            ELEMENT_WISE,
+        ),
+        "check `hour.odd` is element-wise",
+        "return data.lazyframe.select(<boolean expression>)",
+        at="element_wise",
+    ),
+    "check_collects": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.collect()["note"].is_not_null()'),
+        "check `noted` does more than select an expression",
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+    ),
+    "check_filters_first": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.filter(pl.col("hour") > 3).select(pl.col("note").is_not_null())'),
+        "check `noted` does more than select an expression",
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+    ),
+    "check_selects_twice": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.select("note").select(pl.col("note").is_not_null())'),
+        "check `noted` does more than select an expression",
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+    ),
+    "check_of_unknown_column": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("nope").is_not_null())'),
+        'check `noted` cannot be evaluated on the schema: unable to find column "nope"',
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+    ),
+    "check_is_no_boolean": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("hour") + 1)'),
+        "check `noted` gives Int8, not true or false",
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+    ),
+    "check_without_sentence": Broken(
+        (SCHEMA, '        """without a temperature there is a note"""\n', ""),
+        "rule `noted` has no sentence in words",
+        "give the check a docstring or `description`",
+        at="@pa.dataframe_check\n",
+    ),
+    # transform.py
+    "transform_missing": Broken(
+        (TRANSFORM, "", None), "transform.py is missing", "write defs/daily/transform.py", told_in=DAILY, at="type:"
+    ),
+    "transform_without_function": Broken(
+        (TRANSFORM, "", "made = 1\n"), "there is no function `transform`", "write `def transform(…)`", at="made"
+    ),
+    "transform_arguments": Broken(
+        (TRANSFORM, "def transform(readings: pl.LazyFrame, stations: pl.LazyFrame)", "def transform(readings, station)"),
+        "transform takes readings, station, but the inputs are readings, stations",
+        "name its arguments like the inputs",
+        mended="def transform(readings, stations)",
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
+def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
+    assert_told(tree, broken)

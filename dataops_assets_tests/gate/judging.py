@@ -1,0 +1,42 @@
+"""How the tests of the content gate judge: with the towns that references may exist among."""
+
+from datetime import date
+
+import polars as pl
+
+from dataops_assets.contract import Dataset
+from dataops_assets.gate.content import Judged, judge_delivery
+from dataops_assets.gate.rules import compile_rules
+from dataops_assets_tests.trees import Tree
+
+TOWNS = {"oslo", "bergen"}
+MONTH = 'pl.date(2024, pl.col("hour"), 1).is_not_null()'
+"""No hour is a month from 13 on, so polars cannot evaluate it on every row."""
+
+
+def judge(dataset: Dataset, text: pl.DataFrame, public: bool = True) -> Judged:
+    rules = compile_rules(dataset)
+    towns = pl.LazyFrame({"town": sorted(TOWNS)})
+    tables = {rule.name: towns.rename({"town": rule.columns[0]}) for rule in rules if rule.reference}
+    found = judge_delivery(dataset, rules, text, tables, public)
+    assert [result.rule for result in found.rules] == [rule.name for rule in rules]
+    return found
+
+
+def delivered(rows: int, without_note: int = 0) -> pl.DataFrame:
+    """Readings, the last of which break `noted`."""
+    columns = {
+        "station": ["oslo"] * rows,
+        "day": [str(date(2024, 1, 1).replace(day=i // 24 + 1)) for i in range(rows)],
+        "hour": [str(i % 24) for i in range(rows)],
+        "temperature": ["1.5"] * (rows - without_note) + [None] * without_note,
+        "note": [None] * rows,
+    }
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+
+
+def with_options(tree: Tree, options: str, edit: tuple[str, str] = ("", "")) -> Dataset:
+    tree.edit("readings/defs.yaml", "tolerance: 0.5", options)
+    if edit[0]:
+        tree.edit("readings/schema.py", *edit)
+    return tree["readings"]

@@ -1,0 +1,142 @@
+"""What a broken rule does: severities, tolerances, offenders, and rules that cannot be evaluated at all."""
+
+import re
+
+import polars as pl
+import pytest
+
+from dataops_assets.contract import Dataset
+from dataops_assets_tests.gate.judging import MONTH, delivered, judge, with_options
+from dataops_assets_tests.trees import Tree
+
+
+@pytest.fixture(scope="module")
+def readings(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return Tree(tmp_path_factory.mktemp("tree"))["readings"]
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "rows", "bad", "passes"),
+    [
+        (0, 10, 0, True),
+        (0, 10, 1, False),
+        (0.1, 10, 1, True),
+        (0.0999, 10, 1, False),
+        (0.29, 100, 29, True),  # 0.29 × 100 is less than 29 in floats
+        (0.29, 100, 30, False),
+        (1, 3, 3, True),
+    ],
+)
+def test_share_of_rejected_rows_is_tolerated_up_to_its_limit(
+    tree: Tree, tolerance: float, rows: int, bad: int, passes: bool
+) -> None:
+    found = judge(with_options(tree, f"tolerance: {tolerance}"), delivered(rows, bad))
+    assert found.rows.rejected == bad
+    assert (found.reasons == ()) == passes
+    if not passes:
+        assert re.fullmatch(rf"{bad} of {rows} rows rejected, [\d.]+%; [\d.]+% tolerated: noted \({bad}\)", found.reasons[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "published"),
+    [
+        ("noted: reject", "tolerated", 71),
+        ("noted: {severity: reject, tolerance: 0.29}", "tolerated", 71),
+        ("noted: {severity: reject, tolerance: 0.28}", "refused", 71),
+        ("noted: warn", "warned", 100),
+        ("noted: {severity: warn, tolerance: 0.29}", "tolerated", 100),
+        ("noted: {severity: warn, tolerance: 0.28}", "warned", 100),
+        ("noted: fail", "refused", 100),
+        ("noted: {severity: fail, tolerance: 0.29}", "tolerated", 100),
+        ("noted: {severity: fail, tolerance: 0.28}", "refused", 100),
+    ],
+)
+def test_severity_says_what_a_broken_rule_does(tree: Tree, options: str, status: str, published: int) -> None:
+    found = judge(with_options(tree, f"tolerance: 1\n  rules: {{{options}}}"), delivered(100, 29))
+    result = next(result for result in found.rules if result.rule == "noted")
+    assert (result.status, result.broken, found.rows.published) == (status, 29, published)
+    refused = ("noted: without a temperature there is a note, but 29 of 100 rows (29.0%) break it",)
+    assert found.reasons == (refused if status == "refused" else ())
+
+
+@pytest.mark.parametrize(
+    ("options", "bad", "status"),
+    [("", 5, "passed"), ("", 6, "warned"), ("mostly_measured: fail", 5, "passed"), ("mostly_measured: fail", 6, "refused")],
+)
+def test_rule_on_the_whole_delivery(tree: Tree, options: str, bad: int, status: str) -> None:
+    found = judge(with_options(tree, f"tolerance: 1\n  rules: {{{options}}}"), delivered(10, bad))
+    result = next(result for result in found.rules if result.rule == "mostly_measured")
+    assert (result.status, found.rows.published) == (status, 10 - bad)
+    refused = ("mostly_measured: most hours have a temperature, but not here",)
+    assert found.reasons == (refused if status == "refused" else ())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expression", "bad", "found"),
+    [
+        ("at most 20 % are missing", 'pl.col("temperature").is_null().mean() <= 0.2', 4, "it is 40.0%"),
+        ("there are enough rows", "20 <= pl.len()", 0, "it is 10"),
+        ("it compares two sums", 'pl.col("hour").sum() < pl.col("hour").min()', 0, "not here"),
+        ("it compares texts", 'pl.col("station").first() == "bergen"', 0, "not here"),
+    ],
+)
+def test_rule_on_the_whole_delivery_tells_what_it_measured(
+    tree: Tree, sentence: str, expression: str, bad: int, found: str
+) -> None:
+    tree.edit("readings/schema.py", "most hours have a temperature", sentence)
+    tree.edit("readings/schema.py", 'pl.col("temperature").null_count() <= pl.len() / 2', expression)
+    rules = judge(with_options(tree, "tolerance: 1"), delivered(10, bad)).rules
+    result = next(result for result in rules if result.rule == "mostly_measured")
+    assert (result.status, result.checked, result.found) == ("warned", 10, found)
+
+
+def test_offenders_are_named_by_row_and_key_and_shown_only_if_public(readings: Dataset) -> None:
+    text = delivered(20).with_columns(temperature=pl.lit("99"))
+    for public, values in ((True, {"temperature": 99.0}), (False, {})):
+        result = next(r for r in judge(readings, text, public).rules if r.rule == "temperature.less_than_or_equal_to")
+        assert result.broken == 20
+        assert len(result.offenders) == 10
+        assert result.offenders[3] == {"row": 4, "station": "oslo", "day": "2024-01-01", "hour": 3, **values}
+
+
+# Rules that cannot be evaluated on what was delivered.
+
+NOTED = 'pl.col("temperature").is_not_null() | pl.col("note").is_not_null()'
+
+
+def test_rule_that_cannot_be_evaluated_refuses_by_its_name(tree: Tree) -> None:
+    found = judge(with_options(tree, "tolerance: 0.5", (NOTED, MONTH)), delivered(3, 1).with_columns(temperature=pl.lit("99")))
+    [broken, refused] = [result for result in found.rules if result.broken]
+    assert (broken.rule, broken.broken, broken.status) == ("temperature.less_than_or_equal_to", 3, "tolerated")
+    assert (refused.rule, refused.status) == ("noted", "refused")
+    assert re.match(r"noted: without .* note, but it cannot be evaluated on these rows: \w+Error: .+", found.reasons[0])
+    assert found.rows.delivered == found.rows.published + found.rows.rejected + found.rows.merged
+
+
+def test_rule_that_cannot_be_evaluated_but_only_warns_does_not_refuse(tree: Tree) -> None:
+    found = judge(with_options(tree, "rules: {noted: warn}", (NOTED, MONTH)), delivered(3))
+    assert [(result.rule, result.status) for result in found.rules if result.broken] == [("noted", "warned")]
+    assert (found.reasons, found.rows.published) == ((), 3)
+
+
+def test_rule_on_the_whole_delivery_that_cannot_be_evaluated_refuses(tree: Tree) -> None:
+    whole = ('pl.col("temperature").null_count() <= pl.len() / 2', f"{MONTH}.all()")
+    found = judge(with_options(tree, "rules: {mostly_measured: fail}", whole), delivered(3))
+    assert [(result.rule, result.status) for result in found.rules if result.broken] == [("mostly_measured", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("severity", "reasons"), [("reject", ["hour.type"]), ("warn", ["hour.not_null"]), ("fail", ["hour.not_null"])]
+)
+def test_value_that_is_unreadable_is_never_published_as_none(tree: Tree, severity: str, reasons: list[str]) -> None:
+    dataset = with_options(tree, f"tolerance: 1\n  rules: {{hour.type: {severity}}}")
+    found = judge(dataset, delivered(3).with_columns(hour=pl.Series(["1", "x", "3"])))
+    assert found.rejected.to_dicts() == [{"row": 2, "reasons": reasons}]
+    assert found.good["hour"].to_list() == [1, 3]
+
+
+def test_error_of_a_rule_shows_no_values_that_are_not_public(tree: Tree) -> None:
+    secret = delivered(1).with_columns(note=pl.lit("a secret"))
+    dataset = with_options(tree, "tolerance: 1", (NOTED, 'pl.col("note").str.to_date("%Y") > pl.date(2024, 1, 1)'))
+    assert "a secret" in judge(dataset, secret, public=True).reasons[0]
+    assert judge(dataset, secret, public=False).reasons[0].endswith("on these rows: InvalidOperationError")
