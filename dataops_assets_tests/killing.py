@@ -28,7 +28,7 @@ def opened(root: Path) -> Tree:
 
 
 def redelivered(root: Path) -> Tree:
-    """A tree in which all is published, and of which the stations and a day were delivered anew since."""
+    """A tree in which all is published, of which the stations and two days were delivered anew: the second is refused."""
     tree = opened(root)
     tree.drop("stations", "stations.csv", STATIONS)
     for day in DAYS:
@@ -36,6 +36,7 @@ def redelivered(root: Path) -> Tree:
     assert {outcome.status for outcome in tree.run()} == {"done"}
     tree.drop("stations", "stations.csv", STATIONS.replace("94", "95"))
     tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], {"temperature": 9}, REJECTED))
+    tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[REJECTED] * 4))
     return tree
 
 

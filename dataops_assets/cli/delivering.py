@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dataops_assets.cli import sample
-from dataops_assets.cli.faults import FAULTS, NO_FAULT
+from dataops_assets.cli.faults import FAULTS, NO_FAULT, NotBreakable
 from dataops_assets.storage import layout
 from dataops_assets.storage.lake import Lake
 
@@ -46,6 +46,8 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault
                 raise click.UsageError(
                     f"the sample has no {name} for {partition}: its days are 2013-01-01 to 2013-12-31"
                 ) from error
+            except NotBreakable as error:
+                raise click.UsageError(f"{name} cannot have the fault `{fault}`: {error}") from error
             except sample.NoSample as error:
                 raise click.ClickException(str(error)) from error
     click.echo(

@@ -12,6 +12,10 @@ Text = bytes
 """A csv with a header, as the provider has written it."""
 
 
+class NotBreakable(Exception):
+    """A dataset cannot have a fault. The message says why."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One way in which a delivery can be wrong.
@@ -43,6 +47,8 @@ def _a_number(rows: pl.DataFrame) -> str:
     """A column of whole numbers that is not among those of the date."""
     dates = ("year", "month", "day", "hour", "minute")
     numbers = [name for name in rows.columns if name not in dates and rows[name].str.contains(r"^-?\d+$").any()]
+    if not numbers:
+        raise NotBreakable("it has no column of whole numbers")
     return numbers[-1]
 
 
@@ -69,7 +75,10 @@ FAULTS = {
     "extra-column": Fault("there is a column more", _rows(lambda rows: rows.with_columns(remark=pl.lit("new")))),
     "reordered-columns": Fault("the columns come in another order", _rows(lambda rows: rows.select(reversed(rows.columns)))),
     "header-only": Fault("there is a header, but no row", _rows(lambda rows: rows.clear())),
-    "few-rows": Fault("nine rows of ten are lost", _rows(lambda rows: rows.head(max(1, rows.height // 10)))),
+    "few-rows": Fault(
+        "nine rows of ten are lost (found once seven days came before)",
+        _rows(lambda rows: rows.head(max(1, rows.height // 10))),
+    ),
     "duplicate-rows": Fault("every row comes twice", _rows(lambda rows: pl.concat([rows, rows]))),
     "duplicate-keys": Fault("a tenth of the rows comes twice, with another value", _rows(_one_differs)),
     "text-in-number": Fault("every second number is a word", _rows(_in_number("n/a"))),

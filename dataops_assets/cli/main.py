@@ -88,7 +88,9 @@ def status(dataset: str | None, partition: str | None) -> None:
             f"one like {found.partitions.key_of(found.partitions.start)}" if found.partitions else "none: it has no partitions"
         )
         raise click.UsageError(f"{partition} is no partition of {dataset}: name {wanted}")
-    click.echo("\n\n".join(([] if partition else [describe(lake, found, now)]) + [describe_partition(lake, found, partition)]))
+    if partition is None:
+        click.echo(describe(lake, found, now) + "\n")
+    click.echo(describe_partition(lake, found, partition, now))
 
 
 @cli.command("map")

@@ -46,7 +46,7 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             return _run_pending(lake, datasets)
     except Held as error:
         click.echo(
-            f"another `dataops run` (process {error.process}) is at work on {lake.store.root}, and does what is pending: "
+            f"another `dataops run` (process {error.process}) is at work on {lake.store.root}: "
             "nothing was done here; run again when it has ended",
             err=True,
         )

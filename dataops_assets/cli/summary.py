@@ -88,10 +88,13 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
     for dataset, arrival in waiting[:_MOST_UNMET]:
         what = f"{dataset.name} {arrival.partition or ''}".strip()
         console.print(f"{what}: the delivery is not whole, waiting for {arrival.waiting_for}", style="yellow", highlight=False)
-    strays = [stray for dataset in datasets for stray in deliveries.strays(lake.store, dataset, now)]
-    if strays:
-        more = f" ({len(strays) - 1:,} more: {command('status')})" if len(strays) > 1 else ""
-        console.print(f"{strays[0]}{more}", style="yellow", highlight=False)
+    if len(waiting) > _MOST_UNMET:
+        console.print(f"… and {len(waiting) - _MOST_UNMET:,} more deliveries that are not whole", style="yellow")
+    for dataset in datasets:
+        strays = deliveries.strays(lake.store, dataset, now)
+        if strays:
+            more = f" ({len(strays) - 1:,} more: {command('status', dataset.name)})" if len(strays) > 1 else ""
+            console.print(f"{strays[0]}{more}", style="yellow", highlight=False)
 
 
 def _table(counted: Sequence[tuple[Dataset, Tally]]) -> Table:

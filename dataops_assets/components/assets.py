@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_pandera import pandera_schema_to_dagster_type
 
 from dataops_assets import steps
-from dataops_assets.components.automation import when_inputs_passed
+from dataops_assets.components.automation import when_inputs_are_published
 from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.dagster_private import selected_assets
 from dataops_assets.components.keys import asset_key, keys_of, partitions_def, published_key
@@ -113,7 +113,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 "staged",
                 deps,
                 skippable=True,
-                automation_condition=when_inputs_passed(raw=dg.AssetSelection.assets(asset_key("raw", dataset))),
+                automation_condition=when_inputs_are_published(raw=dg.AssetSelection.assets(asset_key("raw", dataset))),
                 freshness_policy=_freshness(dataset),
             ),
         ],
@@ -133,7 +133,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def _outcomes(lake: Lake, dataset: Dataset, context: dg.AssetExecutionContext, step: Callable[..., Any]) -> list[steps.Outcome]:
-    """What a step did. A partition that was not judged keeps the verdict that stands.
+    """What a step did. Of a partition that was not judged, the verdict that stands is told again.
 
     Dagster has planned an evaluation for it, and would take the check for failed until the next one.
     """
@@ -148,8 +148,7 @@ def _outcomes(lake: Lake, dataset: Dataset, context: dg.AssetExecutionContext, s
 def _with_what_stands(lake: Lake, dataset: Dataset, outcome: steps.Outcome) -> steps.Outcome:
     given = lake.verdicts("content", dataset, outcome.partition)
     published = lake.published(dataset, outcome.partition)
-    verdict = outcome.verdict or (given[-1] if given else None)
-    return replace(outcome, verdict=verdict, stays=published.sha256 if published else None)
+    return replace(outcome, stands=given[-1] if given else None, stays=published.sha256 if published else None)
 
 
 def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
@@ -162,7 +161,7 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 "curated",
                 [_dependency(catalog, dataset, name) for name in dataset.upstream],
                 skippable=True,
-                automation_condition=when_inputs_passed(),
+                automation_condition=when_inputs_are_published(),
                 freshness_policy=_freshness(dataset),
             )
         ],

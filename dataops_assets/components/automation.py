@@ -13,19 +13,26 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import partitions_of, pending, unsettled
-from dataops_assets.storage.deliveries import arrivals, newest_receipt
+from dataops_assets.steps.receiving import standing_verdict
+from dataops_assets.storage.deliveries import GAP, arrivals, newest_receipt
 from dataops_assets.storage.lake import Lake
 
 _EVERY_SECONDS = 10
 _RECONCILE_EVERY_SECONDS = 300
 _PAUSE_SECONDS = 300
-_MOST_DOUBLINGS = 8
-_AT_WORK = dg.SkipReason("`dataops run` is at work on this folder, and does what is pending")
+_AT_WORK = dg.SkipReason("`dataops run` is at work on this folder")
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
 
-def when_inputs_passed(raw: dg.AssetSelection | None = None) -> dg.AutomationCondition[Any]:
+def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.AutomationCondition[Any]:
     """Run a partition when what it is made from has changed, and all of that is there.
 
     As `eager`, but for every partition instead of the latest, and only if a data version differs. A partition is there if
@@ -46,7 +53,7 @@ def when_inputs_passed(raw: dg.AssetSelection | None = None) -> dg.AutomationCon
     else:
         changed |= condition.code_version_changed()
     trigger: dg.AutomationCondition[Any] = changed | condition.newly_missing()
-    return (trigger.since_last_handled() & ready & ~condition.in_progress()).with_label("when_inputs_passed")
+    return (trigger.since_last_handled() & ready & ~condition.in_progress()).with_label("when_inputs_are_published")
 
 
 def automation() -> dg.Definitions:
@@ -57,7 +64,7 @@ def automation() -> dg.Definitions:
         target=ours,
         minimum_interval_seconds=_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the next layer for every partition whose inputs changed and passed their gates.",
+        description="Starts the next layer for every partition of which an input has changed, once all of them are published.",
     )
     return dg.Definitions(sensors=[_deliveries_sensor(), _reconcile_sensor(), follow])
 
@@ -105,9 +112,10 @@ def _reconcile_sensor() -> dg.SensorDefinition:
             yield _AT_WORK
             return
         asked = 0
+        busy = _under_way(context.instance)
         for dataset in here.catalog.in_order:
             zones: tuple[Zone, ...] = ("raw", "staged") if dataset.ingested else ("curated",)
-            for zone in zones:
+            for zone in (zone for zone in zones if asset_key(zone, dataset) not in busy):
                 differing = _differing(context.instance, here, dataset, zone, now)
                 for run in _runs(dataset, list(differing)):
                     request = _request(context.instance, dataset, zone, run, digest([[key, differing[key]] for key in run]))
@@ -118,6 +126,12 @@ def _reconcile_sensor() -> dg.SensorDefinition:
             yield dg.SkipReason("Dagster knows of everything that lies in storage, and nothing is left to do")
 
     return reconcile
+
+
+def _under_way(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
+    """The assets of runs that have not ended: they tell Dagster at their end, and until then look as if they were forgotten."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+    return {key for run in runs for key in run.asset_selection or ()}
 
 
 def _differing(
@@ -137,7 +151,8 @@ def _differing(
 def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: list[Partition]) -> dict[Partition, str]:
     if zone == "raw":
         receipts = {key: newest_receipt(lake.store, dataset, key) for key in partitions}
-        return {key: receipt.sha256 for key, receipt in receipts.items() if receipt}
+        gaps = {key: GAP for key in partitions if not receipts[key] and standing_verdict(lake, dataset, key, None)}
+        return {key: receipt.sha256 for key, receipt in receipts.items() if receipt} | gaps
     versions = {key: lake.version(zone, dataset, key) for key in partitions}
     return {key: version for key, version in versions.items() if version}
 
@@ -147,6 +162,12 @@ def _runs(dataset: Dataset, waiting: list[Partition]) -> list[list[Partition]]:
     if dataset.partitions is None:
         return [waiting] if waiting else []
     return [list(run) for run in in_range([key for key in waiting if key], dataset.partitions)]
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long to wait before what failed so often is tried again: each time twice as long, for a day at most."""
+    doubled: int = 2 ** min(attempts, 20)
+    return min(doubled * timedelta(seconds=_PAUSE_SECONDS), timedelta(days=1))
 
 
 def _request(
@@ -159,7 +180,7 @@ def _request(
     """
     name = f"{zone}/{dataset.name}:{run[0]}:{run[-1]}:{state[:16]}"
     attempts = instance.get_run_records(dg.RunsFilter(tags={_STATE_TAG: name}))
-    pause = timedelta(seconds=_PAUSE_SECONDS) * 2 ** min(len(attempts) - 1, _MOST_DOUBLINGS) if attempts else timedelta()
+    pause = pause_after(len(attempts))
     for attempt in attempts:
         ended = attempt.end_time
         if not attempt.dagster_run.is_finished or (ended and datetime.now(UTC) - datetime.fromtimestamp(ended, UTC) < pause):

@@ -25,8 +25,8 @@ _RANKS = ("refused", "warned", "tolerated", "passed")
 
 
 def tell_landing(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
-    """Report what the provider dropped: one event for all that a run has received."""
-    received = [outcome.facts for outcome in outcomes if "delivery" in outcome.facts]
+    """Report what the provider dropped: one event for all that a run took from landing."""
+    received = [outcome.facts for outcome in outcomes if outcome.arrived]
     if received:
         metadata = {"deliveries": len(received), "bytes": sum(facts["bytes"] for facts in received)}
         context.log_event(dg.AssetMaterialization(asset_key("landing", dataset), metadata=metadata))
@@ -68,7 +68,7 @@ def emit(
     if failed or len(outcomes) > 1:
         _log(context, key, check, outcomes)
     if failed:
-        unjudged = [outcome.reason for outcome in failed if outcome.verdict is None or outcome.verdict.passed]
+        unjudged = [outcome.reason for outcome in failed if outcome.verdict is None]
         raise dg.Failure(
             _summary(dataset, outcomes, failed), metadata={UNJUDGED: "\n".join(unjudged[:_SHOWN])}, allow_retries=False
         )
@@ -117,13 +117,14 @@ def _log(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcom
         untold = outcome.stays if known.get(outcome.partition) != outcome.stays else None
         version = outcome.version or untold
         if version:
-            metadata = _metadata(outcome) if outcome.version else {"note": "published before; a newer delivery was refused"}
+            metadata = _metadata(outcome) if outcome.version else {"note": "published before; this run published nothing newer"}
             tags = {_DATA_VERSION: version}
             context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata, tags=tags))
-    judged = {outcome.partition: outcome for outcome in outcomes if outcome.verdict}
+    judged = {outcome.partition: outcome for outcome in outcomes if outcome.verdict or outcome.stands}
     latest = _latest(context.instance, key, judged)
     for partition, outcome in judged.items():
-        assert outcome.verdict
+        verdict = outcome.verdict or outcome.stands
+        assert verdict
         context.log_event(
             dg.AssetCheckEvaluation(
                 asset_key=key,
@@ -131,7 +132,7 @@ def _log(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcom
                 partition=partition,
                 target_materialization_data=latest.get(partition),
                 blocking=True,
-                **_evaluation(outcome.verdict, outcome),
+                **_evaluation(verdict, outcome),
             )
         )
 

@@ -3,6 +3,7 @@
 The order is: cast (a value that cannot be read is a reason) → normalise → merge equal rows → judge → split.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -233,8 +234,9 @@ def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
             results.append(_result(rule, max(delivered, 1), delivered, detail=detail))
         elif rule.kind == "frame":
-            broken_by_all = int(not of_frame[rule.name])
-            results.append(_result(rule, broken_by_all, delivered, measured=of_frame.get(_MEASURED + rule.name)))
+            value = of_frame.get(_MEASURED + rule.name)
+            told = value if public and value is not None and math.isfinite(value) else None
+            results.append(_result(rule, int(not of_frame[rule.name]), 1, measured=told))
         else:
             count = counts[_BROKEN + rule.name]
             results.append(_result(rule, count, delivered, _offenders(judged, rule, dataset, public) if count else ()))

@@ -217,7 +217,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 class _Number(str):
-    """A number as it was written: 1.50 is not 1.5 in the original text of a row."""
+    """A number as it was written: 1.50 is not 1.5 in the original text of a row; inside of a list or an object it may be."""
 
 
 def _as_text(value: object) -> str | None:

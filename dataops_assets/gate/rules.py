@@ -151,7 +151,7 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
 
 def _ignored(dataset: Dataset) -> Iterator[Problem]:
     """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
-    for schema in {dataset.schema, dataset.delivered}:
+    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
         model = schema.pandera
         for name, column in model.columns.items():
             said = {
@@ -298,7 +298,7 @@ def _comparison(selected: list[pl.Expr], two_rows: pl.DataFrame) -> dict[str, An
     if (len(bounds), len(values)) != (1, 1):
         return {}
     found = two_rows.select(measured=values[0], bound=bounds[0])
-    if not all(dtype.is_numeric() for dtype in found.dtypes):
+    if not all(dtype.is_numeric() for dtype in found.dtypes) or found["bound"][0] is None:
         return {}
     return {"measured": values[0].cast(pl.Float64), "bound": float(found["bound"][0])}
 

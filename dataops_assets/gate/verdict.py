@@ -21,7 +21,7 @@ class RuleResult(BaseModel):
         rule: Its stable name.
         sentence: What it demands, in words.
         severity: What it does when broken.
-        checked: The rows that it looked at.
+        checked: The rows that it looked at; 1 for a rule on the whole delivery.
         broken: The rows that break it; for a rule on the whole delivery, 0 or 1.
         status: `tolerated` is broken, but by no more rows than the contract allows.
         detail: What was found, in words; for the envelope.
@@ -62,11 +62,11 @@ class RuleResult(BaseModel):
         if self.detail:
             return self.detail
         if self.measured is not None:
-            # The sentence tells the unit of what is compared.
-            return f"it is {self.measured:.1%}" if "%" in self.sentence else f"it is {self.measured:,.6g}"
+            share = "%" in self.sentence and self.bound is not None and abs(self.bound) <= 1
+            return f"it is {self.measured:.1%}" if share else f"it is {self.measured:,.6g}"
         if not self.broken:
             return ""
-        if self.broken > self.checked or not self.offenders:
+        if not self.offenders:
             return "not here"
         return f"{self.broken:,} of {self.checked:,} rows ({self.broken / self.checked:.1%}) break it"
 

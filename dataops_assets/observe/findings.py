@@ -11,7 +11,7 @@ from dataops_assets.gate.rules import compile_rules
 from dataops_assets.observe.tally import Tally
 from dataops_assets.storage.lake import Lake, name_of
 
-_REFUSED, _MISSING = 1000.0, 100.0
+_REFUSED, _MISSING = 2.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Finding:
 def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]]) -> list[Finding]:
     """Everything that is worth a look, the worst first; each rule of a dataset once, where it is broken worst."""
     found = [finding for dataset, tally in counted for finding in _of(lake, dataset, tally)]
-    return sorted(found, key=lambda finding: -finding.weight)
+    return sorted(found, key=lambda finding: (not finding.unmet, -finding.weight))
 
 
 def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ Not here: a dataset as a whole (`status`).
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
@@ -15,18 +16,20 @@ _MOST = 5
 _STATUSES = ("refused", "warned", "tolerated")
 
 
-def describe_partition(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> str:
     """Everything that is known of one partition, the newest last.
 
     Args:
         lake: Where it lies.
         dataset: The dataset.
         partition: The partition; None for a dataset without.
+        now: The time, which decides whether what lies in landing is still.
     """
-    return "\n".join([name_of(dataset, partition), *_arrivals(lake, dataset, partition), *_verdicts(lake, dataset, partition)])
+    arrivals, verdicts = _arrivals(lake, dataset, partition, now), _verdicts(lake, dataset, partition)
+    return "\n".join([name_of(dataset, partition), *arrivals, *verdicts])
 
 
-def _arrivals(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[str]:
+def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> Iterator[str]:
     if not dataset.ingested:
         return
     receipts = deliveries.all_receipts(lake.store, dataset, partition)
@@ -38,6 +41,9 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[st
         files = ", ".join(f"{file.name} ({file.bytes:,} bytes)" for file in receipt.files)
         counts = " · counts" if receipt is receipts[-1] else ""
         yield f"received {moment(receipt.received_at)} · {files} · sha256 {receipt.sha256}{counts}"
+    lying = deliveries.arrivals(lake.store, dataset, now).get(partition)
+    if lying and lying.waiting_for:
+        yield f"a delivery lies in landing, waiting for {lying.waiting_for}"
 
 
 def _verdicts(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[str]:
@@ -48,14 +54,14 @@ def _verdicts(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[st
         yield from _verdict(verdict)
     published = lake.published(dataset, partition)
     yield ""
+    if lake.version("quarantine", dataset, partition):
+        yield f"rejected rows lie in {lake.store.path(layout.data('quarantine', dataset, partition))}"
     if published is None:
         yield lake.why_missing(dataset, [partition])
         return
     path = lake.store.path(layout.data(dataset.zone, dataset, partition))
     yield f"published {moment(published.published_at)} · {published.rows:,} rows · {published.bytes:,} bytes · {path}"
     yield f"          sha256 {published.sha256} · run {published.run_id}"
-    if lake.version("quarantine", dataset, partition):
-        yield f"rejected rows lie in {lake.store.path(layout.data('quarantine', dataset, partition))}"
     refused = lake.refused_since(dataset, partition)
     if refused:
         yield refused

@@ -65,16 +65,19 @@ def reference_tables(lake: Lake, dataset: Dataset, rules: list[Rule]) -> dict[st
     return tables
 
 
-def is_current(lake: Lake, dataset: Dataset, partition: Partition, depends_on: dict[str, Any]) -> bool:
-    """Whether nothing is left to do on these grounds: the last word on them was said, and if it was yes, published.
+def settled(
+    lake: Lake, dataset: Dataset, partition: Partition, depends_on: dict[str, Any]
+) -> tuple[Verdict, Provenance | None] | None:
+    """The verdict on these grounds and what it published, if nothing is left to do: it was the last, and if yes, published.
 
     A delivery that was judged before and comes again is judged again: what was said meanwhile was about another one.
     """
     given = lake.verdicts("content", dataset, partition)
     if not given or given[-1].id != digest(depends_on):
-        return False
+        return None
     published = lake.provenance(dataset.zone, dataset, partition)
-    return not given[-1].passed or (published is not None and published.verdict == given[-1].id)
+    done = not given[-1].passed or (published is not None and published.verdict == given[-1].id)
+    return (given[-1], published) if done else None
 
 
 def settle(
@@ -90,7 +93,7 @@ def settle(
 ) -> Outcome:
     """Judge a partition unless that was done on the same grounds, and publish it if it passes.
 
-    The verdict is written first, then quarantine, then the partition: what can be read can be explained.
+    Quarantine is written first, then the verdict, then the partition: once a verdict is there, all that it tells of is.
 
     Args:
         lake: Where it lies.
@@ -103,9 +106,9 @@ def settle(
         note: What is worth knowing beside the partition.
         files: The names of the delivered files that it is made from.
     """
-    if is_current(lake, dataset, partition, depends_on):
-        verdict = lake.verdicts("content", dataset, partition)[-1]
-        return _outcome(lake, dataset, partition, verdict, lake.provenance(dataset.zone, dataset, partition), note)
+    before = settled(lake, dataset, partition, depends_on)
+    if before:
+        return _outcome(lake, dataset, partition, *before, note)
     try:
         found, quarantine = judge()
     except (CodeError, DeliveryError) as error:
@@ -125,10 +128,10 @@ def settle(
         rows=found.rows,
         rules=found.rules,
     )
-    verdict = lake.save(verdict)
     if found.rows.rejected or lake.version("quarantine", dataset, partition):
         rejected = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
         lake.publish("quarantine", dataset, partition, rejected, verdict, run_id, now)
+    verdict = lake.save(verdict)
     published = None
     if verdict.passed:
         published = lake.publish(dataset.zone, dataset, partition, found.good, verdict, run_id, now)
@@ -144,7 +147,8 @@ def _with_those_of_what_stays(
     if stays is None or stays.verdict == verdict.id or not lake.version("quarantine", dataset, partition):
         return rows
     before = pl.read_parquet(lake.store.path(layout.data("quarantine", dataset, partition)))
-    return pl.concat([before.filter(pl.col("verdict") == stays.verdict), rows], how="diagonal")
+    left_behind = before.filter(pl.col("verdict") == stays.verdict) if "verdict" in before.columns else before.clear()
+    return pl.concat([left_behind, rows], how="diagonal")
 
 
 def _outcome(

@@ -19,7 +19,9 @@ class Outcome:
         verdict: What the step's gate said, if it was asked.
         facts: What is worth showing beside the partition.
         quarantined: Rows in quarantine, if the step keeps one.
-        stays: The data version that stays published although the step refused a newer one.
+        arrived: Whether the step took a delivery from landing.
+        stays: The data version that stays published although the step did not publish a newer one.
+        stands: The verdict that stands, where the step's gate was not asked.
     """
 
     partition: Partition
@@ -29,4 +31,6 @@ class Outcome:
     verdict: Verdict | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     quarantined: int = 0
+    arrived: bool = False
     stays: str | None = None
+    stands: Verdict | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.steps import deriving, staging
-from dataops_assets.steps.content import NotReady, is_current, reference_versions
+from dataops_assets.steps.content import NotReady, reference_versions, settled
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.lake import Lake
@@ -45,7 +45,7 @@ def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
     except NotReady:
         return {}
     found = {partition: _grounds(lake, dataset, partition, references, now) for partition in partitions}
-    return {key: known for key, known in found.items() if known and not is_current(lake, dataset, key, known)}
+    return {key: known for key, known in found.items() if known and not settled(lake, dataset, key, known)}
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:

@@ -86,11 +86,12 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
 def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arrival | None, now: datetime) -> Outcome:
     receipt = deliveries.newest_receipt(lake.store, dataset, partition)
     waiting = arrival.waiting_for if arrival else ""
-    note = ""
+    note, arrived = "", False
     if arrival and not waiting and (receipt is None or receipt.landed != arrival.fingerprint):
         before = receipt
         try:
             receipt = deliveries.receive(lake.store, dataset, arrival, now)
+            arrived = True
         except ChangedWhileRead as error:
             waiting = str(error)
         if before and receipt and before.sha256 != receipt.sha256:
@@ -112,6 +113,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         receipt.sha256,
         verdict,
         facts,
+        arrived=arrived,
     )
 
 

@@ -242,6 +242,8 @@ def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], pr
 
     try:
         named = _Manifest.model_validate_json(store.read(proof.key) or b"").files
+    except PermissionError:
+        return Arrival(partition, tuple(lying), proof, f"the right to read {proof.key}: give it to this user")
     except ValidationError as error:
         first = error.errors()[0]
         return broken(f"{first['msg'].lower()} at {'.'.join(map(str, first['loc'])) or 'the top'}")

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ _CHUNK_BYTES = 1 << 20
 _ASIDE = "_tmp"
 _PREFIX = 40
 _WRITER_LIVES = timedelta(days=1)
+_TRIES, _TRY_AGAIN_SECONDS = 20, 0.02
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -107,7 +109,7 @@ class Folder:
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object below a prefix (a folder's key), in order of the keys. Links are not followed."""
         for key, entry in self._walk(prefix):
-            if entry.is_file(follow_symlinks=False) and not entry.name.endswith(".tmp"):
+            if entry.is_file(follow_symlinks=False):
                 try:
                     status = entry.stat()
                 except FileNotFoundError:  # it went away meanwhile
@@ -184,11 +186,15 @@ class Folder:
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.path(f"_{name}.lock")
         with path.open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                raise Held(file.read().strip()) from error
+            for patience in range(_TRIES, 0, -1):  # `is_held` takes it for a moment, too
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if patience == 1:
+                        file.seek(0)
+                        raise Held(file.read().strip()) from error
+                    time.sleep(_TRY_AGAIN_SECONDS)
             with _at(path, path):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")

@@ -110,6 +110,10 @@ def ask(*words: str) -> Result:
         (("flights", "--fault", "truncated"), "--fault breaks one delivery"),
         (("flights", "2013-03-10", "--fault", "trunc"), "'trunc' is not one of"),
         (("planes", "2013-03-10"), "planes has no partitions: leave out 2013-03-10"),
+        (
+            ("airlines", "--fault", "text-in-number"),
+            "airlines cannot have the fault `text-in-number`: it has no column of whole",
+        ),
         (("trains",), "the sample has no `trains`; it has: airlines, airports, planes, flights, weather"),
         (("flights", "2014-01-01"), "the sample has no flights for 2014-01-01"),
     ],

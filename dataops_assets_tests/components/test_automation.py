@@ -1,6 +1,5 @@
 """What the daemon would launch: evaluated by Dagster's own automation, tick by tick."""
 
-import time
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -198,23 +197,39 @@ def test_a_change_that_automation_missed_is_found_in_storage(here: Location):
     assert asked(here) == ["curated/daily"]
 
 
-def test_a_run_that_keeps_failing_is_asked_for_ever_more_rarely(here: Location, monkeypatch: pytest.MonkeyPatch):
-    here.tree.drop("readings", "2024-01-05.csv", readings("2024-01-05"))
+def test_a_run_that_keeps_failing_is_asked_for_ever_more_rarely():
+    pauses = [automation.pause_after(attempts).total_seconds() for attempts in range(40)]
+    assert pauses[:4] == [300, 600, 1200, 2400]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 24 * 60 * 60
 
-    def fail(request: dg.RunRequest) -> None:
-        died = here.instance.create_run_for_job(here.defs.resolve_implicit_global_asset_job_def(), tags=dict(request.tags))
-        here.instance.report_run_failed(died)
 
-    (request,) = requests(here)
-    fail(request)
-    monkeypatch.setattr(automation, "_PAUSE_SECONDS", 0.5)
-    time.sleep(0.6)
-    (request,) = requests(here)
-    fail(request)
-    time.sleep(0.6)
-    assert requests(here) == []
-    time.sleep(0.6)
-    assert len(requests(here)) == 1
+def test_what_is_under_way_is_not_asked_for(here: Location):
+    here.deliver_all()
+    here.references()
+    here.tree.receive("readings", "2024-01-05", now=datetime.now(UTC))
+    assert asked(here) == ["raw/readings", "staged/readings"]
+    job = here.defs.resolve_implicit_global_asset_job_def()
+    under_way = here.instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey(["raw", "readings"])}))
+    assert asked(here) == ["staged/readings"]
+    here.instance.report_run_failed(under_way)
+    assert asked(here) == ["raw/readings", "staged/readings"]
+
+
+def test_a_gap_that_was_never_told_is_told(here: Location):
+    here.tree.edit(
+        "readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.5\n  gaps: [{partition: 2024-01-05, reason: a holiday}]"
+    )
+    here.deliver_all()
+    here.references()
+    assert here.run("raw/readings", over=WHOLE).success
+    here.tree.receive("readings", "2024-01-05", now=datetime.now(UTC))
+    assert here.run("staged/readings", over=WHOLE).success
+    assert "raw/readings" not in asked(here)
+    with dg.DagsterInstance.ephemeral() as fresh:
+        forgotten = Location(here.tree, fresh)
+        raw = [request for request in requests(forgotten, "reconcile") if "raw/readings" in request.run_key]
+        assert [request.tags[RANGE_START] for request in raw] == [JANUARY[0]]
 
 
 def test_a_run_that_could_not_judge_does_not_hold_up_automation(here: Location):

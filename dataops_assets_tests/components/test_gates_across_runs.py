@@ -147,6 +147,20 @@ def test_one_partition_is_run_with_tables_without_partitions(here: Location):
     assert verdict.partition is None
 
 
+def test_a_failure_is_told_although_a_delivery_was_refused_before(here: Location):
+    here.deliver_all(bad=["2024-01-05"])
+    here.references()
+    assert not here.run("raw/readings", "staged/readings", partition="2024-01-05").success
+    here.tree.write(
+        "readings/schema.py", (here.tree.defs / "readings/schema.py").read_text() + "\n\ndef normalise(frame):\n    1 / 0\n"
+    )
+    here.run("raw/readings", partition="2024-01-05")
+    judged = newest(here, "quarantine/readings")
+    (told,) = launch(here.defs, here.instance, Launch("staged", (here.tree["readings"],), ("2024-01-05",)))
+    assert "normalise of readings failed: ZeroDivisionError" in told
+    assert newest(here, "quarantine/readings") == judged, "nothing was judged"
+
+
 def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
     class Broken(LakeResource):
         def setup_for_execution(self, context: dg.InitResourceContext) -> None:

@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -19,7 +18,7 @@ import yaml
 
 from dataops_assets.catalog import load_catalog
 from dataops_assets.cli import sample
-from dataops_assets_tests.checkout import LAST, PROJECT, Checkout, make_checkout
+from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout
 from dataops_assets_tests.components.scaffolding import TRAINS
 from dataops_assets_tests.docs.pages import Block, blocks
 
@@ -43,8 +42,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     for file in ("Makefile", "locks", "docs", "ruff.toml"):
         copy = shutil.copytree if (PROJECT / file).is_dir() else shutil.copy
         copy(PROJECT / file, checkout.root / file)
-    # As after `make install-dev`.
-    (checkout.root / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+    # As after `make install-dev`; not the folder itself, or `make` would install the clone into the environment of the tests.
+    (checkout.root / ".venv").mkdir()
+    (checkout.root / ".venv/bin").symlink_to(BIN, target_is_directory=True)
+    for stamp in (".installed", ".installed-dev"):
+        (checkout.root / ".venv" / stamp).touch()
     (checkout.root / "trains.csv").write_text(TRAINS, encoding="utf-8")
     for name, day in [*((name, None) for name in sample.REFERENCES), *itertools.product(sample.DAILY, DAYS), ("flights", LAST)]:
         for file, content in sample.deliveries(name, day):

@@ -76,7 +76,7 @@ def test_how_far_a_measure_is_from_its_bound_counts(tree: Tree) -> None:
 
 
 def describe(tree: Tree, name: str, partition: str | None = None) -> str:
-    return re.sub(r"\s+", " ", describe_partition(tree.lake, tree[name], partition))
+    return re.sub(r"\s+", " ", describe_partition(tree.lake, tree[name], partition, LATER))
 
 
 def test_a_partition_tells_its_arrivals_its_verdicts_and_what_lies_where(tree: Tree) -> None:

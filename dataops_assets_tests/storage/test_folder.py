@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.folder import Folder, Held
 
 
 @pytest.fixture
@@ -148,3 +148,33 @@ def test_listing_is_in_order_of_the_keys(tmp_path_factory: pytest.TempPathFactor
             (store.root / "top" / path).touch()
             written.append(path)
     assert keys(store, "top") == sorted(f"top/{path}" for path in written)
+
+
+def test_looking_whether_the_store_is_held_never_keeps_anyone_from_holding_it(tmp_path: Path) -> None:
+    store = Folder(tmp_path)
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            store.is_held("run")
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(300):
+            with store.held("run"):
+                pass
+    finally:
+        ended.set()
+        looking.join()
+
+
+def test_held_by_one_at_a_time(tmp_path: Path) -> None:
+    store = Folder(tmp_path)
+    assert not store.is_held("run")
+    with store.held("run"):
+        assert store.is_held("run")
+        assert not store.is_held("other")
+        with pytest.raises(Held, match=str(os.getpid())), Folder(tmp_path).held("run"):
+            pass
+    assert not store.is_held("run")
