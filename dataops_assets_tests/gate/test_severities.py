@@ -87,10 +87,10 @@ def test_rule_on_the_whole_delivery_tells_what_it_measured(
 ) -> None:
     tree.edit("readings/schema.py", "most hours have a temperature", sentence)
     tree.edit("readings/schema.py", 'pl.col("temperature").null_count() <= pl.len() / 2', expression)
-    rules = judge(with_options(tree, "tolerance: 1"), delivered(10, bad)).rules
-    result = next(result for result in rules if result.rule == "mostly_measured")
+    dataset = with_options(tree, "tolerance: 1")
+    result = next(one for one in judge(dataset, delivered(10, bad)).rules if one.rule == "mostly_measured")
     assert (result.status, result.checked, result.found) == ("warned", 1, found)
-    hidden = judge(with_options(tree, "tolerance: 1"), delivered(10, bad), public=False).rules
+    hidden = judge(dataset, delivered(10, bad), public=False).rules
     assert next(one.found for one in hidden if one.rule == "mostly_measured") == "not here", "a measure may be a value"
 
 

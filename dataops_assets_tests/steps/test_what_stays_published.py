@@ -1,7 +1,6 @@
 """What may be read, and made of: bytes that a gate let pass, with the columns and gaps that are declared today."""
 
 import json
-import time
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +8,7 @@ import pytest
 
 from dataops_assets.contract import Partition
 from dataops_assets.steps.content import NotReady
-from dataops_assets.storage import layout
+from dataops_assets.storage import folder, layout
 from dataops_assets.storage.lake import NotPublished, Provenance
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
@@ -193,19 +192,16 @@ def test_product_is_explained_by_the_version_of_every_partition_it_is_made_of(fi
     assert json.loads(record.read_text())["depends_on"]["inputs"]["readings"] == versions
 
 
-def test_year_is_scanned_in_a_moment(tree: Tree) -> None:
-    days = [str(day) for day in pl.date_range(pl.date(2023, 1, 1), pl.date(2023, 12, 31), eager=True)]
-    tree.edit("readings/defs.yaml", "start: 2024-01-01", "start: 2023-01-01")
-    tree.drop("stations", "stations.csv", STATIONS)
-    for day in days:
-        tree.drop("readings", f"{day}.csv", readings(day))
-    tree.run("stations")
-    tree.receive("readings", *days)
-    tree.stage("readings", *days)
-    tree.lake.scan(tree["readings"], days)
-    before = time.process_time()
-    tree.lake.scan(tree["readings"], days)
-    assert time.process_time() - before < 0.2
+def test_bytes_that_did_not_change_are_hashed_once(filled: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.read("readings", *DAYS)
+    hashed: list[Path] = []
+    real = folder.hash_file
+    monkeypatch.setattr(folder, "hash_file", lambda file: (hashed.append(file), real(file))[1])
+    filled.read("readings", *DAYS)
+    assert hashed == []
+    path(filled, "readings", DAY).touch()
+    filled.read("readings", *DAYS)
+    assert hashed == [path(filled, "readings", DAY)]
 
 
 # What is rejected.

@@ -107,17 +107,17 @@ def test_folder_can_be_scanned_while_it_is_written_to(store: Folder) -> None:
     assert files(store) == ["staged/readings/date=1/data.parquet"]
 
 
-def test_listing_shows_no_temporary_files_and_no_symlinks(store: Folder, tmp_path: Path) -> None:
+def test_listing_shows_files_alone(store: Folder, tmp_path: Path) -> None:
     store.write("top/a", b"")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/secret").write_text("x")
-    store.path("top/.a.x1y2.tmp").write_text("left behind by a kill")
+    store.path("top/b.tmp").write_text("dropped by a provider: ours lie elsewhere")
     store.path("top/link").symlink_to(tmp_path / "elsewhere/secret")
     store.path("top/folder").symlink_to(tmp_path / "elsewhere")
     store.path("top/nowhere").symlink_to(tmp_path / "gone")
     store.path("top/round").symlink_to(store.path("top"))
     os.mkfifo(store.path("top/pipe"))
-    assert keys(store, "top") == ["top/a"]
+    assert keys(store, "top") == ["top/a", "top/b.tmp"]
 
 
 def test_listing_of_a_file_is_empty(store: Folder) -> None:
