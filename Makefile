@@ -26,7 +26,7 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
-	@$(BIN)/pytest -n 2 --dist loadfile -m "not chromium"
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium"
 
 test-services: install-dev ## What needs more than Python: a browser (apt-get install chromium)
 	@$(BIN)/pytest -m chromium -rs

@@ -31,8 +31,13 @@ settings.load_profile("project")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+SLOWEST_FIRST = ("docs", "defs", "cli", "components", "fuzz")
+"""Folders whose tests start processes: if they came last, one core would wait for the other."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test whose parts this machine has not is skipped, and says how to get them."""
+    items.sort(key=lambda item: (*SLOWEST_FIRST, item.path.parent.name).index(item.path.parent.name))
     for item in items:
         if item.get_closest_marker("chromium") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason="needs Chromium: apt-get install chromium"))
