@@ -5,8 +5,12 @@ Only the datasets of the sample are in it: what else is declared, nobody deliver
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,3 +76,28 @@ def make_checkout(root: Path) -> Checkout:
 
 def _not_of_the_sample(folder: str, names: list[str]) -> set[str]:
     return set(names) - SAMPLE if folder == str(PROJECT / "dataops_assets/defs") else {"__pycache__"}
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answering(address: str, patience_seconds: float = 180) -> str:
+    """Wait until the UI answers there.
+
+    Raises:
+        TimeoutError: It does not.
+    """
+    until = time.monotonic() + patience_seconds
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.5)
+        else:
+            return address
+    raise TimeoutError(address)

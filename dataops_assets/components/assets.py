@@ -1,5 +1,6 @@
 """From a contract to its assets and checks."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,7 @@ def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **mor
         "readers": ", ".join(attributes.readers),
         "classification": f"{attributes.classification}: {policy.classifications[attributes.classification]}",
         "contract": f"{dataset.folder}/defs.yaml",
-        "contact": policy.owners[attributes.owner].contact,
+        "contact": _as_link(policy.owners[attributes.owner].contact),
     }
     if zone in ("staged", "curated"):
         metadata |= dict(pandera_schema_to_dagster_type(dataset.schema.model).metadata)
@@ -71,6 +72,13 @@ def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **mor
         metadata=metadata,
         **more,
     )
+
+
+def _as_link(contact: str) -> str | dg.UrlMetadataValue:
+    """An address that can be clicked, where it is one."""
+    if re.fullmatch(r"[^@\s]+@[^@\s]+", contact):
+        return dg.MetadataValue.url(f"mailto:{contact}")
+    return dg.MetadataValue.url(contact) if contact.startswith("https://") else contact
 
 
 def _check(dataset: Dataset, zone: Zone, name: str, description: str) -> dg.AssetCheckSpec:

@@ -202,7 +202,8 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     if delivery:
         metadata["delivery"] = delivery
     if "quarantine" in outcome.facts:
-        metadata["quarantine"] = dg.MetadataValue.path(outcome.facts["quarantine"])
+        metadata["quarantine"] = dg.MetadataValue.asset(dg.AssetKey(["quarantine", verdict.dataset]))
+        metadata["quarantine_file"] = dg.MetadataValue.path(outcome.facts["quarantine"])
     return {
         "passed": verdict.passed,
         "severity": dg.AssetCheckSeverity.ERROR,

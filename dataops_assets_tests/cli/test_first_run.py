@@ -4,7 +4,6 @@ import gzip
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout
+from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, answering, free_port, make_checkout
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +135,7 @@ def test_a_broken_delivery_is_refused_and_a_good_one_heals(clone: Checkout, tmp_
 @pytest.fixture
 def webserver(clone: Checkout) -> Iterator[str]:
     """The UI over the clone, started bare in its folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [str(BIN / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(port)],
         cwd=clone.root,
@@ -147,22 +144,10 @@ def webserver(clone: Checkout) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield _answering(f"http://127.0.0.1:{port}")
+        yield answering(f"http://127.0.0.1:{port}")
     finally:
         server.terminate()
         server.wait(timeout=30)
-
-
-def _answering(address: str) -> str:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.5)
-        else:
-            return address
-    raise TimeoutError(address)
 
 
 def _ask(address: str, query: str) -> Any:

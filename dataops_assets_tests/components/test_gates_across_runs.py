@@ -212,6 +212,7 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
         }
     ]
     assert evaluation.metadata["rows_rejected"].value == 1
+    assert evaluation.metadata["quarantine"].asset_key.path == ["quarantine", "readings"]
     assert evaluation.metadata["delivery"].value
 
 

@@ -29,6 +29,7 @@ def test_every_asset_says_whose_it_is_and_what(specs: list[dg.AssetSpec]):
         assert spec.description
         assert spec.kinds
         assert {"keep_until", "readers", "classification", "contact"} <= set(spec.metadata)
+        assert str(spec.metadata["contact"].value).startswith("mailto:")
 
 
 def test_published_assets_have_columns_with_descriptions(specs: list[dg.AssetSpec]):

@@ -5,11 +5,8 @@ Pictures of every station are kept in the folder that DATAOPS_SCREENSHOTS names,
 
 import os
 import signal
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from dataops_assets.cli.summary import LINEAGE
-from dataops_assets_tests.checkout import BIN, LAST, Checkout, make_checkout
+from dataops_assets_tests.checkout import BIN, LAST, Checkout, answering, free_port, make_checkout
 from dataops_assets_tests.conftest import CHROMIUM
 
 pytestmark = pytest.mark.chromium
@@ -40,9 +37,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture(scope="module")
 def ui(clone: Checkout) -> Iterator[str]:
     """The address of `dagster dev`, started bare in the clone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [str(BIN / "dagster"), "dev", "--port", str(port)],
         cwd=clone.root,
@@ -54,12 +49,7 @@ def ui(clone: Checkout) -> Iterator[str]:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        address = f"http://127.0.0.1:{port}"
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not _answers(address):
-            assert time.monotonic() < until, "the UI does not come up"
-            time.sleep(0.5)
-        yield address
+        yield answering(f"http://127.0.0.1:{port}")
     finally:
         os.killpg(server.pid, signal.SIGINT)
         try:
@@ -67,14 +57,6 @@ def ui(clone: Checkout) -> Iterator[str]:
         finally:
             if server.poll() is None:
                 os.killpg(server.pid, signal.SIGKILL)
-
-
-def _answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
-    return True
 
 
 @pytest.fixture(scope="module")
