@@ -52,7 +52,7 @@ install: .venv/.installed
 install-dev: .venv/.installed-dev
 
 .venv/.installed: locks/build.txt locks/run.txt locks/sample.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "Python 3.11, 3.12 or 3.13 is needed, and none is on the path: install one"; exit 1; }
+	@$(PYTHON) -c '' >/dev/null 2>&1 || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) does not run: make PYTHON=python3.11 run"; exit 1; }
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else \
 	  "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d: make PYTHON=python3.11 run" % (sys.executable, *sys.version_info[:2]))'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv: apt install python3-venv, or another Python"; exit 1; }

@@ -17,7 +17,7 @@ def platform(data: Path, defs_root: Path) -> dg.Definitions:
     """What every deployment needs beside its datasets: resources and sensors."""
     lake = LakeResource(data=str(data), defs=str(defs_root))
     resources = {"lake": lake, "io_manager": LakeIOManager(lake=lake)}
-    return dg.Definitions.merge(automation(), dg.Definitions(resources=resources))
+    return dg.Definitions.merge(automation(frozenset(cached_catalog(defs_root).datasets)), dg.Definitions(resources=resources))
 
 
 def build(defs_root: Path, data: Path) -> dg.Definitions:

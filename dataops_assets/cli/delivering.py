@@ -44,7 +44,8 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault
                     progress.update(bar, advance=1, description=f"delivering {name}")
             except KeyError as error:
                 raise click.UsageError(
-                    f"the sample has no {name} for {partition}: its days are 2013-01-01 to 2013-12-31"
+                    lake.catalog[name].gap_reason(partition)
+                    or f"the sample has no {name} for {partition}: its days are 2013-01-01 to 2013-12-31"
                 ) from error
             except NotBreakable as error:
                 raise click.UsageError(f"{name} cannot have the fault `{fault}`: {error}") from error

@@ -84,10 +84,10 @@ def status(dataset: str | None, partition: str | None) -> None:
         click.echo(describe(lake, found, now))
         return
     if partition and (found.partitions is None or not found.partitions.contains(partition, now)):
-        wanted = (
-            f"one like {found.partitions.key_of(found.partitions.start)}" if found.partitions else "none: it has no partitions"
-        )
-        raise click.UsageError(f"{partition} is no partition of {dataset}: name {wanted}")
+        if found.partitions is None:
+            raise click.UsageError(f"{dataset} has no partitions: leave out {partition}")
+        keys = found.partitions.keys(now)
+        raise click.UsageError(f"{partition} is no partition of {dataset}: name one from {keys[0]} to {keys[-1]}")
     if partition is None:
         click.echo(describe(lake, found, now) + "\n")
     click.echo(describe_partition(lake, found, partition, now))

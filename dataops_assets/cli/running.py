@@ -21,8 +21,9 @@ from sqlalchemy.exc import OperationalError
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.cli.summary import summarise
-from dataops_assets.components.launch import due, launch, stages
+from dataops_assets.components.launch import due, launch, stages, untold, zones_written
 from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
 from dataops_assets.observe.tally import tally
 from dataops_assets.steps.pending import partitions_of
@@ -72,18 +73,20 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     with _instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
         definitions = build(DEFS, lake.store.root)
         batches = list(_batches(lake, datasets))
+        never_told = _never_told(instance, lake, datasets)
         bar = progress.add_task("", total=len(batches))
         for title, wanted, within in batches:
             progress.update(bar, description=title)
             before = time.monotonic()
             done: dict[Dataset, set[Partition]] = {}
             for zone, layer in stages(lake.catalog, wanted):
-                for planned in due(lake, zone, layer, datetime.now(UTC), within):
+                for planned in due(lake, zone, layer, datetime.now(UTC), within, never_told):
                     failures += launch(definitions, instance, planned)
                     runs += 1
                     if interrupted():
                         raise KeyboardInterrupt
                     for dataset in planned.datasets:
+                        never_told[zone, dataset.name] -= set(planned.partitions)
                         done.setdefault(dataset, set()).update(planned.partitions)
             if done:
                 console.print(_line(lake, title, done, time.monotonic() - before), highlight=False)
@@ -92,6 +95,15 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         console.print("nothing was pending: everything that was delivered is judged and published already")
     told = list(dict.fromkeys(failure.strip() for failure in failures))
     return 0 if summarise(lake, datasets, told, runs, time.monotonic() - began, console) else 1
+
+
+def _never_told(
+    instance: dg.DagsterInstance, lake: Lake, datasets: Sequence[Dataset]
+) -> dict[tuple[Zone, str], set[Partition]]:
+    """What a run that was killed published, or what an instance that was removed knew: it is run again, which tells it."""
+    now = datetime.now(UTC)
+    layers = [(zone, dataset) for dataset in datasets for zone in zones_written(dataset)]
+    return {(zone, dataset.name): set(untold(instance, lake, dataset, zone, now)) for zone, dataset in layers}
 
 
 def _batches(lake: Lake, datasets: Sequence[Dataset]) -> Iterator[tuple[str, list[Dataset], set[Partition] | None]]:

@@ -1,21 +1,19 @@
 """What runs without being asked: new deliveries are received, and every layer follows the one to its left."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
 from dataops_assets.components.keys import asset_key, in_range
-from dataops_assets.components.reports import known_versions
+from dataops_assets.components.launch import untold, zones_written
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import partitions_of, pending, unsettled
-from dataops_assets.steps.receiving import standing_verdict
-from dataops_assets.storage.deliveries import GAP, arrivals, newest_receipt
-from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.deliveries import arrivals
 
 _EVERY_SECONDS = 10
 _RECONCILE_EVERY_SECONDS = 300
@@ -56,8 +54,12 @@ def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.Automa
     return (trigger.since_last_handled() & ready & ~condition.in_progress()).with_label("when_inputs_are_published")
 
 
-def automation() -> dg.Definitions:
-    """The sensors of this code location."""
+def automation(known: Collection[str]) -> dg.Definitions:
+    """The sensors of this code location.
+
+    Args:
+        known: The datasets that were there when it was loaded. One that was declared since has no assets before the next time.
+    """
     ours = dg.AssetSelection.groups("raw", "staged", "curated")
     follow = dg.AutomationConditionSensorDefinition(
         "follow",
@@ -66,10 +68,10 @@ def automation() -> dg.Definitions:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts the next layer for every partition of which an input has changed, once all of them are published.",
     )
-    return dg.Definitions(sensors=[_deliveries_sensor(), _reconcile_sensor(), follow])
+    return dg.Definitions(sensors=[_deliveries_sensor(known), _reconcile_sensor(known), follow])
 
 
-def _deliveries_sensor() -> dg.SensorDefinition:
+def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
     @dg.sensor(
         name="deliveries",
         asset_selection=dg.AssetSelection.groups("raw"),
@@ -83,7 +85,7 @@ def _deliveries_sensor() -> dg.SensorDefinition:
             yield _AT_WORK
             return
         asked = 0
-        for dataset in here.catalog:
+        for dataset in (dataset for dataset in here.catalog if dataset.name in known):
             waiting = pending(here, dataset, "raw", now) if dataset.ingested else []
             lying = arrivals(here.store, dataset, now) if waiting else {}
             for run in _runs(dataset, waiting):
@@ -98,7 +100,7 @@ def _deliveries_sensor() -> dg.SensorDefinition:
     return deliveries
 
 
-def _reconcile_sensor() -> dg.SensorDefinition:
+def _reconcile_sensor(known: Collection[str]) -> dg.SensorDefinition:
     @dg.sensor(
         name="reconcile",
         asset_selection=dg.AssetSelection.groups("raw", "staged", "curated"),
@@ -113,10 +115,11 @@ def _reconcile_sensor() -> dg.SensorDefinition:
             return
         asked = 0
         busy = _under_way(context.instance)
-        for dataset in here.catalog.in_order:
-            zones: tuple[Zone, ...] = ("raw", "staged") if dataset.ingested else ("curated",)
-            for zone in (zone for zone in zones if asset_key(zone, dataset) not in busy):
-                differing = _differing(context.instance, here, dataset, zone, now)
+        for dataset in (dataset for dataset in here.catalog.in_order if dataset.name in known):
+            for zone in (zone for zone in zones_written(dataset) if asset_key(zone, dataset) not in busy):
+                # A condition can miss a change: one that comes between a request and the tick after it counts as handled.
+                missed = unsettled(here, dataset, partitions_of(dataset, now), now) if zone != "raw" else {}
+                differing: dict[Partition, Any] = {**untold(context.instance, here, dataset, zone, now), **missed}
                 for run in _runs(dataset, list(differing)):
                     request = _request(context.instance, dataset, zone, run, digest([[key, differing[key]] for key in run]))
                     if request:
@@ -132,29 +135,6 @@ def _under_way(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
     """The assets of runs that have not ended: they tell Dagster at their end, and until then look as if they were forgotten."""
     runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     return {key for run in runs for key in run.asset_selection or ()}
-
-
-def _differing(
-    instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, now: datetime
-) -> dict[Partition, str | dict[str, Any]]:
-    """The partitions that storage and Dagster do not agree on, or that were not judged on today's grounds; and their state.
-
-    An automation condition can miss a change: one that comes between a request and the tick after it counts as handled.
-    """
-    partitions = partitions_of(dataset, now)
-    stored = _stored_versions(lake, dataset, zone, partitions)
-    known = known_versions(instance, asset_key(zone, dataset), stored)
-    untold = {key: version for key, version in stored.items() if known.get(key) != version}
-    return {**untold, **(unsettled(lake, dataset, partitions, now) if zone != "raw" else {})}
-
-
-def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: list[Partition]) -> dict[Partition, str]:
-    if zone == "raw":
-        receipts = {key: newest_receipt(lake.store, dataset, key) for key in partitions}
-        gaps = {key: GAP for key in partitions if not receipts[key] and standing_verdict(lake, dataset, key, None)}
-        return {key: receipt.sha256 for key, receipt in receipts.items() if receipt} | gaps
-    versions = {key: lake.version(zone, dataset, key) for key in partitions}
-    return {key: version for key, version in versions.items() if version}
 
 
 def _runs(dataset: Dataset, waiting: list[Partition]) -> list[list[Partition]]:

@@ -1,16 +1,19 @@
 """Runs launched from here: one layer at a time, in this process, recorded in the instance like any other."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import dagster as dg
 
 from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def
-from dataops_assets.components.reports import UNJUDGED
+from dataops_assets.components.reports import UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.steps.pending import pending
+from dataops_assets.steps.pending import partitions_of, pending
+from dataops_assets.steps.receiving import standing_verdict
+from dataops_assets.storage.deliveries import GAP, newest_receipt
 from dataops_assets.storage.lake import Lake
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -46,13 +49,50 @@ def stages(catalog: Catalog, wanted: Iterable[Dataset]) -> list[tuple[Zone, list
     return found
 
 
+def zones_written(dataset: Dataset) -> tuple[Zone, ...]:
+    """The zones that steps of the dataset write, from left to right."""
+    return ("raw", "staged") if dataset.ingested else ("curated",)
+
+
+def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, now: datetime) -> dict[Partition, str]:
+    """The partitions that lie in storage without Dagster knowing it, and their data versions: a run died before it told."""
+    stored = _stored_versions(lake, dataset, zone, partitions_of(dataset, now))
+    known = known_versions(instance, asset_key(zone, dataset), stored)
+    return {key: version for key, version in stored.items() if known.get(key) != version}
+
+
+def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]) -> dict[Partition, str]:
+    if zone == "raw":
+        receipts = {key: newest_receipt(lake.store, dataset, key) for key in partitions}
+        gaps = {key: GAP for key in receipts if not receipts[key] and standing_verdict(lake, dataset, key, None)}
+        return {key: receipt.sha256 for key, receipt in receipts.items() if receipt} | gaps
+    versions = {key: lake.version(zone, dataset, key) for key in partitions}
+    return {key: version for key, version in versions.items() if version}
+
+
 def due(
-    lake: Lake, zone: Zone, datasets: Iterable[Dataset], now: datetime, within: Container[Partition] | None = None
+    lake: Lake,
+    zone: Zone,
+    datasets: Iterable[Dataset],
+    now: datetime,
+    within: Container[Partition] | None = None,
+    never_told: Mapping[tuple[Zone, str], Collection[Partition]] = MappingProxyType({}),
 ) -> list[Launch]:
-    """The runs that would do what is pending in a layer; datasets that need the same partitions share a run."""
+    """The runs that would do what is pending in a layer; datasets that need the same partitions share a run.
+
+    Args:
+        lake: Where everything lies.
+        zone: The layer.
+        datasets: Its datasets.
+        now: The time.
+        within: Look at these partitions only.
+        never_told: By zone and dataset, partitions to run again so that Dagster is told of them; see `untold`.
+    """
     together: dict[tuple[dg.TimeWindowPartitionsDefinition | None, tuple[Partition, ...]], list[Dataset]] = {}
     for dataset in datasets:
         keys = pending(lake, dataset, zone, now, within)
+        told_again = never_told.get((zone, dataset.name), ())
+        keys += [key for key in told_again if key not in keys and (within is None or key in within)]
         runs = in_range([key for key in keys if key], dataset.partitions) if dataset.partitions else [keys] if keys else []
         for run in runs:
             together.setdefault((partitions_def(dataset.partitions), tuple(run)), []).append(dataset)

@@ -54,7 +54,8 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
     if absent:
         why = lake.why_missing(dataset, absent[:1])
         told = f"{name_of(dataset, None)}: {len(absent):,} of {tally.expected:,} partitions missing, the first: {why}"
-        yield Finding(dataset, absent[0], told, True, _MISSING)
+        # What is made of something that is missing is missing for that reason.
+        yield Finding(dataset, absent[0], told, True, _MISSING if dataset.ingested else _MISSING / 2)
     rules = {rule.name: rule for rule in compile_rules(dataset)}
     for name, (partition, result) in tally.worst.items():
         if result.severity == "reject":

@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -176,6 +177,20 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
         labels = {entry["label"] for entry in node["metadataEntries"]}
         assert {"keep_until", "readers", "classification"} <= labels
     assert {node["groupName"] for node in nodes.values()} == {"landing", "raw", "staged", "quarantine", "curated"}
+
+
+def test_what_dagster_was_never_told_is_told_by_the_next_run(clone: Checkout, tmp_path: Path):
+    mine = Checkout(tmp_path / "mine")
+    shutil.copytree(clone.root, mine.root, ignore=shutil.ignore_patterns(".dagster"))
+    before = (mine.root / "data/staged/flights/date=2013-01-03/data.parquet").stat().st_mtime_ns
+    again = mine.run("dataops", "run")
+    assert again.returncode == 0, again.stdout
+    assert "nothing was pending" not in again.stdout
+    assert (mine.root / "data/staged/flights/date=2013-01-03/data.parquet").stat().st_mtime_ns == before
+    with sqlite3.connect(mine.root / ".dagster/history/runs/index.db") as index:
+        query = "SELECT execution_status, count(*) FROM asset_check_executions WHERE asset_key LIKE '%flights%' GROUP BY 1"
+        assert index.execute(query).fetchall() == [("SUCCEEDED", 10)]
+    assert "nothing was pending" in mine.run("dataops", "run").stdout
 
 
 def test_ctrl_c_stops_and_the_next_run_goes_on(clone: Checkout, tmp_path: Path):

@@ -30,7 +30,7 @@ def old_python(folder: Path) -> str:
 @pytest.mark.parametrize(
     ("python", "told"),
     [
-        ("nowhere", "Python 3.11, 3.12 or 3.13 is needed, and none is on the path: install one"),
+        ("nowhere", "Python 3.11, 3.12 or 3.13 is needed, and nowhere does not run: make PYTHON=python3.11 run"),
         ("old", "is 3.10: make PYTHON="),
     ],
 )

@@ -216,6 +216,19 @@ def test_what_is_under_way_is_not_asked_for(here: Location):
     assert asked(here) == ["raw/readings", "staged/readings"]
 
 
+def test_a_dataset_that_was_declared_since_stops_no_sensor(here: Location):
+    before = here.defs
+    here.tree.drop("readings", "2024-01-05.csv", readings("2024-01-05"))
+    for file in ("defs.yaml", "schema.py"):
+        text = (here.tree.defs / "stations" / file).read_text()
+        here.tree.write(f"places/{file}", text.replace("stations.csv", "places.csv"))
+    here.tree.drop("places", "places.csv", "station,height\noslo,1\n")
+    resources = {"lake": (before.resources or {})["lake"]}
+    with dg.build_sensor_context(instance=here.instance, definitions=before, resources=resources) as context:
+        found = list(before.resolve_sensor_def("deliveries")(context))
+    assert [request.partition_key for request in found if isinstance(request, dg.RunRequest)] == ["2024-01-05"]
+
+
 def test_a_gap_that_was_never_told_is_told(here: Location):
     here.tree.edit(
         "readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.5\n  gaps: [{partition: 2024-01-05, reason: a holiday}]"
