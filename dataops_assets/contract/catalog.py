@@ -155,7 +155,7 @@ class Catalog:
         ]
         for path, name, known, kind in named:
             if name not in known:
-                yield dataset.problem(path, f"unknown {kind} `{name}`", choose(name, known) + " Or name it in policy.yaml")
+                yield dataset.problem(path, f"unknown {kind} `{name}`", choose(name, known) + " (or name it in policy.yaml)")
         for i, reference in enumerate(attributes.references):
             path = ("references", i)
             if reference.dataset not in self.datasets:

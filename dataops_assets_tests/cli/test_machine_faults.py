@@ -173,7 +173,7 @@ def test_second_run_says_who_is_at_work_and_leaves(clone: Checkout) -> None:
         second = clone.run(*command(()))
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr == (
-            f"another `dataops run` (process {first.pid}) is at work on {clone.root}/data, and does what is pending: "
+            f"another `dataops run` (process {first.pid}) is at work on {clone.root}/data: "
             "nothing was done here; run again when it has ended\n"
         )
         assert published(clone) == 10

@@ -78,7 +78,7 @@ CASES: dict[str, Broken] = {
     "unknown_readers": Broken(
         (READINGS, "readers: [analysts, press]", "readers: [analysts, press, pres]"),
         "unknown reader group `pres`",
-        "did you mean `press`?, or name it in policy.yaml",
+        "did you mean `press`? (or name it in policy.yaml)",
     ),
     "unknown_classification": Broken(
         (DAILY, "classification: public", "classification: publik"), "unknown classification `publik`", "did you mean `public`?"
@@ -86,7 +86,7 @@ CASES: dict[str, Broken] = {
     "unknown_lifecycle": Broken(
         (READINGS, "lifecycle: standard", "lifecycle: eternal"),
         "unknown lifecycle class `eternal`",
-        "use one of standard, short, or name it in policy.yaml",
+        "use one of standard, short (or name it in policy.yaml)",
     ),
     # readers and classifications
     "no_readers": Broken(
