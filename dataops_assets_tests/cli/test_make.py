@@ -12,10 +12,14 @@ from dataops_assets_tests.checkout import PROJECT
 
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run make as at a prompt, where no other make is at work."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     shutil.copy(PROJECT / "Makefile", folder)
     shutil.copytree(PROJECT / "locks", folder / "locks")
     shutil.copy(PROJECT / "pyproject.toml", folder)
-    return subprocess.run(["make", *words], cwd=folder, env=os.environ, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        ["make", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def old_python(folder: Path) -> str:
