@@ -122,7 +122,7 @@ def _invite(console: Console) -> None:
     for title, what in {
         "look": f"make dev, then {deployment.current().ui}{LINEAGE}",
         "break it": f"{command('deliver')} flights 2013-03-10 --fault renamed-column, then {command('run')}",
-        "add your own": f"{command('', program='dg')} scaffold defs {component} --help",
+        "add your own": f"{command(program='dg')} scaffold defs {component} --help",
     }.items():
         console.print(f"{title:13} {what}", highlight=False)
 
