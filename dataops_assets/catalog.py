@@ -130,11 +130,12 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
     files: dict[str, Any] = {"defs.yaml": _jsonable(document.data)}
-    for path in filter(is_declared, folder.iterdir()):
+    for path in filter(is_declared, folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
         if path.suffix == ".py":
-            files[path.name] = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
+            files[name] = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
         elif path.name not in _NOT_DATA:
-            files[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
 
 

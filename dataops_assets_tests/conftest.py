@@ -65,6 +65,7 @@ def nobody(tree: Tree, tmp_path: Path) -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
+    "".encode("utf-8-sig").decode("utf-8-sig")  # Python loads it late, from a home that may be closed to others
     owner, others = tmp_path.stat().st_uid, 65534
     above = [folder for folder in tmp_path.parents if folder.stat().st_uid == owner and not folder.stat().st_mode & 0o001]
     for folder in above:

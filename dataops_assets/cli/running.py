@@ -73,6 +73,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     with _instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
         definitions = build(DEFS, lake.store.root)
         batches = list(_batches(lake, datasets))
+        whole = len(datasets) == len(lake.catalog.datasets)
         never_told = _never_told(instance, lake, datasets)
         bar = progress.add_task("", total=len(batches))
         for title, wanted, within in batches:
@@ -81,7 +82,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             done: dict[Dataset, set[Partition]] = {}
             for zone, layer in stages(lake.catalog, wanted):
                 for planned in due(lake, zone, layer, datetime.now(UTC), within, never_told):
-                    failures += launch(definitions, instance, planned)
+                    failures += launch(definitions, instance, planned, taken_on=whole)
                     runs += 1
                     if interrupted():
                         raise KeyboardInterrupt

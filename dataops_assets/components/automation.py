@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dataops_assets.components.keys import asset_key, in_range
-from dataops_assets.components.launch import untold, zones_written
+from dataops_assets.components.launch import TAKEN_ON_TAG, untold, zones_written
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -41,10 +41,11 @@ def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.Automa
             that are needed, and every run of it counts, since it is received again when the contract changes.
     """
     condition = dg.AutomationCondition
-    changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed())
+    taken_on = condition.all_new_updates_have_run_tags(tag_keys={TAKEN_ON_TAG})
+    changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed() & ~taken_on)
     ready: dg.AutomationCondition[Any] = ~condition.any_deps_missing() & ~condition.any_deps_in_progress()
     if raw is not None:
-        changed |= condition.any_deps_match(condition.newly_updated()).allow(raw)
+        changed |= condition.any_deps_match(condition.newly_updated() & ~taken_on).allow(raw)
         # Not `all_deps_blocking_checks_passed`: that is true as soon as one of the partitions that flow into one has passed.
         refused = condition.any_checks_match(~condition.check_passed(), blocking_only=True)
         ready &= ~condition.any_deps_match(refused).allow(raw)

@@ -8,14 +8,17 @@ from types import MappingProxyType
 import dagster as dg
 
 from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def
-from dataops_assets.components.reports import UNJUDGED, known_versions
+from dataops_assets.components.reports import UNJUDGED, known_versions, told_verdict
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.verdict import Gate
 from dataops_assets.steps.pending import partitions_of, pending
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage.deliveries import GAP, newest_receipt
 from dataops_assets.storage.lake import Lake
 
+TAKEN_ON_TAG = "dataops/taken_on"
+"""On a run whose launcher makes all that follows from it, too."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -55,10 +58,26 @@ def zones_written(dataset: Dataset) -> tuple[Zone, ...]:
 
 
 def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, now: datetime) -> dict[Partition, str]:
-    """The partitions that lie in storage without Dagster knowing it, and their data versions: a run died before it told."""
-    stored = _stored_versions(lake, dataset, zone, partitions_of(dataset, now))
+    """The partitions of which storage has what Dagster does not know: a run died before it told.
+
+    Returns:
+        For each of them the data version that lies in storage, or the id of the verdict that refused it.
+    """
+    partitions = list(partitions_of(dataset, now))
+    stored = _stored_versions(lake, dataset, zone, partitions)
     known = known_versions(instance, asset_key(zone, dataset), stored)
-    return {key: version for key, version in stored.items() if known.get(key) != version}
+    published = {key: version for key, version in stored.items() if known.get(key) != version}
+    return published | _untold_refusals(instance, lake, dataset, zone, partitions)
+
+
+def _untold_refusals(
+    instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]
+) -> dict[Partition, str]:
+    gate: Gate = "envelope" if zone == "raw" else "content"
+    given = {key: lake.verdicts(gate, dataset, key)[-1:] for key in partitions}
+    refused = {key: verdict.id for key, newest in given.items() for verdict in newest if not verdict.passed}
+    asset = asset_key(zone, dataset)
+    return {key: verdict for key, verdict in refused.items() if told_verdict(instance, asset, gate, key) != verdict}
 
 
 def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]) -> dict[Partition, str]:
@@ -99,14 +118,20 @@ def due(
     return [Launch(zone, tuple(sharing), partitions) for (_, partitions), sharing in together.items()]
 
 
-def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launch) -> Iterator[str]:
+def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launch, taken_on: bool = False) -> Iterator[str]:
     """Execute a run and wait for it.
+
+    Args:
+        definitions: All that there is.
+        instance: Where the run is recorded.
+        run: What to do.
+        taken_on: The caller makes what follows from it, too; automation need not.
 
     Yields:
         What failed, in the words of the steps; nothing if the run succeeded, or a verdict in storage tells why it did not.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
-    tags = {"dataops/launched_by": "dataops run"}
+    tags = {"dataops/launched_by": "dataops run"} | ({TAKEN_ON_TAG: "dataops run"} if taken_on else {})
     single = run.partitions[0] if len(run.partitions) == 1 else None
     if len(run.partitions) > 1:
         tags |= {

@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +18,24 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _DEEPEST = 20
 _SHOWN = 100
+_LIMITS = {
+    "ge": "a number of at least",
+    "gt": "a number above",
+    "le": "a number of at most",
+    "lt": "a number below",
+    "min_length": "as many entries as are needed, at least",
+    "max_length": "fewer entries, at most",
+}
+_SHAPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "`true` or `false`",
+    "string": "text; in quotes, if it looks like a number or a date",
+    "list": "a list: [one, another]",
+    "tuple": "a list: [one, another]",
+    "dict": "`key: value` lines",
+    "model": "`key: value` lines",
+}
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -152,9 +170,19 @@ def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) 
         near = _nearest(model, path)
         remedy = f"did you mean `{near}`?" if near else f"known here: {', '.join(known)}"
         return document.problem(path, f"unknown attribute `{name}`", remedy)
-    return document.problem(
-        path, f"`{name}` is {entry['input']!r}: {entry['msg'].lower()}", doc or "write it as the reference says"
-    )
+    meaning = f" ({doc})" if doc else ""
+    return document.problem(path, f"`{name}` is {entry['input']!r}: {entry['msg'].lower()}", f"write {_wanted(entry)}{meaning}")
+
+
+def _wanted(entry: Mapping[str, Any]) -> str:
+    """What would stand well where pydantic found a mistake of its own kinds."""
+    kind, limits = entry["type"], entry.get("ctx", {})
+    if kind == "literal_error":
+        return f"one of {limits['expected'].replace(chr(39), '`')}"
+    for limit, words in _LIMITS.items():
+        if limit in limits:
+            return f"{words} {limits[limit]:g}"
+    return next((words for start, words in _SHAPES.items() if kind.startswith(start)), "another value")
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -147,7 +147,7 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     files: dict[Partition, list[Entry]] = {}
     proofs: dict[Partition, Entry] = {}
     top = layout.landing(dataset)
-    for entry in store.list(top):
+    for entry in store.list(top, closed={}):
         name = entry.key[len(top) + 1 :]
         if not name.isprintable():  # a line break in it, or bytes that are no text: no message and no receipt could tell it
             continue
@@ -157,7 +157,7 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
             files.setdefault(match.groupdict().get("partition"), []).append(entry)
     found = {}
     for partition in sorted({*files, *proofs}, key=str):
-        if dataset.partitions and not (partition and dataset.partitions.contains(partition, datetime.max.replace(tzinfo=UTC))):
+        if dataset.partitions and not (partition and dataset.partitions.contains(partition, now)):
             continue
         lying, proof = tuple(files.get(partition, ())), proofs.get(partition)
         if not proof_name:
@@ -182,12 +182,12 @@ def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
         return []
     top = layout.landing(dataset)
     taken = {entry.key for arrival in arrivals(store, dataset, now).values() for entry in arrival.entries}
-    left = [entry.key for entry in store.list(top) if entry.key not in taken]
-    odd = [Stray(key, "it is a link or the like, and not followed: deliver the file itself") for key in store.odd(top)]
-    return [Stray(key, _why_stray(dataset, dataset.ingested.source, key[len(top) + 1 :])) for key in left] + odd
+    left = [entry.key for entry in store.list(top, closed={}) if entry.key not in taken]
+    odd = [Stray(key, why) for key, why in store.odd(top).items()]
+    return [Stray(key, _why_stray(dataset, dataset.ingested.source, key[len(top) + 1 :], now)) for key in left] + odd
 
 
-def _why_stray(dataset: Dataset, source: Source, name: str) -> str:
+def _why_stray(dataset: Dataset, source: Source, name: str, now: datetime) -> str:
     wanted = f"name it {source.files}, or remove it"
     if not name.isprintable():
         return f"its name cannot be printed: {wanted}"
@@ -196,8 +196,12 @@ def _why_stray(dataset: Dataset, source: Source, name: str) -> str:
     if not match:
         return f"its name is none that the contract gives: {wanted}"
     partitions, key = dataset.partitions, match.groupdict().get("partition")
-    if not partitions or partitions.contains(str(key), datetime.max.replace(tzinfo=UTC)):
+    if not partitions or partitions.contains(str(key), now):
         return "the manifest does not name it: name it there, or remove it"
+    if partitions.contains(str(key), datetime.max.replace(tzinfo=UTC)):
+        return (
+            f"{key} is not over yet: it is received then, and if it never was meant, name it after its own {partitions.every}"
+        )
     last = f" to {partitions.key_of(partitions.last)}" if partitions.last else " onwards"
     return (
         f"{key} is none of the partitions, {partitions.key_of(partitions.first)}{last}: deliver it as one of them, or remove it"

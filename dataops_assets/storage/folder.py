@@ -106,30 +106,42 @@ class Folder:
             return None
         return _hash_cached(str(self.path(key)), status.st_size, status.st_mtime_ns, status.st_ino)
 
-    def list(self, prefix: str) -> Iterator[Entry]:
-        """Every object below a prefix (a folder's key), in order of the keys. Links are not followed."""
-        for key, entry in self._walk(prefix):
-            if entry.is_file(follow_symlinks=False):
+    def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
+        """Every object below a prefix (a folder's key), in order of the keys. Links are not followed.
+
+        Args:
+            prefix: Where to look.
+            closed: Takes the keys of folders that do not open, and why; without it they are an error.
+        """
+        for key, found in self._walk(prefix, closed):
+            if found.is_file(follow_symlinks=False):
                 try:
-                    status = entry.stat()
+                    status = found.stat()
                 except FileNotFoundError:  # it went away meanwhile
                     continue
                 yield Entry(key, status.st_size, status.st_mtime_ns)
 
-    def odd(self, prefix: str) -> Iterator[str]:
-        """The keys of what is no object below a prefix, and no folder: links, pipes and the like."""
-        return (key for key, entry in self._walk(prefix) if not entry.is_file(follow_symlinks=False))
+    def odd(self, prefix: str) -> dict[str, str]:
+        """What cannot be taken for an object below a prefix, by key, and why: links, pipes, folders that do not open."""
+        closed: dict[str, str] = {}
+        no_file = [key for key, found in self._walk(prefix, closed) if not found.is_file(follow_symlinks=False)]
+        return dict.fromkeys(no_file, "it is a link or the like, and not followed: deliver the file itself") | closed
 
-    def _walk(self, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    def _walk(self, prefix: str, closed: dict[str, str] | None) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
             found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(self.path(prefix))]
         except (FileNotFoundError, NotADirectoryError):
+            return
+        except PermissionError:
+            if closed is None:
+                raise
+            closed[prefix] = "this user may not open it: give it the right to"
             return
         # A folder's keys come where its name with a slash does: `a-b` before `a/x`, as in any other store.
         for entry, is_folder in sorted(found, key=lambda pair: pair[0].name + "/" * pair[1]):
             key = f"{prefix}/{entry.name}"
             if is_folder:
-                yield from self._walk(key)
+                yield from self._walk(key, closed)
             else:
                 yield key, entry
 

@@ -6,6 +6,8 @@ import dagster as dg
 import pytest
 
 from dataops_assets.components import automation
+from dataops_assets.components.launch import Launch, launch
+from dataops_assets.contract.policy import Zone
 from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest
 from dataops_assets_tests.trees import readings
 
@@ -32,6 +34,37 @@ def test_what_the_envelope_refused_is_not_staged(here: Location):
     here.tree.drop("readings", "2024-01-03.csv", "station\n")
     here.run("raw/readings", over=WHOLE)
     assert here.requested() == {"staged/readings": set(JANUARY) - {"2024-01-03"}}
+
+
+def launched(here: Location, zone: Zone, dataset: str, *partitions: str | None, taken_on: bool) -> None:
+    """A run as `dataops run` launches it."""
+    run = Launch(zone, (here.tree.catalog()[dataset],), partitions)
+    assert not list(launch(here.defs, here.instance, run, taken_on=taken_on))
+
+
+@pytest.mark.parametrize("taken_on", [True, False])
+def test_what_the_launcher_takes_on_is_left_to_it(here: Location, taken_on: bool):
+    here.deliver_all()
+    here.references()
+    here.requested()
+    launched(here, "raw", "readings", *JANUARY, taken_on=taken_on)
+    assert here.requested() == ({} if taken_on else {"staged/readings": set(JANUARY)})
+    launched(here, "staged", "readings", *JANUARY, taken_on=taken_on)
+    assert here.requested() == ({} if taken_on else {"curated/daily": {"2024-01"}})
+    launched(here, "curated", "daily", "2024-01", taken_on=taken_on)
+    assert here.requested() == {}
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    assert here.requested() == {"staged/readings": {"2024-01-05"}}, "what comes later is followed as ever"
+
+
+def test_what_the_launcher_took_on_and_did_not_do_is_found_in_storage(here: Location):
+    here.deliver_all()
+    here.references()
+    here.requested()
+    launched(here, "raw", "readings", *JANUARY, taken_on=True)
+    assert here.requested() == {}
+    assert asked(here) == ["staged/readings"]
 
 
 def test_a_month_waits_for_its_last_day_and_heals(here: Location):
@@ -171,6 +204,22 @@ def test_what_was_stored_but_never_told_is_told(here: Location):
     assert set(here.versions("staged/readings")) == set(JANUARY)
     assert asked(here) == ["curated/daily"]
     assert here.run("curated/daily", partition="2024-01").success
+    assert asked(here) == []
+
+
+@pytest.mark.parametrize(("gate", "zone"), [("envelope", "raw"), ("content", "staged")])
+def test_what_was_refused_but_never_told_is_told(here: Location, gate: str, zone: str):
+    here.deliver_all()
+    here.references()
+    if gate == "envelope":
+        here.tree.drop("readings", "2024-01-05.csv", "station\n")
+    else:
+        here.deliver("2024-01-05", bad=True)
+        assert here.run("raw/readings", partition="2024-01-05").success
+    here.tree.receive("readings", "2024-01-05", now=datetime.now(UTC))
+    here.tree.stage("readings", "2024-01-05", now=datetime.now(UTC))
+    assert asked(here) == [f"{zone}/readings"] if zone == "staged" else ["raw/readings"]
+    assert not here.run(f"{zone}/readings", partition="2024-01-05").success
     assert asked(here) == []
 
 

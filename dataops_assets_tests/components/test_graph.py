@@ -1,10 +1,12 @@
 """The graph of the project itself, as Dagster has it."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from dataops_assets.catalog import load_catalog
-from dataops_assets.components.dagster_private import TargetMaterialization
+from dataops_assets.components.dagster_private import TargetMaterialization, newest_evaluation
 from dataops_assets.components.keys import ZONES
 from dataops_assets.definitions import defs
 from dataops_assets_tests.components.dagster_tree import Location
@@ -72,3 +74,17 @@ def test_what_we_take_from_dagsters_private_parts_is_as_we_think():
     )
     assert evaluation.target_materialization_data == target
     assert evaluation.partition == "p"
+
+
+def test_what_a_check_was_told_is_found_by_partition(tmp_path: Path):
+    check = dg.AssetCheckKey(dg.AssetKey("a"), "c")
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for partition, passed in (("p", True), ("p", False), ("q", True)):
+            told = dg.AssetCheckEvaluation(check.asset_key, check.name, passed, {}, partition=partition)
+            instance.report_runless_asset_event(told)
+        found = {partition: newest_evaluation(instance, check, partition) for partition in ("p", "q", "r")}
+    assert {partition: evaluation and evaluation.passed for partition, evaluation in found.items()} == {
+        "p": False,
+        "q": True,
+        "r": None,
+    }

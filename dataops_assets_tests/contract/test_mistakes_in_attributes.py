@@ -14,6 +14,34 @@ CASES: dict[str, Broken] = {
         "did you mean `tolerance`?",
         mended="tolerance: 0.5",
     ),
+    "value_that_is_none_of_the_known": Broken(
+        (READINGS, "every: day", "every: fortnight"),
+        "`every` is 'fortnight'",
+        "write one of `day`, `month` or `year` (How long one partition is.)",
+    ),
+    "number_above_its_limit": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: 7"), "`tolerance` is 7", "write a number of at most 1 ("
+    ),
+    "number_below_its_limit": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: -1"), "`tolerance` is -1", "write a number of at least 0 ("
+    ),
+    "text_in_place_of_a_number": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: some"), "`tolerance` is 'some'", "write a number ("
+    ),
+    "text_in_place_of_a_list": Broken(
+        (READINGS, "readers: [analysts, press]", "readers: analysts"),
+        "`readers` is 'analysts'",
+        "write a list: [one, another] (",
+    ),
+    "list_in_place_of_text": Broken((READINGS, "owner: lab", "owner: [lab]"), "`owner` is ['lab']", "write text; in quotes"),
+    "list_without_an_entry": Broken(
+        (READINGS, "readers: [analysts, press]", "readers: []"),
+        "`readers` is []",
+        "write as many entries as are needed, at least 1",
+    ),
+    "text_in_place_of_keys": Broken(
+        (DAILY, "partitions: {every: month,", "partitions: x  # {"), "`partitions` is 'x'", "write `key: value` lines"
+    ),
     "unknown_attribute_unlike_any": Broken(
         (READINGS, "tolerance: 0.5", "xyzzy: 1"), "unknown attribute `xyzzy`", "known here: description, owner, readers"
     ),

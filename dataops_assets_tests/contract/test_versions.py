@@ -87,7 +87,9 @@ def test_version_covers_data_beside_a_transform(tree: Tree) -> None:
     for text in (b"code,town\n1,oslo\n", b"code,town\n1,bergen\n", b"\xff\x00"):
         tree.write("daily/codes.csv", text)
         found.append(versions(tree)["daily"])
-    assert len(set(found)) == 4
+        tree.write("daily/more/codes.csv", text)
+        found.append(versions(tree)["daily"])
+    assert len(set(found)) == 7
 
 
 def test_version_is_of_the_contract_not_of_what_is_written_about_it(tree: Tree) -> None:

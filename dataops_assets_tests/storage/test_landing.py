@@ -122,6 +122,14 @@ def test_manifest_of_no_partition_is_told(tree: Tree) -> None:
     assert strays(tree) == [f"landing/readings/2024-02-01/manifest.json belongs to no delivery: {why}"]
 
 
+def test_file_for_a_day_that_is_still_to_come_is_told(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "    end: 2024-01-20\n", "")
+    tree.drop("readings", "2042-03-01.csv", readings("2042-03-01"))
+    why = "2042-03-01 is not over yet: it is received then, and if it never was meant, name it after its own day"
+    assert strays(tree) == [f"landing/readings/2042-03-01.csv belongs to no delivery: {why}"]
+    assert tree.pending("raw", "readings") == []
+
+
 def test_file_of_another_name_is_told_with_the_name_it_should_have(tree: Tree, landing: Path) -> None:
     tree.drop("readings", "[/red] :smile:.txt", "")
     why = "its name is none that the contract gives: name it {partition}.csv, or remove it"
@@ -137,6 +145,20 @@ def test_file_without_the_right_to_read_it_holds_up_no_other_partition(tree: Tre
     path.chmod(0o644)
     assert tree.pending("raw", "readings") == [DAY]
     assert {outcome.status for outcome in tree.receive("readings", DAY)} == {"done"}
+
+
+def test_folder_that_does_not_open_holds_up_nothing_beside_it(tree: Tree, landing: Path, nobody: None) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "*{partition}.csv"')
+    closed = landing / "closed"
+    closed.mkdir(mode=0)
+    assert strays(tree) == [
+        "landing/readings/closed belongs to no delivery: this user may not open it: give it the right to",
+    ]
+    assert {outcome.status for outcome in tree.receive("readings", NEXT)} == {"done"}
+    landing.chmod(0)
+    assert strays(tree) == ["landing/readings belongs to no delivery: this user may not open it: give it the right to"]
+    assert tree.pending("raw", "readings") == []
+    landing.chmod(0o755)
 
 
 # What a function brings.
