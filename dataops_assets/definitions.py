@@ -14,10 +14,14 @@ from dataops_assets.components.resource import LakeResource, cached_catalog
 
 
 def platform(data: Path, defs_root: Path) -> dg.Definitions:
-    """What every deployment needs beside its datasets: resources and sensors."""
+    """What every deployment needs beside its datasets: resources, sensors, and the executor.
+
+    A step runs in the process of its run. It works on all cores by itself, and a process of its own would only start anew.
+    """
     lake = LakeResource(data=str(data), defs=str(defs_root))
     resources = {"lake": lake, "io_manager": LakeIOManager(lake=lake)}
-    return dg.Definitions.merge(automation(frozenset(cached_catalog(defs_root).datasets)), dg.Definitions(resources=resources))
+    ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
+    return dg.Definitions.merge(automation(frozenset(cached_catalog(defs_root).datasets)), ours)
 
 
 def build(defs_root: Path, data: Path) -> dg.Definitions:

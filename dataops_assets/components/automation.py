@@ -15,7 +15,8 @@ from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import partitions_of, pending, unsettled
 from dataops_assets.storage.deliveries import arrivals
 
-_EVERY_SECONDS = 10
+_DELIVERIES_EVERY_SECONDS = 10
+_FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
 _PAUSE_SECONDS = 300
 _AT_WORK = dg.SkipReason("`dataops run` is at work on this folder")
@@ -65,7 +66,7 @@ def automation(known: Collection[str]) -> dg.Definitions:
     follow = dg.AutomationConditionSensorDefinition(
         "follow",
         target=ours,
-        minimum_interval_seconds=_EVERY_SECONDS,
+        minimum_interval_seconds=_FOLLOW_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts the next layer for every partition of which an input has changed, once all of them are published.",
     )
@@ -76,7 +77,7 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
     @dg.sensor(
         name="deliveries",
         asset_selection=dg.AssetSelection.groups("raw"),
-        minimum_interval_seconds=_EVERY_SECONDS,
+        minimum_interval_seconds=_DELIVERIES_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sees what providers dropped into landing, and receives exactly the partitions it is for.",
     )

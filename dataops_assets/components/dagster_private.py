@@ -28,4 +28,5 @@ def newest_evaluation(
     """What a check was last told of a partition; None if nothing, or if the last run that planned to tell has not."""
     storage, chosen = instance.event_log_storage, PartitionKeyFilter(key=partition)
     record = storage.get_latest_asset_check_execution_by_key([check], partition_filter=chosen).get(check)
-    return record.evaluation if record else None
+    told = record.evaluation if record else None  # of a run that has not told it yet, the plan to do so
+    return told if isinstance(told, dg.AssetCheckEvaluation) else None

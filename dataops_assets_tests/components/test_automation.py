@@ -218,7 +218,12 @@ def test_what_was_refused_but_never_told_is_told(here: Location, gate: str, zone
         assert here.run("raw/readings", partition="2024-01-05").success
     here.tree.receive("readings", "2024-01-05", now=datetime.now(UTC))
     here.tree.stage("readings", "2024-01-05", now=datetime.now(UTC))
-    assert asked(here) == [f"{zone}/readings"] if zone == "staged" else ["raw/readings"]
+    assert asked(here) == [f"{zone}/readings"]
+    job = here.defs.resolve_implicit_global_asset_job_def()
+    asset = dg.AssetKey([zone, "readings"])
+    died = here.instance.create_run_for_job(job, asset_selection=frozenset({asset}), tags={"dagster/partition": "2024-01-05"})
+    here.instance.report_run_failed(died)
+    assert asked(here) == [f"{zone}/readings"], "a plan to tell it is not enough"
     assert not here.run(f"{zone}/readings", partition="2024-01-05").success
     assert asked(here) == []
 
