@@ -3,11 +3,9 @@
 Not in a test module, so that the server that makes the processes can load it once, before it copies itself.
 """
 
-import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -46,7 +44,7 @@ def run_until(root: Path, point: int | None) -> int:
     Returns:
         How many points there are.
     """
-    points, real = count(1), Folder.temporary
+    points, real = count(1), Folder.place
 
     def pass_by(path: Path | None = None) -> None:
         if next(points) == point:
@@ -54,18 +52,16 @@ def run_until(root: Path, point: int | None) -> int:
                 os.truncate(path, path.stat().st_size // 2)  # as if it had been written half
             os.kill(os.getpid(), signal.SIGKILL)
 
-    @contextlib.contextmanager
-    def temporary(self: Folder, key: str) -> Iterator[Path]:
-        with real(self, key) as path:
-            yield path
-            pass_by(path)
+    def place(self: Folder, draft: Path, key: str) -> None:
+        pass_by(draft)
+        real(self, draft, key)
         pass_by()
 
-    Folder.temporary = temporary  # type: ignore[method-assign]
+    Folder.place = place  # type: ignore[method-assign]
     try:
         opened(root).run(now=LATER)
     finally:
-        Folder.temporary = real  # type: ignore[method-assign]
+        Folder.place = real  # type: ignore[method-assign]
     return next(points) - 1
 
 

@@ -99,6 +99,7 @@ class Verdict(BaseModel):
         dataset: The dataset.
         partition: Its partition.
         depends_on: Everything that the decision depends on: delivery or inputs, contract version, versions of references.
+        arrived: By ingested dataset, when the newest delivery that it is about was received, in UTC.
         passed: Whether data may flow on.
         files: The names of the delivered files that it is about.
         reasons: Why it was refused, in words; empty if it passed.
@@ -114,6 +115,7 @@ class Verdict(BaseModel):
     dataset: str
     partition: Partition
     depends_on: dict[str, Any]
+    arrived: dict[str, datetime] = {}
     passed: bool
     files: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()

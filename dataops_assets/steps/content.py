@@ -1,38 +1,88 @@
 """What staging and deriving share: references, verdicts under their grounds, and publishing what passed."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.content import CodeError, Judged
 from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import layout
-from dataops_assets.storage.lake import Lake, NotPublished, Provenance, name_of
+from dataops_assets.storage.lake import Draft, Lake, NotPublished, name_of
+from dataops_assets.storage.provenance import Provenance, made_from_as_new
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
+
+
+_ROUNDS = 10
 
 
 class NotReady(Exception):
     """A partition cannot be made yet. The message says what is missing and why."""
 
 
-def reference_versions(lake: Lake, dataset: Dataset) -> dict[str, str]:
-    """The data versions of the datasets that a dataset's rules refer to.
+class Contended(OSError):
+    """Others kept changing a partition or what it is made from; it may be tried again."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done for a partition, as things stand.
+
+    Attributes:
+        depends_on: All that the result depends on.
+        arrived: By ingested dataset, when the newest delivery that goes into it was received.
+        judge: Gives what the gate finds, and a function that gives the quarantined rows.
+        note: What is worth knowing beside the partition.
+        files: The names of the delivered files that it is made from.
+    """
+
+    depends_on: dict[str, Any]
+    arrived: dict[str, datetime]
+    judge: Callable[[], tuple[Judged, Callable[[], pl.DataFrame]]]
+    note: str = ""
+    files: tuple[str, ...] = ()
+
+
+def references(lake: Lake, dataset: Dataset) -> dict[str, Provenance]:
+    """How the datasets came to be that a dataset's rules refer to, as they are published now.
 
     Raises:
         NotReady: One of them is not published.
     """
-    versions: dict[str, str] = {}
+    found: dict[str, Provenance] = {}
     for reference in dataset.attributes.references:
-        [versions[reference.dataset]] = input_versions(lake, reference.dataset, [None])
-    return versions
+        [found[reference.dataset]] = readable(lake, reference.dataset, [None])
+    return found
+
+
+def versions_of(made: Mapping[str, Provenance]) -> dict[str, str]:
+    """Their data versions."""
+    return {name: one.sha256 for name, one in made.items()}
+
+
+def referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
+    """How the datasets came to be that the rules refer to, and what is looked up in just these versions of them.
+
+    Raises:
+        NotReady: One of them is not published.
+        Contended: They changed under our hands every time.
+    """
+    for _ in range(_ROUNDS):
+        known = references(lake, dataset)
+        tables = reference_tables(lake, dataset, rules)
+        if references(lake, dataset) == known:
+            return known, tables
+    raise Contended(f"what {dataset.name} refers to was changed by others {_ROUNDS} times while it was read: run it again")
 
 
 def references_refused_since(lake: Lake, dataset: Dataset) -> list[str]:
@@ -41,14 +91,14 @@ def references_refused_since(lake: Lake, dataset: Dataset) -> list[str]:
     return [note for name in names if (note := lake.refused_since(lake.catalog[name], None))]
 
 
-def input_versions(lake: Lake, name: str, partitions: Sequence[Partition]) -> list[str]:
-    """The data versions of partitions of another dataset.
+def readable(lake: Lake, name: str, partitions: Sequence[Partition]) -> list[Provenance]:
+    """How partitions of another dataset came to be.
 
     Raises:
         NotReady: One of them cannot be read.
     """
     try:
-        return lake.versions(lake.catalog[name], partitions)
+        return lake.readable(lake.catalog[name], partitions)
     except NotPublished as error:
         raise NotReady(str(error)) from error
 
@@ -72,70 +122,117 @@ def settled(
 
     A delivery that was judged before and comes again is judged again: what was said meanwhile was about another one.
     """
-    given = lake.verdicts("content", dataset, partition)
-    if not given or given[-1].id != digest(depends_on):
+    said = lake.last_word("content", dataset, partition)
+    if not said or said.id != digest(depends_on):
         return None
     published = lake.provenance(dataset.zone, dataset, partition)
-    done = not given[-1].passed or (published is not None and published.verdict == given[-1].id)
-    return (given[-1], published) if done else None
+    done = not said.passed or (published is not None and published.verdict == said.id)
+    return (said, published) if done else None
 
 
-def settle(
-    lake: Lake,
-    dataset: Dataset,
-    partition: Partition,
-    depends_on: dict[str, Any],
-    judge: Callable[[], tuple[Judged, Callable[[], pl.DataFrame]]],
-    run_id: str,
-    now: datetime,
-    note: str = "",
-    files: tuple[str, ...] = (),
-) -> Outcome:
+def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[], Work], run_id: str, now: datetime) -> Outcome:
     """Judge a partition unless that was done on the same grounds, and publish it if it passes.
 
-    Quarantine is written first, then the verdict, then the partition: once a verdict is there, all that it tells of is.
+    The last word on it is read before anything else, and again before anything is written, while all who publish wait. If
+    another run has said something meanwhile, or what was read has changed, nothing is written: either that run worked on
+    deliveries as new as ours, and its result stands, or all of it is looked at anew.
 
     Args:
         lake: Where it lies.
         dataset: What it is.
         partition: Which part.
-        depends_on: All that the result depends on.
-        judge: Gives what the gate found, and a function that gives the quarantined rows.
+        look: What there is to do, as things stand when it is called.
         run_id: The run that asks.
         now: The time.
-        note: What is worth knowing beside the partition.
-        files: The names of the delivered files that it is made from.
+
+    Raises:
+        Contended: It changed under our hands every time.
     """
-    before = settled(lake, dataset, partition, depends_on)
-    if before:
-        return _outcome(lake, dataset, partition, *before, note)
-    try:
-        found, quarantine = judge()
-    except (CodeError, DeliveryError) as error:
-        # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
-        reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
-        return Outcome(partition, "refused", reason, facts={"note": note})
-    verdict = Verdict(
+    for _ in range(_ROUNDS):
+        last_word = lake.last_word("content", dataset, partition)
+        try:
+            work = look()
+        except NotReady as error:
+            return Outcome(partition, "refused", str(error))
+        before = settled(lake, dataset, partition, work.depends_on)
+        if before:
+            return _outcome(lake, dataset, partition, *before, work.note)
+        try:
+            found, quarantine = work.judge()
+        except (CodeError, DeliveryError) as error:
+            # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
+            reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
+            return Outcome(partition, "refused", reason, facts={"note": work.note})
+        verdict = _verdict(dataset, partition, work, found, now)
+        done = _commit(lake, dataset, verdict, last_word, look, found.good, quarantine, run_id, now)
+        if done:
+            return _outcome(lake, dataset, partition, *done, work.note)
+    raise Contended(f"{name_of(dataset, partition)} was changed by others {_ROUNDS} times while it was made: run it again")
+
+
+def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, now: datetime) -> Verdict:
+    mend = _MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT
+    return Verdict(
         gate="content",
         dataset=dataset.name,
         partition=partition,
-        depends_on=depends_on,
+        depends_on=work.depends_on,
+        arrived=work.arrived,
         passed=not found.reasons,
-        files=files,
+        files=work.files,
         reasons=found.reasons,
-        remedy=(_MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT) if found.reasons else "",
+        remedy=mend if found.reasons else "",
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
     )
-    if found.rows.rejected or lake.version("quarantine", dataset, partition):
-        rejected = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
-        lake.publish("quarantine", dataset, partition, rejected, verdict, run_id, now)
-    verdict = lake.save(verdict)
-    published = None
-    if verdict.passed:
-        published = lake.publish(dataset.zone, dataset, partition, found.good, verdict, run_id, now)
-    return _outcome(lake, dataset, partition, verdict, published, note)
+
+
+def _commit(
+    lake: Lake,
+    dataset: Dataset,
+    verdict: Verdict,
+    last_word: Verdict | None,
+    look: Callable[[], Work],
+    good: pl.DataFrame,
+    quarantine: Callable[[], pl.DataFrame],
+    run_id: str,
+    now: datetime,
+) -> tuple[Verdict, Provenance | None] | None:
+    """Write what was found, if all is still as it was; quarantine first, then the verdict, then the partition.
+
+    So once a verdict is there, all that it tells of is.
+
+    Returns:
+        The verdict that now stands, and what is published by it; None if all must be looked at anew.
+    """
+    partition = verdict.partition
+    with contextlib.ExitStack() as stack:
+
+        def drafted(zone: Zone, frame: pl.DataFrame) -> Draft:
+            return stack.enter_context(lake.draft(zone, dataset, partition, frame, verdict, run_id, now))
+
+        rejected, published = None, None
+        if verdict.rows and (verdict.rows.rejected or lake.version("quarantine", dataset, partition)):
+            rows = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
+            rejected = drafted("quarantine", rows)
+        if verdict.passed:
+            published = drafted(dataset.zone, good)
+        try:
+            if look().depends_on != verdict.depends_on:
+                return None
+        except NotReady:
+            return None
+        stack.enter_context(lake.store.locked("publish"))
+        said = lake.last_word("content", dataset, partition)
+        if said and said != last_word:
+            stands = lake.provenance(dataset.zone, dataset, partition)
+            whole = not said.passed or (stands is not None and stands.verdict == said.id)
+            return (said, stands) if whole and made_from_as_new(said.arrived, verdict.arrived) else None
+        if rejected:
+            lake.publish(rejected)
+        verdict = lake.save(verdict)
+        return verdict, lake.publish(published) if published else None
 
 
 def _with_those_of_what_stays(

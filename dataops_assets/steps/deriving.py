@@ -8,18 +8,19 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, code_of, judge_product
-from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.steps.content import (
-    NotReady,
-    input_versions,
+    Work,
     is_public,
-    reference_tables,
-    reference_versions,
+    readable,
     references_refused_since,
+    referred,
     settle,
+    versions_of,
 )
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.provenance import Provenance, newest_arrivals
 
 
 def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id: str, now: datetime) -> Iterator[Outcome]:
@@ -31,28 +32,43 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
     Raises:
         NotReady: A dataset that the rules refer to is not published.
     """
-    assert dataset.transform
-    transform = dataset.transform
     rules = compile_rules(dataset)
-    references = reference_versions(lake, dataset)
-    tables = reference_tables(lake, dataset, rules)
+    known, tables = referred(lake, dataset, rules)
     for partition in partitions:
         parts = input_partitions(lake, dataset, partition, now)
-        try:
-            depends_on = grounds(lake, dataset, parts, references)
-        except NotReady as error:
-            yield Outcome(partition, "refused", str(error))
-            continue
 
-        def judge(parts: dict[str, list[Partition]] = parts) -> tuple[Judged, Callable[[], pl.DataFrame]]:
-            inputs = {name: lake.scan(lake.catalog[name], keys) for name, keys in parts.items()}
-            with code_of(dataset, "transform"):
-                made = transform(**inputs)
-            found = judge_product(dataset, rules, made, tables, is_public(dataset))
-            return found, lambda: found.rejected
+        def look(parts: dict[str, list[Partition]] = parts) -> Work:
+            return _look(lake, dataset, parts, rules, known, tables)
 
-        note = "; ".join(filter(None, (*references_refused_since(lake, dataset), *_notes(lake, parts))))
-        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note)
+        yield settle(lake, dataset, partition, look, run_id, now)
+
+
+def _look(
+    lake: Lake,
+    dataset: Dataset,
+    parts: dict[str, list[Partition]],
+    rules: list[Rule],
+    known: dict[str, Provenance],
+    tables: dict[str, pl.LazyFrame],
+) -> Work:
+    transform = dataset.transform
+    assert transform
+    read = inputs(lake, parts)
+
+    def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
+        frames = {name: lake.scan(lake.catalog[name], keys) for name, keys in parts.items()}
+        with code_of(dataset, "transform"):
+            made = transform(**frames)
+        found = judge_product(dataset, rules, made, tables, is_public(dataset))
+        return found, lambda: found.rejected
+
+    went_in = [*known.values(), *(made for several in read.values() for made in several)]
+    return Work(
+        grounds(dataset, parts, read, versions_of(known)),
+        newest_arrivals(*(made.arrived for made in went_in)),
+        judge,
+        "; ".join(filter(None, (*references_refused_since(lake, dataset), *_notes(lake, parts)))),
+    )
 
 
 def input_partitions(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> dict[str, list[Partition]]:
@@ -69,17 +85,24 @@ def input_partitions(lake: Lake, dataset: Dataset, partition: Partition, now: da
     return found
 
 
-def grounds(lake: Lake, dataset: Dataset, parts: dict[str, list[Partition]], references: dict[str, str]) -> dict[str, Any]:
-    """All that a derived partition depends on: of an input with partitions, the version of each.
+def inputs(lake: Lake, parts: dict[str, list[Partition]]) -> dict[str, list[Provenance]]:
+    """How every input came to be, as it is published now.
 
     Raises:
-        NotReady: An input is not published.
+        NotReady: One is not published.
     """
-    inputs: dict[str, Any] = {}
+    return {name: readable(lake, name, keys) for name, keys in parts.items()}
+
+
+def grounds(
+    dataset: Dataset, parts: dict[str, list[Partition]], read: dict[str, list[Provenance]], referred: dict[str, str]
+) -> dict[str, Any]:
+    """All that a derived partition depends on: of an input with partitions, the version of each."""
+    versions: dict[str, Any] = {}
     for name, keys in parts.items():
-        versions = input_versions(lake, name, keys)
-        inputs[name] = versions[0] if keys == [None] else dict(zip(keys, versions, strict=True))
-    return {"inputs": inputs, "contract": dataset.version, "references": references}
+        each = [made.sha256 for made in read[name]]
+        versions[name] = each[0] if keys == [None] else dict(zip(keys, each, strict=True))
+    return {"inputs": versions, "contract": dataset.version, "references": referred}
 
 
 def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.steps import deriving, staging
-from dataops_assets.steps.content import NotReady, reference_versions, settled
+from dataops_assets.steps.content import NotReady, references, settled, versions_of
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.lake import Lake
@@ -41,10 +41,10 @@ def pending(
 def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> dict[Partition, dict[str, Any]]:
     """The partitions that could be staged or derived, but were not on today's grounds; and those grounds."""
     try:
-        references = reference_versions(lake, dataset)
+        known = versions_of(references(lake, dataset))
     except NotReady:
         return {}
-    found = {partition: _grounds(lake, dataset, partition, references, now) for partition in partitions}
+    found = {partition: _grounds(lake, dataset, partition, known, now) for partition in partitions}
     return {key: known for key, known in found.items() if known and not settled(lake, dataset, key, known)}
 
 
@@ -62,11 +62,12 @@ def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: 
 
 
 def _grounds(
-    lake: Lake, dataset: Dataset, partition: Partition, references: dict[str, str], now: datetime
+    lake: Lake, dataset: Dataset, partition: Partition, referred: dict[str, str], now: datetime
 ) -> dict[str, Any] | None:
     try:
         if dataset.ingested:
-            return staging.grounds(lake, dataset, partition, references)[1]
-        return deriving.grounds(lake, dataset, deriving.input_partitions(lake, dataset, partition, now), references)
+            return staging.grounds(lake, dataset, partition, referred)[1]
+        parts = deriving.input_partitions(lake, dataset, partition, now)
+        return deriving.grounds(dataset, parts, deriving.inputs(lake, parts), referred)
     except NotReady:
         return None

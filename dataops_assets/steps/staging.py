@@ -8,22 +8,24 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
-from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.steps.content import (
     NotReady,
+    Work,
     is_public,
-    reference_tables,
-    reference_versions,
     references_refused_since,
+    referred,
     settle,
+    versions_of,
 )
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.receiving import read_delivery, standing_verdict
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.provenance import Provenance, newest_arrivals
 
 
 def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id: str, now: datetime) -> Iterator[Outcome]:
@@ -36,30 +38,43 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
         NotReady: A dataset that the rules refer to is not published.
     """
     rules = compile_rules(dataset)
-    references = reference_versions(lake, dataset)
-    tables = reference_tables(lake, dataset, rules)
+    known, tables = referred(lake, dataset, rules)
     for partition in partitions:
-        try:
-            receipt, depends_on = grounds(lake, dataset, partition, references)
-        except NotReady as error:
-            yield Outcome(partition, "refused", str(error))
-            continue
 
-        def judge(
-            partition: Partition = partition, receipt: Receipt | None = receipt
-        ) -> tuple[Judged, Callable[[], pl.DataFrame]]:
-            text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
-            found = judge_delivery(dataset, rules, text, tables, is_public(dataset))
-            return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found.rejected)
+        def look(partition: Partition = partition) -> Work:
+            return _look(lake, dataset, partition, rules, known, tables)
 
-        gap = dataset.gap_reason(partition)
-        gap_note = f"declared gap: {gap}" if gap and receipt is None else ""
-        note = "; ".join(filter(None, (gap_note, *references_refused_since(lake, dataset))))
-        yield settle(lake, dataset, partition, depends_on, judge, run_id, now, note, receipt.names if receipt else ())
+        yield settle(lake, dataset, partition, look, run_id, now)
+
+
+def _look(
+    lake: Lake,
+    dataset: Dataset,
+    partition: Partition,
+    rules: list[Rule],
+    known: dict[str, Provenance],
+    tables: dict[str, pl.LazyFrame],
+) -> Work:
+    receipt, depends_on = grounds(lake, dataset, partition, versions_of(known))
+
+    def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
+        text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
+        found = judge_delivery(dataset, rules, text, tables, is_public(dataset))
+        return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found.rejected)
+
+    gap = dataset.gap_reason(partition)
+    gap_note = f"declared gap: {gap}" if gap and receipt is None else ""
+    return Work(
+        depends_on,
+        newest_arrivals({dataset.name: receipt.received_at} if receipt else {}, *(made.arrived for made in known.values())),
+        judge,
+        "; ".join(filter(None, (gap_note, *references_refused_since(lake, dataset)))),
+        receipt.names if receipt else (),
+    )
 
 
 def grounds(
-    lake: Lake, dataset: Dataset, partition: Partition, references: dict[str, str]
+    lake: Lake, dataset: Dataset, partition: Partition, referred: dict[str, str]
 ) -> tuple[Receipt | None, dict[str, Any]]:
     """The delivery that counts (None for a declared gap), and all that a staged partition depends on.
 
@@ -76,7 +91,7 @@ def grounds(
     return receipt, {
         "delivery": receipt.sha256 if receipt else deliveries.GAP,
         "contract": dataset.version,
-        "references": references,
+        "references": referred,
     }
 
 

@@ -146,12 +146,10 @@ class Folder:
                 yield key, entry
 
     @contextlib.contextmanager
-    def temporary(self, key: str) -> Iterator[Path]:
-        """A file to write an object into. Left normally, it becomes the object; by an exception, it is removed."""
-        target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path(_ASIDE)
-        aside.mkdir(exist_ok=True)
+    def draft(self, key: str) -> Iterator[Path]:
+        """A file to write an object into, to be placed later; removed at the end, if it was not."""
+        target, aside = self.path(key), self.path(_ASIDE)
+        aside.mkdir(parents=True, exist_ok=True)
         # Cut, or a name as long as names may be would be too long with more at its end.
         handle, name = tempfile.mkstemp(prefix=f"{target.name[:_PREFIX]}.", suffix=".tmp", dir=aside)
         os.close(handle)
@@ -159,13 +157,25 @@ class Folder:
         try:
             with _at(target, path):
                 yield path
-                _sync(path)
-                path.chmod(0o644)
-                path.replace(target)
         finally:
             path.unlink(missing_ok=True)
+
+    def place(self, draft: Path, key: str) -> None:
+        """Let a draft become the object: whoever reads sees the old one or the new one."""
+        target = self.path(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sync(draft)
+        draft.chmod(0o644)
+        draft.replace(target)
         _sync(target.parent)
-        _sync(aside)
+        _sync(draft.parent)
+
+    @contextlib.contextmanager
+    def temporary(self, key: str) -> Iterator[Path]:
+        """A file to write an object into. Left normally, it becomes the object; by an exception, it is removed."""
+        with self.draft(key) as path:
+            yield path
+            self.place(path, key)
 
     def write(self, key: str, data: bytes) -> None:
         """Write an object, in place of the one that may be there."""
@@ -211,6 +221,14 @@ class Folder:
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")
                 file.flush()
+            yield
+
+    @contextlib.contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Wait for whoever has locked the store by this name, and lock it; the lock ends with the process."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self.path(f"_{name}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def is_held(self, name: str) -> bool:

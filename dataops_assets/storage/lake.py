@@ -1,16 +1,15 @@
 """What is published, and what gates said of it: the view of the store that everything above works with."""
 
+import contextlib
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -18,6 +17,7 @@ from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.folder import Folder, hash_file
+from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, record
 
 # Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
 _ROW_GROUP_ROWS = 131_072
@@ -27,34 +27,17 @@ class NotPublished(Exception):
     """A partition that was asked for has not passed its gate, or not as it is declared today. The message says why."""
 
 
-class Provenance(BaseModel):
-    """How an object came to be.
+@dataclass(frozen=True)
+class Draft:
+    """A partition that is written, and can be published.
 
     Attributes:
-        zone, dataset, partition: What it is.
-        sha256: The hash of its bytes as hex: its data version.
-        bytes: Its size.
-        rows: How many rows it holds.
-        nulls: How many of them have no value, for each column in which one has none.
-        depends_on: All that it was made from: delivery or inputs with their data versions, contract version.
-        verdict: The id of the content verdict that let it pass.
-        run_id: The Dagster run that published it.
-        published_at: When, in UTC.
+        provenance: How it came to be.
+        path: Its bytes.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    zone: Zone
-    dataset: str
-    partition: Partition
-    sha256: str
-    bytes: int
-    rows: int
-    nulls: dict[str, int] = {}
-    depends_on: dict[str, Any]
-    verdict: str
-    run_id: str
-    published_at: datetime
+    provenance: Provenance
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -64,10 +47,12 @@ class Lake:
     Attributes:
         catalog: The declared datasets.
         store: Where everything lies.
+        made_by: Who publishes here, and with which code.
     """
 
     catalog: Catalog
     store: Folder
+    made_by: MadeBy = field(default_factory=MadeBy)
 
     def version(self, zone: Zone, dataset: Dataset, partition: Partition) -> str | None:
         """The SHA-256 of the bytes that lie there, whoever wrote them. None if there are none."""
@@ -76,8 +61,7 @@ class Lake:
     def provenance(self, zone: Zone, dataset: Dataset, partition: Partition) -> Provenance | None:
         """How what lies there came to be. None if nothing does, or if no gate let these bytes pass."""
         sha256 = self.version(zone, dataset, partition)
-        record = self.store.read(layout.provenance(zone, dataset, partition, sha256)) if sha256 else None
-        return Provenance.model_validate_json(record) if record else None
+        return newest_record(self.store, zone, dataset, partition, sha256) if sha256 else None
 
     def published(self, dataset: Dataset, partition: Partition) -> Provenance | None:
         """What others may read: bytes that a gate let pass, and no gap that was withdrawn since. Their hash is the version."""
@@ -85,14 +69,14 @@ class Lake:
         withdrawn = found and found.depends_on.get("delivery") == deliveries.GAP and not dataset.gap_reason(partition)
         return None if withdrawn else found
 
-    def versions(self, dataset: Dataset, partitions: Sequence[Partition]) -> list[str]:
-        """The data versions of partitions that can be read as the contract declares them.
+    def readable(self, dataset: Dataset, partitions: Sequence[Partition]) -> list[Provenance]:
+        """How partitions came to be that can be read as the contract declares them.
 
         Raises:
             NotPublished: One of them is not published, or was under an older contract with other columns.
         """
         found = [self.published(dataset, partition) for partition in partitions]
-        readable = [one.sha256 for one in found if one and not self._outdated(dataset, one)]
+        readable = [one for one in found if one and not self._outdated(dataset, one)]
         if len(readable) < len(found):
             missing = [key for key, one in zip(partitions, found, strict=True) if not one or self._outdated(dataset, one)]
             raise NotPublished(self.why_missing(dataset, missing))
@@ -109,7 +93,8 @@ class Lake:
             return f"which had no column `{name}`"
         return f"whose column `{name}` is " + (f"{was[name]}, not {declared[name]}" if name in declared else "declared no more")
 
-    def publish(
+    @contextlib.contextmanager
+    def draft(
         self,
         zone: Zone,
         dataset: Dataset,
@@ -118,31 +103,40 @@ class Lake:
         verdict: Verdict,
         run_id: str,
         now: datetime,
-    ) -> Provenance:
-        """Write a partition that passed its gate. Equal rows in equal order give equal bytes.
-
-        The record of how it came to be is written first: an object that can be seen can be explained.
-        """
-        key = layout.data(zone, dataset, partition)
-        with self.store.temporary(key) as path:
+    ) -> Iterator[Draft]:
+        """Write a partition that passed its gate, where nobody reads it yet. Equal rows in equal order give equal bytes."""
+        with self.store.draft(layout.data(zone, dataset, partition)) as path:
             _write(frame, path)
-            sha256 = hash_file(path)
             provenance = Provenance(
                 zone=zone,
                 dataset=dataset.name,
                 partition=partition,
-                sha256=sha256,
+                sha256=hash_file(path),
                 bytes=path.stat().st_size,
                 rows=frame.height,
                 nulls={name: count for name, count in frame.null_count().row(0, named=True).items() if count},
                 depends_on=verdict.depends_on,
+                arrived=verdict.arrived,
                 verdict=verdict.id,
                 run_id=run_id,
+                made_by=self.made_by,
                 published_at=now,
             )
-            record = provenance.model_dump_json(indent=1).encode()
-            self.store.write(layout.provenance(zone, dataset, partition, sha256), record)
-        return provenance
+            yield Draft(provenance, path)
+
+    def publish(self, draft: Draft) -> Provenance:
+        """Let others read what was drafted.
+
+        The record of how it came to be is written first: an object that can be seen can be explained. Where the same bytes
+        stand already, the record alone is added.
+        """
+        made = draft.provenance
+        dataset = self.catalog[made.dataset]
+        stands = self.version(made.zone, dataset, made.partition)
+        made = record(self.store, dataset, made.model_copy(update={"replaces": stands}))
+        if stands != made.sha256:
+            self.store.place(draft.path, layout.data(made.zone, dataset, made.partition))
+        return made
 
     def save(self, verdict: Verdict) -> Verdict:
         """Keep a verdict as the last word on its partition, even if a clock was set back; said again, it stays as it was.
@@ -171,10 +165,14 @@ class Lake:
         found = [Verdict.model_validate_json(self.store.read(entry.key) or b"") for entry in entries]
         return sorted(found, key=lambda verdict: verdict.judged_at)
 
+    def last_word(self, gate: Gate, dataset: Dataset, partition: Partition) -> Verdict | None:
+        """The newest verdict of a gate."""
+        return next(iter(self.verdicts(gate, dataset, partition)[-1:]), None)
+
     def newest_verdict(self, dataset: Dataset, partition: Partition) -> Verdict | None:
         """The last word on a partition: the newest verdict of any gate."""
         gates: tuple[Gate, ...] = ("envelope", "content")
-        found = [verdict for gate in gates for verdict in self.verdicts(gate, dataset, partition)[-1:]]
+        found = filter(None, (self.last_word(gate, dataset, partition) for gate in gates))
         return max(found, key=lambda verdict: verdict.judged_at, default=None)
 
     def scan(self, dataset: Dataset, partitions: Sequence[Partition]) -> pl.LazyFrame:
@@ -183,7 +181,7 @@ class Lake:
         Raises:
             NotPublished: One of them did not pass its gate, or not with the columns that are declared today.
         """
-        self.versions(dataset, partitions)
+        self.readable(dataset, partitions)
         if not partitions:
             return pl.LazyFrame(schema=dataset.schema.polars)
         paths = [self.store.path(layout.data(dataset.zone, dataset, partition)) for partition in partitions]

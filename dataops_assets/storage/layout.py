@@ -5,7 +5,7 @@ raw/<dataset>/[date=…/]<sha256>.<ending>               every delivered file, b
 raw/<dataset>/[date=…/]_deliveries/<time>-<sha256>.json   a receipt for every arrival
 staged|quarantine|curated/<dataset>/[date=…/]data.parquet
 _verdicts/<gate>/<dataset>/[date=…/]<id>.json
-_provenance/<zone>/<dataset>/[date=…/]<sha256>.json
+_provenance/<sha256>/<zone>/<dataset>/[date=…/]<time>-<commit>.json   how an object came to be, by its bytes
 _tmp/…, _<name>.lock                      what is being written, and by whom; only in a store that is a folder
 """
 
@@ -45,6 +45,11 @@ def verdicts(gate: str, dataset: Dataset, partition: Partition) -> str:
     return f"_verdicts/{gate}/{folder(dataset, partition)}"
 
 
+def records(sha256: str) -> str:
+    """The folder of the records of how some bytes came to be."""
+    return f"_provenance/{sha256}"
+
+
 def provenance(zone: Zone, dataset: Dataset, partition: Partition, sha256: str) -> str:
-    """The record of how an object came to be."""
-    return f"_provenance/{zone}/{folder(dataset, partition)}/{sha256}.json"
+    """The folder of the records of how they came to be a partition's."""
+    return f"{records(sha256)}/{zone}/{folder(dataset, partition)}"

@@ -74,20 +74,20 @@ def test_disk_that_is_full_at_any_write(tmp_path: Path) -> None:
 @contextlib.contextmanager
 def no_room_from(write: int) -> Iterator[None]:
     """Let no file grow any more, as on a disk that is full, from a write onwards."""
-    writes, real = count(1), Folder.temporary
+    writes, real = count(1), Folder.draft
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def temporary(self: Folder, key: str) -> contextlib.AbstractContextManager[Path]:
+    def draft(self: Folder, key: str) -> contextlib.AbstractContextManager[Path]:
         if next(writes) == write:
             resource.setrlimit(resource.RLIMIT_FSIZE, (1, limit[1]))
         return real(self, key)
 
-    Folder.temporary = temporary  # type: ignore[method-assign]
+    Folder.draft = draft  # type: ignore[method-assign]
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-        Folder.temporary = real  # type: ignore[method-assign]
+        Folder.draft = real  # type: ignore[method-assign]
 
 
 def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> None:

@@ -118,8 +118,8 @@ def test_many_rows_give_the_same_bytes(filled: Tree) -> None:
     versions = set()
     for streaming in (False, True):
         made = frame.lazy().with_columns(hour=pl.col("hour") + 1).collect(engine="streaming" if streaming else "in-memory")
-        given = filled.lake.publish("staged", filled["readings"], DAY, made, verdict(), "run", NOW)
-        versions.add(given.sha256)
+        with filled.lake.draft("staged", filled["readings"], DAY, made, verdict(), "run", NOW) as draft:
+            versions.add(draft.provenance.sha256)
     assert len(versions) == 1
 
 
@@ -130,8 +130,11 @@ def test_writer_that_fails_leaves_what_was_published(filled: Tree, monkeypatch: 
         raise OSError("no space left")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
-    with pytest.raises(OSError, match="no space left"):
-        filled.lake.publish("staged", filled["readings"], DAY, before.clear(), verdict(), "run", NOW)
+    with (
+        pytest.raises(OSError, match="no space left"),
+        filled.lake.draft("staged", filled["readings"], DAY, before.clear(), verdict(), "run", NOW) as draft,
+    ):
+        filled.lake.publish(draft)
     monkeypatch.undo()
     assert_frame_equal(filled.read("readings", DAY), before)
     assert not list(filled.store.root.rglob("*.tmp"))
