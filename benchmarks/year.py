@@ -61,7 +61,7 @@ def main() -> None:
             for within in _months(lake):
                 for zone, datasets in launching.stages(lake.catalog, lake.catalog):
                     for run in launching.due(lake, zone, datasets, datetime.now(UTC), within):
-                        failed = list(launching.launch(definitions, instance, run))
+                        failed = list(launching.launch(definitions, instance, lake, run))
                         assert not failed, failed
                 if within and month is None and None not in within:
                     month = time.perf_counter() - began

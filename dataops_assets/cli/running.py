@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.cli.summary import summarise
-from dataops_assets.components.launch import due, launch, stages, untold, zones_written
+from dataops_assets.components.launch import abandoned, bury, due, launch, stages, untold, zones_written
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
@@ -71,6 +71,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     _wait_for_quiet(lake, datasets, console)
     runs = 0
     with _instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
+        bury(instance, abandoned(instance, lake))
         definitions = build(DEFS, lake.store.root)
         batches = list(_batches(lake, datasets))
         whole = len(datasets) == len(lake.catalog.datasets)
@@ -82,7 +83,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             done: dict[Dataset, set[Partition]] = {}
             for zone, layer in stages(lake.catalog, wanted):
                 for planned in due(lake, zone, layer, datetime.now(UTC), within, never_told):
-                    failures += launch(definitions, instance, planned, taken_on=whole)
+                    failures += launch(definitions, instance, lake, planned, taken_on=whole)
                     runs += 1
                     if interrupted():
                         raise KeyboardInterrupt

@@ -7,26 +7,20 @@ from typing import Any
 import dagster as dg
 
 from dataops_assets.components.keys import asset_key, in_range
-from dataops_assets.components.launch import TAKEN_ON_TAG, untold, zones_written
+from dataops_assets.components.launch import TAKEN_ON_TAG, UNFINISHED, abandoned, bury, untold, zones_written
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import partitions_of, pending, unsettled
 from dataops_assets.storage.deliveries import arrivals
+from dataops_assets.storage.lake import Lake
 
 _DELIVERIES_EVERY_SECONDS = 10
 _FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
 _PAUSE_SECONDS = 300
 _AT_WORK = dg.SkipReason("`dataops run` is at work on this folder")
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
@@ -83,7 +77,7 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
     )
     def deliveries(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
-        if here.store.is_held("run"):
+        if _at_work(context.instance, here):
             yield _AT_WORK
             return
         asked = 0
@@ -112,7 +106,7 @@ def _reconcile_sensor(known: Collection[str]) -> dg.SensorDefinition:
     )
     def reconcile(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
-        if here.store.is_held("run"):
+        if _at_work(context.instance, here):
             yield _AT_WORK
             return
         asked = 0
@@ -133,9 +127,18 @@ def _reconcile_sensor(known: Collection[str]) -> dg.SensorDefinition:
     return reconcile
 
 
+def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
+    """Whether `dataops run` is. If not, what one that was killed has left open is ended."""
+    left = abandoned(instance, lake)
+    if lake.store.is_held("run"):
+        return True
+    bury(instance, left)
+    return False
+
+
 def _under_way(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
     """The assets of runs that have not ended: they tell Dagster at their end, and until then look as if they were forgotten."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     return {key for run in runs for key in run.asset_selection or ()}
 
 

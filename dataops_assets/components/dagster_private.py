@@ -2,7 +2,7 @@
 
 * `AssetCheckEvaluationTargetMaterializationData` ties an evaluation that a step logs for itself to the
   materialization it judges.
-* `PartitionKeyFilter` chooses the evaluations of a check on one partition; events of checks are not found by their asset.
+* The status of a check by partition, of which Dagster's own automation makes use.
 * The assets that a run selects: `run.asset_selection` is empty for a job that was defined over some of them.
 """
 
@@ -12,9 +12,9 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as TargetMaterialization,
 )
-from dagster._core.event_api import PartitionKeyFilter
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-__all__ = ["TargetMaterialization", "newest_evaluation", "selected_assets"]
+__all__ = ["TargetMaterialization", "checked_partitions", "selected_assets"]
 
 
 def selected_assets(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
@@ -22,11 +22,14 @@ def selected_assets(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
     return context.job_def.asset_layer.selected_asset_keys
 
 
-def newest_evaluation(
-    instance: dg.DagsterInstance, check: dg.AssetCheckKey, partition: str | None
-) -> dg.AssetCheckEvaluation | None:
-    """What a check was last told of a partition; None if nothing, or if the last run that planned to tell has not."""
-    storage, chosen = instance.event_log_storage, PartitionKeyFilter(key=partition)
-    record = storage.get_latest_asset_check_execution_by_key([check], partition_filter=chosen).get(check)
-    told = record.evaluation if record else None  # of a run that has not told it yet, the plan to do so
-    return told if isinstance(told, dg.AssetCheckEvaluation) else None
+def checked_partitions(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> dict[str | None, bool]:
+    """The partitions of which a check was told last, and whether it passed.
+
+    Not those of which a run has planned to tell and has not, nor those that were materialized since.
+    """
+    statuses = {AssetCheckExecutionRecordStatus.SUCCEEDED: True, AssetCheckExecutionRecordStatus.FAILED: False}
+    return {
+        info.partition_key: statuses[info.latest_execution_status]
+        for info in instance.event_log_storage.get_asset_check_partition_info([check])
+        if info.latest_execution_status in statuses and info.is_current
+    }

@@ -1,14 +1,15 @@
 """Runs launched from here: one layer at a time, in this process, recorded in the instance like any other."""
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
 import dagster as dg
 
+from dataops_assets.components.dagster_private import checked_partitions
 from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def
-from dataops_assets.components.reports import UNJUDGED, known_versions, told_verdict
+from dataops_assets.components.reports import UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate
@@ -19,6 +20,14 @@ from dataops_assets.storage.lake import Lake
 
 TAKEN_ON_TAG = "dataops/taken_on"
 """On a run whose launcher makes all that follows from it, too."""
+_LAUNCHED_BY_TAG, _STORE_TAG = "dataops/launched_by", "dataops/store"
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -61,23 +70,23 @@ def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zon
     """The partitions of which storage has what Dagster does not know: a run died before it told.
 
     Returns:
-        For each of them the data version that lies in storage, or the id of the verdict that refused it.
+        For each of them the data version that lies in storage, or the id of its verdict.
     """
     partitions = list(partitions_of(dataset, now))
     stored = _stored_versions(lake, dataset, zone, partitions)
     known = known_versions(instance, asset_key(zone, dataset), stored)
     published = {key: version for key, version in stored.items() if known.get(key) != version}
-    return published | _untold_refusals(instance, lake, dataset, zone, partitions)
+    return published | _unchecked(instance, lake, dataset, zone, partitions)
 
 
-def _untold_refusals(
+def _unchecked(
     instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]
 ) -> dict[Partition, str]:
+    """The partitions that a gate has judged, and whose check does not say so, or of an older version."""
     gate: Gate = "envelope" if zone == "raw" else "content"
-    given = {key: lake.verdicts(gate, dataset, key)[-1:] for key in partitions}
-    refused = {key: verdict.id for key, newest in given.items() for verdict in newest if not verdict.passed}
-    asset = asset_key(zone, dataset)
-    return {key: verdict for key, verdict in refused.items() if told_verdict(instance, asset, gate, key) != verdict}
+    given = {key: lake.last_word(gate, dataset, key) for key in partitions}
+    told = checked_partitions(instance, dg.AssetCheckKey(asset_key(zone, dataset), gate))
+    return {key: verdict.id for key, verdict in given.items() if verdict and told.get(key) != verdict.passed}
 
 
 def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]) -> dict[Partition, str]:
@@ -118,12 +127,29 @@ def due(
     return [Launch(zone, tuple(sharing), partitions) for (_, partitions), sharing in together.items()]
 
 
-def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launch, taken_on: bool = False) -> Iterator[str]:
+def abandoned(instance: dg.DagsterInstance, lake: Lake) -> Sequence[dg.DagsterRun]:
+    """The runs of `dataops run` over this store that have not ended. If none is at work, it was killed."""
+    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: str(lake.store.root)}
+    return instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=tags))
+
+
+def bury(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> None:
+    """Tell Dagster that the process of runs is gone; until then it takes their partitions for being made."""
+    for run in runs:
+        now = instance.get_run_by_id(run.run_id)
+        if now and not now.is_finished:
+            instance.report_run_failed(now, "the process that ran it is gone; what it published stays")
+
+
+def launch(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, lake: Lake, run: Launch, taken_on: bool = False
+) -> Iterator[str]:
     """Execute a run and wait for it.
 
     Args:
         definitions: All that there is.
         instance: Where the run is recorded.
+        lake: What it works on.
         run: What to do.
         taken_on: The caller makes what follows from it, too; automation need not.
 
@@ -131,7 +157,9 @@ def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, run: Launc
         What failed, in the words of the steps; nothing if the run succeeded, or a verdict in storage tells why it did not.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
-    tags = {"dataops/launched_by": "dataops run"} | ({TAKEN_ON_TAG: "dataops run"} if taken_on else {})
+    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: str(lake.store.root)}
+    if taken_on:
+        tags[TAKEN_ON_TAG] = "dataops run"
     single = run.partitions[0] if len(run.partitions) == 1 else None
     if len(run.partitions) > 1:
         tags |= {

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from dataops_assets.components.dagster_private import TargetMaterialization, newest_evaluation
+from dataops_assets.components.dagster_private import TargetMaterialization
 from dataops_assets.components.keys import asset_key
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -18,7 +18,6 @@ from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.folder import in_words, is_lasting
 
 _DATA_VERSION = "dagster/data_version"
-_VERDICT = "verdict"
 _SHOWN = 20
 UNJUDGED = "unjudged"
 """On the failure of a step: the reasons that no verdict tells."""
@@ -172,13 +171,6 @@ def known_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: C
     return found
 
 
-def told_verdict(instance: dg.DagsterInstance, key: dg.AssetKey, check: str, partition: Partition) -> str | None:
-    """The id of the verdict that a check was last told of a partition."""
-    evaluation = newest_evaluation(instance, dg.AssetCheckKey(key, check), partition)
-    verdict = evaluation.metadata.get(_VERDICT) if evaluation else None
-    return str(verdict.value) if verdict else None
-
-
 def _metadata(outcome: Outcome) -> dict[str, Any]:
     facts = {name: value for name, value in outcome.facts.items() if value not in (None, "")}
     facts |= {f"nulls/{column}": count for column, count in facts.pop("nulls", {}).items()}
@@ -205,7 +197,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     offenders = [row for result in _worst_first(verdict.rules) for row in _offenders(result)]
     if offenders:
         metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])
-    metadata[_VERDICT] = verdict.id
+    metadata["verdict"] = verdict.id
     delivery = verdict.depends_on.get("delivery")
     if delivery:
         metadata["delivery"] = delivery

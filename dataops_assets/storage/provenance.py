@@ -100,8 +100,8 @@ def record(store: Folder, dataset: Dataset, made: Provenance) -> Provenance:
     """Write the record of an object that is about to be published.
 
     Returns:
-        The record as it is kept: later than the older ones of the same bytes, even if a clock was set back; said again, it stays
-        as it was.
+        The record as it is kept: later than the older ones of the same bytes, even if a clock was set back; said again, it
+        stays as it was.
     """
     newest = newest_record(store, made.zone, dataset, made.partition, made.sha256)
     if newest and newest == made.model_copy(update={"published_at": newest.published_at, "replaces": newest.replaces}):

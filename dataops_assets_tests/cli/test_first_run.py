@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -193,8 +194,9 @@ def test_what_dagster_was_never_told_is_told_by_the_next_run(clone: Checkout, tm
     assert "nothing was pending" in mine.run("dataops", "run").stdout
 
 
-def test_ctrl_c_stops_and_the_next_run_goes_on(clone: Checkout, tmp_path: Path):
-    mine = Checkout(tmp_path / "mine")
+def stopped_in_its_midst(clone: Checkout, root: Path, by: signal.Signals) -> tuple[Checkout, int, str]:
+    """A run that gets a signal as soon as something lies in raw; and how it ended."""
+    mine = Checkout(root)
     shutil.copytree(
         clone.root, mine.root, ignore=shutil.ignore_patterns(".dagster", "staged", "raw", "curated", "_verdicts", "_provenance")
     )
@@ -212,12 +214,31 @@ def test_ctrl_c_stops_and_the_next_run_goes_on(clone: Checkout, tmp_path: Path):
     until = time.monotonic() + 60
     while not raw.exists() and time.monotonic() < until:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
+    return mine, process.returncode, told
+
+
+def test_ctrl_c_stops_and_the_next_run_goes_on(clone: Checkout, tmp_path: Path):
+    mine, code, told = stopped_in_its_midst(clone, tmp_path / "mine", signal.SIGINT)
+    assert code == 130, told
     assert "stopped: what is published stays" in told
     again = mine.run("dataops", "run")
     assert again.returncode == 0, again.stdout
+
+
+def test_what_a_killed_run_left_open_is_ended_by_the_next(clone: Checkout, tmp_path: Path):
+    mine, code, _ = stopped_in_its_midst(clone, tmp_path / "mine", signal.SIGKILL)
+    assert code == -signal.SIGKILL
+
+    def statuses() -> list[str]:
+        with dg.DagsterInstance.local_temp(str(mine.root / ".dagster")) as instance:
+            return [run.status.value for run in instance.get_runs()]
+
+    assert "STARTED" in statuses()
+    again = mine.run("dataops", "run")
+    assert again.returncode == 0, again.stdout
+    assert sorted(set(statuses())) == ["FAILURE", "SUCCESS"]
 
 
 def test_the_instance_of_make_dev_is_this_folders(clone: Checkout):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from dataops_assets.components import automation
+from dataops_assets.components import automation, reports
 from dataops_assets.components.launch import Launch, launch
 from dataops_assets.contract.policy import Zone
 from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest
@@ -39,7 +39,7 @@ def test_what_the_envelope_refused_is_not_staged(here: Location):
 def launched(here: Location, zone: Zone, dataset: str, *partitions: str | None, taken_on: bool) -> None:
     """A run as `dataops run` launches it."""
     run = Launch(zone, (here.tree.catalog()[dataset],), partitions)
-    assert not list(launch(here.defs, here.instance, run, taken_on=taken_on))
+    assert not list(launch(here.defs, here.instance, here.tree.lake, run, taken_on=taken_on))
 
 
 @pytest.mark.parametrize("taken_on", [True, False])
@@ -207,6 +207,24 @@ def test_what_was_stored_but_never_told_is_told(here: Location):
     assert asked(here) == []
 
 
+def test_run_that_died_between_what_it_made_and_what_its_checks_say_is_told_again(
+    here: Location, monkeypatch: pytest.MonkeyPatch
+):
+    here.deliver_all()
+    here.references()
+
+    def die(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(reports, "_latest", die)
+    assert not here.run("raw/readings", over=WHOLE).success
+    monkeypatch.undo()
+    assert set(here.versions("raw/readings")) == set(JANUARY)
+    assert asked(here)[0] == "raw/readings"
+    assert here.run("raw/readings", over=WHOLE).success
+    assert asked(here) == ["staged/readings"]
+
+
 @pytest.mark.parametrize(("gate", "zone"), [("envelope", "raw"), ("content", "staged")])
 def test_what_was_refused_but_never_told_is_told(here: Location, gate: str, zone: str):
     here.deliver_all()
@@ -249,6 +267,28 @@ def test_a_change_that_automation_missed_is_found_in_storage(here: Location):
     here.run("raw/readings", partition="2024-01-05")
     here.run("staged/readings", partition="2024-01-05")
     assert asked(here) == ["curated/daily"]
+
+
+def test_what_a_killed_dataops_run_left_open_is_ended(here: Location):
+    here.deliver_all()
+    here.references()
+    here.tree.receive("readings", "2024-01-05", now=datetime.now(UTC))
+    job = here.defs.resolve_implicit_global_asset_job_def()
+    asset = frozenset({dg.AssetKey(["raw", "readings"])})
+    ours = {"dataops/launched_by": "dataops run", "dataops/store": str(here.tree.store.root)}
+    of_another_store = here.instance.create_run_for_job(job, asset_selection=asset, tags=ours | {"dataops/store": "elsewhere"})
+    killed = here.instance.create_run_for_job(job, asset_selection=asset, tags=ours)
+
+    def unfinished() -> set[str]:
+        return {run.run_id for run in here.instance.get_runs() if not run.is_finished}
+
+    with here.tree.store.held("run"):
+        assert asked(here) == []
+        assert unfinished() == {killed.run_id, of_another_store.run_id}, "it is at work"
+    asked(here)
+    assert unfinished() == {of_another_store.run_id}
+    here.instance.report_run_failed(of_another_store)
+    assert "raw/readings" in asked(here)
 
 
 def test_a_run_that_keeps_failing_is_asked_for_ever_more_rarely():

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from dataops_assets.catalog import load_catalog
-from dataops_assets.components.dagster_private import TargetMaterialization, newest_evaluation
+from dataops_assets.components.dagster_private import TargetMaterialization, checked_partitions
 from dataops_assets.components.keys import ZONES
 from dataops_assets.definitions import defs
 from dataops_assets_tests.components.dagster_tree import Location
@@ -78,13 +78,14 @@ def test_what_we_take_from_dagsters_private_parts_is_as_we_think():
 
 def test_what_a_check_was_told_is_found_by_partition(tmp_path: Path):
     check = dg.AssetCheckKey(dg.AssetKey("a"), "c")
+
+    def told(partition: str, passed: bool) -> None:
+        evaluation = dg.AssetCheckEvaluation(check.asset_key, check.name, passed, {}, partition=partition)
+        instance.report_runless_asset_event(evaluation)
+
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        for partition, passed in (("p", False), ("q", True)):
-            told = dg.AssetCheckEvaluation(check.asset_key, check.name, passed, {}, partition=partition)
-            instance.report_runless_asset_event(told)
-        found = {partition: newest_evaluation(instance, check, partition) for partition in ("p", "q", "r")}
-    assert {partition: evaluation and evaluation.passed for partition, evaluation in found.items()} == {
-        "p": False,
-        "q": True,
-        "r": None,
-    }
+        told("p", True)
+        told("q", False)
+        told("r", True)
+        instance.report_runless_asset_event(dg.AssetMaterialization(check.asset_key, partition="r"))
+        assert checked_partitions(instance, check) == {"p": True, "q": False}
