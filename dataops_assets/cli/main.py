@@ -1,5 +1,6 @@
 """The command `dataops` and its verbs."""
 
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
-from dataops_assets.storage.folder import in_words, is_lasting
+from dataops_assets.storage.folder import hash_file, in_words, is_lasting
 from dataops_assets.storage.lake import Lake
 
 
@@ -21,7 +22,7 @@ def cli() -> None:
 
 def open_lake() -> Lake:
     """The lake of the current deployment."""
-    return Lake(load_catalog(DEFS), deployment.current().store)
+    return Lake(load_catalog(DEFS), deployment.current().store, deployment.made_by())
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
@@ -34,6 +35,28 @@ def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
         if name not in lake.catalog.datasets:
             raise click.UsageError(f"there is no dataset `{name}`; there are: {', '.join(lake.catalog.datasets)}")
     return [lake.catalog[name] for name in names] or list(lake.catalog)
+
+
+def existing(dataset: Dataset, partition: str | None, now: datetime) -> str | None:
+    """A partition that there is, or None for a dataset without.
+
+    Raises:
+        click.UsageError: There is no such one, or one must be named.
+    """
+    partitions = dataset.partitions
+    if partitions is None:
+        if partition:
+            raise click.UsageError(f"{dataset.name} has no partitions: leave out {partition}")
+        return None
+    if partition is None or not partitions.contains(partition, now):
+        keys = partitions.keys(now)
+        if not keys:
+            raise click.UsageError(
+                f"no partition of {dataset.name} is over yet; the first is {partitions.key_of(partitions.first)}"
+            )
+        what = f"{partition} is no partition of {dataset.name}" if partition else f"{dataset.name} has partitions"
+        raise click.UsageError(f"{what}: name one from {keys[0]} to {keys[-1]}")
+    return partition
 
 
 @cli.command()
@@ -83,14 +106,37 @@ def status(dataset: str | None, partition: str | None) -> None:
     if partition is None and found.partitions:
         click.echo(describe(lake, found, now))
         return
-    if partition and (found.partitions is None or not found.partitions.contains(partition, now)):
-        if found.partitions is None:
-            raise click.UsageError(f"{dataset} has no partitions: leave out {partition}")
-        keys = found.partitions.keys(now)
-        raise click.UsageError(f"{partition} is no partition of {dataset}: name one from {keys[0]} to {keys[-1]}")
+    partition = existing(found, partition, now)
     if partition is None:
         click.echo(describe(lake, found, now) + "\n")
     click.echo(describe_partition(lake, found, partition, now))
+
+
+@cli.command()
+@click.argument("target")
+@click.argument("partition", required=False)
+def why(target: str, partition: str | None) -> None:
+    """Trace an object back to its deliveries: verdicts, run, code and who ran it.
+
+    TARGET is a file (any copy of one that was published or received), a SHA-256, or a dataset, with a PARTITION.
+    """
+    from dataops_assets.observe.why import why_bytes, why_published
+
+    lake = open_lake()
+    name = target.removeprefix("staged/").removeprefix("curated/")
+    try:
+        if name in lake.catalog.datasets:
+            dataset = lake.catalog[name]
+            click.echo(why_published(lake, dataset, existing(dataset, partition, datetime.now(UTC))))
+        elif re.fullmatch("[0-9a-f]{64}", target):
+            click.echo(why_bytes(lake, target))
+        elif Path(target).is_file():
+            click.echo(why_bytes(lake, hash_file(Path(target))))
+        else:
+            known = ", ".join(lake.catalog.datasets)
+            raise click.UsageError(f"{target} is no file, no SHA-256 (64 hex digits) and no dataset; datasets are: {known}")
+    except LookupError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @cli.command("map")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from dataops_assets import deployment
 from dataops_assets.catalog import is_declared, load_catalog
 from dataops_assets.contract import Catalog
 from dataops_assets.storage.folder import Folder
@@ -23,7 +24,7 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
 
     def lake(self) -> Lake:
         """The zones, seen through the contracts."""
-        return Lake(cached_catalog(Path(self.defs)), Folder(Path(self.data)))
+        return Lake(cached_catalog(Path(self.defs)), Folder(Path(self.data)), deployment.made_by())
 
 
 def defs_root(folder: Path) -> Path:

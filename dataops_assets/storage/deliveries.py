@@ -294,16 +294,20 @@ def receive(store: Folder, dataset: Dataset, arrival: Arrival, now: datetime) ->
     Raises:
         ChangedWhileRead: A file changed while it was copied; nothing is received, and the next attempt sees it anew.
     """
-    previous = newest_receipt(store, dataset, arrival.partition)
     files = tuple(_keep(store, dataset, arrival, entry) for entry in arrival.files)
-    for entry in arrival.entries:
-        if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
-            raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
-    received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
     whole = files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
-    receipt = Receipt(sha256=whole, received_at=received_at, files=files, landed=arrival.fingerprint)
-    name = f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{whole}.json"
-    store.write(f"{layout.receipts(dataset, arrival.partition)}/{name}", receipt.model_dump_json(indent=1).encode())
+    # Else one that received an older arrival could write its receipt after one that received a newer.
+    with store.locked("receive"):
+        for entry in arrival.entries:
+            if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
+                raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
+        previous = newest_receipt(store, dataset, arrival.partition)
+        if previous and previous.landed == arrival.fingerprint:
+            return previous
+        received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
+        receipt = Receipt(sha256=whole, received_at=received_at, files=files, landed=arrival.fingerprint)
+        name = f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{whole}.json"
+        store.write(f"{layout.receipts(dataset, arrival.partition)}/{name}", receipt.model_dump_json(indent=1).encode())
     return receipt
 
 

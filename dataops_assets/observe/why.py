@@ -1,0 +1,131 @@
+"""Why an object is as it is: from its bytes back to the deliveries, with verdicts, runs, code and identity.
+
+Not here: what is there and whether it is good (`status`, `partition`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dataops_assets.contract import Catalog, Dataset, Partition
+from dataops_assets.gate.wording import moment
+from dataops_assets.storage import deliveries
+from dataops_assets.storage.deliveries import GAP, Receipt
+from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, records_of
+
+
+def why_bytes(lake: Lake, sha256: str) -> str:
+    """How bytes came to be, by their hash, wherever a copy of them was found.
+
+    Raises:
+        LookupError: Nothing here has or had these bytes.
+    """
+    made = [one for one in records_of(lake.store, sha256) if one.dataset in lake.catalog.datasets]
+    told = [line for one in made for line in _object(lake, one)] or list(_delivered(lake, sha256))
+    if not told:
+        raise LookupError(f"nothing that was published or received here has the SHA-256 {sha256}")
+    return "\n".join(told)
+
+
+def why_published(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+    """How what is published of a partition came to be.
+
+    Raises:
+        LookupError: It is not published.
+    """
+    made = lake.published(dataset, partition)
+    if made is None:
+        raise LookupError(lake.why_missing(dataset, [partition]))
+    return "\n".join(_object(lake, made))
+
+
+def _object(lake: Lake, made: Provenance, indent: str = "") -> Iterator[str]:
+    dataset = lake.catalog[made.dataset]
+    name = f"{made.zone}/{made.dataset} {made.partition or ''}".strip()
+    stands = lake.version(made.zone, dataset, made.partition) == made.sha256
+    yield f"{indent}{name} · {made.rows:,} rows · sha256 {made.sha256}" + ("" if stands else " · replaced since")
+    indent += "  "
+    yield f"{indent}published {moment(made.published_at)} by {made.made_by.identity} · run {made.run_id}"
+    yield f"{indent}code {_code(made.made_by)} · contract {_version(made.depends_on.get('contract'))}"
+    if made.replaces not in (None, made.sha256):
+        yield f"{indent}in place of sha256 {made.replaces}"
+    verdict = lake.verdict("content", dataset, made.partition, made.verdict)
+    if verdict and verdict.rows:
+        counts = ", ".join(f"{name} {count:,}" for name, count in verdict.rows.model_dump().items() if count)
+        warned = f" · {len(verdict.warnings)} warned" if verdict.warnings else ""
+        yield f"{indent}its content gate {'passed' if verdict.passed else 'refused'} it: {counts}{warned}"
+    yield f"{indent}made from"
+    if "delivery" in made.depends_on:
+        yield from _delivery(lake, dataset, made.partition, made.depends_on["delivery"], indent + "  ")
+    for name, versions in made.depends_on.get("inputs", {}).items():
+        yield from _input(lake, lake.catalog.datasets.get(name), name, versions, indent + "  ")
+    for name, version in made.depends_on.get("references", {}).items():
+        yield f"{indent}  looked up in {lake.catalog[name].zone}/{name} · sha256 {version}"
+
+
+def _input(lake: Lake, dataset: Dataset | None, name: str, versions: Any, indent: str) -> Iterator[str]:
+    if dataset is None:
+        yield f"{indent}{name}, which is declared no more"
+        return
+    keys: dict[Partition, str] = versions if isinstance(versions, dict) else {None: versions}
+    if len(keys) > 1:
+        first, last = min(keys, key=str), max(keys, key=str)
+        asked = f"dataops why {name} {last}"
+        yield f"{indent}{dataset.zone}/{name} · {len(keys)} partitions, {first} to {last}, each as told by: {asked}"
+        return
+    for partition, version in keys.items():
+        made = newest_record(lake.store, dataset.zone, dataset, partition, version)
+        if made:
+            yield from _object(lake, made, indent)
+        else:
+            yield f"{indent}{dataset.zone}/{name} {partition or ''} · sha256 {version}, of which there is no record"
+
+
+def _delivery(lake: Lake, dataset: Dataset, partition: Partition, sha256: str, indent: str) -> Iterator[str]:
+    if sha256 == GAP:
+        yield f"{indent}nothing: a declared gap"
+        return
+    receipts = [receipt for receipt in deliveries.all_receipts(lake.store, dataset, partition) if receipt.sha256 == sha256]
+    for receipt in receipts[-1:]:
+        yield from _receipt(lake, dataset, partition, receipt, indent)
+
+
+def _receipt(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, indent: str) -> Iterator[str]:
+    provider = dataset.ingested.source.provider if dataset.ingested else ""
+    yield f"{indent}a delivery by {provider} · received {moment(receipt.received_at)} · sha256 {receipt.sha256}"
+    for file in receipt.files:
+        yield f"{indent}  {file.name} · {file.bytes:,} bytes · {deliveries.raw_key(dataset, partition, file.sha256)}"
+    judged = [v for v in lake.verdicts("envelope", dataset, partition) if v.depends_on.get("delivery") == receipt.sha256]
+    for verdict in judged[-1:]:
+        yield f"{indent}  its envelope gate {'passed' if verdict.passed else 'refused'} it: {verdict.why or 'all rules hold'}"
+
+
+def _delivered(lake: Lake, sha256: str) -> Iterator[str]:
+    """The deliveries that brought a file, or are it."""
+    for dataset, partition in _where_received(lake, lake.catalog, sha256):
+        for receipt in deliveries.all_receipts(lake.store, dataset, partition):
+            if sha256 in (receipt.sha256, *(file.sha256 for file in receipt.files)):
+                yield f"raw/{dataset.name} {partition or ''}".strip()
+                yield from _receipt(lake, dataset, partition, receipt, "  ")
+
+
+def _where_received(lake: Lake, catalog: Catalog, sha256: str) -> set[tuple[Dataset, Partition]]:
+    found: set[tuple[Dataset, Partition]] = set()
+    for dataset in catalog:
+        for entry in lake.store.list(f"raw/{dataset.name}"):
+            name = entry.key.rpartition("/")[2]
+            if sha256 in name:
+                hive = next((step for step in entry.key.split("/") if "=" in step), None)
+                found.add((dataset, hive.partition("=")[2] if hive else None))
+    return found
+
+
+def _code(made_by: MadeBy) -> str:
+    if made_by.git_commit is None:
+        return f"version {made_by.version}"
+    changed = "" if made_by.clean else ", changed since"
+    return f"{made_by.git_commit[:12]}{changed}" + (f" · image {made_by.image}" if made_by.image else "")
+
+
+def _version(contract: object) -> str:
+    return str(contract)[:12]

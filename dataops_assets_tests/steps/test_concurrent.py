@@ -1,0 +1,154 @@
+"""Several runs on one partition at once: a newer delivery is never beaten by an older one, and readers see one or the other."""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from dataops_assets.steps import staging
+from dataops_assets.steps.content import Contended
+from dataops_assets.storage.folder import hash_file
+from dataops_assets.storage.provenance import records_of
+from dataops_assets_tests import racing
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
+
+DAY = "2024-01-05"
+LATER = NOW + timedelta(hours=1)
+RUNS = 4
+
+
+@pytest.fixture
+def waiting(tree: Tree) -> Tree:
+    """A day that is received, and not staged."""
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    deliver(tree, 1)
+    return tree
+
+
+def deliver(tree: Tree, warmth: float, now: datetime = NOW) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 10 + warmth}))
+    assert {outcome.status for outcome in tree.receive("readings", DAY, now=now)} == {"done"}
+
+
+def warmest(tree: Tree) -> float:
+    found = tree.read("readings", DAY)["temperature"].max()
+    assert isinstance(found, float)
+    return found
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object]) -> None:
+    """Do something each time when a run has looked at what there is, and has not written yet."""
+    real, left = staging.read_delivery, list(acts)
+
+    def read(*arguments: object) -> pl.DataFrame:
+        found = real(*arguments)  # type: ignore[arg-type]
+        if left:
+            left.pop(0)()
+        return found
+
+    monkeypatch.setattr(staging, "read_delivery", read)
+
+
+def test_run_on_an_older_delivery_takes_the_newer_one(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    meanwhile(monkeypatch, lambda: deliver(waiting, 2, LATER))
+    [outcome] = waiting.stage("readings", DAY)
+    assert (outcome.status, warmest(waiting)) == ("done", 12)
+    assert waiting.pending("staged", "readings") == []
+
+
+def test_run_on_an_older_delivery_does_not_beat_one_on_a_newer(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def other_run() -> None:
+        deliver(waiting, 2, LATER)
+        [done] = staging.stage(waiting.lake, waiting["readings"], [DAY], "other", LATER)
+        assert done.status == "done"
+
+    meanwhile(monkeypatch, other_run)
+    [outcome] = waiting.stage("readings", DAY)
+    published = waiting.lake.published(waiting["readings"], DAY)
+    assert published
+    assert (published.run_id, outcome.version, warmest(waiting)) == ("other", published.sha256, 12)
+    assert len(waiting.lake.verdicts("content", waiting["readings"], DAY)) == 1, "the older one was never judged"
+
+
+def test_run_that_was_overtaken_changes_nothing(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    meanwhile(monkeypatch, lambda: list(staging.stage(waiting.lake, waiting["readings"], [DAY], "other", LATER)))
+    [outcome] = waiting.stage("readings", DAY)
+    assert outcome.status == "done"
+    assert outcome.version
+    assert [made.run_id for made in records_of(waiting.store, outcome.version)] == ["other"]
+
+
+def test_partition_that_never_stands_still_is_given_up_for_now(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = [lambda k=k: deliver(waiting, k, LATER + timedelta(minutes=k)) for k in range(2, 30)]  # type: ignore[misc]
+    meanwhile(monkeypatch, *changes)
+    with pytest.raises(Contended, match=r"staged/readings 2024-01-05 was changed by others \d+ times while it was made"):
+        waiting.stage("readings", DAY)
+    assert waiting.lake.published(waiting["readings"], DAY) is None
+    monkeypatch.undo()
+    assert {outcome.status for outcome in waiting.stage("readings", DAY)} == {"done"}
+
+
+def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting.edit("readings/defs.yaml", "start: 2024-01-01", f"start: {DAY}")
+    waiting.edit("readings/defs.yaml", "end: 2024-01-20", f"end: {DAY}")
+    deliver(waiting, 1)
+    waiting.run("readings")
+    real, changed = type(waiting.lake).scan, []
+
+    def scan(*arguments: object) -> pl.LazyFrame:
+        if not changed:
+            changed.append(True)
+            deliver(waiting, 2, LATER)
+            waiting.stage("readings", DAY, now=LATER)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(waiting.lake), "scan", scan)
+    [outcome] = waiting.derive("daily", "2024-01")
+    made = waiting.lake.published(waiting["daily"], "2024-01")
+    assert (outcome.status, changed) == ("done", [True])
+    assert made
+    assert made.depends_on["inputs"]["readings"] == {DAY: waiting.lake.version("staged", waiting["readings"], DAY)}
+    assert waiting.read("daily", "2024-01")["warmest"].max() == 12
+
+
+def test_many_runs_at_once(waiting: Tree) -> None:
+    """Each delivery is a degree warmer than the one before, so what is read must never get colder."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["__main__", racing.__name__])
+    until = time.time() + 15
+    runs = [processes.Process(target=racing.keep_running, args=(waiting.root, until, DAY)) for _ in range(RUNS)]
+    for run in runs:
+        run.start()
+    seen, warmth = [], 10
+    while time.time() < until:
+        warmth += warmth < 59
+        text, written = readings(DAY, {"temperature": warmth}), datetime.now(UTC) - timedelta(hours=1)
+        waiting.drop("readings", f"{DAY}.csv", text, written=written)
+        for _ in range(20):
+            if waiting.lake.published(waiting["readings"], DAY):
+                seen.append(_read_whole(waiting, waiting.store.path(f"staged/readings/date={DAY}/data.parquet")))
+            time.sleep(0.02)
+    for run in runs:
+        run.join()
+        assert run.exitcode == 0
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 1
+    waiting.run("readings", now=datetime.now(UTC))
+    assert warmest(waiting) == warmth
+    assert waiting.pending("staged", "readings", now=datetime.now(UTC)) == []
+
+
+def _read_whole(tree: Tree, path: Path) -> float:
+    """What stands there, read once; its bytes are explained by a record."""
+    data = path.read_bytes()
+    copy = tree.root / "copy.parquet"
+    copy.write_bytes(data)
+    assert records_of(tree.store, hash_file(copy)), "bytes without a record could be seen"
+    found = pl.read_parquet(data)["temperature"].max()
+    assert isinstance(found, float)
+    return found
