@@ -21,9 +21,8 @@ from dataops_assets.storage.provenance import Provenance, made_from_as_new
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
-
-
 _ROUNDS = 10
+"""How often a partition is looked at anew because it changed meanwhile."""
 
 
 class NotReady(Exception):
