@@ -147,15 +147,18 @@ def test_file_without_the_right_to_read_it_holds_up_no_other_partition(tree: Tre
     assert {outcome.status for outcome in tree.receive("readings", DAY)} == {"done"}
 
 
-def test_folder_that_does_not_open_holds_up_nothing_beside_it(tree: Tree, landing: Path, nobody: None) -> None:
+CLOSED = pytest.mark.parametrize("mode", [0o000, 0o100, 0o400], ids=oct)
+
+
+@CLOSED
+def test_folder_that_does_not_open_holds_up_nothing_beside_it(tree: Tree, landing: Path, nobody: None, mode: int) -> None:
     tree.edit("readings/defs.yaml", FILES, 'files: "*{partition}.csv"')
-    closed = landing / "closed"
-    closed.mkdir(mode=0)
+    tree.drop("readings", f"closed/{DAY}.csv", readings(DAY)).parent.chmod(mode)
     assert strays(tree) == [
         "landing/readings/closed belongs to no delivery: this user may not open it: give it the right to",
     ]
     assert {outcome.status for outcome in tree.receive("readings", NEXT)} == {"done"}
-    landing.chmod(0)
+    landing.chmod(mode)
     assert strays(tree) == ["landing/readings belongs to no delivery: this user may not open it: give it the right to"]
     assert tree.pending("raw", "readings") == []
     landing.chmod(0o755)
