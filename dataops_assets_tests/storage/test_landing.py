@@ -195,6 +195,29 @@ def test_function_that_brings_anything_but_plain_files_is_told(tree: Tree, elsew
     assert tree.receive("readings", DAY)[0].status in ("done", "refused")
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        pytest.param(
+            ['(folder / "more").mkdir()', '(folder / "more/1.csv").touch()', f'(folder / "more").chmod({mode:#o})'],
+            "more",
+            id=f"folder_{mode:o}",
+        )
+        for mode in (0o000, 0o100, 0o400)
+    ]
+    + [pytest.param(['(folder / f"{partition}.csv").chmod(0)'], f"{DAY}.csv", id="file")],
+)
+def test_function_that_brings_what_does_not_open_holds_up_no_other_partition(
+    tree: Tree, nobody: None, lines: list[str], told: str
+) -> None:
+    brings(tree, GOOD, f'if partition == "{DAY}":', *(f"    {line}" for line in lines))
+    denied, good = tree.receive("readings", DAY, NEXT)
+    why = "which this user may not open: give it the right to"
+    assert (denied.status, denied.reason) == ("absent", f"readings {DAY}: fetch failed: it brought {told}, {why}")
+    assert good.arrived
+    assert [path.name for path in tree.store.path("landing/readings").iterdir()] == [f"{NEXT}.csv"]
+
+
 def test_function_does_not_write_through_a_link_in_landing(tree: Tree, landing: Path, elsewhere: Path) -> None:
     tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/readings.csv"')
     brings(tree, "(folder / partition).mkdir()", GOOD.replace(".csv", "/readings.csv"))
