@@ -130,7 +130,7 @@ def _without_delivery(lake: Lake, dataset: Dataset, partition: Partition, waitin
         file = deliveries.expected(dataset.ingested.source, partition)
         drop = f"drop {file} into {lake.store.path(layout.landing(dataset))}"
         what = f"its delivery is not whole: waiting for {waiting}" if waiting else f"nothing was delivered: {drop}"
-        return Outcome(partition, "absent", f"{dataset.name} {partition or ''}: {what}".strip())
+        return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {what}")
     verdict = standing_verdict(lake, dataset, partition, None) or lake.save(_gap_verdict(dataset, partition, reason, now))
     return Outcome(partition, "done", version=GAP, verdict=verdict, facts={"rows": 0, "note": f"declared gap: {reason}"})
 

@@ -159,9 +159,63 @@ def test_folder_that_does_not_open_holds_up_nothing_beside_it(tree: Tree, landin
     ]
     assert {outcome.status for outcome in tree.receive("readings", NEXT)} == {"done"}
     landing.chmod(mode)
-    assert strays(tree) == ["landing/readings belongs to no delivery: this user may not open it: give it the right to"]
+    why = "deliveries may lie in it, and this user may not open it: give it the right to"
+    assert strays(tree) == [f"landing/readings is closed: {why}"]
     assert tree.pending("raw", "readings") == []
     landing.chmod(0o755)
+
+
+RIGHT = "waiting for the right to open"
+
+
+@CLOSED
+def test_delivery_whose_folder_does_not_open_is_waited_for(tree: Tree, nobody: None, mode: int) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/*.csv"')
+    tree.drop("stations", "stations.csv", "station,height\noslo,94\nbergen,12\n")
+    for day in (DAY, NEXT):
+        tree.drop("readings", f"{day}/1.csv", readings(day))
+    folder = tree.store.path(f"landing/readings/{DAY}")
+    folder.chmod(mode)
+    told = f"{RIGHT} landing/readings/{DAY}: give it to this user"
+    denied, good = tree.receive("readings", DAY, NEXT)
+    assert (denied.status, denied.reason) == ("absent", f"readings {DAY}: its delivery is not whole: {told}")
+    assert (good.status, tree.pending("raw", "readings"), strays(tree)) == ("done", [], [])
+    assert told in " ".join(describe(tree.lake, tree["readings"], NOW).split())
+    folder.chmod(0o755)
+    assert tree.pending("raw", "readings") == [DAY]
+    tree.run()
+    assert tree.read("readings", DAY).height == 4
+    tree.drop("readings", f"{DAY}/1.csv", readings(DAY, rows=3))
+    folder.chmod(mode)
+    [again] = tree.receive("readings", DAY)
+    assert (again.status, again.facts["note"]) == ("done", f"a newer delivery is {told.replace('waiting for', 'waiting for:')}")
+    folder.chmod(0o755)
+
+
+def test_delivery_of_which_one_folder_does_not_open_is_waited_for(tree: Tree, nobody: None) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/*/*.csv"')
+    for part in "ab":
+        tree.drop("readings", f"{DAY}/{part}/1.csv", readings(DAY)).parent.chmod(0o755 if part == "a" else 0)
+    [outcome] = tree.receive("readings", DAY)
+    assert outcome.reason.endswith(f"{RIGHT} landing/readings/{DAY}/b: give it to this user")
+
+
+def test_only_part_of_a_dataset_whose_folder_does_not_open_is_waited_for(tree: Tree, nobody: None) -> None:
+    path = tree.drop("stations", "stations.csv", "station,height\noslo,94\n")
+    path.parent.chmod(0)
+    [outcome] = tree.receive("stations")
+    told = f"{RIGHT} landing/stations: give it to this user"
+    assert outcome.reason == f"stations: its delivery is not whole: {told}"
+    path.parent.chmod(0o755)
+
+
+def test_folder_above_deliveries_that_does_not_open_is_told(tree: Tree, nobody: None) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "new/{partition}/*.csv"')
+    closed = tree.drop("readings", f"new/{DAY}/1.csv", readings(DAY)).parent.parent
+    closed.chmod(0)
+    why = "deliveries may lie in it, and this user may not open it: give it the right to"
+    assert strays(tree) == [f"landing/readings/new is closed: {why}"]
+    closed.chmod(0o755)
 
 
 # What a function brings.
