@@ -55,15 +55,17 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Stray:
-    """Something in landing that is no part of a delivery as it lies there.
+    """Something in landing that is not received: it belongs to no delivery, does not open, or comes too early.
 
     Attributes:
         key: Its key.
         told: What keeps it out, and the way out: the rest of a sentence that begins with the key.
+        early: Whether it only waits for its partition to be over, and is part of a delivery then.
     """
 
     key: str
     told: str
+    early: bool = False
 
     def __str__(self) -> str:
         return f"{in_print(self.key)} {self.told}"
@@ -189,7 +191,11 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
 
 
 def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
-    """What lies in landing and belongs to no delivery: by what it is, by its name, or by the partition that its name tells."""
+    """What lies in landing and is not received: for what it is, its name, or the partition that its name tells.
+
+    Returns:
+        What takes somebody's hand first; then what only comes too early.
+    """
     if dataset.ingested is None:
         return []
     source, top = dataset.ingested.source, layout.landing(dataset)
@@ -204,27 +210,25 @@ def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
         for key, why in store.odd(top).items()
         if key not in taken
     ]
-    return odd + [Stray(key, f"{_STRAY}: {_why_stray(dataset, source, key[len(top) + 1 :], now)}") for key in left]
+    return sorted(odd + [_stray(dataset, source, key, now) for key in left], key=lambda stray: stray.early)
 
 
-def _why_stray(dataset: Dataset, source: Source, name: str, now: datetime) -> str:
-    wanted = f"name it {source.files}, or remove it"
+def _stray(dataset: Dataset, source: Source, key: str, now: datetime) -> Stray:
+    name, wanted = key[len(layout.landing(dataset)) + 1 :], f"name it {source.files}, or remove it"
     if not name.isprintable():
-        return f"its name cannot be printed: {wanted}"
+        return Stray(key, f"{_STRAY}: its name cannot be printed: {wanted}")
     match = next(filter(None, (_pattern(template, dataset).fullmatch(name) for template in _templates(source))), None)
     if not match:
-        return f"its name is none that the contract gives: {wanted}"
-    partitions, key = dataset.partitions, match.groupdict().get("partition")
-    if not partitions or partitions.contains(str(key), now):
-        return "the manifest does not name it: name it there, or remove it"
-    if partitions.contains(str(key), datetime.max.replace(tzinfo=UTC)):
-        return (
-            f"{key} is not over yet: it is received then, and if it never was meant, name it after its own {partitions.every}"
-        )
+        return Stray(key, f"{_STRAY}: its name is none that the contract gives: {wanted}")
+    partitions, partition = dataset.partitions, match.groupdict().get("partition")
+    if not partitions or partitions.contains(str(partition), now):
+        return Stray(key, f"{_STRAY}: the manifest does not name it: name it there, or remove it")
+    if partitions.contains(str(partition), datetime.max.replace(tzinfo=UTC)):
+        told = f"waits until {partition} is over; if it is of another {partitions.every}, name it after that one"
+        return Stray(key, told, early=True)
     last = f" to {partitions.key_of(partitions.last)}" if partitions.last else " onwards"
-    return (
-        f"{key} is none of the partitions, {partitions.key_of(partitions.first)}{last}: deliver it as one of them, or remove it"
-    )
+    known = f"{partitions.key_of(partitions.first)}{last}"
+    return Stray(key, f"{_STRAY}: {partition} is none of the partitions, {known}: deliver it as one of them, or remove it")
 
 
 def _templates(source: Source) -> list[str]:

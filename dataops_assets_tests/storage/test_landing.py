@@ -1,6 +1,7 @@
 """Nothing in landing, whatever it is called and wherever it leads, makes us read or write outside of it; all of it is told."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -122,12 +123,17 @@ def test_manifest_of_no_partition_is_told(tree: Tree) -> None:
     assert strays(tree) == [f"landing/readings/2024-02-01/manifest.json belongs to no delivery: {why}"]
 
 
-def test_file_for_a_day_that_is_still_to_come_is_told(tree: Tree) -> None:
+def test_file_for_a_day_that_is_still_to_come_is_told_last(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "    end: 2024-01-20\n", "")
     tree.drop("readings", "2042-03-01.csv", readings("2042-03-01"))
-    why = "2042-03-01 is not over yet: it is received then, and if it never was meant, name it after its own day"
-    assert strays(tree) == [f"landing/readings/2042-03-01.csv belongs to no delivery: {why}"]
+    early = "landing/readings/2042-03-01.csv waits until 2042-03-01 is over; if it is of another day, name it after that one"
+    assert strays(tree) == [early]
     assert tree.pending("raw", "readings") == []
+    tree.store.path("landing/readings/a").symlink_to("nowhere")
+    tree.drop("readings", "z.txt", "")
+    assert [told.split()[0].removeprefix("landing/readings/") for told in strays(tree)] == ["a", "z.txt", "2042-03-01.csv"]
+    over = datetime(2042, 3, 2, tzinfo=UTC)
+    assert tree.pending("raw", "readings", over) == ["2042-03-01"]
 
 
 def test_file_of_another_name_is_told_with_the_name_it_should_have(tree: Tree, landing: Path) -> None:
