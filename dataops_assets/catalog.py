@@ -48,7 +48,7 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
     except ContractError as error:
         problems += error.problems
     datasets: dict[str, Dataset] = {}
-    for file in sorted(defs.rglob("defs.yaml")):
+    for file in sorted(path for path in defs.rglob("defs.yaml") if is_declared(path, defs)):
         try:
             dataset = _load_dataset(file, defs)
         except ContractError as error:
@@ -77,9 +77,14 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
 def _read(path: Path, defs: Path) -> Document:
     file = str(path.relative_to(defs.parent))
     try:
-        return parse_yaml(path.read_text(encoding="utf-8"), file)
+        return parse_yaml(_text(path, file), file)
     except FileNotFoundError as error:
         raise ContractError([Problem(file, 1, "is missing", f"write {file}")]) from error
+
+
+def _text(path: Path, file: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ContractError([Problem(file, line, f"is not UTF-8 ({error.reason})", "save it as UTF-8 text")]) from error
@@ -130,19 +135,32 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
     files: dict[str, Any] = {"defs.yaml": _jsonable(document.data)}
-    for path in filter(is_declared, folder.rglob("*")):
+    below = [path.parent for path in folder.glob("*/**/defs.yaml")]  # another component, with a contract of its own
+    for path in folder.rglob("*"):
+        if not is_declared(path, folder) or any(path.is_relative_to(other) for other in below):
+            continue
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".py":
-            files[name] = ast.unparse(ast.parse(path.read_text(encoding="utf-8")))
+            files[name] = _said(path, f"{Path(document.file).parent}/{name}")
         elif path.name not in _NOT_DATA:
             files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
 
 
-def is_declared(path: Path) -> bool:
-    """Whether a path below `defs/` is a file that says something: an editor's backup or lock, and what Python keeps, do not."""
-    kept = path.name.startswith((".", "#")) or path.name.endswith("~") or path.parent.name == "__pycache__"
-    return not kept and path.is_file()
+def _said(path: Path, file: str) -> str:
+    """What a module says, without comments and layout."""
+    try:
+        return ast.unparse(ast.parse(_text(path, file), path.name))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
+        problem = Problem(file, _line_in(path, error), f"{type(error).__name__}: {error}", "mend the module")
+        raise ContractError([problem]) from error
+
+
+def is_declared(path: Path, root: Path) -> bool:
+    """Whether a path below a root says something: an editor's backup or lock, and what tools keep in folders, do not."""
+    *folders, name = path.relative_to(root).parts
+    kept = any(folder.startswith(".") or folder == "__pycache__" for folder in folders)
+    return not kept and not name.startswith((".", "#")) and not name.endswith("~") and path.is_file()
 
 
 def _jsonable(value: Any) -> Any:

@@ -156,7 +156,7 @@ def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -
             for dataset in datasets
             if dataset.ingested and dataset.ingested.source.complete.quiet
             for arrival in deliveries.arrivals(lake.store, dataset, now).values()
-            if arrival.waiting_for
+            if arrival.waiting_for and not arrival.closed
         ]
         if not waiting:
             return

@@ -94,7 +94,7 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
         strays = deliveries.strays(lake.store, dataset, now)
         if strays:
             more = f" ({len(strays) - 1:,} more: {command('status', dataset.name)})" if len(strays) > 1 else ""
-            console.print(f"{strays[0]}{more}", style="yellow", highlight=False)
+            console.print(f"{strays[0]}{more}", style="" if strays[0].early else "yellow", highlight=False)
 
 
 def _table(counted: Sequence[tuple[Dataset, Tally]]) -> Table:

@@ -44,7 +44,7 @@ _catalogs: dict[tuple[Path, tuple[tuple[str, int], ...]], Catalog] = {}
 
 def cached_catalog(defs: Path) -> Catalog:
     """The contracts, read once per process for every state of their files."""
-    files = sorted(filter(is_declared, defs.rglob("*")))
+    files = sorted(path for path in defs.rglob("*") if is_declared(path, defs))
     state = (defs, tuple((str(path), path.stat().st_mtime_ns) for path in files))
     if state not in _catalogs:
         _catalogs.clear()

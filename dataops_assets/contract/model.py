@@ -86,7 +86,7 @@ class Source(_Attributes):
             (one member), .parquet, .ndjson.
         complete: How a delivery is known to be whole.
         null_values: The texts that mean "no value"; nothing at all between two separators always does.
-        separator: What parts the columns of csv: one ASCII character.
+        separator: What parts the columns of csv: one ASCII character, no quote and no line break.
         rows: How many rows a delivery may have, as shares of the median of the partitions before it; `null` for any.
     """
 
@@ -94,7 +94,7 @@ class Source(_Attributes):
     files: str
     complete: Complete = Complete(quiet=2)
     null_values: tuple[str, ...] = ("",)
-    separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","  # no quote, no line break
+    separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","
     rows: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=1)]] | None = (0.5, 2.0)
 
     @field_validator("files")
@@ -145,6 +145,8 @@ class RuleOptions(_Attributes):
 
 
 def _read_rule(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise Mistake(f"{value!r} tells nothing of a rule", "write `warn`, or `{severity: warn, tolerance: 0.1}`")
     return {"severity": value} if isinstance(value, str) else value
 
 
@@ -161,6 +163,10 @@ class Gap(_Attributes):
 
 
 def _read_lifecycle(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise Mistake(
+            f"{value!r} names no lifecycle class", "write one of `policy.yaml`, or `{class, reason, <zone>: <duration>}`"
+        )
     return {"class": value} if isinstance(value, str) else value
 
 

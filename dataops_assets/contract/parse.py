@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -18,15 +18,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _DEEPEST = 20
 _SHOWN = 100
-_LIMITS = {
-    "ge": "a number of at least",
-    "gt": "a number above",
-    "le": "a number of at most",
-    "lt": "a number below",
-    "min_length": "as many entries as are needed, at least",
-    "max_length": "fewer entries, at most",
-}
-_SHAPES = {
+_WANTED = {
+    "literal_error": "one of {expected}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "too_short": "as many entries as are needed, at least {min_length}",
+    "too_long": "fewer entries, at most {max_length}",
+    "string_too_short": "text that is not empty",
+    "string_pattern": "text that fits",
     "int": "a whole number",
     "float": "a number",
     "bool": "`true` or `false`",
@@ -36,6 +35,9 @@ _SHAPES = {
     "dict": "`key: value` lines",
     "model": "`key: value` lines",
 }
+"""What would stand well, by how the kinds of mistakes begin that pydantic finds by itself."""
+_NAME = "[key]"
+"""Ends the path of a name in a mapping that cannot stand."""
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -151,47 +153,64 @@ def validate(model: type[Model], document: Document) -> Model:
 
 def _nearest(model: type[BaseModel], path: Path) -> str | None:
     """The attribute that was likely meant where an unknown one stands."""
-    known = [field.alias or key for key, field in _model_at(model, path[:-1]).model_fields.items()]
-    return next(iter(difflib.get_close_matches(str(path[-1]), known, 1)), None)
+    owner, _ = _attribute_at(model, path)
+    return next(iter(difflib.get_close_matches(str(path[-1]), _fields(owner), 1)), None)
 
 
 def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) -> Problem:
     path: Path = entry["loc"]
-    name = str(path[-1]) if path else ""
-    owner = _model_at(model, path[:-1])
-    known = {field.alias or key: key for key, field in owner.model_fields.items()}
-    doc = attribute_docs(owner).get(known.get(name, name), "")
+    owner, depth = _attribute_at(model, path)
+    attribute, inside = (str(path[depth]), path[depth + 1 :]) if path else ("", ())
+    name = _in_words(attribute, inside)
     error = entry.get("ctx", {}).get("error")
     if isinstance(error, Mistake):
-        return document.problem(path, (f"`{name}`: " if name else "") + error.message, error.remedy)
+        return document.problem(path, (f"{name}: " if name else "") + error.message, error.remedy)
+    doc = attribute_docs(owner).get(_fields(owner).get(attribute, attribute), "")
+    meaning = f" ({doc})" if doc else ""
     if entry["type"] == "missing":
-        return document.problem(path[:-1], f"`{name}` is missing", f"add `{name}: …`" + (f" ({doc})" if doc else ""))
+        remedy = "add it" if inside else f"add `{attribute}: …`"
+        return document.problem(path[:-1], f"{name} is missing", remedy + meaning)
     if entry["type"] == "extra_forbidden":
         near = _nearest(model, path)
-        remedy = f"did you mean `{near}`?" if near else f"known here: {', '.join(known)}"
-        return document.problem(path, f"unknown attribute `{name}`", remedy)
-    meaning = f" ({doc})" if doc else ""
-    return document.problem(path, f"`{name}` is {entry['input']!r}: {entry['msg'].lower()}", f"write {_wanted(entry)}{meaning}")
+        remedy = f"did you mean `{near}`?" if near else f"known here: {', '.join(_fields(owner))}"
+        return document.problem(path, f"unknown attribute {name}", remedy)
+    return document.problem(path, f"{name} is {entry['input']!r}: {entry['msg'].lower()}", f"write {_wanted(entry)}{meaning}")
+
+
+def _in_words(attribute: str, inside: Path) -> str:
+    """An attribute, or what stands in it: an entry of its list, or what its mapping holds by a name."""
+    if not inside:
+        return f"`{attribute}`" if attribute else ""
+    if inside[-1] == _NAME:
+        return f"a name in `{attribute}`"
+    entry = f"entry {inside[-1] + 1}" if isinstance(inside[-1], int) else f"`{inside[-1]}`"
+    return f"{entry} of `{attribute}`"
 
 
 def _wanted(entry: Mapping[str, Any]) -> str:
     """What would stand well where pydantic found a mistake of its own kinds."""
-    kind, limits = entry["type"], entry.get("ctx", {})
-    if kind == "literal_error":
-        return f"one of {limits['expected'].replace(chr(39), '`')}"
-    for limit, words in _LIMITS.items():
-        if limit in limits:
-            return f"{words} {limits[limit]:g}"
-    return next((words for start, words in _SHAPES.items() if kind.startswith(start)), "another value")
+    words = next((words for start, words in _WANTED.items() if entry["type"].startswith(start)), "another value")
+    return words.format(**entry.get("ctx", {})).replace("'", "`")
 
 
-def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
-    """The model that describes the attribute at a path, as far as it can be told."""
-    for step in path:
-        field = next((f for key, f in model.model_fields.items() if (f.alias or key) == step), None)
-        inner = _inner_model(field.annotation) if field else None
-        model = inner or model
-    return model
+def _attribute_at(model: type[BaseModel], path: Path) -> tuple[type[BaseModel], int]:
+    """The last attribute on a path, as the model that has it and its place on the path; what follows are entries in it."""
+    owner, depth, named_freely = model, 0, False
+    for place, step in enumerate(path):
+        if isinstance(step, int) or named_freely or step == _NAME:
+            named_freely = False
+            continue
+        owner, depth = model, place
+        name = _fields(owner).get(step)
+        if name:
+            annotation = owner.model_fields[name].annotation
+            model, named_freely = _inner_model(annotation) or model, get_origin(annotation) is dict
+    return owner, depth
+
+
+def _fields(model: type[BaseModel]) -> dict[str, str]:
+    """The names of a model's fields, by how they are written."""
+    return {field.alias or name: name for name, field in model.model_fields.items()}
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:

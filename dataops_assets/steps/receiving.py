@@ -1,5 +1,6 @@
 """Landing → raw: receive what arrived, and judge its envelope."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -68,7 +69,12 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         except (Exception, pl.exceptions.PanicException) as error:
             # What a network says is no value of a row.
             return f"fetch failed: {told(error, isinstance(error, OSError) or is_public(dataset))}"
-        files = [entry.key.removeprefix("files/") for entry in brought.list("files")]
+        closed: dict[str, str] = {}
+        files = [entry.key.removeprefix("files/") for entry in brought.list("files", closed)]
+        shut = [key.removeprefix("files/") for key in closed]
+        shut += [file for file in files if not os.access(brought.path(f"files/{file}"), os.R_OK, effective_ids=True)]
+        if shut:
+            return f"fetch failed: it brought {in_print(shut[0])}, which this user may not open: give it the right to"
         odd = [key.removeprefix("files/") for key in brought.odd("files")] + [file for file in files if not file.isprintable()]
         if odd:
             return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
@@ -124,7 +130,7 @@ def _without_delivery(lake: Lake, dataset: Dataset, partition: Partition, waitin
         file = deliveries.expected(dataset.ingested.source, partition)
         drop = f"drop {file} into {lake.store.path(layout.landing(dataset))}"
         what = f"its delivery is not whole: waiting for {waiting}" if waiting else f"nothing was delivered: {drop}"
-        return Outcome(partition, "absent", f"{dataset.name} {partition or ''}: {what}".strip())
+        return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {what}")
     verdict = standing_verdict(lake, dataset, partition, None) or lake.save(_gap_verdict(dataset, partition, reason, now))
     return Outcome(partition, "done", version=GAP, verdict=verdict, facts={"rows": 0, "note": f"declared gap: {reason}"})
 

@@ -32,6 +32,7 @@ class Arrival:
         proof: The manifest or marker, if it is there.
         waiting_for: What is missing for the delivery to be whole; empty if it is.
         promised: What the manifest says of files, by their keys.
+        closed: Folders of the delivery that do not open.
     """
 
     partition: Partition
@@ -39,6 +40,7 @@ class Arrival:
     proof: Entry | None
     waiting_for: str
     promised: Mapping[str, dict[str, int | str]] = field(default_factory=dict)
+    closed: tuple[str, ...] = ()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -53,19 +55,23 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Stray:
-    """Something in landing that belongs to no delivery, and is never received.
+    """Something in landing that is not received: it belongs to no delivery, does not open, or comes too early.
 
     Attributes:
         key: Its key.
-        why: What keeps it out, and the way out.
+        told: What keeps it out, and the way out: the rest of a sentence that begins with the key.
+        early: Whether it only waits for its partition to be over, and is part of a delivery then.
     """
 
     key: str
-    why: str
+    told: str
+    early: bool = False
 
     def __str__(self) -> str:
-        return f"{in_print(self.key)} belongs to no delivery: {self.why}"
+        return f"{in_print(self.key)} {self.told}"
 
+
+_STRAY = "belongs to no delivery"
 
 GAP = "gap"
 """Stands in place of a delivery's hash for a partition that will never be delivered."""
@@ -146,8 +152,9 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     proof_wanted = _pattern(proof_name, dataset) if proof_name else None
     files: dict[Partition, list[Entry]] = {}
     proofs: dict[Partition, Entry] = {}
+    closed: dict[str, str] = {}
     top = layout.landing(dataset)
-    for entry in store.list(top, closed={}):
+    for entry in store.list(top, closed):
         name = entry.key[len(top) + 1 :]
         if not name.isprintable():  # a line break in it, or bytes that are no text: no message and no receipt could tell it
             continue
@@ -155,12 +162,19 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
             proofs[match.groupdict().get("partition")] = entry
         elif match := wanted.fullmatch(name):
             files.setdefault(match.groupdict().get("partition"), []).append(entry)
+    shut: dict[Partition, list[str]] = {}
+    for key in closed:
+        if match := _on_the_way(dataset, source, key[len(top) + 1 :]):
+            shut.setdefault(match.groupdict().get("partition"), []).append(key)
     found = {}
-    for partition in sorted({*files, *proofs}, key=str):
+    for partition in sorted({*files, *proofs, *shut}, key=str):
         if dataset.partitions and not (partition and dataset.partitions.contains(partition, now)):
             continue
         lying, proof = tuple(files.get(partition, ())), proofs.get(partition)
-        if not proof_name:
+        if partition in shut:
+            waiting = f"the right to open {some(shut[partition], most=3)}: give it to this user"
+            found[partition] = Arrival(partition, lying, proof, waiting, closed=tuple(shut[partition]))
+        elif not proof_name:
             found[partition] = Arrival(partition, lying, None, _still(source, lying, now))
         elif proof is None:
             waiting = f"{proof_name.replace('{partition}', partition or '')}, which has not arrived"
@@ -177,40 +191,60 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
 
 
 def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
-    """What lies in landing and belongs to no delivery: by what it is, by its name, or by the partition that its name tells."""
+    """What lies in landing and is not received: for what it is, its name, or the partition that its name tells.
+
+    Returns:
+        What takes somebody's hand first; then what only comes too early.
+    """
     if dataset.ingested is None:
         return []
-    top = layout.landing(dataset)
-    taken = {entry.key for arrival in arrivals(store, dataset, now).values() for entry in arrival.entries}
-    left = [entry.key for entry in store.list(top, closed={}) if entry.key not in taken]
-    odd = [Stray(key, why) for key, why in store.odd(top).items()]
-    return [Stray(key, _why_stray(dataset, dataset.ingested.source, key[len(top) + 1 :], now)) for key in left] + odd
+    source, top = dataset.ingested.source, layout.landing(dataset)
+    found = arrivals(store, dataset, now).values()
+    taken = {entry.key for arrival in found for entry in arrival.entries}.union(*(arrival.closed for arrival in found))
+    closed: dict[str, str] = {}
+    left = [entry.key for entry in store.list(top, closed) if entry.key not in taken]
+    odd = [
+        Stray(key, "is closed: deliveries may lie in it, and this user may not open it: give it the right to")
+        if key in closed and _on_the_way(dataset, source, key[len(top) + 1 :])
+        else Stray(key, f"{_STRAY}: {why}")
+        for key, why in store.odd(top).items()
+        if key not in taken
+    ]
+    return sorted(odd + [_stray(dataset, source, key, now) for key in left], key=lambda stray: stray.early)
 
 
-def _why_stray(dataset: Dataset, source: Source, name: str, now: datetime) -> str:
-    wanted = f"name it {source.files}, or remove it"
+def _stray(dataset: Dataset, source: Source, key: str, now: datetime) -> Stray:
+    name, wanted = key[len(layout.landing(dataset)) + 1 :], f"name it {source.files}, or remove it"
     if not name.isprintable():
-        return f"its name cannot be printed: {wanted}"
-    templates = filter(None, (source.files, source.complete.manifest, source.complete.marker))
-    match = next(filter(None, (_pattern(template, dataset).fullmatch(name) for template in templates)), None)
+        return Stray(key, f"{_STRAY}: its name cannot be printed: {wanted}")
+    match = next(filter(None, (_pattern(template, dataset).fullmatch(name) for template in _templates(source))), None)
     if not match:
-        return f"its name is none that the contract gives: {wanted}"
-    partitions, key = dataset.partitions, match.groupdict().get("partition")
-    if not partitions or partitions.contains(str(key), now):
-        return "the manifest does not name it: name it there, or remove it"
-    if partitions.contains(str(key), datetime.max.replace(tzinfo=UTC)):
-        return (
-            f"{key} is not over yet: it is received then, and if it never was meant, name it after its own {partitions.every}"
-        )
+        return Stray(key, f"{_STRAY}: its name is none that the contract gives: {wanted}")
+    partitions, partition = dataset.partitions, match.groupdict().get("partition")
+    if not partitions or partitions.contains(str(partition), now):
+        return Stray(key, f"{_STRAY}: the manifest does not name it: name it there, or remove it")
+    if partitions.contains(str(partition), datetime.max.replace(tzinfo=UTC)):
+        told = f"waits until {partition} is over; if it is of another {partitions.every}, name it after that one"
+        return Stray(key, told, early=True)
     last = f" to {partitions.key_of(partitions.last)}" if partitions.last else " onwards"
-    return (
-        f"{key} is none of the partitions, {partitions.key_of(partitions.first)}{last}: deliver it as one of them, or remove it"
-    )
+    known = f"{partitions.key_of(partitions.first)}{last}"
+    return Stray(key, f"{_STRAY}: {partition} is none of the partitions, {known}: deliver it as one of them, or remove it")
+
+
+def _templates(source: Source) -> list[str]:
+    return [template for template in (source.files, source.complete.manifest, source.complete.marker) if template]
 
 
 def expected(source: Source, partition: Partition) -> str:
     """What the files of a delivery are called, below the dataset's landing folder; `*` for whatever tells several apart."""
     return source.files.replace("{partition}", partition or "")
+
+
+def _on_the_way(dataset: Dataset, source: Source, name: str) -> re.Match[str] | None:
+    """Whether deliveries may lie below a folder of this name, and by the match, for which partition; "" for the top."""
+    depth = len(Path(name).parts)
+    above = ("/".join(template.split("/")[:-1][:depth]) for template in _templates(source))
+    return next(filter(None, (_pattern(template, dataset).fullmatch(name) for template in above)), None)
 
 
 def _pattern(template: str, dataset: Dataset) -> re.Pattern[str]:

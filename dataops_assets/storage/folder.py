@@ -129,7 +129,8 @@ class Folder:
 
     def _walk(self, prefix: str, closed: dict[str, str] | None) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
-            found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(self.path(prefix))]
+            # With the dot it takes the right to enter the folder, too: without that, it tells names and opens no file.
+            found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(f"{self.path(prefix)}/.")]
         except (FileNotFoundError, NotADirectoryError):
             return
         except PermissionError:

@@ -26,6 +26,7 @@ with Folder(Path(sys.argv[1])).held("run"):
 """
 PRLIMIT = "/usr/bin/prlimit"
 ROOM = 3_000_000
+SETPRIV = "/usr/bin/setpriv"
 
 
 def airlines(letters: int) -> str:
@@ -156,6 +157,24 @@ def test_folder_that_is_read_only(clone: Checkout) -> None:
             (data / "_run.lock").chmod(0o644)
         assert clone.run(*command(())).returncode == 0
         assert published(clone) == 1_000_000
+
+
+def test_folder_in_landing_that_does_not_open(clone: Checkout) -> None:
+    """The line names it; nobody waits for it to be still, and what is published stays."""
+    before: tuple[str, ...] = ()
+    if not os.geteuid():
+        if not Path(SETPRIV).exists():
+            pytest.skip(f"no mode of a folder stops root: install {SETPRIV}, or run it as another user")
+        before = (SETPRIV, "--bounding-set=-dac_override,-dac_read_search")
+    landed = clone.root / "data/landing/airlines"
+    landed.chmod(0)
+    run = clone.run(*command(before))
+    landed.chmod(0o755)
+    told = "airlines: the delivery is not whole, waiting for the right to open landing/airlines: give it to this user"
+    assert told in " ".join(run.stdout.split())
+    assert "to be still" not in run.stdout
+    assert run.returncode == 0
+    assert published(clone) == 10
 
 
 def test_second_run_says_who_is_at_work_and_leaves(clone: Checkout) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dataops_assets.contract import ContractError
+from dataops_assets.contract import ContractError, Problem
 from dataops_assets_tests.trees import Tree
 
 Edit = tuple[str, str, str | None]
@@ -49,8 +49,8 @@ READINGS, STATIONS, DAILY = "readings/defs.yaml", "stations/defs.yaml", "daily/d
 SCHEMA, TRANSFORM, POLICY = "readings/schema.py", "daily/transform.py", "policy.yaml"
 
 
-def assert_told(tree: Tree, broken: Broken) -> None:
-    """The mistake is the only one that is told, with file, line and a remedy, and the remedy mends it."""
+def assert_told(tree: Tree, broken: Broken) -> Problem:
+    """The mistake is the only one that is told, with file, line and a remedy, and the remedy mends it; what is told."""
     for edit in (*broken.also, broken.edit):
         apply(tree, edit)
     file, _, new = broken.edit
@@ -74,3 +74,4 @@ def assert_told(tree: Tree, broken: Broken) -> None:
         shutil.rmtree(tree.defs)
         tree = Tree(tree.root)
     tree.catalog()
+    return problem

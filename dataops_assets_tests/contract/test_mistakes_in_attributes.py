@@ -343,8 +343,9 @@ def test_several_mistakes_are_told_at_once(tree: Tree) -> None:
     assert str(caught.value).startswith("4 mistakes in the contracts:\ndefs/policy.yaml:")
 
 
-@pytest.mark.parametrize("file", [READINGS, POLICY])
+@pytest.mark.parametrize("file", [READINGS, POLICY, "readings/more/helper.py"])
 def test_file_that_is_not_utf8_is_told_with_its_line(tree: Tree, file: str) -> None:
+    tree.write("readings/more/helper.py", "x = 1\n# description: of x\n")
     text = (tree.defs / file).read_text(encoding="utf-8")
     tree.write(file, text.replace("description: ", "description: Ø ", 1).encode("latin-1"))
 

@@ -63,6 +63,19 @@ CASES: dict[str, Broken] = {
         (SCHEMA, "", None), "schema.py is missing", "write defs/readings/schema.py", told_in=READINGS, at="type:"
     ),
     "schema_syntax": Broken((SCHEMA, "hour: pl.Int8 =", "hour pl.Int8 ="), "SyntaxError", "mend the module"),
+    "helper_syntax": Broken(
+        ("readings/more/helper.py", "", "x = 1\ny = (\n"),
+        "SyntaxError: '(' was never closed (helper.py, line 2)",
+        "mend the module",
+        at="y = (",
+    ),
+    "helper_of_zeros": Broken(("readings/helper.py", "", "x = 1\0\n"), "null bytes", "mend the module"),
+    "helper_nested_too_deep": Broken(
+        ("readings/helper.py", "", f"x = {'-' * 100_000}1\n"), "Error: ", "mend the module", at="x ="
+    ),
+    "helper_too_long_for_a_line": Broken(
+        ("readings/helper.py", "", f"x = {' + '.join('1' * 5_000)}\n"), "RecursionError: ", "mend the module", at="x ="
+    ),
     "schema_without_type": Broken(
         (SCHEMA, "    note: str", "    note: False"),
         "the model `Schema` cannot be built: column `note` has no type that polars knows",

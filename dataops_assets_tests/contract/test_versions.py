@@ -10,7 +10,17 @@ from dataops_assets_tests.trees import GOOD, Tree
 READINGS, SCHEMA, DAILY = "readings/defs.yaml", "readings/schema.py", "daily/transform.py"
 
 
-LEFT_BY_TOOLS = (".schema.py.swp", "#schema.py#", "schema.py~", "__pycache__/schema.cpython-311.pyc")
+LEFT_BY_TOOLS = (
+    ".schema.py.swp",
+    "#schema.py#",
+    "schema.py~",
+    "__pycache__/schema.cpython-311.pyc",
+    "__pycache__/more/schema.py",
+    ".ipynb_checkpoints/schema-checkpoint.py",
+    ".ipynb_checkpoints/defs.yaml",
+    ".tool/kept/schema.py",
+)
+NO_PYTHON = "kept while somebody was ("
 
 
 def leave_a_lock(tree: Tree) -> None:
@@ -95,7 +105,7 @@ def test_version_covers_data_beside_a_transform(tree: Tree) -> None:
 def test_version_is_of_the_contract_not_of_what_is_written_about_it(tree: Tree) -> None:
     before = versions(tree)
     for file in ("README.md", *LEFT_BY_TOOLS):
-        tree.write(f"stations/{file}", "anything")
+        tree.write(f"stations/{file}", NO_PYTHON)
     leave_a_lock(tree)
     assert versions(tree) == before
 
@@ -103,7 +113,7 @@ def test_version_is_of_the_contract_not_of_what_is_written_about_it(tree: Tree) 
 def test_contracts_are_read_again_when_a_file_of_theirs_changes_and_only_then(tree: Tree) -> None:
     found = cached_catalog(tree.defs)
     for file in LEFT_BY_TOOLS:
-        tree.write(f"stations/{file}", "anything")
+        tree.write(f"stations/{file}", NO_PYTHON)
     leave_a_lock(tree)
     assert cached_catalog(tree.defs) is found
     tree.write("daily/codes.csv", "code,town\n1,oslo\n")
@@ -111,6 +121,19 @@ def test_contracts_are_read_again_when_a_file_of_theirs_changes_and_only_then(tr
     assert with_data["daily"].version != found["daily"].version
     tree.edit("readings/examples.yaml", "temperature: -3.5", "temperature: 3.5")
     assert cached_catalog(tree.defs)["readings"].examples["good"]["temperature"] == 3.5
+
+
+def test_version_is_not_of_a_dataset_that_lies_below(tree: Tree) -> None:
+    before = versions(tree)
+    for file, text in GOOD.items():
+        if file.startswith("stations/"):
+            tree.write(f"readings/more/{file}".replace("stations/", "places/"), text)
+    nested = versions(tree)
+    assert {name: nested[name] for name in before} == before
+    tree.write("readings/more/places/fetch.py", "def fetch(partition, folder): ...\n")
+    assert {name for name, version in versions(tree).items() if version != nested[name]} == {"places"}
+    tree.write("readings/more/helper.py", "x = 1\n")
+    assert versions(tree)["readings"] != before["readings"]
 
 
 def test_version_is_of_what_is_said_not_of_where(tree: Tree) -> None:

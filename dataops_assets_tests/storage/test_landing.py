@@ -1,6 +1,7 @@
 """Nothing in landing, whatever it is called and wherever it leads, makes us read or write outside of it; all of it is told."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -122,12 +123,17 @@ def test_manifest_of_no_partition_is_told(tree: Tree) -> None:
     assert strays(tree) == [f"landing/readings/2024-02-01/manifest.json belongs to no delivery: {why}"]
 
 
-def test_file_for_a_day_that_is_still_to_come_is_told(tree: Tree) -> None:
+def test_file_for_a_day_that_is_still_to_come_is_told_last(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "    end: 2024-01-20\n", "")
     tree.drop("readings", "2042-03-01.csv", readings("2042-03-01"))
-    why = "2042-03-01 is not over yet: it is received then, and if it never was meant, name it after its own day"
-    assert strays(tree) == [f"landing/readings/2042-03-01.csv belongs to no delivery: {why}"]
+    early = "landing/readings/2042-03-01.csv waits until 2042-03-01 is over; if it is of another day, name it after that one"
+    assert strays(tree) == [early]
     assert tree.pending("raw", "readings") == []
+    tree.store.path("landing/readings/a").symlink_to("nowhere")
+    tree.drop("readings", "z.txt", "")
+    assert [told.split()[0].removeprefix("landing/readings/") for told in strays(tree)] == ["a", "z.txt", "2042-03-01.csv"]
+    over = datetime(2042, 3, 2, tzinfo=UTC)
+    assert tree.pending("raw", "readings", over) == ["2042-03-01"]
 
 
 def test_file_of_another_name_is_told_with_the_name_it_should_have(tree: Tree, landing: Path) -> None:
@@ -147,18 +153,75 @@ def test_file_without_the_right_to_read_it_holds_up_no_other_partition(tree: Tre
     assert {outcome.status for outcome in tree.receive("readings", DAY)} == {"done"}
 
 
-def test_folder_that_does_not_open_holds_up_nothing_beside_it(tree: Tree, landing: Path, nobody: None) -> None:
+CLOSED = pytest.mark.parametrize("mode", [0o000, 0o100, 0o400], ids=oct)
+
+
+@CLOSED
+def test_folder_that_does_not_open_holds_up_nothing_beside_it(tree: Tree, landing: Path, nobody: None, mode: int) -> None:
     tree.edit("readings/defs.yaml", FILES, 'files: "*{partition}.csv"')
-    closed = landing / "closed"
-    closed.mkdir(mode=0)
+    tree.drop("readings", f"closed/{DAY}.csv", readings(DAY)).parent.chmod(mode)
     assert strays(tree) == [
         "landing/readings/closed belongs to no delivery: this user may not open it: give it the right to",
     ]
     assert {outcome.status for outcome in tree.receive("readings", NEXT)} == {"done"}
-    landing.chmod(0)
-    assert strays(tree) == ["landing/readings belongs to no delivery: this user may not open it: give it the right to"]
+    landing.chmod(mode)
+    why = "deliveries may lie in it, and this user may not open it: give it the right to"
+    assert strays(tree) == [f"landing/readings is closed: {why}"]
     assert tree.pending("raw", "readings") == []
     landing.chmod(0o755)
+
+
+RIGHT = "waiting for the right to open"
+
+
+@CLOSED
+def test_delivery_whose_folder_does_not_open_is_waited_for(tree: Tree, nobody: None, mode: int) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/*.csv"')
+    tree.drop("stations", "stations.csv", "station,height\noslo,94\nbergen,12\n")
+    for day in (DAY, NEXT):
+        tree.drop("readings", f"{day}/1.csv", readings(day))
+    folder = tree.store.path(f"landing/readings/{DAY}")
+    folder.chmod(mode)
+    told = f"{RIGHT} landing/readings/{DAY}: give it to this user"
+    denied, good = tree.receive("readings", DAY, NEXT)
+    assert (denied.status, denied.reason) == ("absent", f"readings {DAY}: its delivery is not whole: {told}")
+    assert (good.status, tree.pending("raw", "readings"), strays(tree)) == ("done", [], [])
+    assert told in " ".join(describe(tree.lake, tree["readings"], NOW).split())
+    folder.chmod(0o755)
+    assert tree.pending("raw", "readings") == [DAY]
+    tree.run()
+    assert tree.read("readings", DAY).height == 4
+    tree.drop("readings", f"{DAY}/1.csv", readings(DAY, rows=3))
+    folder.chmod(mode)
+    [again] = tree.receive("readings", DAY)
+    assert (again.status, again.facts["note"]) == ("done", f"a newer delivery is {told.replace('waiting for', 'waiting for:')}")
+    folder.chmod(0o755)
+
+
+def test_delivery_of_which_one_folder_does_not_open_is_waited_for(tree: Tree, nobody: None) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "{partition}/*/*.csv"')
+    for part in "ab":
+        tree.drop("readings", f"{DAY}/{part}/1.csv", readings(DAY)).parent.chmod(0o755 if part == "a" else 0)
+    [outcome] = tree.receive("readings", DAY)
+    assert outcome.reason.endswith(f"{RIGHT} landing/readings/{DAY}/b: give it to this user")
+
+
+def test_only_part_of_a_dataset_whose_folder_does_not_open_is_waited_for(tree: Tree, nobody: None) -> None:
+    path = tree.drop("stations", "stations.csv", "station,height\noslo,94\n")
+    path.parent.chmod(0)
+    [outcome] = tree.receive("stations")
+    told = f"{RIGHT} landing/stations: give it to this user"
+    assert outcome.reason == f"stations: its delivery is not whole: {told}"
+    path.parent.chmod(0o755)
+
+
+def test_folder_above_deliveries_that_does_not_open_is_told(tree: Tree, nobody: None) -> None:
+    tree.edit("readings/defs.yaml", FILES, 'files: "new/{partition}/*.csv"')
+    closed = tree.drop("readings", f"new/{DAY}/1.csv", readings(DAY)).parent.parent
+    closed.chmod(0)
+    why = "deliveries may lie in it, and this user may not open it: give it the right to"
+    assert strays(tree) == [f"landing/readings/new is closed: {why}"]
+    closed.chmod(0o755)
 
 
 # What a function brings.
@@ -190,6 +253,29 @@ def test_function_that_brings_anything_but_plain_files_is_told(tree: Tree, elsew
     assert SECRET not in everything(tree.root / "data")
     brings(tree, GOOD)
     assert tree.receive("readings", DAY)[0].status in ("done", "refused")
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        pytest.param(
+            ['(folder / "more").mkdir()', '(folder / "more/1.csv").touch()', f'(folder / "more").chmod({mode:#o})'],
+            "more",
+            id=f"folder_{mode:o}",
+        )
+        for mode in (0o000, 0o100, 0o400)
+    ]
+    + [pytest.param(['(folder / f"{partition}.csv").chmod(0)'], f"{DAY}.csv", id="file")],
+)
+def test_function_that_brings_what_does_not_open_holds_up_no_other_partition(
+    tree: Tree, nobody: None, lines: list[str], told: str
+) -> None:
+    brings(tree, GOOD, f'if partition == "{DAY}":', *(f"    {line}" for line in lines))
+    denied, good = tree.receive("readings", DAY, NEXT)
+    why = "which this user may not open: give it the right to"
+    assert (denied.status, denied.reason) == ("absent", f"readings {DAY}: fetch failed: it brought {told}, {why}")
+    assert good.arrived
+    assert [path.name for path in tree.store.path("landing/readings").iterdir()] == [f"{NEXT}.csv"]
 
 
 def test_function_does_not_write_through_a_link_in_landing(tree: Tree, landing: Path, elsewhere: Path) -> None:
