@@ -16,6 +16,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dataops_assets.catalog import load_catalog
+from dataops_assets.components.launch import TAKEN_ON_TAG
 from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, answering, free_port, make_checkout
 
 
@@ -179,18 +181,51 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
     assert {node["groupName"] for node in nodes.values()} == {"landing", "raw", "staged", "quarantine", "curated"}
 
 
+def _launched(checkout: Checkout) -> dict[str, set[str]]:
+    """The runs that `dataops run` has launched, with the names of their tags."""
+    with sqlite3.connect(checkout.root / ".dagster/history/runs.db") as runs:
+        tags = runs.execute("SELECT run_id, key FROM run_tags").fetchall()
+    found = {run: {key for of, key in tags if of == run} for run, _ in tags}
+    return {run: keys for run, keys in found.items() if "dataops/launched_by" in keys}
+
+
+def test_only_a_run_over_everything_says_that_it_takes_on_what_follows(clone: Checkout, tmp_path: Path):
+    whole = _launched(clone)
+    assert len(whole) == 6
+    assert all(TAKEN_ON_TAG in tags for tags in whole.values())
+    mine = Checkout(tmp_path / "mine")
+    shutil.copytree(clone.root, mine.root)
+    assert mine.run("dataops", "deliver", "flights", "2013-01-03", "--fault", "duplicate-rows").returncode == 0
+    as_many_as_there_are = ["flights"] * len(load_catalog().datasets)
+    done = mine.run("dataops", "run", *as_many_as_there_are)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("\nstaged/flights ") == 1, "told once, however often it was named"
+    one = {run: tags for run, tags in _launched(mine).items() if run not in whole}
+    assert len(one) == 2
+    assert not any(TAKEN_ON_TAG in tags for tags in one.values())
+
+
 def test_what_dagster_was_never_told_is_told_by_the_next_run(clone: Checkout, tmp_path: Path):
     mine = Checkout(tmp_path / "mine")
-    shutil.copytree(clone.root, mine.root, ignore=shutil.ignore_patterns(".dagster"))
-    before = (mine.root / "data/staged/flights/date=2013-01-03/data.parquet").stat().st_mtime_ns
+    shutil.copytree(clone.root, mine.root)
+    published = mine.root / "data/staged/flights/date=2013-01-03/data.parquet"
+    before = published.stat().st_mtime_ns
+    mine.run("dataops", "deliver", "flights", "2013-01-04", "--fault", "renamed-column")
+    assert mine.run("dataops", "run", "flights").returncode == 1
+    shutil.rmtree(mine.root / ".dagster")
     again = mine.run("dataops", "run")
-    assert again.returncode == 0, again.stdout
+    assert again.returncode == 1, "one day stays refused"
     assert "nothing was pending" not in again.stdout
-    assert (mine.root / "data/staged/flights/date=2013-01-03/data.parquet").stat().st_mtime_ns == before
+    assert published.stat().st_mtime_ns == before
     with sqlite3.connect(mine.root / ".dagster/history/runs/index.db") as index:
-        query = "SELECT execution_status, count(*) FROM asset_check_executions WHERE asset_key LIKE '%flights%' GROUP BY 1"
-        assert index.execute(query).fetchall() == [("SUCCEEDED", 10)]
-    assert "nothing was pending" in mine.run("dataops", "run").stdout
+        query = """SELECT asset_key, partition, execution_status FROM asset_check_executions
+            WHERE asset_key LIKE '%flights%' ORDER BY execution_status, partition"""
+        told = index.execute(query).fetchall()
+    assert len(told) == 10
+    assert [execution for execution in told if execution[-1] != "SUCCEEDED"] == [('["raw", "flights"]', "2013-01-04", "FAILED")]
+    third = mine.run("dataops", "run")
+    assert "nothing was pending" in third.stdout
+    assert "renamed time_hour_new" in third.stdout
 
 
 def test_ctrl_c_stops_and_the_next_run_goes_on(clone: Checkout, tmp_path: Path):
