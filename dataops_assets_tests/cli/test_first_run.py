@@ -18,7 +18,7 @@ import pytest
 
 from dataops_assets.catalog import load_catalog
 from dataops_assets.components.launch import TAKEN_ON_TAG
-from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, answering, free_port, make_checkout
+from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout, serving
 
 
 @pytest.fixture(scope="module")
@@ -138,19 +138,8 @@ def test_a_broken_delivery_is_refused_and_a_good_one_heals(clone: Checkout, tmp_
 @pytest.fixture
 def webserver(clone: Checkout) -> Iterator[str]:
     """The UI over the clone, started bare in its folder."""
-    port = free_port()
-    server = subprocess.Popen(
-        [str(BIN / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(port)],
-        cwd=clone.root,
-        env=clone.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield answering(f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with serving(clone, "dagster-webserver", "--host", "127.0.0.1") as address:
+        yield address
 
 
 def _ask(address: str, query: str) -> Any:
@@ -167,11 +156,13 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
              assetNodes { assetKey { path } groupName description kinds
                           owners { ... on TeamAssetOwner { team } }
                           partitionStats { numMaterialized numPartitions }
+                          assetMaterializations(limit: 1) { runId }
                           metadataEntries { label } } }""",
     )
     assert {run["status"] for run in asked["runsOrError"]["results"]} == {"SUCCESS"}
     nodes = {"/".join(node["assetKey"]["path"]): node for node in asked["assetNodes"]}
     assert nodes["staged/flights"]["partitionStats"] == {"numMaterialized": 5, "numPartitions": 5}
+    assert [name for name, node in nodes.items() if not node["assetMaterializations"]] == [], "nothing is grey"
     for node in nodes.values():
         assert node["description"]
         assert node["kinds"]
@@ -179,6 +170,16 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
         labels = {entry["label"] for entry in node["metadataEntries"]}
         assert {"keep_until", "readers", "classification"} <= labels
     assert {node["groupName"] for node in nodes.values()} == {"landing", "raw", "staged", "quarantine", "curated"}
+
+
+def test_dg_dev_shows_the_same(webserver: str, clone: Checkout, tmp_path: Path):
+    mine = Checkout(tmp_path / "mine")  # its sensors may run something
+    shutil.copytree(clone.root, mine.root)
+    query = "{ assetNodes { assetKey { path } partitionStats { numMaterialized } assetMaterializations(limit: 1) { runId } } }"
+    with serving(mine, "dg", "dev") as address:
+        shown = _ask(address, query)
+    assert shown == _ask(webserver, query)
+    assert len(shown["assetNodes"]) > 20
 
 
 def _launched(checkout: Checkout) -> dict[str, set[str]]:
