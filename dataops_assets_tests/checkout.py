@@ -3,14 +3,17 @@
 Only the datasets of the sample are in it: what else is declared, nobody delivers to a test.
 """
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +79,35 @@ def make_checkout(root: Path) -> Checkout:
 
 def _not_of_the_sample(folder: str, names: list[str]) -> set[str]:
     return set(names) - SAMPLE if folder == str(PROJECT / "dataops_assets/defs") else {"__pycache__"}
+
+
+@contextlib.contextmanager
+def serving(checkout: Checkout, *command: str) -> Iterator[str]:
+    """A server of the environment, started in the folder on a free port; it ends with all that it has started.
+
+    Yields:
+        Its address, once it answers.
+    """
+    port = free_port()
+    server = subprocess.Popen(
+        [str(BIN / command[0]), *command[1:], "--port", str(port)],
+        cwd=checkout.root,
+        env=checkout.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        # Workers of a parallel test run ignore the signal, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        yield answering(f"http://127.0.0.1:{port}")
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=60)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def free_port() -> int:

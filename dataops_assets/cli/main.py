@@ -26,7 +26,7 @@ def open_lake() -> Lake:
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
-    """The datasets of these names; all, if there are none.
+    """The datasets of these names, each once; all, if there are none.
 
     Raises:
         click.UsageError: One is not declared.
@@ -34,7 +34,7 @@ def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
     for name in names:
         if name not in lake.catalog.datasets:
             raise click.UsageError(f"there is no dataset `{name}`; there are: {', '.join(lake.catalog.datasets)}")
-    return [lake.catalog[name] for name in names] or list(lake.catalog)
+    return [lake.catalog[name] for name in dict.fromkeys(names)] or list(lake.catalog)
 
 
 def existing(dataset: Dataset, partition: str | None, now: datetime) -> str | None:

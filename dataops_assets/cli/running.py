@@ -74,7 +74,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         bury(instance, abandoned(instance, lake))
         definitions = build(DEFS, lake.store.root)
         batches = list(_batches(lake, datasets))
-        whole = len(datasets) == len(lake.catalog.datasets)
+        whole = set(datasets) == set(lake.catalog)
         never_told = _never_told(instance, lake, datasets)
         bar = progress.add_task("", total=len(batches))
         for title, wanted, within in batches:

@@ -17,7 +17,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, answering, free_port, make_checkout
+from dataops_assets.catalog import load_catalog
+from dataops_assets.components.launch import TAKEN_ON_TAG
+from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout, serving
 
 
 @pytest.fixture(scope="module")
@@ -137,19 +139,8 @@ def test_a_broken_delivery_is_refused_and_a_good_one_heals(clone: Checkout, tmp_
 @pytest.fixture
 def webserver(clone: Checkout) -> Iterator[str]:
     """The UI over the clone, started bare in its folder."""
-    port = free_port()
-    server = subprocess.Popen(
-        [str(BIN / "dagster-webserver"), "--host", "127.0.0.1", "--port", str(port)],
-        cwd=clone.root,
-        env=clone.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield answering(f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    with serving(clone, "dagster-webserver", "--host", "127.0.0.1") as address:
+        yield address
 
 
 def _ask(address: str, query: str) -> Any:
@@ -166,11 +157,13 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
              assetNodes { assetKey { path } groupName description kinds
                           owners { ... on TeamAssetOwner { team } }
                           partitionStats { numMaterialized numPartitions }
+                          assetMaterializations(limit: 1) { runId }
                           metadataEntries { label } } }""",
     )
     assert {run["status"] for run in asked["runsOrError"]["results"]} == {"SUCCESS"}
     nodes = {"/".join(node["assetKey"]["path"]): node for node in asked["assetNodes"]}
     assert nodes["staged/flights"]["partitionStats"] == {"numMaterialized": 5, "numPartitions": 5}
+    assert [name for name, node in nodes.items() if not node["assetMaterializations"]] == [], "nothing is grey"
     for node in nodes.values():
         assert node["description"]
         assert node["kinds"]
@@ -180,18 +173,61 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
     assert {node["groupName"] for node in nodes.values()} == {"landing", "raw", "staged", "quarantine", "curated"}
 
 
+def test_dg_dev_shows_the_same(webserver: str, clone: Checkout, tmp_path: Path):
+    mine = Checkout(tmp_path / "mine")  # its sensors may run something
+    shutil.copytree(clone.root, mine.root)
+    query = "{ assetNodes { assetKey { path } partitionStats { numMaterialized } assetMaterializations(limit: 1) { runId } } }"
+    with serving(mine, "dg", "dev") as address:
+        shown = _ask(address, query)
+    assert shown == _ask(webserver, query)
+    assert len(shown["assetNodes"]) > 20
+
+
+def _launched(checkout: Checkout) -> dict[str, set[str]]:
+    """The runs that `dataops run` has launched, with the names of their tags."""
+    with sqlite3.connect(checkout.root / ".dagster/history/runs.db") as runs:
+        tags = runs.execute("SELECT run_id, key FROM run_tags").fetchall()
+    found = {run: {key for of, key in tags if of == run} for run, _ in tags}
+    return {run: keys for run, keys in found.items() if "dataops/launched_by" in keys}
+
+
+def test_only_a_run_over_everything_says_that_it_takes_on_what_follows(clone: Checkout, tmp_path: Path):
+    whole = _launched(clone)
+    assert len(whole) == 6
+    assert all(TAKEN_ON_TAG in tags for tags in whole.values())
+    mine = Checkout(tmp_path / "mine")
+    shutil.copytree(clone.root, mine.root)
+    assert mine.run("dataops", "deliver", "flights", "2013-01-03", "--fault", "duplicate-rows").returncode == 0
+    as_many_as_there_are = ["flights"] * len(load_catalog().datasets)
+    done = mine.run("dataops", "run", *as_many_as_there_are)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("\nstaged/flights ") == 1, "told once, however often it was named"
+    one = {run: tags for run, tags in _launched(mine).items() if run not in whole}
+    assert len(one) == 2
+    assert not any(TAKEN_ON_TAG in tags for tags in one.values())
+
+
 def test_what_dagster_was_never_told_is_told_by_the_next_run(clone: Checkout, tmp_path: Path):
     mine = Checkout(tmp_path / "mine")
-    shutil.copytree(clone.root, mine.root, ignore=shutil.ignore_patterns(".dagster"))
-    before = (mine.root / "data/staged/flights/date=2013-01-03/data.parquet").stat().st_mtime_ns
+    shutil.copytree(clone.root, mine.root)
+    published = mine.root / "data/staged/flights/date=2013-01-03/data.parquet"
+    before = published.stat().st_mtime_ns
+    mine.run("dataops", "deliver", "flights", "2013-01-04", "--fault", "renamed-column")
+    assert mine.run("dataops", "run", "flights").returncode == 1
+    shutil.rmtree(mine.root / ".dagster")
     again = mine.run("dataops", "run")
-    assert again.returncode == 0, again.stdout
+    assert again.returncode == 1, "one day stays refused"
     assert "nothing was pending" not in again.stdout
-    assert (mine.root / "data/staged/flights/date=2013-01-03/data.parquet").stat().st_mtime_ns == before
+    assert published.stat().st_mtime_ns == before
     with sqlite3.connect(mine.root / ".dagster/history/runs/index.db") as index:
-        query = "SELECT execution_status, count(*) FROM asset_check_executions WHERE asset_key LIKE '%flights%' GROUP BY 1"
-        assert index.execute(query).fetchall() == [("SUCCEEDED", 10)]
-    assert "nothing was pending" in mine.run("dataops", "run").stdout
+        query = """SELECT asset_key, partition, execution_status FROM asset_check_executions
+            WHERE asset_key LIKE '%flights%' ORDER BY execution_status, partition"""
+        told = index.execute(query).fetchall()
+    assert len(told) == 10
+    assert [execution for execution in told if execution[-1] != "SUCCEEDED"] == [('["raw", "flights"]', "2013-01-04", "FAILED")]
+    third = mine.run("dataops", "run")
+    assert "nothing was pending" in third.stdout
+    assert "renamed time_hour_new" in third.stdout
 
 
 def stopped_in_its_midst(clone: Checkout, root: Path, by: signal.Signals) -> tuple[Checkout, int, str]:

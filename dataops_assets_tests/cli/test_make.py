@@ -1,6 +1,5 @@
-"""What `make` says before anything is installed."""
+"""What `make` says before anything is installed, and what it needs once everything is."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -8,18 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.checkout import BIN, PROJECT, Checkout, make_checkout
+
+WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
 
 
-def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def make(folder: Path, *words: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run make as at a prompt, where no other make is at work."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    environment = {key: value for key, value in Checkout(folder).environment.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        [*within, "make", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def what_make_needs(folder: Path) -> None:
     shutil.copy(PROJECT / "Makefile", folder)
     shutil.copytree(PROJECT / "locks", folder / "locks")
     shutil.copy(PROJECT / "pyproject.toml", folder)
-    return subprocess.run(
-        ["make", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def old_python(folder: Path) -> str:
@@ -39,6 +43,7 @@ def old_python(folder: Path) -> str:
     ],
 )
 def test_a_python_that_will_not_do_is_one_line_with_the_remedy(tmp_path: Path, python: str, told: str):
+    what_make_needs(tmp_path)
     done = make(tmp_path, f"PYTHON={old_python(tmp_path) if python == 'old' else python}", "run")
     plan, why = done.stdout.splitlines()[:2], [line for line in (done.stdout + done.stderr).splitlines() if told in line]
     assert plan[0].startswith("delivers a year of flights into data/landing")
@@ -46,3 +51,20 @@ def test_a_python_that_will_not_do_is_one_line_with_the_remedy(tmp_path: Path, p
     assert len(why) == 1
     assert done.returncode == 2
     assert not (tmp_path / ".venv").exists()
+
+
+def test_later_runs_take_no_network(tmp_path: Path):
+    if subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to take the network away: unshare --map-root-user --net")
+    what_make_needs(make_checkout(tmp_path).root)
+    # As after `make install`; not the folder itself, or `make` would install the clone into the environment of the tests.
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv/bin").symlink_to(BIN, target_is_directory=True)
+    (tmp_path / ".venv/.installed").touch()
+    # If it thought that it had to install something, it would fail, and leave the environment of the tests as it is.
+    first = make(tmp_path, "run", "PIP=false", within=WITHOUT_NETWORK)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "all that the contracts demand holds" in first.stdout
+    assert "installing" not in first.stdout
+    again = make(tmp_path, "run", "PIP=false", within=WITHOUT_NETWORK)
+    assert "nothing was pending" in again.stdout

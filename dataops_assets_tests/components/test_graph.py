@@ -1,5 +1,6 @@
 """The graph of the project itself, as Dagster has it."""
 
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -9,6 +10,7 @@ from dataops_assets.catalog import load_catalog
 from dataops_assets.components.dagster_private import TargetMaterialization, checked_partitions
 from dataops_assets.components.keys import ZONES
 from dataops_assets.definitions import defs
+from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.components.dagster_tree import Location
 from dataops_assets_tests.components.test_keys import RIGHT
 
@@ -51,6 +53,21 @@ def test_a_dataset_that_goes_on_is_watched_for_freshness_and_a_closed_one_is_not
     }
     assert {"airports", "planes", "airlines"} <= watched
     assert not {"flights", "weather", "cancellations"} & watched
+
+
+def test_what_makes_a_gate_turn_red_soon():
+    """A step in the process of its run, and short waits; a person who broke a delivery looks at the clock."""
+    ours = defs()
+    assert ours.executor is dg.in_process_executor
+    assert ours.resolve_implicit_global_asset_job_def().executor_def is dg.in_process_executor
+    intervals = {sensor.name: sensor.minimum_interval_seconds for sensor in ours.sensors or ()}
+    assert intervals == {"deliveries": 10, "follow": 5, "reconcile": 300}
+
+
+def test_the_instance_of_a_laptop_asks_its_queue_every_second(tmp_path: Path):
+    shutil.copy(PROJECT / "dagster.yaml", tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.run_coordinator.dequeue_interval_seconds == 1
 
 
 def test_a_chart_is_drawn_where_the_contract_asks_for_one(here: Location):

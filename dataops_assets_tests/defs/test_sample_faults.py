@@ -1,5 +1,6 @@
 """docs/sample-data.md against a run of the whole year: every number on the page, every rule, and nothing that is not on it."""
 
+import io
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from dataops_assets import steps
 from dataops_assets.catalog import load_catalog
 from dataops_assets.cli import sample
+from dataops_assets.cli.summary import summarise
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.pending import partitions_of
@@ -143,6 +146,21 @@ def test_the_page_counts_all_that_a_run_finds_and_no_more(year: Year):
         if fault.decision != "true, kept":
             told[fault.dataset, fault.rule] += fault.rows
     assert told == found
+
+
+def test_the_worst_day_of_the_year_is_among_the_three_things_most_worth_a_look(year: Year):
+    """As `dataops run` ends: each with the command and the page that show it."""
+    told = io.StringIO()
+    assert summarise(year.lake, list(year.lake.catalog), [], 0, 0, Console(file=told, width=110, soft_wrap=True, markup=False))
+    lines = told.getvalue().splitlines()
+    assert len(lines) <= 25
+    assert lines[0] == "worth a look, the worst first"
+    (at,) = [number for number, line in enumerate(lines[1:7:2]) if line.startswith("  staged/flights 2013-02-09: ")]
+    worst, where = lines[1 + 2 * at : 3 + 2 * at]
+    assert worst.endswith("at most 20 % of the flights are cancelled, but it is 57.5% (3 more partitions)")
+    asked, _, page = where.partition(" · ")
+    assert asked.endswith("dataops status flights 2013-02-09")
+    assert page.endswith("/assets/staged/flights?view=partitions&partition=2013-02-09")
 
 
 def test_the_page_says_how_many_rows_are_delivered(year: Year):
