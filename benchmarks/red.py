@@ -18,7 +18,7 @@ import dagster as dg
 
 from dataops_assets.cli import sample
 from dataops_assets.cli.faults import FAULTS, NO_FAULT, Fault
-from dataops_assets.components.dagster_private import newest_evaluation
+from dataops_assets.components.dagster_private import checked_partitions
 from dataops_assets.storage.folder import Folder
 from dataops_assets_tests.checkout import PROJECT, Checkout, serving
 
@@ -74,11 +74,11 @@ def turned(here: Checkout, instance: dg.DagsterInstance, fault: Fault, so: Calla
 
 
 def red(instance: dg.DagsterInstance) -> bool:
-    return any(told and not told.passed for told in (newest_evaluation(instance, check, DAYS[-1]) for check in CHECKS))
+    return any(checked_partitions(instance, check).get(DAYS[-1]) is False for check in CHECKS)
 
 
 def green(instance: dg.DagsterInstance) -> bool:
-    return all(told and told.passed for told in (newest_evaluation(instance, check, DAYS[-1]) for check in CHECKS))
+    return all(checked_partitions(instance, check).get(DAYS[-1]) for check in CHECKS)
 
 
 if __name__ == "__main__":

@@ -37,17 +37,20 @@ def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.Automa
     """
     condition = dg.AutomationCondition
     taken_on = condition.all_new_updates_have_run_tags(tag_keys={TAKEN_ON_TAG})
-    changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed() & ~taken_on)
+    changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed())
     ready: dg.AutomationCondition[Any] = ~condition.any_deps_missing() & ~condition.any_deps_in_progress()
     if raw is not None:
-        changed |= condition.any_deps_match(condition.newly_updated() & ~taken_on).allow(raw)
+        changed |= condition.any_deps_match(condition.newly_updated()).allow(raw)
         # Not `all_deps_blocking_checks_passed`: that is true as soon as one of the partitions that flow into one has passed.
         refused = condition.any_checks_match(~condition.check_passed(), blocking_only=True)
         ready &= ~condition.any_deps_match(refused).allow(raw)
     else:
         changed |= condition.code_version_changed()
     trigger: dg.AutomationCondition[Any] = changed | condition.newly_missing()
-    return (trigger.since_last_handled() & ready & ~condition.in_progress()).with_label("when_inputs_are_published")
+    # As `since_last_handled`, and what was asked for before, and waits for its inputs, is taken on with the first of them.
+    handled = condition.newly_requested() | condition.newly_updated() | condition.initial_evaluation()
+    asked = trigger.since(handled | condition.any_deps_match(taken_on))
+    return (asked & ready & ~condition.in_progress()).with_label("when_inputs_are_published")
 
 
 def automation(known: Collection[str]) -> dg.Definitions:

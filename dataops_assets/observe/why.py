@@ -56,7 +56,7 @@ def _object(lake: Lake, made: Provenance, indent: str = "") -> Iterator[str]:
         yield f"{indent}its content gate {'passed' if verdict.passed else 'refused'} it: {counts}{warned}"
     yield f"{indent}made from"
     if "delivery" in made.depends_on:
-        yield from _delivery(lake, dataset, made.partition, made.depends_on["delivery"], indent + "  ")
+        yield from _delivery(lake, dataset, made, indent + "  ")
     for name, versions in made.depends_on.get("inputs", {}).items():
         yield from _input(lake, lake.catalog.datasets.get(name), name, versions, indent + "  ")
     for name, version in made.depends_on.get("references", {}).items():
@@ -81,13 +81,13 @@ def _input(lake: Lake, dataset: Dataset | None, name: str, versions: Any, indent
             yield f"{indent}{dataset.zone}/{name} {partition or ''} · sha256 {version}, of which there is no record"
 
 
-def _delivery(lake: Lake, dataset: Dataset, partition: Partition, sha256: str, indent: str) -> Iterator[str]:
-    if sha256 == GAP:
+def _delivery(lake: Lake, dataset: Dataset, made: Provenance, indent: str) -> Iterator[str]:
+    if made.depends_on["delivery"] == GAP:
         yield f"{indent}nothing: a declared gap"
         return
-    receipts = [receipt for receipt in deliveries.all_receipts(lake.store, dataset, partition) if receipt.sha256 == sha256]
-    for receipt in receipts[-1:]:
-        yield from _receipt(lake, dataset, partition, receipt, indent)
+    for receipt in deliveries.all_receipts(lake.store, dataset, made.partition):
+        if receipt.received_at == made.arrived.get(dataset.name):
+            yield from _receipt(lake, dataset, made.partition, receipt, indent)
 
 
 def _receipt(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, indent: str) -> Iterator[str]:

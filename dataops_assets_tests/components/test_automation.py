@@ -58,6 +58,16 @@ def test_what_the_launcher_takes_on_is_left_to_it(here: Location, taken_on: bool
     assert here.requested() == {"staged/readings": {"2024-01-05"}}, "what comes later is followed as ever"
 
 
+def test_what_waited_for_inputs_is_taken_on_with_them(here: Location):
+    here.deliver_all()
+    here.run("raw/stations")
+    here.requested()
+    here.run("staged/stations")
+    here.requested()  # now every day is asked for, and waits for its delivery
+    launched(here, "raw", "readings", *JANUARY, taken_on=True)
+    assert here.requested() == {}
+
+
 def test_what_the_launcher_took_on_and_did_not_do_is_found_in_storage(here: Location):
     here.deliver_all()
     here.references()
