@@ -3,60 +3,45 @@
 Pictures of every station are kept in the folder that DATAOPS_SCREENSHOTS names, to be looked at.
 """
 
+import hashlib
 import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import polars as pl
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from dataops_assets.cli.summary import LINEAGE
-from dataops_assets_tests.checkout import BIN, LAST, Checkout, answering, free_port, make_checkout
+from dataops_assets_tests.checkout import LAST, Checkout, make_checkout, serving
 from dataops_assets_tests.conftest import CHROMIUM
 
 pytestmark = pytest.mark.chromium
 DAY = "2013-01-03"
+DAY_WITH_REJECTED_ROWS = "2013-01-04"
 PATIENCE_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A clone in which everything was delivered and run once."""
+    """A clone in which everything was delivered and run once, and one day once more, with words for numbers."""
     checkout = make_checkout(tmp_path_factory.mktemp("clone"))
     assert checkout.run("dataops", "deliver").returncode == 0
     (checkout.root / f"data/landing/weather/weather-{LAST}.csv").unlink()
     ran = checkout.run("dataops", "run")
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert checkout.run("dataops", "deliver", "flights", DAY_WITH_REJECTED_ROWS, "--fault", "text-in-number").returncode == 0
+    assert checkout.run("dataops", "run", "flights").returncode == 1
     return checkout
 
 
 @pytest.fixture(scope="module")
 def ui(clone: Checkout) -> Iterator[str]:
     """The address of `dagster dev`, started bare in the clone."""
-    port = free_port()
-    server = subprocess.Popen(
-        [str(BIN / "dagster"), "dev", "--port", str(port)],
-        cwd=clone.root,
-        env=clone.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        # Workers of a parallel test run ignore the signal, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        yield answering(f"http://127.0.0.1:{port}")
-    finally:
-        os.killpg(server.pid, signal.SIGINT)
-        try:
-            server.wait(timeout=60)
-        finally:
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGKILL)
+    with serving(clone, "dagster", "dev") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +50,7 @@ def browser_page(ui: str) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1500, "height": 1000}, base_url=ui)
         page.set_default_timeout(60_000)
+        expect.set_options(timeout=60_000)
         yield page
         browser.close()
 
@@ -124,6 +110,19 @@ def test_2_two_clicks_to_the_truth(page: Page):
     assert page.get_by_text("914").count(), "the rows that were checked"
 
 
+def test_2_the_rejected_rows_are_named_and_where_they_lie(page: Page, clone: Checkout):
+    open_day_of_check(page, "staged/flights", DAY_WITH_REJECTED_ROWS)
+    expect(page.get_by_text("Failed", exact=True).first).to_be_visible()
+    file = clone.root / f"data/quarantine/flights/date={DAY_WITH_REJECTED_ROWS}/data.parquet"
+    rejected = pl.read_parquet(file, hive_partitioning=False).row(0, named=True)
+    assert rejected["reasons"] == ["distance.type"]
+    key = ", ".join(f"{column} {rejected[column]}" for column in ("year", "month", "day", "carrier", "flight", "origin"))
+    expect(page.get_by_role("row").filter(has_text="distance.type").filter(has_text=key).last).to_be_visible()
+    expect(page.get_by_text(str(file), exact=True)).to_be_visible()
+    delivered = clone.root / f"data/landing/flights/{DAY_WITH_REJECTED_ROWS}/flights.csv.gz"
+    expect(page.get_by_text(hashlib.sha256(delivered.read_bytes()).hexdigest(), exact=True)).to_be_visible()
+
+
 def test_3_an_asset_says_whose_it_is(page: Page):
     page.goto("/assets/staged/flights")
     for words in (
@@ -137,20 +136,26 @@ def test_3_an_asset_says_whose_it_is(page: Page):
         expect(page.get_by_text(words).first).to_be_attached()
 
 
-def test_4_a_fault_turns_the_gate_red_and_a_good_delivery_heals_it(page: Page, clone: Checkout):
+def test_4_a_fault_turns_the_gate_red_and_a_good_delivery_heals_it(
+    page: Page, clone: Checkout, capsys: pytest.CaptureFixture[str]
+):
     published = clone.root / f"data/staged/flights/date={DAY}/data.parquet"
     before = published.read_bytes()
     assert clone.run("dataops", "deliver", "flights", DAY, "--fault", "renamed-column").returncode == 0
+    delivered = time.monotonic()
     until_the_check_says(page, "raw/flights", DAY, "time_hour seems to be renamed time_hour_new")
+    red = time.monotonic() - delivered
     expect(page.get_by_text("Failed", exact=True).first).to_be_visible()
     expect(page.get_by_text("flights.csv.gz").first).to_be_visible()
     assert published.read_bytes() == before
 
     assert clone.run("dataops", "deliver", "flights", DAY).returncode == 0
-    until = time.monotonic() + PATIENCE_SECONDS
+    delivered = time.monotonic()
     while history(page, "raw/flights", DAY) != ["Passed", "Failed", "Passed"]:
-        assert time.monotonic() < until, history(page, "raw/flights", DAY)
+        assert time.monotonic() < delivered + PATIENCE_SECONDS, history(page, "raw/flights", DAY)
         page.wait_for_timeout(1000)
+    with capsys.disabled():
+        click.echo(f"\nseen in the browser: red after {red:.0f} s, healed after {time.monotonic() - delivered:.0f} s")
 
 
 def test_5_a_dataset_of_my_own_is_materialized_in_the_ui(page: Page, clone: Checkout):
