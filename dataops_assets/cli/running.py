@@ -94,7 +94,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
                 console.print(_line(lake, title, done, time.monotonic() - before), highlight=False)
             progress.advance(bar)
     if not runs:
-        console.print("nothing was pending: everything that was delivered is judged and published already")
+        console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
     told = list(dict.fromkeys(failure.strip() for failure in failures))
     return 0 if summarise(lake, datasets, told, runs, time.monotonic() - began, console) else 1
 

@@ -90,10 +90,11 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
         console.print(f"{what}: the delivery is not whole, waiting for {arrival.waiting_for}", style="yellow", highlight=False)
     if len(waiting) > _MOST_UNMET:
         console.print(f"… and {len(waiting) - _MOST_UNMET:,} more deliveries that are not whole", style="yellow")
-    for dataset in datasets:
-        strays = deliveries.strays(lake.store, dataset, now)
+    found = {command("status", dataset.name): deliveries.strays(lake.store, dataset, now) for dataset in datasets}
+    found[command("status")] = deliveries.foreign(lake.store, lake.catalog)
+    for asked, strays in found.items():
         if strays:
-            more = f" ({len(strays) - 1:,} more: {command('status', dataset.name)})" if len(strays) > 1 else ""
+            more = f" ({len(strays) - 1:,} more: {asked})" if len(strays) > 1 else ""
             console.print(f"{strays[0]}{more}", style="" if strays[0].early else "yellow", highlight=False)
 
 

@@ -21,7 +21,7 @@ _DATA_VERSION = "dagster/data_version"
 _SHOWN = 20
 UNJUDGED = "unjudged"
 """On the failure of a step: the reasons that no verdict tells."""
-_RANKS = ("refused", "warned", "tolerated", "passed")
+_RANKS = ("refused", "rejected", "warned", "tolerated", "passed")
 
 
 def tell_landing(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
@@ -213,7 +213,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
 
 
 def _worst_first(rules: Sequence[RuleResult]) -> list[RuleResult]:
-    return sorted(rules, key=lambda r: (_RANKS.index(r.status), -r.broken))
+    return sorted(rules, key=lambda r: (_RANKS.index(r.effect), -r.broken))
 
 
 def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:

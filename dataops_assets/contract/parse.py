@@ -174,7 +174,7 @@ def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) 
         near = _nearest(model, path)
         remedy = f"did you mean `{near}`?" if near else f"known here: {', '.join(_fields(owner))}"
         return document.problem(path, f"unknown attribute {name}", remedy)
-    return document.problem(path, f"{name} is {entry['input']!r}: {entry['msg'].lower()}", f"write {_wanted(entry)}{meaning}")
+    return document.problem(path, f"{name} is {entry['input']!r}: {_words(entry['msg'])}", f"write {_wanted(entry)}{meaning}")
 
 
 def _in_words(attribute: str, inside: Path) -> str:
@@ -185,6 +185,11 @@ def _in_words(attribute: str, inside: Path) -> str:
         return f"a name in `{attribute}`"
     entry = f"entry {inside[-1] + 1}" if isinstance(inside[-1], int) else f"`{inside[-1]}`"
     return f"{entry} of `{attribute}`"
+
+
+def _words(message: str) -> str:
+    """What pydantic says, in the words of who writes YAML."""
+    return message.lower().replace("tuple", "list")
 
 
 def _wanted(entry: Mapping[str, Any]) -> str:

@@ -99,6 +99,7 @@ def _result(rule: str, sentence: str, severity: Severity, found: str, remedy: st
         rule=rule,
         sentence=sentence,
         severity=severity,
+        checked=1,
         broken=int(bool(found)),
         status=status,
         detail=found,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.verdict import Gate
 from dataops_assets.observe.tally import Tally
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -22,6 +23,7 @@ class Finding:
         dataset: Where.
         partition: In which part, or in the worst of several.
         told: What, in words.
+        gate: The gate that has it.
         unmet: Whether the contract demands that it be otherwise.
         weight: How much it matters: the more, the sooner it is told.
     """
@@ -29,14 +31,15 @@ class Finding:
     dataset: Dataset
     partition: Partition
     told: str
+    gate: Gate
     unmet: bool
     weight: float
 
     @property
     def page(self) -> str:
-        """Its page in the Dagster UI, below the address of that."""
-        place = f"/assets/{name_of(self.dataset, None)}"
-        return f"{place}?view=partitions&partition={self.partition}" if self.partition else f"{place}?view=checks"
+        """The page of its check in the Dagster UI, below the address of that."""
+        zone = "raw" if self.gate == "envelope" else self.dataset.zone
+        return f"/assets/{zone}/{self.dataset.name}?view=checks&checkDetail={self.gate}"
 
 
 def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]]) -> list[Finding]:
@@ -49,22 +52,23 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
     for partition, verdict in tally.refusals.items():
         stays = "" if partition in tally.missing else "; the version before stays published"
         told = f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {verdict.why}{stays}"
-        yield Finding(dataset, partition, told, True, _REFUSED)
+        yield Finding(dataset, partition, told, verdict.gate, True, _REFUSED)
     absent = [partition for partition in tally.missing if partition not in tally.refusals]
     if absent:
         why = lake.why_missing(dataset, absent[:1])
         told = f"{name_of(dataset, None)}: {len(absent):,} of {tally.expected:,} partitions missing, the first: {why}"
         # What is made of something that is missing is missing for that reason.
-        yield Finding(dataset, absent[0], told, True, _MISSING if dataset.ingested else _MISSING / 2)
+        yield Finding(dataset, absent[0], told, "content", True, _MISSING if dataset.ingested else _MISSING / 2)
     rules = {rule.name: rule for rule in compile_rules(dataset)}
     for name, (partition, result) in tally.worst.items():
         if result.severity == "reject":
             rows = f"{result.broken:,} of {result.checked:,} rows"
             told = f"{name_of(dataset, partition)}: {rows} rejected by the rule that {result.sentence}"
-            yield Finding(dataset, partition, told, False, result.extent)
+            yield Finding(dataset, partition, told, "content", False, result.extent)
         elif name in tally.warnings:
             others = len(tally.warnings[name]) - 1
             more = f" ({others} more {'partition' if others == 1 else 'partitions'})" if others else ""
             told = f"{name_of(dataset, partition)}: {result.sentence}, but {result.found}{more}"
+            gate: Gate = "content" if name in rules else "envelope"
             allowed = rules[name].tolerance if name in rules and result.measured is None else 0.0
-            yield Finding(dataset, partition, told, False, result.extent - allowed)
+            yield Finding(dataset, partition, told, gate, False, result.extent - allowed)

@@ -13,7 +13,7 @@ from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
-_STATUSES = ("refused", "warned", "tolerated")
+_EFFECTS = ("refused", "rejected", "warned", "tolerated")
 
 
 def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> str:
@@ -39,7 +39,7 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
         yield f"a declared gap: {gap}" if gap else "nothing was received"
     for receipt in receipts:
         files = ", ".join(f"{file.name} ({file.bytes:,} bytes)" for file in receipt.files)
-        counts = " · counts" if receipt is receipts[-1] else ""
+        counts = " · this one counts" if receipt is receipts[-1] else ""
         yield f"received {moment(receipt.received_at)} · {files} · sha256 {receipt.sha256}{counts}"
     lying = deliveries.arrivals(lake.store, dataset, now).get(partition)
     if lying and lying.waiting_for:
@@ -54,7 +54,8 @@ def _verdicts(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[st
         yield from _verdict(verdict)
     published = lake.published(dataset, partition)
     yield ""
-    if lake.version("quarantine", dataset, partition):
+    rejected = lake.provenance("quarantine", dataset, partition)
+    if rejected and rejected.rows:
         yield f"rejected rows lie in {lake.store.path(layout.data('quarantine', dataset, partition))}"
     if published is None:
         yield lake.why_missing(dataset, [partition])
@@ -80,11 +81,12 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
         if not verdict.passed:
             counts["good"] = counts.pop("published", 0)
         yield "    rows: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    broken = [result for result in verdict.rules if result.status in _STATUSES]
-    for result in sorted(broken, key=lambda result: (_STATUSES.index(result.status), -result.extent)):
+    broken = [result for result in verdict.rules if result.effect in _EFFECTS]
+    for result in sorted(broken, key=lambda result: (_EFFECTS.index(result.effect), -result.extent)):
         yield f"    {result.effect:9} {result.rule}: {result.sentence}, but {result.found}"
         yield from _offenders(result)
-    yield f"    {len(verdict.rules) - len(broken)} rules hold"
+    holding = len(verdict.rules) - len(broken)
+    yield f"    {holding} {'rule holds' if holding == 1 else 'rules hold'}"
 
 
 def _offenders(result: RuleResult) -> Iterator[str]:

@@ -47,6 +47,7 @@ def overview(lake: Lake, now: datetime) -> str:
             "",
             *_table([list(_COLUMNS), *rows]),
             "",
+            *map(str, deliveries.foreign(lake.store, lake.catalog)),
             "more: dataops status DATASET",
         ]
     )

@@ -14,7 +14,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dataops_assets.contract import Dataset, Partition, Source
+from dataops_assets.contract import Catalog, Dataset, Partition, Source
+from dataops_assets.contract.errors import choose
 from dataops_assets.gate.envelope import Part
 from dataops_assets.gate.verdict import digest
 from dataops_assets.gate.wording import in_print, some
@@ -211,6 +212,15 @@ def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
         if key not in taken
     ]
     return sorted(odd + [_stray(dataset, source, key, now) for key in left], key=lambda stray: stray.early)
+
+
+def foreign(store: Folder, catalog: Catalog) -> list[Stray]:
+    """What lies in landing and outside of every dataset's own folder, each such folder once."""
+    ingested = [dataset.name for dataset in catalog if dataset.ingested]
+    tops = dict.fromkeys("/".join(entry.key.split("/")[:2]) for entry in store.list("landing", closed={}))
+    strange = [top for top in tops if top.partition("/")[2] not in ingested]
+    why = f"{_STRAY}: no dataset of this name is delivered"
+    return [Stray(top, f"{why}: {choose(top.partition('/')[2], ingested)}") for top in strange]
 
 
 def _stray(dataset: Dataset, source: Source, key: str, now: datetime) -> Stray:

@@ -33,12 +33,12 @@ CASES: dict[str, Broken] = {
     ),
     "too_few": Broken(
         (READINGS, "readers: [analysts, press]", "readers: []"),
-        "`readers` is []: tuple should have at least 1 item after validation, not 0",
+        "`readers` is []: list should have at least 1 item after validation, not 0",
         "write as many entries as are needed, at least 1 (Reader groups of `policy.yaml`.)",
     ),
     "too_many": Broken(
         (READINGS, "columns: [day]", "columns: [day, day, day, day]"),
-        "`columns` is ['day', 'day', 'day', 'day']: tuple should have at most 3 items after validation, not 4",
+        "`columns` is ['day', 'day', 'day', 'day']: list should have at most 3 items after validation, not 4",
         f"write fewer entries, at most 3 {OF_PARTS}",
     ),
     "empty_text": Broken(
@@ -63,7 +63,7 @@ CASES: dict[str, Broken] = {
     ),
     "entry_too_many": Broken(
         (READINGS, ROWS, "rows: [0.5, 2, 3]"),
-        "`rows` is [0.5, 2, 3]: tuple should have at most 2 items after validation, not 3",
+        "`rows` is [0.5, 2, 3]: list should have at most 2 items after validation, not 3",
         f"write fewer entries, at most 2 {OF_ROWS}",
     ),
     "first_entry": Broken(

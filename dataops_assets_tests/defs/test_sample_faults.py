@@ -160,7 +160,7 @@ def test_the_worst_day_of_the_year_is_among_the_three_things_most_worth_a_look(y
     assert worst.endswith("at most 20 % of the flights are cancelled, but it is 57.5% (3 more partitions)")
     asked, _, page = where.partition(" · ")
     assert asked.endswith("dataops status flights 2013-02-09")
-    assert page.endswith("/assets/staged/flights?view=partitions&partition=2013-02-09")
+    assert page.endswith("/assets/staged/flights?view=checks&checkDetail=content")
 
 
 def test_the_page_says_how_many_rows_are_delivered(year: Year):

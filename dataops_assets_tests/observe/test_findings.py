@@ -45,7 +45,7 @@ def test_a_rule_is_told_once_where_it_is_broken_worst(tree: Tree) -> None:
     deliver(tree, DAYS[1], HOT, HOT)
     [finding] = worth(tree)
     assert finding.told == f"staged/readings {DAYS[1]}: 2 of 4 rows rejected by the rule that temperature is at most 60"
-    assert (finding.unmet, finding.page) == (False, f"/assets/staged/readings?view=partitions&partition={DAYS[1]}")
+    assert (finding.unmet, finding.page) == (False, "/assets/staged/readings?view=checks&checkDetail=content")
 
 
 def test_what_is_unmet_comes_first_then_what_is_broken_farthest(tree: Tree) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dataops_assets.observe.status import describe
+from dataops_assets.observe.status import describe, overview
 from dataops_assets.storage import deliveries
 from dataops_assets_tests.trees import NOW, Tree, readings
 
@@ -134,6 +134,20 @@ def test_file_for_a_day_that_is_still_to_come_is_told_last(tree: Tree) -> None:
     assert [told.split()[0].removeprefix("landing/readings/") for told in strays(tree)] == ["a", "z.txt", "2042-03-01.csv"]
     over = datetime(2042, 3, 2, tzinfo=UTC)
     assert tree.pending("raw", "readings", over) == ["2042-03-01"]
+
+
+def test_folder_of_no_dataset_is_told_with_the_one_that_was_meant(tree: Tree) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    for key in ("landing/reading/a.csv", "landing/reading/b.csv", "landing/rubbish.txt", "landing/daily/month.csv"):
+        tree.store.write(key, b"x")
+    found = [str(stray) for stray in deliveries.foreign(tree.store, tree.lake.catalog)]
+    why = "belongs to no delivery: no dataset of this name is delivered"
+    assert found == [
+        f"landing/daily {why}: use one of readings, stations",
+        f"landing/reading {why}: did you mean `readings`?",
+        f"landing/rubbish.txt {why}: use one of readings, stations",
+    ]
+    assert found[1] in overview(tree.lake, NOW)
 
 
 def test_file_of_another_name_is_told_with_the_name_it_should_have(tree: Tree, landing: Path) -> None:
