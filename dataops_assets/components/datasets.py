@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from dataops_assets.components.assets import dataset_definitions
-from dataops_assets.components.resource import cached_catalog, defs_root
+from dataops_assets.components.resource import defs_root, loaded_catalog
 from dataops_assets.components.scaffold import DerivedScaffolder, IngestedScaffolder
 from dataops_assets.contract import DerivedAttributes, IngestedAttributes
 
@@ -27,7 +27,7 @@ class _DatasetComponent(dg.Component):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         folder = Path(context.path)
-        catalog = cached_catalog(defs_root(folder))
+        catalog = loaded_catalog(defs_root(folder))
         return dataset_definitions(catalog, catalog[folder.name])
 
 
