@@ -126,7 +126,7 @@ def test_a_product_with_many_partitions_is_made_over_a_range(here: Location):
     assert here.run("raw/readings", over=WHOLE).success
     assert here.run("staged/readings", over=WHOLE).success
     run = Launch("curated", (here.tree["daily"],), tuple(JANUARY))
-    assert list(launch(here.defs, here.instance, run)) == []
+    assert list(launch(here.defs, here.instance, here.tree.lake, run)) == []
     assert set(here.versions("curated/daily")) == set(JANUARY)
 
 
@@ -156,7 +156,7 @@ def test_a_failure_is_told_although_a_delivery_was_refused_before(here: Location
     )
     here.run("raw/readings", partition="2024-01-05")
     judged = newest(here, "quarantine/readings")
-    (told,) = launch(here.defs, here.instance, Launch("staged", (here.tree["readings"],), ("2024-01-05",)))
+    (told,) = launch(here.defs, here.instance, here.tree.lake, Launch("staged", (here.tree["readings"],), ("2024-01-05",)))
     assert "normalise of readings failed: ZeroDivisionError" in told
     assert newest(here, "quarantine/readings") == judged, "nothing was judged"
 
@@ -170,7 +170,7 @@ def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
     broken = Broken(data=str(here.tree.root / "data"), defs=str(here.tree.defs))
     datasets = [dataset_definitions(here.tree.lake.catalog, dataset) for dataset in here.tree.lake.catalog]
     definitions = dg.Definitions.merge(*datasets, dg.Definitions(resources={"lake": broken}))
-    told = list(launch(definitions, here.instance, Launch("raw", (here.tree["stations"],), (None,))))
+    told = list(launch(definitions, here.instance, here.tree.lake, Launch("raw", (here.tree["stations"],), (None,))))
     assert len(told) == 1
     assert "raw stations failed before any step" in told[0]
 
