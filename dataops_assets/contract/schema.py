@@ -63,7 +63,7 @@ class Schema:
     @cached_property
     def two_rows(self) -> pl.DataFrame:
         """Two rows without any value: what an expression gives for them tells its type and its height."""
-        return pl.DataFrame(dict.fromkeys(self.columns, [None, None]), schema=self.polars)
+        return pl.DataFrame({name: [None, None] for name in self.columns}, schema=self.polars)
 
 
 def _instance(dtype: Any) -> pl.DataType:

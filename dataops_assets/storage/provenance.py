@@ -8,6 +8,8 @@ Not here: what may be published (`steps`), and where the bytes lie (`lake`).
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -127,4 +129,10 @@ def records_of(store: Folder, sha256: str) -> list[Provenance]:
 
 
 def _read(store: Folder, key: str) -> Provenance:
-    return Provenance.model_validate_json(store.read(key) or b"")
+    return _read_once(store.path(key))
+
+
+@lru_cache(maxsize=100_000)
+def _read_once(path: Path) -> Provenance:
+    """A record never changes: its name holds the hash of what it says."""
+    return Provenance.model_validate_json(path.read_bytes())
