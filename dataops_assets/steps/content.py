@@ -41,14 +41,14 @@ class Work:
         depends_on: All that the result depends on.
         arrived: By ingested dataset, when the newest delivery that goes into it was received.
         judge: Gives what the gate finds, and a function that gives the quarantined rows.
-        note: What is worth knowing beside the partition.
+        note: Gives what is worth knowing beside the partition.
         files: The names of the delivered files that it is made from.
     """
 
     depends_on: dict[str, Any]
     arrived: dict[str, datetime]
     judge: Callable[[], tuple[Judged, Callable[[], pl.DataFrame]]]
-    note: str = ""
+    note: Callable[[], str]
     files: tuple[str, ...] = ()
 
 
@@ -155,17 +155,17 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
             return Outcome(partition, "refused", str(error))
         before = settled(lake, dataset, partition, work.depends_on)
         if before:
-            return _outcome(lake, dataset, partition, *before, work.note)
+            return _outcome(lake, dataset, partition, *before, work.note())
         try:
             found, quarantine = work.judge()
         except (CodeError, DeliveryError) as error:
             # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
             reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
-            return Outcome(partition, "refused", reason, facts={"note": work.note})
+            return Outcome(partition, "refused", reason, facts={"note": work.note()})
         verdict = _verdict(dataset, partition, work, found, now)
         done = _commit(lake, dataset, verdict, last_word, look, found.good, quarantine, run_id, now)
         if done:
-            return _outcome(lake, dataset, partition, *done, work.note)
+            return _outcome(lake, dataset, partition, *done, work.note())
     raise Contended(f"{name_of(dataset, partition)} was changed by others {_ROUNDS} times while it was made: run it again")
 
 

@@ -67,7 +67,7 @@ def _look(
         grounds(dataset, parts, read, versions_of(known)),
         newest_arrivals(*(made.arrived for made in went_in)),
         judge,
-        "; ".join(filter(None, (*references_refused_since(lake, dataset), *_notes(lake, parts)))),
+        lambda: "; ".join(filter(None, (*references_refused_since(lake, dataset), *_notes(lake, parts)))),
     )
 
 

@@ -68,7 +68,7 @@ def _look(
         depends_on,
         newest_arrivals({dataset.name: receipt.received_at} if receipt else {}, *(made.arrived for made in known.values())),
         judge,
-        "; ".join(filter(None, (gap_note, *references_refused_since(lake, dataset)))),
+        lambda: "; ".join(filter(None, (gap_note, *references_refused_since(lake, dataset)))),
         receipt.names if receipt else (),
     )
 
