@@ -154,9 +154,10 @@ def _outcomes(lake: Lake, dataset: Dataset, context: dg.AssetExecutionContext, s
 
 
 def _with_what_stands(lake: Lake, dataset: Dataset, outcome: steps.Outcome) -> steps.Outcome:
-    given = lake.verdicts("content", dataset, outcome.partition)
     published = lake.published(dataset, outcome.partition)
-    return replace(outcome, stands=given[-1] if given else None, stays=published.sha256 if published else None)
+    return replace(
+        outcome, stands=lake.last_word("content", dataset, outcome.partition), stays=published.sha256 if published else None
+    )
 
 
 def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:

@@ -66,9 +66,9 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
             found.good += published.rows
             found.gaps += bool(dataset.gap_reason(partition))
         for gate in gates:
-            given = lake.verdicts(gate, dataset, partition)
-            if given:
-                _count(found, given[-1])
+            said = lake.last_word(gate, dataset, partition)
+            if said:
+                _count(found, said)
     return found
 
 

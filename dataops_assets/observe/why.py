@@ -6,7 +6,7 @@ Not here: what is there and whether it is good (`status`, `partition`).
 from collections.abc import Iterator
 from typing import Any
 
-from dataops_assets.contract import Catalog, Dataset, Partition
+from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.deliveries import GAP, Receipt
@@ -46,7 +46,7 @@ def _object(lake: Lake, made: Provenance, indent: str = "") -> Iterator[str]:
     yield f"{indent}{name} · {made.rows:,} rows · sha256 {made.sha256}" + ("" if stands else " · replaced since")
     indent += "  "
     yield f"{indent}published {moment(made.published_at)} by {made.made_by.identity} · run {made.run_id}"
-    yield f"{indent}code {_code(made.made_by)} · contract {_version(made.depends_on.get('contract'))}"
+    yield f"{indent}code {_code(made.made_by)} · contract {str(made.depends_on.get('contract'))[:12]}"
     if made.replaces not in (None, made.sha256):
         yield f"{indent}in place of sha256 {made.replaces}"
     verdict = lake.verdict("content", dataset, made.partition, made.verdict)
@@ -60,7 +60,7 @@ def _object(lake: Lake, made: Provenance, indent: str = "") -> Iterator[str]:
     for name, versions in made.depends_on.get("inputs", {}).items():
         yield from _input(lake, lake.catalog.datasets.get(name), name, versions, indent + "  ")
     for name, version in made.depends_on.get("references", {}).items():
-        yield f"{indent}  looked up in {lake.catalog[name].zone}/{name} · sha256 {version}"
+        yield f"{indent}  looked up in {name} · sha256 {version}"
 
 
 def _input(lake: Lake, dataset: Dataset | None, name: str, versions: Any, indent: str) -> Iterator[str]:
@@ -102,16 +102,16 @@ def _receipt(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receip
 
 def _delivered(lake: Lake, sha256: str) -> Iterator[str]:
     """The deliveries that brought a file, or are it."""
-    for dataset, partition in _where_received(lake, lake.catalog, sha256):
+    for dataset, partition in _where_received(lake, sha256):
         for receipt in deliveries.all_receipts(lake.store, dataset, partition):
             if sha256 in (receipt.sha256, *(file.sha256 for file in receipt.files)):
                 yield f"raw/{dataset.name} {partition or ''}".strip()
                 yield from _receipt(lake, dataset, partition, receipt, "  ")
 
 
-def _where_received(lake: Lake, catalog: Catalog, sha256: str) -> set[tuple[Dataset, Partition]]:
+def _where_received(lake: Lake, sha256: str) -> set[tuple[Dataset, Partition]]:
     found: set[tuple[Dataset, Partition]] = set()
-    for dataset in catalog:
+    for dataset in lake.catalog:
         for entry in lake.store.list(f"raw/{dataset.name}"):
             name = entry.key.rpartition("/")[2]
             if sha256 in name:
@@ -125,7 +125,3 @@ def _code(made_by: MadeBy) -> str:
         return f"version {made_by.version}"
     changed = "" if made_by.clean else ", changed since"
     return f"{made_by.git_commit[:12]}{changed}" + (f" · image {made_by.image}" if made_by.image else "")
-
-
-def _version(contract: object) -> str:
-    return str(contract)[:12]

@@ -156,8 +156,8 @@ def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt
     The row counts that a verdict compared with are part of its grounds, but older partitions that arrive later do not
     reopen it.
     """
-    given = lake.verdicts("envelope", dataset, partition)
-    return given[-1] if given and _grounds(dataset, receipt).items() <= given[-1].depends_on.items() else None
+    said = lake.last_word("envelope", dataset, partition)
+    return said if said and _grounds(dataset, receipt).items() <= said.depends_on.items() else None
 
 
 def _grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
