@@ -81,6 +81,11 @@ def _not_of_the_sample(folder: str, names: list[str]) -> set[str]:
     return set(names) - SAMPLE if folder == str(PROJECT / "dataops_assets/defs") else {"__pycache__"}
 
 
+def obey_ctrl_c() -> None:
+    """For what is started: workers of a parallel test run ignore the signal, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def serving(checkout: Checkout, *command: str) -> Iterator[str]:
     """A server of the environment, started in the folder on a free port; it ends with all that it has started.
@@ -96,8 +101,7 @@ def serving(checkout: Checkout, *command: str) -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        # Workers of a parallel test run ignore the signal, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=obey_ctrl_c,
     )
     try:
         yield answering(f"http://127.0.0.1:{port}")

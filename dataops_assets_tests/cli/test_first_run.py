@@ -19,7 +19,7 @@ import pytest
 
 from dataops_assets.catalog import load_catalog
 from dataops_assets.components.launch import TAKEN_ON_TAG
-from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout, serving
+from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout, obey_ctrl_c, serving
 
 
 @pytest.fixture(scope="module")
@@ -243,8 +243,7 @@ def stopped_in_its_midst(clone: Checkout, root: Path, by: signal.Signals) -> tup
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Workers of a parallel test run ignore the signal, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=obey_ctrl_c,
     )
     raw = mine.root / "data/raw/flights"
     until = time.monotonic() + 60
