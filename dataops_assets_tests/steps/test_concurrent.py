@@ -1,6 +1,7 @@
 """Several runs on one partition at once: a newer delivery is never beaten by an older one, and readers see one or the other."""
 
 import multiprocessing
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from dataops_assets.steps import staging
 from dataops_assets.steps.content import Contended
+from dataops_assets.storage.deliveries import all_receipts
 from dataops_assets.storage.folder import hash_file
 from dataops_assets.storage.provenance import records_of
 from dataops_assets_tests import racing
@@ -114,6 +116,30 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
     assert made
     assert made.depends_on["inputs"]["readings"] == {DAY: waiting.lake.version("staged", waiting["readings"], DAY)}
     assert waiting.read("daily", "2024-01")["warmest"].max() == 12
+
+
+def test_who_publishes_waits_for_who_is_at_it(waiting: Tree) -> None:
+    run = threading.Thread(target=waiting.stage, args=("readings", DAY))
+    with waiting.store.locked("publish"):
+        run.start()
+        run.join(timeout=2)
+        assert run.is_alive()
+        assert waiting.lake.published(waiting["readings"], DAY) is None
+        assert waiting.lake.verdicts("content", waiting["readings"], DAY) == []
+    run.join()
+    assert waiting.lake.published(waiting["readings"], DAY)
+
+
+def test_who_receives_waits_for_who_is_at_it(waiting: Tree) -> None:
+    waiting.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 12}))
+    run = threading.Thread(target=waiting.receive, args=("readings", DAY), kwargs={"now": LATER})
+    with waiting.store.locked("receive"):
+        run.start()
+        run.join(timeout=2)
+        assert run.is_alive()
+        assert len(all_receipts(waiting.store, waiting["readings"], DAY)) == 1
+    run.join()
+    assert len(all_receipts(waiting.store, waiting["readings"], DAY)) == 2
 
 
 def test_many_runs_at_once(waiting: Tree) -> None:
