@@ -25,7 +25,7 @@ def one_run() -> None:
         lake = Lake(load_catalog(), Folder(Path(folder)))
         for name in (*sample.REFERENCES, *sample.DAILY):
             for file, content in sample.deliveries(name):
-                lake.store.write(f"{layout.landing(lake.catalog[name])}/{file}", content)
+                lake.store.write(f"{layout.landing(lake.catalog[name])}/{file}", content, {})
         time.sleep(2)
         now = datetime.now(UTC)
         for dataset in lake.catalog.in_order:

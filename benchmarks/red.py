@@ -59,7 +59,7 @@ def project(folder: Path) -> Checkout:
 
 def deliver(here: Checkout, name: str, day: str | None, fault: Fault) -> None:
     for file, content in sample.deliveries(name, day, fault):
-        Folder(here.root / "data").write(f"landing/{name}/{file}", content)
+        Folder(here.root / "data").write(f"landing/{name}/{file}", content, {})
 
 
 def turned(here: Checkout, instance: dg.DagsterInstance, fault: Fault, so: Callable[[dg.DagsterInstance], bool]) -> float:

@@ -21,6 +21,7 @@ from dataops_assets.cli import sample
 from dataops_assets.components import launch as launching
 from dataops_assets.components.resource import cached_catalog
 from dataops_assets.definitions import build
+from dataops_assets.deployment import Deployment
 from dataops_assets.steps import pending
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
@@ -51,13 +52,13 @@ def main() -> None:
         began = time.perf_counter()
         for dataset in (*sample.REFERENCES, *sample.DAILY):
             for name, content in sample.deliveries(dataset):
-                lake.store.write(f"{layout.landing(lake.catalog[dataset])}/{name}", content)
+                lake.store.write(f"{layout.landing(lake.catalog[dataset])}/{name}", content, {})
         print(f"deliver   {time.perf_counter() - began:6.1f} s")
         time.sleep(2)
         began = time.perf_counter()
         month = None
         with dg.DagsterInstance.local_temp(str(home)) as instance:
-            definitions = build(DEFS, lake.store.root)
+            definitions = build(DEFS, Deployment("local", lake.store.where))
             for within in _months(lake):
                 for zone, datasets in launching.stages(lake.catalog, lake.catalog):
                     for run in launching.due(lake, zone, datasets, datetime.now(UTC), within):

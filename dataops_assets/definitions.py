@@ -11,24 +11,25 @@ from dataops_assets.components.automation import automation
 from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.keys import refuse_other_directions
 from dataops_assets.components.resource import LakeResource, cached_catalog
+from dataops_assets.deployment import Deployment
 
 
-def platform(data: Path, defs_root: Path) -> dg.Definitions:
+def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
     """What every deployment needs beside its datasets: resources, sensors, and the executor.
 
     A step runs in the process of its run. It works on all cores by itself, and a process of its own would only start anew.
     """
-    lake = LakeResource(data=str(data), defs=str(defs_root))
+    lake = LakeResource.of(here, defs_root)
     resources = {"lake": lake, "io_manager": LakeIOManager(lake=lake)}
     ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
     return dg.Definitions.merge(automation(frozenset(cached_catalog(defs_root).datasets)), ours)
 
 
-def build(defs_root: Path, data: Path) -> dg.Definitions:
-    """Definitions over any folder of contracts; what tests use."""
+def build(defs_root: Path, here: Deployment) -> dg.Definitions:
+    """Definitions over any folder of contracts, for any deployment."""
     catalog = cached_catalog(defs_root)
     datasets = [dataset_definitions(catalog, dataset) for dataset in catalog]
-    return dg.Definitions.merge(*datasets, platform(data, defs_root))
+    return dg.Definitions.merge(*datasets, platform(here, defs_root))
 
 
 @dg.definitions
@@ -36,8 +37,7 @@ def defs() -> dg.Definitions:
     """The code location."""
     # First, so that a mistake in a contract is told in our words, with file, line and remedy.
     cached_catalog(DEFS)
-    here = deployment.current()
     loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    merged = dg.Definitions.merge(loaded, platform(here.data, DEFS))
+    merged = dg.Definitions.merge(loaded, platform(deployment.current(), DEFS))
     refuse_other_directions(merged.resolve_all_asset_specs())
     return merged

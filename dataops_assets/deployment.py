@@ -1,23 +1,30 @@
-"""Which deployment this is. The only module that reads the environment.
+"""Which deployment this is: where it reads and writes, and as whom. The only module that reads the environment.
 
-Today there is one, `local`: a folder beside the project. An unknown or incomplete one fails at once, naming the variable.
+An unknown or incomplete deployment fails at once, naming the variable.
 """
 
 import getpass
+import logging
 import os
+import re
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
+from dataops_assets.storage.store import Forbidden, Store
 
 PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
+
+KINDS = "local, dev/<person>, branch/pr-<number> or prod"
+_SHARED = re.compile(r"dev/[a-z0-9][a-z0-9_.-]*|branch/pr-[0-9]+")
+_log = logging.getLogger("dataops.denied")
 
 
 class DeploymentError(Exception):
@@ -29,35 +36,99 @@ class Deployment:
     """Where this process reads and writes.
 
     Attributes:
-        name: `local`.
-        data: The folder that holds every zone.
+        name: `local`, `dev/<person>`, `branch/pr-<n>` or `prod`.
+        data: The folder, or the address `s3://bucket/prefix`, of every zone that it writes.
+        prod: The same of prod, which a branch or dev deployment reads through to; else None.
+        pipeline: The identity that alone writes to prod; None where this is not prod.
+        cache: The folder on this machine for drafts and what was read of a bucket.
         dagster_home: The folder of the Dagster instance, or None: then the `dagster.yaml` of the working directory counts.
         ui: The address of the Dagster UI, for links.
     """
 
     name: str
-    data: Path
-    dagster_home: Path | None
-    ui: str
+    data: str
+    prod: str | None = None
+    pipeline: str | None = None
+    cache: Path = PROJECT / ".dataops"
+    dagster_home: Path | None = None
+    ui: str = "http://127.0.0.1:3000"
 
-    @property
-    def store(self) -> Folder:
-        """The store that holds every zone."""
-        return Folder(self.data)
+    @cached_property
+    def store(self) -> Store:
+        """The store that this deployment writes."""
+        return self._open(self.data, self._permit)
+
+    @cached_property
+    def base(self) -> Store | None:
+        """The store that it reads through to, and never writes."""
+        return self._open(self.prod, self._never) if self.prod else None
+
+    def _open(self, address: str, permit: Callable[[str], None]) -> Store:
+        if not in_a_bucket(address):
+            return Folder(Path(address), permit)
+        from dataops_assets.storage.s3 import S3  # boto3 takes half a second, and most have no bucket
+
+        bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        return S3(bucket, prefix, Folder(self.cache), permit)
+
+    def made_by(self) -> MadeBy:
+        """Who runs this process, and which code it is."""
+        given, image = os.environ.get("DATAOPS_COMMIT"), os.environ.get("DATAOPS_IMAGE")
+        commit, clean = (given, True) if given else _checked_out()
+        return MadeBy(
+            identity=identity(in_a_bucket(self.data)),
+            version=version("dataops_assets"),
+            git_commit=commit,
+            clean=clean,
+            image=image,
+        )
+
+    def _never(self, key: str) -> None:
+        raise self._denied(f"{self.prod}/{key}", f"{self.name} reads prod, and never writes there")
+
+    def _permit(self, key: str) -> None:
+        """Let only the pipeline's identity, running an unmodified commit, write to prod."""
+        if self.pipeline is None:
+            return
+        made_by, place = self.made_by(), f"{self.data}/{key}"
+        if made_by.identity != self.pipeline:
+            why = f"{made_by.identity} is not {self.pipeline} (DATAOPS_PIPELINE), which alone writes to prod"
+            raise self._denied(place, f"{why}: merge the change, and the pipeline does")
+        if made_by.git_commit is None:
+            raise self._denied(place, "it is not known which commit this code is: run it from a checkout, or an image of it")
+        if not made_by.clean:
+            raise self._denied(
+                place, f"the code is not just commit {made_by.git_commit[:12]}: only what is merged writes to prod"
+            )
+
+    def _denied(self, place: str, why: str) -> Forbidden:
+        """What whoever tries it is told; whoever watches is, too."""
+        who = identity(in_a_bucket(self.data))
+        told = {"event": "write_denied", "deployment": self.name, "place": place, "identity": who}
+        _log.error("write denied: %s as %s: %s", place, who, why, extra=told)
+        return Forbidden(place, why)
 
 
-def made_by(environment: Mapping[str, str] = os.environ) -> MadeBy:
-    """Who runs this process, and which code it is.
+def in_a_bucket(address: str) -> bool:
+    """Whether an address is that of a prefix in a bucket, not of a folder."""
+    return address.startswith("s3://")
 
-    Variables: `DATAOPS_COMMIT` and `DATAOPS_IMAGE` (an image knows them; a checkout asks git), and who is logged in.
+
+@lru_cache(maxsize=2)
+def identity(in_aws: bool) -> str:
+    """Who this process is: the role or user of the credentials that AWS knows, or who is logged in here.
+
+    Raises:
+        PermissionError: There are no credentials, or AWS does not know them.
     """
+    if in_aws:
+        from dataops_assets.storage.s3 import caller
+
+        return caller()
     try:
-        identity = f"{getpass.getuser()}@{socket.gethostname()}"
+        return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):  # a user without a name
-        identity = f"{os.getuid()}@{socket.gethostname()}"
-    given, image = environment.get("DATAOPS_COMMIT"), environment.get("DATAOPS_IMAGE")
-    commit, clean = (given, True) if given else _checked_out()
-    return MadeBy(identity=identity, version=version("dataops_assets"), git_commit=commit, clean=clean, image=image)
+        return f"{os.getuid()}@{socket.gethostname()}"
 
 
 @lru_cache(maxsize=1)
@@ -65,18 +136,8 @@ def _checked_out() -> tuple[str | None, bool | None]:
     """The commit of the checkout, and whether the code is just that; as it was when this process first asked."""
     if not (PROJECT / "pyproject.toml").exists():
         return None, None
-    asked = [
-        "git",
-        "-C",
-        str(PROJECT),
-        "status",
-        "--porcelain=v2",
-        "--branch",
-        "--",
-        "dataops_assets",
-        "locks",
-        "pyproject.toml",
-    ]
+    code = ["dataops_assets", "locks", "pyproject.toml"]
+    asked = ["git", "-C", str(PROJECT), "status", "--porcelain=v2", "--branch", "--", *code]
     try:
         told = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
@@ -89,18 +150,62 @@ def _checked_out() -> tuple[str | None, bool | None]:
 def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     """The deployment that the environment describes.
 
-    Variables: `DATAOPS_DEPLOYMENT` (default `local`), `DATAOPS_DATA` (the folder of all data; default `data/` in the checkout,
-    or in the working directory where the package is installed), `DAGSTER_HOME`, `DATAOPS_UI` (default that of `make dev`).
+    Variables:
+        DATAOPS_DEPLOYMENT: `local` (the default), `dev/<person>`, `branch/pr-<number>` or `prod`.
+        DATAOPS_DATA: Where its data lies, a folder or `s3://bucket[/prefix]`; of dev and branches, that which they share, each
+            below its own name. Default, for local alone: `data/` in the checkout, or in the working directory where the package
+            is installed.
+        DATAOPS_PROD: For dev and branches: where prod's data lies.
+        DATAOPS_PIPELINE: For prod: the identity of its pipeline, the ARN of a role; of a folder, `user@host`.
+        DATAOPS_CACHE: The folder on this machine for drafts and what was read of a bucket. Default `.dataops/` beside `data/`.
+        DAGSTER_HOME: As Dagster knows it.
+        DATAOPS_UI: The address of the Dagster UI. Default that of `make dev`.
 
     Raises:
-        DeploymentError: A variable has a value that means nothing.
+        DeploymentError: A variable is missing, or has a value that means nothing.
     """
     name = environment.get("DATAOPS_DEPLOYMENT", "local")
-    if name != "local":
-        raise DeploymentError(f"DATAOPS_DEPLOYMENT is {name!r}, which is no deployment: unset it, or write `local`")
-    given = environment.get("DATAOPS_DATA")
     base = PROJECT if (PROJECT / "pyproject.toml").exists() else Path.cwd()
-    data = Path(given).expanduser().absolute() if given else base / "data"
     home = environment.get("DAGSTER_HOME")
-    ui = environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/")
-    return Deployment(name, data, Path(home) if home else None, ui)
+    prod = pipeline = None
+    if name == "local":
+        data = _address("DATAOPS_DATA", environment.get("DATAOPS_DATA") or str(base / "data"))
+        if in_a_bucket(data):
+            raise DeploymentError(f"DATAOPS_DATA is {data}, but local is a folder: name one, or set DATAOPS_DEPLOYMENT")
+    elif name == "prod":
+        data = _needed(environment, "DATAOPS_DATA", name, "s3://bucket of prod's data")
+        pipeline = environment.get("DATAOPS_PIPELINE") or _missing("DATAOPS_PIPELINE", name, "role of its pipeline")
+    elif _SHARED.fullmatch(name):
+        shared = _needed(environment, "DATAOPS_DATA", name, "s3://bucket that dev and branches share")
+        prod = _needed(environment, "DATAOPS_PROD", name, "s3://bucket of prod's data")
+        data = f"{shared}/{name}"
+        if f"{data}/".startswith(f"{prod}/") or f"{prod}/".startswith(f"{data}/"):
+            raise DeploymentError(f"DATAOPS_DATA is {shared}, which is prod's (DATAOPS_PROD): name what {name} writes")
+    else:
+        raise DeploymentError(f"DATAOPS_DEPLOYMENT is {name!r}, which is no deployment: write {KINDS}")
+    return Deployment(
+        name,
+        data,
+        prod,
+        pipeline,
+        Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute(),
+        Path(home) if home else None,
+        environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/"),
+    )
+
+
+def _needed(environment: Mapping[str, str], variable: str, name: str, what: str) -> str:
+    return _address(variable, environment.get(variable) or _missing(variable, name, what))
+
+
+def _missing(variable: str, name: str, what: str) -> str:
+    raise DeploymentError(f"{variable} is not set, which {name} needs: the {what}")
+
+
+def _address(variable: str, given: str) -> str:
+    """A folder's path, absolute, or the address of a prefix in a bucket, without a slash at its end."""
+    if not in_a_bucket(given):
+        return str(Path(given).expanduser().absolute())
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[^/]+)*/?", given):
+        raise DeploymentError(f"{variable} is {given!r}, no address of a bucket: write s3://bucket or s3://bucket/prefix")
+    return given.rstrip("/")

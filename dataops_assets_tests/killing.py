@@ -44,7 +44,7 @@ def run_until(root: Path, point: int | None) -> int:
     Returns:
         How many points there are.
     """
-    points, real = count(1), Folder.place
+    points, real = count(1), Folder._place
 
     def pass_by(path: Path | None = None) -> None:
         if next(points) == point:
@@ -57,11 +57,11 @@ def run_until(root: Path, point: int | None) -> int:
         real(self, draft, key)
         pass_by()
 
-    Folder.place = place  # type: ignore[method-assign]
+    Folder._place = place  # type: ignore[method-assign]
     try:
         opened(root).run(now=LATER)
     finally:
-        Folder.place = real  # type: ignore[method-assign]
+        Folder._place = real  # type: ignore[method-assign]
     return next(points) - 1
 
 

@@ -274,7 +274,7 @@ class Tree:
     def drop(self, dataset: str, file: str, content: str | bytes, written: datetime | None = None) -> Path:
         """Drop a file into landing; each is written a second after the one before, an hour before `NOW`."""
         key = f"{layout.landing(self[dataset])}/{file}"
-        self.store.write(key, content if isinstance(content, bytes) else content.encode())
+        self.store.write(key, content if isinstance(content, bytes) else content.encode(), {})
         self._drops += 1
         moment = (written or NOW - timedelta(hours=1, seconds=-self._drops)).timestamp()
         os.utime(self.store.path(key), (moment, moment))

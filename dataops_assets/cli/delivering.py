@@ -39,7 +39,7 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault
                     if not partition and lake.store.read(key) == content:
                         same += 1
                     else:
-                        lake.store.write(key, content)
+                        lake.store.write(key, content, layout.tags(lake.catalog[name], "landing"))
                         written += 1
                     progress.update(bar, advance=1, description=f"delivering {name}")
             except KeyError as error:
@@ -52,7 +52,7 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault
             except sample.NoSample as error:
                 raise click.ClickException(str(error)) from error
     click.echo(
-        f"delivered {written} files into {lake.store.path('landing')}" + (f"; {same} were there already" if same else "")
+        f"delivered {written} files into {lake.store.address('landing')}" + (f"; {same} were there already" if same else "")
     )
     if fault:
         click.echo(

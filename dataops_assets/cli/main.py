@@ -11,8 +11,8 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
-from dataops_assets.storage.folder import hash_file, in_words, is_lasting
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.store import hash_file, in_words, is_lasting
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -22,7 +22,8 @@ def cli() -> None:
 
 def open_lake() -> Lake:
     """The lake of the current deployment."""
-    return Lake(load_catalog(DEFS), deployment.current().store, deployment.made_by())
+    here = deployment.current()
+    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base)
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
@@ -97,7 +98,7 @@ def status(dataset: str | None, partition: str | None) -> None:
     from dataops_assets.observe.partition import describe_partition
     from dataops_assets.observe.status import describe, overview
 
-    lake = open_lake()
+    lake = open_lake().at_a_glance()
     now = datetime.now(UTC)
     if dataset is None:
         click.echo(overview(lake, now))

@@ -30,6 +30,7 @@ from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.folder import Held
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.leftovers import sweep
 
 _PLAIN_WIDTH = 110
 _LONGEST_WAIT = timedelta(seconds=60)
@@ -42,12 +43,12 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         0 if every expected partition is published and no newest delivery is refused; 130 if a person stopped it; else 1.
     """
     try:
-        with lake.store.held("run"):
-            lake.store.sweep(datetime.now(UTC))
+        with lake.store.here.held("run"):
+            sweep(lake, datetime.now(UTC), remove=deployment.current().pipeline is None)
             return _run_pending(lake, datasets)
     except Held as error:
         click.echo(
-            f"another `dataops run` (process {error.process}) is at work on {lake.store.root}: "
+            f"another `dataops run` (process {error.process}) is at work on {lake.store.where}: "
             "nothing was done here; run again when it has ended",
             err=True,
         )
@@ -72,7 +73,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     runs = 0
     with _instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
         bury(instance, abandoned(instance, lake))
-        definitions = build(DEFS, lake.store.root)
+        definitions = build(DEFS, deployment.current())
         batches = list(_batches(lake, datasets))
         whole = set(datasets) == set(lake.catalog)
         never_told = _never_told(instance, lake, datasets)

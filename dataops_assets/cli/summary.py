@@ -56,7 +56,7 @@ def summarise(
     _print_landing(lake, datasets, now, console)
     console.print(_table(counted))
     told = "all that the contracts demand holds" if holds else "not all that the contracts demand holds"
-    console.print(f"{told} · {runs} runs · {seconds:.0f} s · files in {lake.store.root}", style="bold", highlight=False)
+    console.print(f"{told} · {runs} runs · {seconds:.0f} s · files in {lake.store.where}", style="bold", highlight=False)
     if holds:
         _invite(console)
     return holds

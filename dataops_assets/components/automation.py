@@ -117,7 +117,7 @@ def _reconcile_sensor(known: Collection[str]) -> dg.SensorDefinition:
         for dataset in (dataset for dataset in here.catalog.in_order if dataset.name in known):
             for zone in (zone for zone in zones_written(dataset) if asset_key(zone, dataset) not in busy):
                 # A condition can miss a change: one that comes between a request and the tick after it counts as handled.
-                missed = unsettled(here, dataset, partitions_of(dataset, now), now) if zone != "raw" else {}
+                missed = unsettled(here.at_a_glance(), dataset, partitions_of(dataset, now), now) if zone != "raw" else {}
                 differing: dict[Partition, Any] = {**untold(context.instance, here, dataset, zone, now), **missed}
                 for run in _runs(dataset, list(differing)):
                     request = _request(context.instance, dataset, zone, run, digest([[key, differing[key]] for key in run]))
@@ -133,7 +133,7 @@ def _reconcile_sensor(known: Collection[str]) -> dg.SensorDefinition:
 def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
     """Whether `dataops run` is. If not, what one that was killed has left open is ended."""
     left = abandoned(instance, lake)
-    if lake.store.is_held("run"):
+    if lake.store.here.is_held("run"):
         return True
     bury(instance, left)
     return False

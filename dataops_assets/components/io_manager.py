@@ -31,6 +31,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
             raise KeyError(f"{context.asset_key.to_user_string()} is no published dataset: load it by other means")
         keys: list[Partition] = list(context.asset_partition_keys) if context.has_asset_partitions else [None]
         dataset = lake.catalog[name]
+        if sides := lake.sides(dataset, keys):
+            context.log.info(sides)
         for note in filter(None, (lake.refused_since(dataset, key) for key in keys)):
             context.log.warning(note)
         return lake.scan(dataset, keys)

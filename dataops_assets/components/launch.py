@@ -15,7 +15,7 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate
 from dataops_assets.steps.pending import partitions_of, pending
 from dataops_assets.steps.receiving import standing_verdict
-from dataops_assets.storage.deliveries import GAP, newest_receipt
+from dataops_assets.storage.deliveries import GAP
 from dataops_assets.storage.lake import Lake
 
 TAKEN_ON_TAG = "dataops/taken_on"
@@ -72,6 +72,7 @@ def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zon
     Returns:
         For each of them the data version that lies in storage, or the id of its verdict.
     """
+    lake = lake.its_own().at_a_glance()  # what a branch reads from prod is not its own to tell
     partitions = list(partitions_of(dataset, now))
     stored = _stored_versions(lake, dataset, zone, partitions)
     known = known_versions(instance, asset_key(zone, dataset), stored)
@@ -91,7 +92,7 @@ def _unchecked(
 
 def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]) -> dict[Partition, str]:
     if zone == "raw":
-        receipts = {key: newest_receipt(lake.store, dataset, key) for key in partitions}
+        receipts = {key: lake.receipt(dataset, key) for key in partitions}
         gaps = {key: GAP for key in receipts if not receipts[key] and standing_verdict(lake, dataset, key, None)}
         return {key: receipt.sha256 for key, receipt in receipts.items() if receipt} | gaps
     versions = {key: lake.version(zone, dataset, key) for key in partitions}
@@ -129,7 +130,7 @@ def due(
 
 def abandoned(instance: dg.DagsterInstance, lake: Lake) -> Sequence[dg.DagsterRun]:
     """The runs of `dataops run` over this store that have not ended. If none is at work, it was killed."""
-    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: str(lake.store.root)}
+    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: lake.store.where}
     return instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=tags))
 
 
@@ -157,7 +158,7 @@ def launch(
         What failed, in the words of the steps; nothing if the run succeeded, or a verdict in storage tells why it did not.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
-    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: str(lake.store.root)}
+    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: lake.store.where}
     if taken_on:
         tags[TAKEN_ON_TAG] = "dataops run"
     single = run.partitions[0] if len(run.partitions) == 1 else None

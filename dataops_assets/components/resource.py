@@ -1,13 +1,13 @@
 """The lake as a Dagster resource: what a step of ours reads and writes."""
 
 from pathlib import Path
+from typing import Self
 
 import dagster as dg
 
-from dataops_assets import deployment
 from dataops_assets.catalog import is_declared, load_catalog
 from dataops_assets.contract import Catalog
-from dataops_assets.storage.folder import Folder
+from dataops_assets.deployment import Deployment
 from dataops_assets.storage.lake import Lake
 
 
@@ -15,16 +15,31 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
     """The zones of the deployment.
 
     Attributes:
-        data: The folder that holds them.
+        deployment: Its name.
+        data: Where they lie.
+        prod: Where prod's lie, if this is a branch of it.
+        pipeline: Who alone may write here, if this is prod.
+        cache: The folder on this machine for drafts and what was read.
         defs: The folder of the contracts.
     """
 
+    deployment: str
     data: str
+    prod: str | None
+    pipeline: str | None
+    cache: str
     defs: str
+
+    @classmethod
+    def of(cls, here: Deployment, defs: Path) -> Self:
+        """The zones of a deployment, with the contracts of a folder."""
+        cache, prod, pipeline = str(here.cache), here.prod, here.pipeline
+        return cls(deployment=here.name, data=here.data, prod=prod, pipeline=pipeline, cache=cache, defs=str(defs))
 
     def lake(self) -> Lake:
         """The zones, seen through the contracts."""
-        return Lake(cached_catalog(Path(self.defs)), Folder(Path(self.data)), deployment.made_by())
+        here = Deployment(self.deployment, self.data, self.prod, self.pipeline, Path(self.cache))
+        return Lake(cached_catalog(Path(self.defs)), here.store, here.made_by, here.base)
 
 
 def defs_root(folder: Path) -> Path:

@@ -96,6 +96,7 @@ class Verdict(BaseModel):
 
     Attributes:
         gate: `envelope` or `content`.
+        number: Which verdict of this gate on this partition it is, from 1; 0 as long as it is not written here.
         dataset: The dataset.
         partition: Its partition.
         depends_on: Everything that the decision depends on: delivery or inputs, contract version, versions of references.
@@ -112,6 +113,7 @@ class Verdict(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     gate: Gate
+    number: int = 0
     dataset: str
     partition: Partition
     depends_on: dict[str, Any]

@@ -9,7 +9,7 @@ from datetime import datetime
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.gate.wording import moment
-from dataops_assets.storage import deliveries, layout
+from dataops_assets.storage import deliveries
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
@@ -32,7 +32,7 @@ def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: 
 def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> Iterator[str]:
     if not dataset.ingested:
         return
-    receipts = deliveries.all_receipts(lake.store, dataset, partition)
+    receipts = lake.receipts(dataset, partition)
     gap = dataset.gap_reason(partition)
     yield ""
     if not receipts:
@@ -56,11 +56,11 @@ def _verdicts(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[st
     yield ""
     rejected = lake.provenance("quarantine", dataset, partition)
     if rejected and rejected.rows:
-        yield f"rejected rows lie in {lake.store.path(layout.data('quarantine', dataset, partition))}"
+        yield f"rejected rows lie in {lake.address('quarantine', dataset, partition)}"
     if published is None:
         yield lake.why_missing(dataset, [partition])
         return
-    path = lake.store.path(layout.data(dataset.zone, dataset, partition))
+    path = lake.address(dataset.zone, dataset, partition)
     yield f"published {moment(published.published_at)} · {published.rows:,} rows · {published.bytes:,} bytes · {path}"
     yield f"          sha256 {published.sha256} · run {published.run_id}"
     refused = lake.refused_since(dataset, partition)

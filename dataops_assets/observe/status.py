@@ -43,7 +43,7 @@ def overview(lake: Lake, now: datetime) -> str:
     rows = [_row(lake, dataset, t) for t, dataset in found]
     return "\n".join(
         [
-            f"{len(found)} datasets in {lake.store.root}; partitions published: {published:,} of {expected:,}",
+            f"{len(found)} datasets in {lake.store.where}; partitions published: {published:,} of {expected:,}",
             "",
             *_table([list(_COLUMNS), *rows]),
             "",
@@ -126,7 +126,7 @@ def _what(lake: Lake, dataset: Dataset) -> Iterator[str]:
         yield f"one partition every {partitions.every}, from {start} {end}, time zone {partitions.timezone}"
     else:
         yield "one part, without partitions"
-    yield f"lies in {lake.store.path(name_of(dataset, None))}"
+    yield f"lies in {lake.store.address(name_of(dataset, None))}"
 
 
 def _origin(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
@@ -145,7 +145,7 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     received = [
         (receipt.received_at, partition)
         for partition in partitions_of(dataset, now)
-        for receipt in deliveries.all_receipts(lake.store, dataset, partition)
+        for receipt in lake.receipts(dataset, partition)
     ]
     if received:
         # Many are received at one moment; the last of them is the newest partition.
@@ -198,7 +198,7 @@ def _rules(lake: Lake, dataset: Dataset, t: Tally) -> Iterator[str]:
         yield f"tolerated, by rows: {', '.join(tolerated)}"
     if rejected:
         yield f"rejected, by rows: {', '.join(rejected)}"
-        yield f"rejected rows lie in {lake.store.path(f'quarantine/{dataset.name}')}"
+        yield f"rejected rows lie in {lake.store.address(f'quarantine/{dataset.name}')}"
 
 
 def _access(lake: Lake, dataset: Dataset) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.deliveries import GAP, Receipt
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, records_of
+from dataops_assets.storage.provenance import MadeBy, Provenance
 
 
 def why_bytes(lake: Lake, sha256: str) -> str:
@@ -20,8 +20,7 @@ def why_bytes(lake: Lake, sha256: str) -> str:
     Raises:
         LookupError: Nothing here has or had these bytes.
     """
-    made = [one for one in records_of(lake.store, sha256) if one.dataset in lake.catalog.datasets]
-    told = [line for one in made for line in _object(lake, one)] or list(_delivered(lake, sha256))
+    told = [line for made in lake.records(sha256) for line in _object(lake, made)] or list(_delivered(lake, sha256))
     if not told:
         raise LookupError(f"nothing that was published or received here has the SHA-256 {sha256}")
     return "\n".join(told)
@@ -49,7 +48,7 @@ def _object(lake: Lake, made: Provenance, indent: str = "") -> Iterator[str]:
     yield f"{indent}code {_code(made.made_by)} · contract {str(made.depends_on.get('contract'))[:12]}"
     if made.replaces not in (None, made.sha256):
         yield f"{indent}in place of sha256 {made.replaces}"
-    verdict = lake.verdict("content", dataset, made.partition, made.verdict)
+    verdict = lake.verdict_of(made)
     if verdict and verdict.rows:
         counts = ", ".join(f"{name} {count:,}" for name, count in verdict.rows.model_dump().items() if count)
         warned = f" · {len(verdict.warnings)} warned" if verdict.warnings else ""
@@ -74,7 +73,7 @@ def _input(lake: Lake, dataset: Dataset | None, name: str, versions: Any, indent
         yield f"{indent}{dataset.zone}/{name} · {len(keys)} partitions, {first} to {last}, each as told by: {asked}"
         return
     for partition, version in keys.items():
-        made = newest_record(lake.store, dataset.zone, dataset, partition, version)
+        made = lake.record(dataset, partition, version)
         if made:
             yield from _object(lake, made, indent)
         else:
@@ -85,7 +84,7 @@ def _delivery(lake: Lake, dataset: Dataset, made: Provenance, indent: str) -> It
     if made.depends_on["delivery"] == GAP:
         yield f"{indent}nothing: a declared gap"
         return
-    for receipt in deliveries.all_receipts(lake.store, dataset, made.partition):
+    for receipt in lake.receipts(dataset, made.partition):
         if receipt.received_at == made.arrived.get(dataset.name):
             yield from _receipt(lake, dataset, made.partition, receipt, indent)
 
@@ -103,7 +102,7 @@ def _receipt(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receip
 def _delivered(lake: Lake, sha256: str) -> Iterator[str]:
     """The deliveries that brought a file, or are it."""
     for dataset, partition in _where_received(lake, sha256):
-        for receipt in deliveries.all_receipts(lake.store, dataset, partition):
+        for receipt in lake.receipts(dataset, partition):
             if sha256 in (receipt.sha256, *(file.sha256 for file in receipt.files)):
                 yield f"raw/{dataset.name} {partition or ''}".strip()
                 yield from _receipt(lake, dataset, partition, receipt, "  ")
@@ -112,11 +111,11 @@ def _delivered(lake: Lake, sha256: str) -> Iterator[str]:
 def _where_received(lake: Lake, sha256: str) -> set[tuple[Dataset, Partition]]:
     found: set[tuple[Dataset, Partition]] = set()
     for dataset in lake.catalog:
-        for entry in lake.store.list(f"raw/{dataset.name}"):
-            name = entry.key.rpartition("/")[2]
-            if sha256 in name:
-                hive = next((step for step in entry.key.split("/") if "=" in step), None)
-                found.add((dataset, hive.partition("=")[2] if hive else None))
+        for store in filter(None, (lake.store, lake.beneath(dataset))):
+            for entry in store.list(f"raw/{dataset.name}"):
+                if sha256 in entry.key.rpartition("/")[2]:
+                    hive = next((step for step in entry.key.split("/") if "=" in step), None)
+                    found.add((dataset, hive.partition("=")[2] if hive else None))
     return found
 
 

@@ -15,13 +15,14 @@ from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.storage import layout
-from dataops_assets.storage.lake import Draft, Lake, NotPublished, name_of
-from dataops_assets.storage.provenance import Provenance, made_from_as_new
+from dataops_assets.storage.lake import Lake, NotPublished, name_of
+from dataops_assets.storage.provenance import Provenance
+from dataops_assets.storage.publishing import Draft, draft, publish, say
+from dataops_assets.storage.store import Damaged, Lost
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
-_ROUNDS = 10
+ROUNDS = 10
 """How often a partition is looked at anew because it changed meanwhile."""
 
 
@@ -76,12 +77,12 @@ def referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str,
         NotReady: One of them is not published.
         Contended: They changed under our hands every time.
     """
-    for _ in range(_ROUNDS):
+    for _ in range(ROUNDS):
         known = references(lake, dataset)
         tables = reference_tables(lake, dataset, rules)
         if references(lake, dataset) == known:
             return known, tables
-    raise Contended(f"what {dataset.name} refers to was changed by others {_ROUNDS} times while it was read: run it again")
+    raise Contended(f"what {dataset.name} refers to was changed by others {ROUNDS} times while it was read: run it again")
 
 
 def references_refused_since(lake: Lake, dataset: Dataset) -> list[str]:
@@ -115,14 +116,16 @@ def reference_tables(lake: Lake, dataset: Dataset, rules: list[Rule]) -> dict[st
 
 
 def settled(
-    lake: Lake, dataset: Dataset, partition: Partition, depends_on: dict[str, Any]
+    lake: Lake, dataset: Dataset, partition: Partition, depends_on: dict[str, Any], said: Verdict | None
 ) -> tuple[Verdict, Provenance | None] | None:
-    """The verdict on these grounds and what it published, if nothing is left to do: it was the last, and if yes, published.
+    """The last word and what it published, if nothing is left to do: it is about these grounds, and all it tells of is there.
 
     A delivery that was judged before and comes again is judged again: what was said meanwhile was about another one.
     """
-    said = lake.last_word("content", dataset, partition)
     if not said or said.id != digest(depends_on):
+        return None
+    rejected = lake.provenance("quarantine", dataset, partition)
+    if (said.rows and said.rows.rejected and rejected is None) or (rejected and rejected.verdict != said.id):
         return None
     published = lake.provenance(dataset.zone, dataset, partition)
     done = not said.passed or (published is not None and published.verdict == said.id)
@@ -132,9 +135,9 @@ def settled(
 def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[], Work], run_id: str, now: datetime) -> Outcome:
     """Judge a partition unless that was done on the same grounds, and publish it if it passes.
 
-    The last word on it is read before anything else, and again before anything is written, while all who publish wait. If
-    another run has said something meanwhile, or what was read has changed, nothing is written: either that run worked on
-    deliveries as new as ours, and its result stands, or all of it is looked at anew.
+    The last word on it is read before anything else. If another run has the last word by the time ours is written, or what was
+    read has changed, all of it is looked at anew: either that run has done what was left to do, or its word was about
+    something older.
 
     Args:
         lake: Where it lies.
@@ -147,26 +150,29 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
     Raises:
         Contended: It changed under our hands every time.
     """
-    for _ in range(_ROUNDS):
-        last_word = lake.last_word("content", dataset, partition)
+    for _ in range(ROUNDS):
+        said = lake.last_word("content", dataset, partition)
         try:
             work = look()
         except NotReady as error:
             return Outcome(partition, "refused", str(error))
-        before = settled(lake, dataset, partition, work.depends_on)
+        before = settled(lake, dataset, partition, work.depends_on, said)
         if before:
             return _outcome(lake, dataset, partition, *before, work.note())
         try:
             found, quarantine = work.judge()
-        except (CodeError, DeliveryError) as error:
+        except (CodeError, DeliveryError, Damaged) as error:
             # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
             reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
             return Outcome(partition, "refused", reason, facts={"note": work.note()})
+        except FileNotFoundError:  # what was to be read is there no more: another version is
+            continue
         verdict = _verdict(dataset, partition, work, found, now)
-        done = _commit(lake, dataset, verdict, last_word, look, found.good, quarantine, run_id, now)
-        if done:
-            return _outcome(lake, dataset, partition, *done, work.note())
-    raise Contended(f"{name_of(dataset, partition)} was changed by others {_ROUNDS} times while it was made: run it again")
+        if _commit(lake, dataset, verdict, said, look, found.good, quarantine, run_id, now):
+            done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
+            if done:
+                return _outcome(lake, dataset, partition, *done, work.note())
+    raise Contended(f"{name_of(dataset, partition)} was changed by others {ROUNDS} times while it was made: run it again")
 
 
 def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, now: datetime) -> Verdict:
@@ -191,47 +197,40 @@ def _commit(
     lake: Lake,
     dataset: Dataset,
     verdict: Verdict,
-    last_word: Verdict | None,
+    said: Verdict | None,
     look: Callable[[], Work],
     good: pl.DataFrame,
     quarantine: Callable[[], pl.DataFrame],
     run_id: str,
     now: datetime,
-) -> tuple[Verdict, Provenance | None] | None:
-    """Write what was found, if all is still as it was; quarantine first, then the verdict, then the partition.
+) -> bool:
+    """Write what was found, if all is still as it was: the verdict, then quarantine, then the partition.
 
-    So once a verdict is there, all that it tells of is.
+    Who is killed in between leaves a last word of which something is missing: it is said again, and the rest made up for.
 
     Returns:
-        The verdict that now stands, and what is published by it; None if all must be looked at anew.
+        Whether it was written; else all must be looked at anew.
     """
     partition = verdict.partition
     with contextlib.ExitStack() as stack:
 
         def drafted(zone: Zone, frame: pl.DataFrame) -> Draft:
-            return stack.enter_context(lake.draft(zone, dataset, partition, frame, verdict, run_id, now))
+            return stack.enter_context(draft(lake, zone, dataset, partition, frame, verdict, run_id, now))
 
-        rejected, published = None, None
+        drafts = []
         if verdict.rows and (verdict.rows.rejected or lake.version("quarantine", dataset, partition)):
-            rows = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
-            rejected = drafted("quarantine", rows)
+            drafts.append(drafted("quarantine", _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)))
         if verdict.passed:
-            published = drafted(dataset.zone, good)
+            drafts.append(drafted(dataset.zone, good))
         try:
             if look().depends_on != verdict.depends_on:
-                return None
-        except NotReady:
-            return None
-        stack.enter_context(lake.store.locked("publish"))
-        said = lake.last_word("content", dataset, partition)
-        if said and said != last_word:
-            stands = lake.provenance(dataset.zone, dataset, partition)
-            whole = not said.passed or (stands is not None and stands.verdict == said.id)
-            return (said, stands) if whole and made_from_as_new(said.arrived, verdict.arrived) else None
-        if rejected:
-            lake.publish(rejected)
-        verdict = lake.save(verdict)
-        return verdict, lake.publish(published) if published else None
+                return False
+            verdict = say(lake, verdict, said)
+        except (NotReady, Lost):
+            return False
+        for each in drafts:
+            publish(lake, each.by(verdict))
+        return True
 
 
 def _with_those_of_what_stays(
@@ -240,9 +239,12 @@ def _with_those_of_what_stays(
     """The rows that a verdict rejected, named by it; and where it refuses, those that the published version left behind."""
     rows = rejected.select(pl.lit(verdict.id).alias("verdict"), pl.all())
     stays = None if verdict.passed else lake.published(dataset, partition)
-    if stays is None or stays.verdict == verdict.id or not lake.version("quarantine", dataset, partition):
+    if stays is None or stays.verdict == verdict.id:
         return rows
-    before = pl.read_parquet(lake.store.path(layout.data("quarantine", dataset, partition)))
+    lie = lake.provenance("quarantine", dataset, partition)
+    if lie is None:
+        return rows
+    before = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256))
     left_behind = before.filter(pl.col("verdict") == stays.verdict) if "verdict" in before.columns else before.clear()
     return pl.concat([left_behind, rows], how="diagonal")
 
@@ -254,7 +256,7 @@ def _outcome(
     assert rows
     facts: dict[str, Any] = {"note": note}
     if rows.rejected:
-        facts["quarantine"] = str(lake.store.path(layout.data("quarantine", dataset, partition)))
+        facts["quarantine"] = lake.address("quarantine", dataset, partition)
     if not verdict.passed:
         reason = f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}"
         return Outcome(partition, "refused", reason, None, verdict, facts, rows.rejected)
@@ -266,7 +268,7 @@ def _outcome(
         "rejected": rows.rejected,
         "merged": rows.merged,
         "normalised": rows.normalised,
-        "path": str(lake.store.path(layout.data(dataset.zone, dataset, partition))),
+        "path": lake.address(dataset.zone, dataset, partition),
     }
     return Outcome(partition, "done", "", published.sha256, verdict, facts, rows.rejected)
 

@@ -67,7 +67,7 @@ def _look(
         grounds(dataset, parts, read, versions_of(known)),
         newest_arrivals(*(made.arrived for made in went_in)),
         judge,
-        lambda: "; ".join(filter(None, (*references_refused_since(lake, dataset), *_notes(lake, parts)))),
+        lambda: "; ".join(filter(None, (*_sides(lake, parts), *references_refused_since(lake, dataset), *_notes(lake, parts)))),
     )
 
 
@@ -103,6 +103,10 @@ def grounds(
         each = [made.sha256 for made in read[name]]
         versions[name] = each[0] if keys == [None] else dict(zip(keys, each, strict=True))
     return {"inputs": versions, "contract": dataset.version, "references": referred}
+
+
+def _sides(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:
+    return [lake.sides(lake.catalog[name], keys) for name, keys in parts.items()]
 
 
 def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:

@@ -32,6 +32,7 @@ def pending(
         now: The time.
         within: Look at these partitions only.
     """
+    lake = lake.at_a_glance()
     partitions = [key for key in partitions_of(dataset, now) if within is None or key in within]
     if zone == "raw":
         return _unreceived(lake, dataset, partitions, now) if partitions else []
@@ -44,15 +45,17 @@ def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
         known = versions_of(references(lake, dataset))
     except NotReady:
         return {}
-    found = {partition: _grounds(lake, dataset, partition, known, now) for partition in partitions}
-    return {key: known for key, known in found.items() if known and not settled(lake, dataset, key, known)}
+    wanted = [partition for partition in partitions if not lake.is_dropped(dataset, partition)]
+    found = {partition: _grounds(lake, dataset, partition, known, now) for partition in wanted}
+    said = {key: lake.last_word("content", dataset, key) for key, known in found.items() if known}
+    return {key: known for key, known in found.items() if known and not settled(lake, dataset, key, known, said[key])}
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:
     lying = deliveries.arrivals(lake.store, dataset, now)
     found: list[Partition] = []
     for partition in partitions:
-        receipt = deliveries.newest_receipt(lake.store, dataset, partition)
+        receipt = lake.receipt(dataset, partition)
         arrival = lying.get(partition)
         arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
         known = receipt or dataset.gap_reason(partition) or dataset.fetch

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -18,12 +18,14 @@ from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
-from dataops_assets.steps.content import is_public, kept
+from dataops_assets.steps.content import ROUNDS, Contended, is_public, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import GAP, Arrival, ChangedWhileRead, Receipt
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake, name_of
+from dataops_assets.storage.publishing import say
+from dataops_assets.storage.store import Damaged, Lost
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
 
@@ -37,7 +39,7 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
     lying = deliveries.arrivals(lake.store, dataset, now)
     for partition in partitions:
         # Without a receipt, what lies there may be half of what an earlier run fetched.
-        if dataset.fetch and deliveries.newest_receipt(lake.store, dataset, partition) is None:
+        if dataset.fetch and lake.receipt(dataset, partition) is None:
             failed = _fetch(lake, dataset, partition)
             if failed and not dataset.gap_reason(partition):
                 yield Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {failed}")
@@ -78,64 +80,69 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         odd = [key.removeprefix("files/") for key in brought.odd("files")] + [file for file in files if not file.isprintable()]
         if odd:
             return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
-        landing = lake.store.path(top)
+        links = [f"{key}/" for key in lake.store.odd(top)]
         for file in files:
-            place = (landing / file).parent
-            if not place.resolve().is_relative_to(landing.resolve()):
-                return f"fetch failed: {place} is a link that leads out of landing: remove it"
+            if link := next((link for link in links if f"{top}/{file}".startswith(link)), ""):
+                return f"fetch failed: {lake.store.address(link[:-1])} is a link that leads out of landing: remove it"
         for file in sorted(files, key=lambda file: (file == last, file)):
-            with lake.store.temporary(f"{top}/{file}") as target:
+            with lake.store.draft(f"{top}/{file}") as target:
                 shutil.copyfile(brought.path(f"files/{file}"), target)
+                lake.store.write(f"{top}/{file}", target, layout.tags(dataset, "landing"))
     return ""
 
 
 def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arrival | None, now: datetime) -> Outcome:
-    receipt = deliveries.newest_receipt(lake.store, dataset, partition)
     waiting = arrival.waiting_for if arrival else ""
     note, arrived = "", False
-    if arrival and not waiting and (receipt is None or receipt.landed != arrival.fingerprint):
-        before = receipt
-        try:
-            receipt = deliveries.receive(lake.store, dataset, arrival, now)
-            arrived = True
-        except ChangedWhileRead as error:
-            waiting = str(error)
-        if before and receipt and before.sha256 != receipt.sha256:
-            note = f"replaces the delivery {before.sha256[:12]} of {moment(before.received_at)}; both are kept"
-    if receipt is None:
-        return _without_delivery(lake, dataset, partition, waiting, now)
-    verdict = standing_verdict(lake, dataset, partition, receipt) or _judge(lake, dataset, partition, receipt, now)
-    facts = {
-        "delivery": receipt.sha256,
-        "received_at": moment(receipt.received_at),
-        "bytes": sum(file.bytes for file in receipt.files),
-        "rows": verdict.rows.delivered if verdict.rows else None,
-        "note": "; ".join(filter(None, [note, f"a newer delivery is waiting for: {waiting}" if waiting else ""])),
-    }
-    return Outcome(
-        partition,
-        "done" if verdict.passed else "refused",
-        "" if verdict.passed else f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}",
-        receipt.sha256,
-        verdict,
-        facts,
-        arrived=arrived,
-    )
+    for _ in range(ROUNDS):
+        said = lake.last_word("envelope", dataset, partition)
+        receipt = lake.receipt(dataset, partition)
+        if arrival and not waiting and (receipt is None or receipt.landed != arrival.fingerprint):
+            before = receipt
+            try:
+                receipt = deliveries.receive(lake.store, dataset, arrival, before, now)
+                arrived = True
+            except ChangedWhileRead as error:
+                waiting = str(error)
+            if before and receipt and before.sha256 != receipt.sha256:
+                note = f"replaces the delivery {before.sha256[:12]} of {moment(before.received_at)}; both are kept"
+        if receipt is None and not dataset.gap_reason(partition):
+            return _absent(lake, dataset, partition, waiting)
+        verdict = _standing(dataset, said, receipt)
+        if verdict is None:
+            try:
+                judged = _judge(lake, dataset, partition, receipt, now) if receipt else _gap_verdict(dataset, partition, now)
+                verdict = say(lake, judged, said)
+            except Lost:  # another run has judged something meanwhile
+                continue
+            except Damaged as error:  # no verdict: the gate was not asked
+                return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}")
+        if receipt is None:
+            facts = {"rows": 0, "note": f"declared gap: {dataset.gap_reason(partition)}"}
+            return Outcome(partition, "done", version=GAP, verdict=verdict, facts=facts)
+        facts = {
+            "delivery": receipt.sha256,
+            "received_at": moment(receipt.received_at),
+            "bytes": sum(file.bytes for file in receipt.files),
+            "rows": verdict.rows.delivered if verdict.rows else None,
+            "note": "; ".join(filter(None, [note, f"a newer delivery is waiting for: {waiting}" if waiting else ""])),
+        }
+        refused = "" if verdict.passed else f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}"
+        status: Literal["done", "refused"] = "done" if verdict.passed else "refused"
+        return Outcome(partition, status, refused, receipt.sha256, verdict, facts, arrived=arrived)
+    raise Contended(f"raw/{dataset.name} {partition or ''} was judged by others {ROUNDS} times meanwhile: run it again")
 
 
-def _without_delivery(lake: Lake, dataset: Dataset, partition: Partition, waiting: str, now: datetime) -> Outcome:
-    reason = dataset.gap_reason(partition)
-    if not reason:
-        assert dataset.ingested
-        file = deliveries.expected(dataset.ingested.source, partition)
-        drop = f"drop {file} into {lake.store.path(layout.landing(dataset))}"
-        what = f"its delivery is not whole: waiting for {waiting}" if waiting else f"nothing was delivered: {drop}"
-        return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {what}")
-    verdict = standing_verdict(lake, dataset, partition, None) or lake.save(_gap_verdict(dataset, partition, reason, now))
-    return Outcome(partition, "done", version=GAP, verdict=verdict, facts={"rows": 0, "note": f"declared gap: {reason}"})
+def _absent(lake: Lake, dataset: Dataset, partition: Partition, waiting: str) -> Outcome:
+    assert dataset.ingested
+    file = deliveries.expected(dataset.ingested.source, partition)
+    drop = f"drop {file} into {lake.store.address(layout.landing(dataset))}"
+    what = f"its delivery is not whole: waiting for {waiting}" if waiting else f"nothing was delivered: {drop}"
+    return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {what}")
 
 
-def _gap_verdict(dataset: Dataset, partition: Partition, reason: str, now: datetime) -> Verdict:
+def _gap_verdict(dataset: Dataset, partition: Partition, now: datetime) -> Verdict:
+    reason = dataset.gap_reason(partition) or ""
     sentence = "a declared gap is empty and complete"
     found = RuleResult(rule="declared_gap", sentence=sentence, severity="warn", broken=0, status="passed", detail=reason)
     return Verdict(
@@ -156,7 +163,10 @@ def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt
     The row counts that a verdict compared with are part of its grounds, but older partitions that arrive later do not
     reopen it.
     """
-    said = lake.last_word("envelope", dataset, partition)
+    return _standing(dataset, lake.last_word("envelope", dataset, partition), receipt)
+
+
+def _standing(dataset: Dataset, said: Verdict | None, receipt: Receipt | None) -> Verdict | None:
     return said if said and _grounds(dataset, receipt).items() <= said.depends_on.items() else None
 
 
@@ -183,7 +193,7 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
     others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
     results = judge_envelope(dataset, partition, parts, text, history, others)
     refused = [result for result in results if result.status == "refused"]
-    verdict = Verdict(
+    return Verdict(
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
@@ -196,7 +206,6 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         rows=Rows(delivered=text.height, published=text.height) if isinstance(text, pl.DataFrame) else None,
         rules=results,
     )
-    return lake.save(verdict)
 
 
 def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> pl.DataFrame:
@@ -210,7 +219,7 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
 
 def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], tuple[str, ...], Source]:
     assert dataset.ingested
-    paths = [lake.store.path(deliveries.raw_key(dataset, partition, file.sha256)) for file in receipt.files]
+    paths = [lake.delivered(dataset, partition, file.sha256) for file in receipt.files]
     return paths, receipt.names, dataset.ingested.source
 
 

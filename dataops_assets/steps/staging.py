@@ -63,12 +63,13 @@ def _look(
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found.rejected)
 
     gap = dataset.gap_reason(partition)
+    prods = "its delivery is prod's" if receipt and not receipt.number else ""
     gap_note = f"declared gap: {gap}" if gap and receipt is None else ""
     return Work(
         depends_on,
         newest_arrivals({dataset.name: receipt.received_at} if receipt else {}, *(made.arrived for made in known.values())),
         judge,
-        lambda: "; ".join(filter(None, (gap_note, *references_refused_since(lake, dataset)))),
+        lambda: "; ".join(filter(None, (prods, gap_note, *references_refused_since(lake, dataset)))),
         receipt.names if receipt else (),
     )
 
@@ -81,7 +82,7 @@ def grounds(
     Raises:
         NotReady: There is none, or its envelope was not found good.
     """
-    receipt = deliveries.newest_receipt(lake.store, dataset, partition)
+    receipt = lake.receipt(dataset, partition)
     verdict = standing_verdict(lake, dataset, partition, receipt)
     if verdict is None or not verdict.passed:
         newest = lake.newest_verdict(dataset, partition)

@@ -5,10 +5,10 @@ A, B, A again gives A without storing it twice.
 """
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +19,8 @@ from dataops_assets.contract.errors import choose
 from dataops_assets.gate.envelope import Part
 from dataops_assets.gate.verdict import digest
 from dataops_assets.gate.wording import in_print, some
-from dataops_assets.storage import layout
-from dataops_assets.storage.folder import Entry, Folder, hash_file
+from dataops_assets.storage import journal, layout
+from dataops_assets.storage.store import Entry, Lost, Store, hash_file
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Arrival:
     @property
     def fingerprint(self) -> str:
         """A hash of names, sizes and times: another one means that something arrived."""
-        return digest([[entry.key, entry.bytes, entry.modified_ns] for entry in self.entries])
+        return digest([[entry.key, entry.bytes, entry.etag] for entry in self.entries])
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ class Receipt(BaseModel):
     """The record of one arrival.
 
     Attributes:
+        number: Which arrival for the partition it is, from 1; 0 as long as it is not written here.
         sha256: The delivery's hash: that of its one file, or of the names and hashes of all.
         received_at: When it was received, in UTC; never before the receipt that it follows.
         files: Its files.
@@ -108,6 +109,7 @@ class Receipt(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    number: int = 0
     sha256: str
     received_at: datetime
     files: tuple[ReceivedFile, ...]
@@ -142,7 +144,7 @@ class _Manifest(BaseModel):
     files: list[_ManifestFile] = Field(min_length=1)
 
 
-def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, Arrival]:
+def arrivals(store: Store, dataset: Dataset, now: datetime) -> dict[Partition, Arrival]:
     """Everything that lies in landing for a dataset, by partition; one listing, however many partitions."""
     ingested = dataset.ingested
     if ingested is None:
@@ -191,7 +193,7 @@ def arrivals(store: Folder, dataset: Dataset, now: datetime) -> dict[Partition, 
     return found
 
 
-def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
+def strays(store: Store, dataset: Dataset, now: datetime) -> list[Stray]:
     """What lies in landing and is not received: for what it is, its name, or the partition that its name tells.
 
     Returns:
@@ -214,7 +216,7 @@ def strays(store: Folder, dataset: Dataset, now: datetime) -> list[Stray]:
     return sorted(odd + [_stray(dataset, source, key, now) for key in left], key=lambda stray: stray.early)
 
 
-def foreign(store: Folder, catalog: Catalog) -> list[Stray]:
+def foreign(store: Store, catalog: Catalog) -> list[Stray]:
     """What lies in landing and outside of every dataset's own folder, each such folder once."""
     ingested = [dataset.name for dataset in catalog if dataset.ingested]
     tops = dict.fromkeys("/".join(entry.key.split("/")[:2]) for entry in store.list("landing", closed={}))
@@ -281,7 +283,7 @@ def _still(source: Source, files: Sequence[Entry], now: datetime) -> str:
     return f"{names} to be still for {quiet.total_seconds():g} s: the run after that receives it" if waits else ""
 
 
-def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], proof: Entry, top: str) -> Arrival:
+def _by_manifest(store: Store, partition: Partition, lying: Sequence[Entry], proof: Entry, top: str) -> Arrival:
     """The delivery that a manifest describes: the files it names, and no other that may lie beside them."""
 
     def broken(what: str) -> Arrival:
@@ -317,63 +319,75 @@ def _by_manifest(store: Folder, partition: Partition, lying: Sequence[Entry], pr
     return Arrival(partition, tuple(sorted(files, key=lambda entry: entry.key)), proof, waiting, promised)
 
 
-def newest_receipt(store: Folder, dataset: Dataset, partition: Partition) -> Receipt | None:
+def newest_receipt(store: Store, dataset: Dataset, partition: Partition) -> Receipt | None:
     """The receipt of the delivery that counts, if any arrived."""
-    keys = [entry.key for entry in store.list(layout.receipts(dataset, partition))]
+    keys = journal.keys(store, layout.receipts(dataset, partition))
     return _receipt(store, keys[-1]) if keys else None
 
 
-def all_receipts(store: Folder, dataset: Dataset, partition: Partition) -> list[Receipt]:
+def all_receipts(store: Store, dataset: Dataset, partition: Partition) -> list[Receipt]:
     """Every receipt of a partition, the oldest first."""
-    return [_receipt(store, entry.key) for entry in store.list(layout.receipts(dataset, partition))]
+    return [_receipt(store, key) for key in journal.keys(store, layout.receipts(dataset, partition))]
 
 
-def _receipt(store: Folder, key: str) -> Receipt:
+@lru_cache(maxsize=100_000)
+def _receipt(store: Store, key: str) -> Receipt:
     return Receipt.model_validate_json(store.read(key) or b"")
 
 
-def receive(store: Folder, dataset: Dataset, arrival: Arrival, now: datetime) -> Receipt:
+def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt | None, now: datetime) -> Receipt:
     """Copy a whole arrival into raw and write its receipt.
+
+    Args:
+        store: Where it lies.
+        dataset: Whose delivery it is.
+        arrival: What lies in landing.
+        previous: The receipt that this one follows.
+        now: The time.
 
     Raises:
         ChangedWhileRead: A file changed while it was copied; nothing is received, and the next attempt sees it anew.
     """
     files = tuple(_keep(store, dataset, arrival, entry) for entry in arrival.files)
     whole = files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
-    # Else one that received an older arrival could write its receipt after one that received a newer.
-    with store.locked("receive"):
-        for entry in arrival.entries:
-            if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
-                raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
-        previous = newest_receipt(store, dataset, arrival.partition)
-        if previous and previous.landed == arrival.fingerprint:
-            return previous
-        received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
-        receipt = Receipt(sha256=whole, received_at=received_at, files=files, landed=arrival.fingerprint)
-        name = f"{received_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{whole}.json"
-        store.write(f"{layout.receipts(dataset, arrival.partition)}/{name}", receipt.model_dump_json(indent=1).encode())
+    for entry in arrival.entries:
+        if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
+            raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
+    number = previous.number + 1 if previous else 1
+    received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
+    receipt = Receipt(number=number, sha256=whole, received_at=received_at, files=files, landed=arrival.fingerprint)
+    folder, record = layout.receipts(dataset, arrival.partition), receipt.model_dump_json(indent=1).encode()
+    try:
+        # Only after the one that was known before landing was read, or one that received an older arrival could come last.
+        journal.append(store, folder, number, record, layout.tags(dataset, "raw"))
+    except Lost:
+        newest = newest_receipt(store, dataset, arrival.partition)
+        if newest and newest.landed == receipt.landed:
+            return newest
+        raise ChangedWhileRead("the run that received another delivery meanwhile") from None
     return receipt
 
 
-def _keep(store: Folder, dataset: Dataset, arrival: Arrival, entry: Entry) -> ReceivedFile:
+def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> ReceivedFile:
     """Put one file into raw under its hash, once."""
-    landed = store.path(entry.key)
-    try:
-        sha256 = hash_file(landed)
+    landed = store.address(entry.key)
+    with store.draft(layout.raw(dataset, arrival.partition) + "/delivered") as path:
+        try:
+            store.copy(entry.key, path)
+        except FileNotFoundError as error:
+            raise ChangedWhileRead(f"{entry.key}, which went away while it was read") from error
+        except PermissionError as error:
+            if error.filename != landed:
+                raise
+            raise ChangedWhileRead(f"the right to read {entry.key}: give it to this user") from error
+        sha256, size = hash_file(path), path.stat().st_size
         key = raw_key(dataset, arrival.partition, sha256)
-        if store.sha256(key) != sha256:
-            with store.temporary(key) as path:
-                shutil.copyfile(landed, path)
-                if hash_file(path) != sha256:
-                    raise ChangedWhileRead(f"{entry.key} to be still: it changed while it was read")
-    except FileNotFoundError as error:
-        raise ChangedWhileRead(f"{entry.key}, which went away while it was read") from error
-    except PermissionError as error:
-        if error.filename != str(landed):
-            raise
-        raise ChangedWhileRead(f"the right to read {entry.key}: give it to this user") from error
+        try:
+            store.create(key, path, layout.tags(dataset, "raw"))
+        except Lost:
+            # What lies there is not what its name says: the bytes that just arrived are put in its place.
+            store.replace(key, path, store.entry(key), layout.tags(dataset, "raw"), commit=sha256)
     name = entry.key[len(layout.landing(dataset)) + 1 :]
-    size = store.path(key).stat().st_size
     return ReceivedFile(name=name, sha256=sha256, bytes=size, promised=arrival.promised.get(entry.key, {}))
 
 

@@ -3,40 +3,31 @@
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-_CHUNK_BYTES = 1 << 20
+from dataops_assets.storage.store import (
+    WRITER_LIVES,
+    Damaged,
+    Entry,
+    Lost,
+    Store,
+    Tags,
+    anyone,
+    hash_file,
+    is_full,
+    other_bytes,
+)
+
 _ASIDE = "_tmp"
 _PREFIX = 40
-_WRITER_LIVES = timedelta(days=1)
 _TRIES, _TRY_AGAIN_SECONDS = 20, 0.02
-
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
-
-
-def is_lasting(error: OSError) -> bool:
-    """Whether a fault of the machine stays until somebody does something about it."""
-    return error.errno in (*_FULL, *_DENIED)
-
-
-def in_words(error: OSError) -> str:
-    """A lasting fault of the machine in one line: where, what, and the way out."""
-    place, what = error.filename2 or error.filename, error.strerror or str(error)
-    room, right = (
-        "Make room on that disk, and run again",
-        "Give this user the right to it, or set DATAOPS_DATA to a folder of your own",
-    )
-    return f"{place}: {what}. {room if error.errno in _FULL else right}"
 
 
 class Held(Exception):
@@ -51,36 +42,29 @@ class Held(Exception):
         super().__init__(f"process {process} holds the store")
 
 
-@dataclass(frozen=True)
-class Entry:
-    """An object in a listing.
-
-    Attributes:
-        key: Its key, from the top of the store.
-        bytes: Its size.
-        modified_ns: When it was last written, in nanoseconds since 1970, UTC.
-    """
-
-    key: str
-    bytes: int
-    modified_ns: int
-
-
-class Folder:
+class Folder(Store):
     """A store of objects in a folder.
 
     A write goes to a temporary file, is synced, and renamed: whoever reads sees the old object or the new one. Temporary files
-    lie in `_tmp/`, where no one who scans a folder of objects meets them.
+    lie in `_tmp/`, where no one who scans a folder of objects meets them. Who writes in place of what was seen compares and
+    renames under a lock of the operating system, which ends with the process.
 
     Args:
         root: The folder; made when first written to.
+        permit: Raises `Forbidden` for a key that this process may not write.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, permit: Callable[[str], None] = anyone):
+        super().__init__(str(root), permit)
         self.root = root
 
+    @property
+    def here(self) -> "Folder":
+        """Itself."""
+        return self
+
     def path(self, key: str) -> Path:
-        """Where an object lies, for readers that take a path."""
+        """Where an object lies."""
         return self.root / key
 
     def entry(self, key: str) -> Entry | None:
@@ -89,7 +73,7 @@ class Folder:
             status = self.path(key).lstat()  # a link that took its place is not the object
         except FileNotFoundError:
             return None
-        return Entry(key, status.st_size, status.st_mtime_ns)
+        return _entry(key, status)
 
     def read(self, key: str) -> bytes | None:
         """The bytes of an object, or None if there is none."""
@@ -98,13 +82,27 @@ class Folder:
         except FileNotFoundError:
             return None
 
-    def sha256(self, key: str) -> str | None:
-        """The hash of an object's bytes as hex, or None if there is none."""
+    def sha256(self, key: str, seen: Entry | None = None) -> str | None:
+        """The hash of the bytes that lie there now as hex, or None if there are none."""
+        del seen
         try:
             status = self.path(key).stat()
         except FileNotFoundError:
             return None
         return _hash_cached(str(self.path(key)), status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def local(self, key: str, sha256: str) -> Path:
+        """Where an object lies; by its hash was found that it is whole."""
+        found = self.sha256(key)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, "it is there no more", self.address(key))
+        if found != sha256:
+            raise Damaged(self.address(key), other_bytes(sha256, found))
+        return self.path(key)
+
+    def copy(self, key: str, path: Path) -> None:
+        """Write the bytes of an object, whatever they are, into a file."""
+        shutil.copyfile(self.path(key), path)
 
     def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
         """Every object below a prefix (a folder's key), in order of the keys. Links are not followed.
@@ -119,7 +117,7 @@ class Folder:
                     status = found.stat()
                 except FileNotFoundError:  # it went away meanwhile
                     continue
-                yield Entry(key, status.st_size, status.st_mtime_ns)
+                yield _entry(key, status)
 
     def odd(self, prefix: str) -> dict[str, str]:
         """What cannot be taken for an object below a prefix, by key, and why: links, pipes, folders that do not open."""
@@ -161,38 +159,52 @@ class Folder:
         finally:
             path.unlink(missing_ok=True)
 
-    def place(self, draft: Path, key: str) -> None:
-        """Let a draft become the object: whoever reads sees the old one or the new one."""
-        target = self.path(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
+    def _create(self, key: str, draft: Path, tags: Tags) -> None:
+        del tags  # a folder has no rules that go by them
         _sync(draft)
+        with self.locked("write"):
+            if self.path(key).exists():
+                if self.sha256(key) == hash_file(draft):
+                    return
+                raise Lost(self.address(key))
+            self._place(draft, key)
+
+    def _replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str) -> None:
+        del tags, commit
+        _sync(draft)
+        with self.locked("write"):
+            if self.entry(key) != seen:
+                raise Lost(self.address(key))
+            if seen:
+                # Two of the same size may follow each other faster than the clock of the disk ticks.
+                newer_ns = max(draft.stat().st_mtime_ns, seen.modified_ns + 1)
+                os.utime(draft, ns=(newer_ns, newer_ns))
+            self._place(draft, key)
+
+    def _write(self, key: str, draft: Path, tags: Tags) -> None:
+        del tags
+        _sync(draft)
+        self._place(draft, key)
+
+    def _place(self, draft: Path, key: str) -> None:
+        target = self.path(key)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
         draft.chmod(0o644)
         draft.replace(target)
         _sync(target.parent)
-        _sync(draft.parent)
 
-    @contextlib.contextmanager
-    def temporary(self, key: str) -> Iterator[Path]:
-        """A file to write an object into. Left normally, it becomes the object; by an exception, it is removed."""
-        with self.draft(key) as path:
-            yield path
-            self.place(path, key)
+    def _remove(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.path(key).unlink(missing_ok=True)
 
-    def write(self, key: str, data: bytes) -> None:
-        """Write an object, in place of the one that may be there."""
-        with self.temporary(key) as path:
-            path.write_bytes(data)
-
-    def sweep(self, now: datetime) -> int:
-        """Remove the temporary files of writers that were killed: those that are older than any writer lives.
-
-        Returns:
-            How many there were.
-        """
+    def sweep(self, now: datetime, remove: bool) -> int:
+        """Remove the temporary files of writers that were killed: those that are older than any writer lives."""
+        del remove
         swept = 0
         for path in self.path(_ASIDE).glob("*.tmp"):
             with contextlib.suppress(FileNotFoundError):  # its writer has finished meanwhile
-                if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > _WRITER_LIVES:
+                if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > WRITER_LIVES:
                     path.unlink()
                     swept += 1
         return swept
@@ -250,9 +262,13 @@ def _at(place: Path, written: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL and (error.filename is None or error.filename2 == str(written)):
+        if is_full(error) and (error.filename is None or error.filename2 == str(written)):
             error.filename, error.filename2 = str(place), None
         raise
+
+
+def _entry(key: str, status: os.stat_result) -> Entry:
+    return Entry(key, status.st_size, status.st_mtime_ns, str(status.st_mtime_ns))
 
 
 def _sync(path: Path) -> None:
@@ -261,15 +277,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, as hex."""
-    found = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            found.update(chunk)
-    return found.hexdigest()
 
 
 @lru_cache(maxsize=100_000)

@@ -2,11 +2,13 @@
 
 landing/<dataset>/…                                    what providers drop
 raw/<dataset>/[date=…/]<sha256>.<ending>               every delivered file, byte for byte
-raw/<dataset>/[date=…/]_deliveries/<time>-<sha256>.json   a receipt for every arrival
+raw/<dataset>/[date=…/]_deliveries/<number>.json       a receipt for every arrival
 staged|quarantine|curated/<dataset>/[date=…/]data.parquet
-_verdicts/<gate>/<dataset>/[date=…/]<id>.json
-_provenance/<sha256>/<zone>/<dataset>/[date=…/]<time>-<commit>.json   how an object came to be, by its bytes
-_tmp/…, _<name>.lock                      what is being written, and by whom; only in a store that is a folder
+staged|quarantine|curated/<dataset>/[date=…/]_dropped  in a branch: the partition is not to be read from prod
+_verdicts/<gate>/<dataset>/[date=…/]<number>.json      every verdict
+_provenance/<zone>/<dataset>/[date=…/]<number>-<sha256>.json   how an object came to be; the number is that of its verdict
+_sha256/<sha256>/<zone>/<dataset>/[date=…/]<number>    nothing inside: its key leads from bytes to the record of them
+_tmp/…, _<name>.lock                      what is being written, and by whom; only in a folder on this machine
 """
 
 from dataops_assets.contract import Dataset, Partition
@@ -23,6 +25,11 @@ def folder(dataset: Dataset, partition: Partition) -> str:
 def data(zone: Zone, dataset: Dataset, partition: Partition) -> str:
     """The object that holds a partition's rows."""
     return f"{zone}/{folder(dataset, partition)}/data.parquet"
+
+
+def dropped(zone: Zone, dataset: Dataset, partition: Partition) -> str:
+    """The object that says that a branch has dropped a partition, which stays in prod."""
+    return f"{zone}/{folder(dataset, partition)}/_dropped"
 
 
 def landing(dataset: Dataset) -> str:
@@ -45,11 +52,21 @@ def verdicts(gate: str, dataset: Dataset, partition: Partition) -> str:
     return f"_verdicts/{gate}/{folder(dataset, partition)}"
 
 
-def records(sha256: str) -> str:
-    """The folder of the records of how some bytes came to be."""
-    return f"_provenance/{sha256}"
+def provenance(zone: Zone, dataset: Dataset, partition: Partition) -> str:
+    """The folder of the records of how a partition's objects came to be."""
+    return f"_provenance/{zone}/{folder(dataset, partition)}"
 
 
-def provenance(zone: Zone, dataset: Dataset, partition: Partition, sha256: str) -> str:
-    """The folder of the records of how they came to be a partition's."""
-    return f"{records(sha256)}/{zone}/{folder(dataset, partition)}"
+def by_bytes(sha256: str) -> str:
+    """The folder of the keys that lead from some bytes to their records."""
+    return f"_sha256/{sha256}"
+
+
+def tags(dataset: Dataset, zone: Zone) -> dict[str, str]:
+    """What rules for lifecycle and access go by: the class of the dataset, or how its zone differs, and its readers."""
+    choice = dataset.attributes.lifecycle
+    differs = choice.overrides.get(zone)
+    return {
+        "lifecycle": f"{choice.name}@{differs}" if differs else choice.name,
+        "readers": "+".join(sorted(dataset.attributes.readers)),
+    }

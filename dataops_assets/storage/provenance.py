@@ -1,15 +1,15 @@
 """How published objects came to be: a record for each, written before the object can be seen, and found by its bytes.
 
-The records of an object lie under its SHA-256, so that a copy of it, wherever it was found, leads to them. The same bytes can
-be made more than once, or for more than one partition; each time has a record of its own, and the newest counts.
+The records lie by partition, each under the number of the verdict that let the object pass and the SHA-256 of its bytes. Keys
+under the SHA-256 lead to them, so that a copy of an object, wherever it was found, does. The same bytes can be made more than
+once, or for more than one partition; each time has a record of its own, and the one with the highest number counts.
 
 Not here: what may be published (`steps`), and where the bytes lie (`lake`).
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
-from dataops_assets.storage import layout
-from dataops_assets.storage.folder import Folder
+from dataops_assets.storage import journal, layout
+from dataops_assets.storage.store import Lost, Store
 
 
 class MadeBy(BaseModel):
@@ -46,9 +46,11 @@ class Provenance(BaseModel):
 
     Attributes:
         zone, dataset, partition: What it is.
+        number: The number of the content verdict that let it pass. What has a lower one never takes its place.
         sha256: The hash of its bytes as hex: its data version.
         bytes: Its size.
         rows: How many rows it holds.
+        columns: The type of every column, as polars writes it.
         nulls: How many of them have no value, for each column in which one has none.
         depends_on: All that it was made from: delivery or inputs with their data versions, contract version.
         arrived: By ingested dataset, when the newest delivery that went into it was received, in UTC.
@@ -57,7 +59,7 @@ class Provenance(BaseModel):
         run_id: The Dagster run that published it.
         made_by: Who, and with which code.
         replaces: The data version that stood there before; None if none did.
-        published_at: When, in UTC; never before an older record of the same bytes.
+        published_at: When, in UTC.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,9 +67,11 @@ class Provenance(BaseModel):
     zone: Zone
     dataset: str
     partition: Partition
+    number: int
     sha256: str
     bytes: int
     rows: int
+    columns: dict[str, str]
     nulls: dict[str, int] = {}
     depends_on: dict[str, Any]
     arrived: dict[str, datetime] = {}
@@ -93,46 +97,51 @@ def newest_arrivals(*several: Mapping[str, datetime]) -> dict[str, datetime]:
     return found
 
 
-def made_from_as_new(one: Mapping[str, datetime], other: Mapping[str, datetime]) -> bool:
-    """Whether the deliveries that went into one are the same as those of another, or newer, each of them."""
-    return all(name in one and one[name] >= at for name, at in other.items())
-
-
-def record(store: Folder, dataset: Dataset, made: Provenance) -> Provenance:
+def record(store: Store, dataset: Dataset, made: Provenance) -> Provenance:
     """Write the record of an object that is about to be published.
 
     Returns:
-        The record as it is kept: later than the older ones of the same bytes, even if a clock was set back; said again, it
-        stays as it was.
+        The record that is kept: that of a run which was killed before it published the same bytes by the same verdict stays.
     """
-    newest = newest_record(store, made.zone, dataset, made.partition, made.sha256)
-    if newest and newest == made.model_copy(update={"published_at": newest.published_at, "replaces": newest.replaces}):
-        return newest
-    if newest and newest.published_at >= made.published_at:
-        made = made.model_copy(update={"published_at": newest.published_at + timedelta(microseconds=1)})
-    name = f"{made.published_at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{made.commit[:16]}.json"
-    folder = layout.provenance(made.zone, dataset, made.partition, made.sha256)
-    store.write(f"{folder}/{name}", made.model_dump_json(indent=1).encode())
+    tags = layout.tags(dataset, made.zone)
+    below = layout.provenance(made.zone, dataset, made.partition)
+    store.create(index_key(dataset, made), b"", tags)
+    key = f"{below}/{made.number:08}-{made.sha256}.json"
+    try:
+        store.create(key, made.model_dump_json(indent=1).encode(), tags)
+    except Lost:
+        return _read(store, key) or made
     return made
 
 
-def newest_record(store: Folder, zone: Zone, dataset: Dataset, partition: Partition, sha256: str) -> Provenance | None:
+def index_key(dataset: Dataset, made: Provenance) -> str:
+    """The key that leads from the bytes to their record."""
+    below = layout.provenance(made.zone, dataset, made.partition).partition("/")[2]
+    return f"{layout.by_bytes(made.sha256)}/{below}/{made.number:08}"
+
+
+def records(store: Store, keys: Sequence[str]) -> list[Provenance]:
+    """The records at some keys."""
+    return [found for key in keys if (found := _read(store, key))]
+
+
+def newest_record(store: Store, zone: Zone, dataset: Dataset, partition: Partition, sha256: str) -> Provenance | None:
     """How these bytes came to be a partition's. None if no gate let them."""
-    keys = [entry.key for entry in store.list(layout.provenance(zone, dataset, partition, sha256))]
+    found = journal.keys(store, layout.provenance(zone, dataset, partition))
+    keys = [key for key in found if key.endswith(f"-{sha256}.json")]
     return _read(store, keys[-1]) if keys else None
 
 
-def records_of(store: Folder, sha256: str) -> list[Provenance]:
+def records_of(store: Store, sha256: str) -> list[Provenance]:
     """Every record of some bytes, whatever they were published as; the oldest first."""
-    found = [_read(store, entry.key) for entry in store.list(layout.records(sha256))]
-    return sorted(found, key=lambda made: made.published_at)
-
-
-def _read(store: Folder, key: str) -> Provenance:
-    return _read_once(store.path(key))
+    top = layout.by_bytes(sha256)
+    named = (entry.key[len(top) :].rpartition("/") for entry in store.list(top))
+    found = (_read(store, f"_provenance{below}/{number}-{sha256}.json") for below, _, number in named)
+    return sorted(filter(None, found), key=lambda made: made.published_at)
 
 
 @lru_cache(maxsize=100_000)
-def _read_once(path: Path) -> Provenance:
-    """A record never changes: its name holds the hash of what it says."""
-    return Provenance.model_validate_json(path.read_bytes())
+def _read(store: Store, key: str) -> Provenance | None:
+    """A record never changes: its name holds the hash of the bytes that it tells of, and the verdict's number."""
+    written = store.read(key)
+    return Provenance.model_validate_json(written) if written else None

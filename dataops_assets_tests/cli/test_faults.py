@@ -43,7 +43,7 @@ def deliver(lake: Lake, name: str, partition: str | None = None, fault: Fault = 
     """Drop a delivery as if it had lain still for an hour."""
     for file, content in sample.deliveries(name, partition, fault):
         key = f"landing/{name}/{file}"
-        lake.store.write(key, content)
+        lake.store.write(key, content, {})
         moment = (datetime.now(UTC) - timedelta(hours=1)).timestamp()
         os.utime(lake.store.path(key), (moment, moment))
 

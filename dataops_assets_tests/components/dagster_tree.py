@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dataops_assets.definitions import build
+from dataops_assets.deployment import Deployment
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 JANUARY = [f"2024-01-{day:02}" for day in range(1, 21)]
@@ -29,7 +30,7 @@ class Location:
 
     @property
     def defs(self) -> dg.Definitions:
-        return build(self.tree.defs, self.tree.root / "data")
+        return build(self.tree.defs, Deployment("local", str(self.tree.root / "data")))
 
     def deliver_all(self, bad: Iterable[str] = ()) -> None:
         """Stations, and every day of readings; a bad day is rejected whole."""

@@ -93,7 +93,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Year:
     lake = Lake(load_catalog(), Folder(tmp_path_factory.mktemp("year")))
     for name in (*sample.REFERENCES, *sample.DAILY):
         for file, content in sample.deliveries(name):
-            lake.store.write(f"{layout.landing(lake.catalog[name])}/{file}", content)
+            lake.store.write(f"{layout.landing(lake.catalog[name])}/{file}", content, {})
     now = datetime.now(UTC) + timedelta(seconds=3)  # a delivery without a manifest is whole once it was quiet for 2
     run = Year(lake)
     for dataset in lake.catalog.in_order:

@@ -33,7 +33,7 @@ def test_product_leads_back_to_its_inputs_and_they_to_their_deliveries(filled: T
 
 def test_staged_day_names_delivery_run_code_and_identity(filled: Tree) -> None:
     made_by = MadeBy(identity="someone@a-laptop", version="1", git_commit="ab" * 20, clean=False)
-    lake = Lake(filled.lake.catalog, filled.store, made_by)
+    lake = Lake(filled.lake.catalog, filled.store, lambda: made_by)
     filled._lake = lake
     filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 9}, {"hour": 99}))
     before = lake.version("staged", filled["readings"], DAY)
@@ -83,11 +83,14 @@ def test_what_is_not_from_here_is_said_to_be_so(filled: Tree) -> None:
         why_published(filled.lake, filled["readings"], "2024-01-20")
 
 
-def test_the_code_is_the_commit_that_is_checked_out() -> None:
+def test_the_code_is_the_commit_that_is_checked_out(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = ["git", "-C", str(deployment.PROJECT), "rev-parse", "HEAD"]
     head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
-    found = deployment.made_by({})
+    here = deployment.current({})
+    found = here.made_by()
     assert (found.git_commit, found.image) == (head, None)
     assert "@" in found.identity
-    image = deployment.made_by({"DATAOPS_COMMIT": "abc", "DATAOPS_IMAGE": "sha256:1"})
+    monkeypatch.setenv("DATAOPS_COMMIT", "abc")
+    monkeypatch.setenv("DATAOPS_IMAGE", "sha256:1")
+    image = here.made_by()
     assert (image.git_commit, image.clean, image.image) == ("abc", True, "sha256:1")

@@ -1,7 +1,6 @@
 """Several runs on one partition at once: a newer delivery is never beaten by an older one, and readers see one or the other."""
 
 import multiprocessing
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,8 +12,9 @@ import pytest
 from dataops_assets.steps import staging
 from dataops_assets.steps.content import Contended
 from dataops_assets.storage.deliveries import all_receipts
-from dataops_assets.storage.folder import hash_file
+from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import records_of
+from dataops_assets.storage.store import hash_file
 from dataops_assets_tests import racing
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -118,28 +118,72 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
     assert waiting.read("daily", "2024-01")["warmest"].max() == 12
 
 
-def test_who_publishes_waits_for_who_is_at_it(waiting: Tree) -> None:
-    run = threading.Thread(target=waiting.stage, args=("readings", DAY))
-    with waiting.store.locked("publish"):
-        run.start()
-        run.join(timeout=2)
-        assert run.is_alive()
-        assert waiting.lake.published(waiting["readings"], DAY) is None
-        assert waiting.lake.verdicts("content", waiting["readings"], DAY) == []
-    run.join()
-    assert waiting.lake.published(waiting["readings"], DAY)
+def before_it(monkeypatch: pytest.MonkeyPatch, key: str, act: Callable[[], object]) -> None:
+    """Do something just before a run writes an object whose key begins so."""
+    real_create, real_replace, left = Folder.create, Folder.replace, [act]
+
+    def first(self: Folder, written: str) -> None:
+        if left and written.startswith(key):
+            left.pop()()
+
+    def create(self: Folder, written: str, *more: object) -> None:
+        first(self, written)
+        real_create(self, written, *more)  # type: ignore[arg-type]
+
+    def replace(self: Folder, written: str, *more: object) -> None:
+        first(self, written)
+        real_replace(self, written, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Folder, "create", create)
+    monkeypatch.setattr(Folder, "replace", replace)
 
 
-def test_who_receives_waits_for_who_is_at_it(waiting: Tree) -> None:
+@pytest.mark.parametrize("key", ["_verdicts/content/readings", "_sha256", "_provenance/staged/readings", "staged/readings"])
+def test_run_that_sleeps_before_a_write_changes_nothing_that_came_after_it(
+    waiting: Tree, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    def newer() -> None:
+        deliver(waiting, 2, LATER)
+        [done] = staging.stage(waiting.lake, waiting["readings"], [DAY], "other", LATER)
+        assert done.status == "done"
+
+    before_it(monkeypatch, key, newer)
+    [outcome] = waiting.stage("readings", DAY)
+    published = waiting.lake.published(waiting["readings"], DAY)
+    assert published
+    assert (outcome.status, outcome.version, published.run_id, warmest(waiting)) == ("done", published.sha256, "other", 12)
+    assert waiting.pending("staged", "readings") == []
+
+
+def test_older_bytes_that_come_again_are_not_beaten_by_a_run_that_slept(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting.stage("readings", DAY)  # A
+    deliver(waiting, 2, LATER)  # B, whose run sleeps before it is seen
+
+    def again() -> None:
+        deliver(waiting, 1, LATER + timedelta(hours=1))  # A again: its bytes stand there
+        [done] = staging.stage(waiting.lake, waiting["readings"], [DAY], "again", LATER)
+        assert done.status == "done"
+
+    before_it(monkeypatch, "staged/readings", again)
+    waiting.stage("readings", DAY)
+    assert warmest(waiting) == 11
+    assert waiting.pending("staged", "readings") == []
+
+
+def test_receipt_of_an_older_arrival_does_not_come_last(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 12}))
-    run = threading.Thread(target=waiting.receive, args=("readings", DAY), kwargs={"now": LATER})
-    with waiting.store.locked("receive"):
-        run.start()
-        run.join(timeout=2)
-        assert run.is_alive()
-        assert len(all_receipts(waiting.store, waiting["readings"], DAY)) == 1
-    run.join()
-    assert len(all_receipts(waiting.store, waiting["readings"], DAY)) == 2
+
+    def newer() -> None:
+        deliver(waiting, 3, LATER)
+
+    before_it(monkeypatch, f"raw/readings/date={DAY}/_deliveries", newer)
+    [outcome] = waiting.receive("readings", DAY)
+    counts = [receipt.number for receipt in all_receipts(waiting.store, waiting["readings"], DAY)]
+    assert counts == [1, 2]
+    assert "waiting for: the run that received another delivery meanwhile" in outcome.facts["note"]
+    assert waiting.pending("raw", "readings") == []
+    waiting.stage("readings", DAY)
+    assert warmest(waiting) == 13
 
 
 def test_many_runs_at_once(waiting: Tree) -> None:

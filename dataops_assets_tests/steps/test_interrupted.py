@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from dataops_assets.storage.folder import Folder, in_words, is_lasting
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.store import in_words, is_lasting
 from dataops_assets_tests.killing import DAYS, LATER, kill_at, opened, redelivered, run_until
 from dataops_assets_tests.trees import NOW, Tree
 
@@ -95,8 +96,8 @@ def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> No
     kill_at(tmp_path, 1)
     [left] = (tree.store.root / "_tmp").iterdir()
     now = datetime.now(UTC)
-    assert (tree.store.sweep(now), left.exists()) == (0, True)  # it could be a writer's that is alive
-    assert (tree.store.sweep(now + timedelta(days=2)), left.exists()) == (1, False)
+    assert (tree.store.sweep(now, remove=True), left.exists()) == (0, True)  # it could be a writer's that is alive
+    assert (tree.store.sweep(now + timedelta(days=2), remove=True), left.exists()) == (1, False)
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=400)])

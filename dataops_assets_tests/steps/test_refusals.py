@@ -1,5 +1,6 @@
 """What is refused, by a gate or by code that fails, leaves what was published, and heals."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -171,4 +172,10 @@ def test_received_file_that_rots_refuses_its_partition_and_no_other(filled: Tree
     kept.write_bytes(b"\0" * 100)
     outcomes = filled.stage("readings", *DAYS)
     assert list(statuses(outcomes).values()) == ["refused", "done", "done"]
-    assert "it holds zero bytes" in outcomes[0].reason
+    assert f"{kept}: its bytes have the SHA-256 " in outcomes[0].reason
+    assert outcomes[0].reason.endswith(
+        f"but {kept.stem} was written: bring that version of it back; what was published before stays"
+    )
+    filled.drop("readings", f"{DAY}.csv", readings(DAY), written=NOW - timedelta(hours=1))
+    filled.run("readings")
+    assert {outcome.status for outcome in filled.stage("readings", *DAYS)} == {"done"}

@@ -13,6 +13,7 @@ from dataops_assets.contract import Partition
 from dataops_assets.steps import Outcome, receiving
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import Arrival
+from dataops_assets.storage.folder import Folder
 from dataops_assets_tests.trees import NOW, Tree, readings
 
 DAY, NEXT = "2024-01-05", "2024-01-06"
@@ -320,21 +321,24 @@ def test_several_files_have_one_hash_of_their_names_and_hashes(listed: Tree) -> 
 
 
 def test_file_that_changes_while_it_is_read_is_waited_for(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A provider writes on, between the hash and the copy.
-    def copy_changed(source: Path, target: Path) -> None:
-        Path(target).write_bytes(Path(source).read_bytes() + b"more")
-
     for day in (DAY, NEXT):
         tree.drop("readings", f"{day}.csv", readings(day))
-    real = deliveries.shutil.copyfile
-    calls = iter([copy_changed, real])
-    monkeypatch.setattr(deliveries.shutil, "copyfile", lambda source, target: next(calls)(source, target))
+    real = Folder.copy
+
+    def copy(self: Folder, key: str, path: Path) -> None:
+        real(self, key, path)
+        if DAY in key:  # the provider writes on
+            self.path(key).write_bytes(path.read_bytes() + b"more")
+
+    monkeypatch.setattr(Folder, "copy", copy)
 
     changed, good = tree.receive("readings", DAY, NEXT)
 
     assert (changed.status, good.status) == ("absent", "done")
-    assert changed.reason.endswith(f"waiting for landing/readings/{DAY}.csv to be still: it changed while it was read")
-    assert (raw(tree), receipts(tree)) == (set(), [])
+    assert changed.reason.endswith(
+        f"waiting for landing/readings/{DAY}.csv to be still: it changed while the delivery was read"
+    )
+    assert receipts(tree) == []
     assert tree.pending("raw", "readings") == [DAY]
 
 
@@ -342,14 +346,14 @@ def test_file_that_changes_while_it_is_read_is_waited_for(tree: Tree, monkeypatc
 def test_parts_of_two_deliveries_are_not_received_as_one(listed: Tree, monkeypatch: pytest.MonkeyPatch, replaced: str) -> None:
     for name, content in (("1.csv", GOOD), ("2.csv", OTHER), ("manifest.json", manifest("1.csv", "2.csv"))):
         listed.drop("readings", f"{DAY}/{name}", content)
-    copy = deliveries.shutil.copyfile
+    copy = Folder.copy
 
-    def replace_meanwhile(source: Path, target: Path) -> None:
-        copy(source, target)
-        if source.name == "2.csv":  # when the first has been copied
+    def replace_meanwhile(self: Folder, key: str, path: Path) -> None:
+        copy(self, key, path)
+        if key.endswith("2.csv"):  # when the first has been copied
             listed.drop("readings", f"{DAY}/{replaced}", manifest("1.csv") if replaced == "manifest.json" else OTHER)
 
-    monkeypatch.setattr(deliveries.shutil, "copyfile", replace_meanwhile)
+    monkeypatch.setattr(Folder, "copy", replace_meanwhile)
 
     outcome = received(listed)
 
@@ -363,8 +367,8 @@ def test_file_that_goes_away_while_it_is_read_is_waited_for(tree: Tree, monkeypa
     tree.drop("readings", f"{DAY}.csv", GOOD)
     received(tree)
     path = tree.drop("readings", f"{DAY}.csv", OTHER)
-    real = deliveries.hash_file
-    monkeypatch.setattr(deliveries, "hash_file", lambda landed: (path.unlink(missing_ok=True), real(landed))[1])
+    real = Folder.copy
+    monkeypatch.setattr(Folder, "copy", lambda self, *what: (path.unlink(missing_ok=True), real(self, *what))[1])
 
     outcome = received(tree)
 

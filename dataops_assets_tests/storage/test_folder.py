@@ -1,8 +1,10 @@
 """A folder as a store: whole objects or none, and listings that show nothing else."""
 
+import contextlib
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +20,14 @@ def store(tmp_path: Path) -> Folder:
     return Folder(tmp_path / "data")
 
 
+@contextlib.contextmanager
+def writing(store: Folder, key: str) -> Iterator[Path]:
+    """A file that becomes an object in place of any other, if it is left normally."""
+    with store.draft(key) as path:
+        yield path
+        store.write(key, path, {})
+
+
 def files(store: Folder) -> list[str]:
     """Everything on disk, temporary files included."""
     return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if not path.is_dir())
@@ -28,8 +38,8 @@ def keys(store: Folder, prefix: str) -> list[str]:
 
 
 def test_object_is_read_as_it_was_written(store: Folder) -> None:
-    store.write("a/b/c.bin", b"one")
-    store.write("a/b/c.bin", b"two")
+    store.write("a/b/c.bin", b"one", {})
+    store.write("a/b/c.bin", b"two", {})
     assert store.read("a/b/c.bin") == b"two"
     assert store.sha256("a/b/c.bin") == hashlib.sha256(b"two").hexdigest()
     assert files(store) == ["a/b/c.bin"]
@@ -42,7 +52,7 @@ def test_what_is_not_there_is_none(store: Folder) -> None:
 
 def test_hash_follows_a_rewrite_of_the_same_size_at_the_same_time(store: Folder) -> None:
     for content in (b"one", b"two"):
-        store.write("a", content)
+        store.write("a", content, {})
         os.utime(store.path("a"), (1, 1))
         assert store.sha256("a") == hashlib.sha256(content).hexdigest()
 
@@ -50,10 +60,10 @@ def test_hash_follows_a_rewrite_of_the_same_size_at_the_same_time(store: Folder)
 @pytest.mark.parametrize("existing", [None, b"old"])
 def test_writer_that_fails_changes_nothing(store: Folder, existing: bytes | None) -> None:
     if existing:
-        store.write("a/b", existing)
+        store.write("a/b", existing, {})
 
     def write_half() -> None:
-        with store.temporary("a/b") as path:
+        with writing(store, "a/b") as path:
             path.write_bytes(b"half of it")
             assert store.read("a/b") == existing
             assert keys(store, "a") == (["a/b"] if existing else [])
@@ -68,13 +78,13 @@ def test_writer_that_fails_changes_nothing(store: Folder, existing: bytes | None
 
 def test_reader_sees_whole_objects_only(store: Folder) -> None:
     contents = {bytes([i]) * 100_000 for i in range(5)}
-    store.write("a", min(contents))
+    store.write("a", min(contents), {})
     done = threading.Event()
 
     def write() -> None:
         for _ in range(20):
             for content in contents:
-                store.write("a", content)
+                store.write("a", content, {})
         done.set()
 
     writer = threading.Thread(target=write)
@@ -89,7 +99,7 @@ def test_reader_sees_whole_objects_only(store: Folder) -> None:
 
 
 def test_two_writers_do_not_disturb_each_other(store: Folder) -> None:
-    with store.temporary("a") as first, store.temporary("a") as second:
+    with writing(store, "a") as first, writing(store, "a") as second:
         first.write_bytes(b"first")
         second.write_bytes(b"second")
     assert store.read("a") == b"first"  # the last to finish
@@ -97,9 +107,9 @@ def test_two_writers_do_not_disturb_each_other(store: Folder) -> None:
 
 
 def test_folder_can_be_scanned_while_it_is_written_to(store: Folder) -> None:
-    with store.temporary("staged/readings/date=1/data.parquet") as path:
+    with writing(store, "staged/readings/date=1/data.parquet") as path:
         pl.DataFrame({"a": [1]}).write_parquet(path)
-    with store.temporary("staged/readings/date=1/data.parquet") as path:
+    with writing(store, "staged/readings/date=1/data.parquet") as path:
         path.write_bytes(b"half of it")
         assert pl.scan_parquet(store.path("staged/readings"), hive_partitioning=False).collect().rows() == [(1,)]
         pl.DataFrame({"a": [2]}).write_parquet(path)
@@ -108,7 +118,7 @@ def test_folder_can_be_scanned_while_it_is_written_to(store: Folder) -> None:
 
 
 def test_listing_shows_files_alone(store: Folder, tmp_path: Path) -> None:
-    store.write("top/a", b"")
+    store.write("top/a", b"", {})
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/secret").write_text("x")
     store.path("top/b.tmp").write_text("dropped by a provider: ours lie elsewhere")
@@ -121,13 +131,13 @@ def test_listing_shows_files_alone(store: Folder, tmp_path: Path) -> None:
 
 
 def test_listing_of_a_file_is_empty(store: Folder) -> None:
-    store.write("landing/readings", b"a file where a folder should be")
+    store.write("landing/readings", b"a file where a folder should be", {})
     assert keys(store, "landing/readings") == []
 
 
 def test_listing_goes_on_when_a_file_goes_away(store: Folder) -> None:
     for name in "abc":
-        store.write(f"top/{name}", b"")
+        store.write(f"top/{name}", b"", {})
     listing = store.list("top")
     first = next(listing)
     store.path("top/b").unlink()

@@ -15,6 +15,8 @@ from polars.testing import assert_frame_equal
 from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.storage import layout
 from dataops_assets.storage.lake import NotPublished
+from dataops_assets.storage.publishing import draft, publish, say
+from dataops_assets.storage.store import Lost
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY = "2024-01-01"
@@ -61,7 +63,7 @@ def test_published_object_is_explained(filled: Tree) -> None:
     assert found.sha256 == lake.version("staged", dataset, DAY) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (found.zone, found.dataset, found.partition) == ("staged", "readings", DAY)
     assert (found.bytes, found.rows, found.run_id, found.published_at) == (path.stat().st_size, 4, "run", NOW)
-    judged = lake.verdict("content", dataset, DAY, found.verdict)
+    judged = lake.verdict_of(found)
     assert judged is not None
     assert judged.depends_on == found.depends_on
     assert found.depends_on == {
@@ -118,8 +120,8 @@ def test_many_rows_give_the_same_bytes(filled: Tree) -> None:
     versions = set()
     for streaming in (False, True):
         made = frame.lazy().with_columns(hour=pl.col("hour") + 1).collect(engine="streaming" if streaming else "in-memory")
-        with filled.lake.draft("staged", filled["readings"], DAY, made, verdict(), "run", NOW) as draft:
-            versions.add(draft.provenance.sha256)
+        with draft(filled.lake, "staged", filled["readings"], DAY, made, verdict(), "run", NOW) as drafted:
+            versions.add(drafted.provenance.sha256)
     assert len(versions) == 1
 
 
@@ -132,9 +134,9 @@ def test_writer_that_fails_leaves_what_was_published(filled: Tree, monkeypatch: 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
     with (
         pytest.raises(OSError, match="no space left"),
-        filled.lake.draft("staged", filled["readings"], DAY, before.clear(), verdict(), "run", NOW) as draft,
+        draft(filled.lake, "staged", filled["readings"], DAY, before.clear(), verdict(), "run", NOW) as drafted,
     ):
-        filled.lake.publish(draft)
+        publish(filled.lake, drafted)
     monkeypatch.undo()
     assert_frame_equal(filled.read("readings", DAY), before)
     assert not list(filled.store.root.rglob("*.tmp"))
@@ -143,23 +145,38 @@ def test_writer_that_fails_leaves_what_was_published(filled: Tree, monkeypatch: 
 # Verdicts.
 
 
-def test_verdict_is_kept_under_the_hash_of_its_grounds(tree: Tree) -> None:
+def test_verdict_is_named_by_the_hash_of_its_grounds_and_kept_by_number(tree: Tree) -> None:
     one, same, other = verdict(a=1, b=2), verdict(b=2, a=1, at=NOW + timedelta(days=1)), verdict(a=1, b=3)
     assert one.id == same.id != other.id
-    kept = tree.lake.save(one)
-    assert kept == one
-    assert tree.lake.verdict("content", tree["readings"], DAY, one.id) == one
-    assert tree.lake.verdict("envelope", tree["readings"], DAY, one.id) is None
-    assert tree.store.read(f"_verdicts/content/readings/date={DAY}/{one.id}.json") is not None
+    first = say(tree.lake, one, None)
+    assert (first.number, first.id) == (1, one.id)
+    assert say(tree.lake, same, first) == first, "what says the same again adds nothing"
+    second = say(tree.lake, other, first)
+    assert [v.number for v in tree.lake.verdicts("content", tree["readings"], DAY)] == [1, 2]
+    assert (tree.lake.last_word("content", tree["readings"], DAY), second.number) == (second, 2)
+    assert tree.lake.last_word("envelope", tree["readings"], DAY) is None
+    assert tree.store.read(f"_verdicts/content/readings/date={DAY}/00000002.json") is not None
+
+
+def test_nobody_has_the_last_word_without_knowing_the_one_before(tree: Tree) -> None:
+    first = say(tree.lake, verdict(a=1), None)
+    say(tree.lake, verdict(a=2), first)
+    for known in (None, first):
+        with pytest.raises(Lost):
+            say(tree.lake, verdict(a=3), known)
 
 
 def test_last_verdict_is_the_last_word_even_if_the_clock_is_set_back(tree: Tree) -> None:
+    said: dict[str, Verdict] = {}
     for gate, hours, a in (("envelope", 0, 1), ("content", 0, 1), ("envelope", -24, 2), ("content", -48, 2)):
-        tree.lake.save(verdict(gate, NOW + timedelta(hours=hours), a=a))  # type: ignore[arg-type]
+        judged = verdict(gate, NOW + timedelta(hours=hours), delivery=a)  # type: ignore[arg-type]
+        said[gate] = say(tree.lake, judged, said.get(gate))
         newest = tree.lake.newest_verdict(tree["readings"], DAY)
         assert newest is not None
-        assert (newest.gate, newest.depends_on) == (gate, {"a": a})
-    assert [v.depends_on["a"] for v in tree.lake.verdicts("envelope", tree["readings"], DAY)] == [1, 2]
+        assert (newest.gate, newest.depends_on) == (gate, {"delivery": a})
+    given = tree.lake.verdicts("envelope", tree["readings"], DAY)
+    assert [v.depends_on["delivery"] for v in given] == [1, 2]
+    assert given[0].judged_at < given[1].judged_at
 
 
 # Reading.
@@ -188,7 +205,7 @@ def test_what_was_never_delivered_or_made_says_so(tree: Tree) -> None:
 
 @pytest.mark.parametrize("gate", ["envelope", "content"])
 def test_what_was_refused_says_by_which_gate_when_and_why(tree: Tree, gate: Gate) -> None:
-    tree.lake.save(verdict(gate, datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC), passed=False))
+    say(tree.lake, verdict(gate, datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC), passed=False), None)
     with pytest.raises(NotPublished) as caught:
         tree.lake.scan(tree["readings"], [DAY])
     assert str(caught.value) == (

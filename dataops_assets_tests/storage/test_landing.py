@@ -8,6 +8,7 @@ import pytest
 
 from dataops_assets.observe.status import describe, overview
 from dataops_assets.storage import deliveries
+from dataops_assets.storage.folder import Folder
 from dataops_assets_tests.trees import NOW, Tree, readings
 
 DAY, NEXT = "2024-01-05", "2024-01-06"
@@ -62,14 +63,14 @@ def test_link_that_takes_a_files_place_is_not_received(
     tree: Tree, landing: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tree.drop("readings", f"{DAY}.csv", readings(DAY))
-    copy = deliveries.shutil.copyfile
+    copy = Folder.copy
 
-    def exchange(source: Path, target: Path) -> None:
-        copy(source, target)
+    def exchange(self: Folder, key: str, target: Path) -> None:
+        copy(self, key, target)
         path.unlink()
         path.symlink_to(elsewhere / f"{DAY}.csv")
 
-    monkeypatch.setattr(deliveries.shutil, "copyfile", exchange)
+    monkeypatch.setattr(Folder, "copy", exchange)
     [outcome] = tree.receive("readings", DAY)
     assert outcome.status == "absent"
     assert "it changed while the delivery was read" in outcome.reason
@@ -139,7 +140,7 @@ def test_file_for_a_day_that_is_still_to_come_is_told_last(tree: Tree) -> None:
 def test_folder_of_no_dataset_is_told_with_the_one_that_was_meant(tree: Tree) -> None:
     tree.drop("readings", f"{DAY}.csv", readings(DAY))
     for key in ("landing/reading/a.csv", "landing/reading/b.csv", "landing/rubbish.txt", "landing/daily/month.csv"):
-        tree.store.write(key, b"x")
+        tree.store.write(key, b"x", {})
     found = [str(stray) for stray in deliveries.foreign(tree.store, tree.lake.catalog)]
     why = "belongs to no delivery: no dataset of this name is delivered"
     assert found == [

@@ -1,0 +1,116 @@
+"""A store as it is at one moment: every folder of a dataset is listed once, however often it is asked for.
+
+For whoever looks at many partitions. What it shows may be old as soon as it is shown, so nothing is written through it.
+"""
+
+import bisect
+import contextlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.store import Entry, Forbidden, Store, Tags
+
+_DEEPER = ("_verdicts", "_provenance")
+"""Tops of keys below which a name comes before that of the dataset."""
+
+
+def _no_one(key: str) -> None:
+    raise Forbidden(key, "this is a look at the store, not the store")
+
+
+class Glance(Store):
+    """What a store holds, each dataset's folder as it was when first asked for.
+
+    Args:
+        store: The store.
+    """
+
+    def __init__(self, store: Store):
+        super().__init__(store.where, _no_one)
+        self._store = store.store if isinstance(store, Glance) else store
+        self._listed: dict[str, tuple[Sequence[str], Sequence[Entry]]] = {}
+
+    @property
+    def store(self) -> Store:
+        """The store that is looked at."""
+        return self._store
+
+    @property
+    def here(self) -> Folder:
+        """The folder on this machine."""
+        return self._store.here
+
+    def address(self, key: str) -> str:
+        """Where people find an object."""
+        return self._store.address(key)
+
+    def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
+        """Every object below a prefix, in order of the keys."""
+        if closed is not None:  # asked of landing, where a folder may be shut
+            yield from self._store.list(prefix, closed)
+            return
+        keys, entries = self._below(prefix)
+        start = bisect.bisect_left(keys, f"{prefix}/")
+        for entry in entries[start:]:
+            if not entry.key.startswith(f"{prefix}/"):
+                return
+            yield entry
+
+    def entry(self, key: str) -> Entry | None:
+        """An object as it was listed."""
+        keys, entries = self._below(key)
+        place = bisect.bisect_left(keys, key)
+        return entries[place] if place < len(keys) and keys[place] == key else None
+
+    def _below(self, key: str) -> tuple[Sequence[str], Sequence[Entry]]:
+        parts = key.split("/")
+        top = "/".join(parts[: 3 if parts[0] in _DEEPER else 2])
+        if top not in self._listed:
+            entries = list(self._store.list(top))
+            self._listed[top] = [entry.key for entry in entries], entries
+        return self._listed[top]
+
+    def odd(self, prefix: str) -> dict[str, str]:
+        """What cannot be taken for an object."""
+        return self._store.odd(prefix)
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of an object, as they are now."""
+        return self._store.read(key)
+
+    def sha256(self, key: str, seen: Entry | None = None) -> str | None:
+        """The hash of an object's bytes."""
+        return self._store.sha256(key, seen or self.entry(key))
+
+    def local(self, key: str, sha256: str) -> Path:
+        """A file on this machine with these bytes of an object."""
+        return self._store.local(key, sha256)
+
+    def copy(self, key: str, path: Path) -> None:
+        """Write the bytes of an object into a file."""
+        self._store.copy(key, path)
+
+    @contextlib.contextmanager
+    def draft(self, key: str) -> Iterator[Path]:
+        """A file to write an object into."""
+        with self._store.draft(key) as path:
+            yield path
+
+    def sweep(self, now: datetime, remove: bool) -> int:
+        """Nothing: a look changes nothing."""
+        del now, remove
+        return 0
+
+    def _create(self, key: str, draft: Path, tags: Tags) -> None:
+        raise AssertionError(key)
+
+    def _replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str) -> None:
+        raise AssertionError(key)
+
+    def _write(self, key: str, draft: Path, tags: Tags) -> None:
+        raise AssertionError(key)
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        raise AssertionError(keys)

@@ -1,0 +1,70 @@
+"""What runs that were killed left behind: half-written files, uploads without an end, records of what was never seen.
+
+Nobody reads any of it. It is removed once it is older than any writer lives; in prod, which removes nothing, it is counted.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
+from dataops_assets.storage import layout
+from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.provenance import index_key, records
+from dataops_assets.storage.store import WRITER_LIVES, Entry
+
+_PUBLISHED: tuple[Zone, ...] = ("staged", "quarantine", "curated")
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """What is left of runs that are gone.
+
+    Attributes:
+        unfinished: Half-written files and uploads.
+        orphans: Keys of records whose objects were never seen.
+    """
+
+    unfinished: int
+    orphans: tuple[str, ...]
+
+
+def sweep(lake: Lake, now: datetime, remove: bool) -> Leftovers:
+    """Find what is left, and remove it.
+
+    Args:
+        lake: Where to look; of a branch, in its own part alone.
+        now: The time.
+        remove: Whether this deployment may remove anything; else all is only counted.
+    """
+    found = tuple(key for dataset in lake.catalog for key in _orphans(lake, dataset, now))
+    unfinished = lake.store.sweep(now, remove)
+    if remove:
+        lake.store.remove(found)
+    return Leftovers(unfinished, found)
+
+
+def _orphans(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
+    """A record is an orphan if its bytes do not stand there, and no later one says that it took their place."""
+    glance = lake.at_a_glance().store
+    for zone in _PUBLISHED:
+        for partition, entries in _by_partition(list(glance.list(f"_provenance/{zone}/{dataset.name}")), dataset).items():
+            made = records(glance, [entry.key for entry in entries])
+            stood = {one.replaces for one in made} | {glance.sha256(layout.data(zone, dataset, partition))}
+            for entry, one in zip(entries, made, strict=True):
+                if one.sha256 not in stood and now.timestamp() - entry.modified_ns / 1e9 > WRITER_LIVES.total_seconds():
+                    yield from (entry.key, index_key(dataset, one))
+
+
+def _by_partition(entries: list[Entry], dataset: Dataset) -> dict[Partition, list[Entry]]:
+    found: dict[Partition, list[Entry]] = {}
+    hive = dataset.partitions.hive_name if dataset.partitions else None
+    for entry in entries:
+        *_, step, _name = entry.key.split("/")
+        name, is_hive, partition = step.partition("=")
+        if is_hive and name == hive:
+            found.setdefault(partition, []).append(entry)
+        elif not is_hive and hive is None:
+            found.setdefault(None, []).append(entry)
+    return found

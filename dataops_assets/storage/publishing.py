@@ -1,0 +1,162 @@
+"""Publishing: how a verdict becomes the last word on a partition, and its rows what others read.
+
+The order is the journal's. A verdict is written under the number after the last one that its run has seen before it looked at
+anything else; of two runs that saw the same, one loses, and looks at everything anew. An object carries the number of the
+verdict that let it pass, and is put in place of just the object that was seen, which must have a lower number. So a run that
+slept for hours between any two steps changes nothing that came after it, whatever any clock says.
+
+Sources: the log as the arbiter of order is that of Delta Lake (Armbrust et al., VLDB 2020); numbers that only grow are the
+fencing tokens of M. Kleppmann, "How to do distributed locking".
+
+Not here: what is judged, and when all is looked at anew (`steps.content`).
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.verdict import Verdict
+from dataops_assets.storage import journal, layout
+from dataops_assets.storage.lake import Lake, columns_of
+from dataops_assets.storage.provenance import Provenance, newest_record, record
+from dataops_assets.storage.store import Lost, hash_file
+
+# Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
+_ROW_GROUP_ROWS = 131_072
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A partition that is written, and can be published.
+
+    Attributes:
+        provenance: How it came to be.
+        path: Its bytes.
+    """
+
+    provenance: Provenance
+    path: Path
+
+    def by(self, verdict: Verdict) -> "Draft":
+        """The same, let pass by a verdict that is written by now."""
+        return replace(self, provenance=self.provenance.model_copy(update={"number": verdict.number, "verdict": verdict.id}))
+
+
+def say(lake: Lake, verdict: Verdict, after: Verdict | None) -> Verdict:
+    """Keep a verdict as the last word of its gate on a partition.
+
+    Args:
+        lake: Where it lies.
+        verdict: What is said.
+        after: The last word that was known before anything was looked at; None if there was none.
+
+    Returns:
+        The verdict as it is kept: with its number, and not before the one it follows, even if a clock was set back. What says
+        the same as the one before adds nothing to it.
+
+    Raises:
+        Lost: Another run has said something meanwhile.
+    """
+    dataset = lake.catalog[verdict.dataset]
+    if after and after.number and after == verdict.model_copy(update={"judged_at": after.judged_at, "number": after.number}):
+        return after
+    number = after.number + 1 if after else 1
+    judged_at = max(verdict.judged_at, after.judged_at + timedelta(microseconds=1)) if after else verdict.judged_at
+    verdict = verdict.model_copy(update={"number": number, "judged_at": judged_at})
+    folder = layout.verdicts(verdict.gate, dataset, verdict.partition)
+    journal.append(lake.store, folder, number, verdict.model_dump_json(indent=1).encode(), layout.tags(dataset, dataset.zone))
+    return verdict
+
+
+@contextlib.contextmanager
+def draft(
+    lake: Lake,
+    zone: Zone,
+    dataset: Dataset,
+    partition: Partition,
+    frame: pl.DataFrame,
+    verdict: Verdict,
+    run_id: str,
+    now: datetime,
+) -> Iterator[Draft]:
+    """Write a partition where nobody reads it yet. Equal rows in equal order give equal bytes."""
+    with lake.store.draft(layout.data(zone, dataset, partition)) as path:
+        _write(frame, path)
+        provenance = Provenance(
+            zone=zone,
+            dataset=dataset.name,
+            partition=partition,
+            number=verdict.number,
+            sha256=hash_file(path),
+            bytes=path.stat().st_size,
+            rows=frame.height,
+            columns=columns_of(frame.schema),
+            nulls={name: count for name, count in frame.null_count().row(0, named=True).items() if count},
+            depends_on=verdict.depends_on,
+            arrived=verdict.arrived,
+            verdict=verdict.id,
+            run_id=run_id,
+            made_by=lake.made_by(),
+            published_at=now,
+        )
+        yield Draft(provenance, path)
+
+
+def publish(lake: Lake, draft: Draft) -> Provenance:
+    """Let others read what was drafted, unless what stands there has a higher number.
+
+    The record of how it came to be is written first: an object that can be seen can be explained. Where the same bytes stand
+    already, the record alone is added.
+
+    Returns:
+        How what stands there now came to be.
+    """
+    made = draft.provenance
+    dataset = lake.catalog[made.dataset]
+    key = layout.data(made.zone, dataset, made.partition)
+    while True:
+        seen = lake.store.entry(key)
+        stands = lake.store.sha256(key, seen) if seen else None
+        before = newest_record(lake.store, made.zone, dataset, made.partition, stands) if stands else None
+        if before and before.number > made.number:
+            return before
+        kept = record(lake.store, dataset, made.model_copy(update={"replaces": stands}))
+        if stands == made.sha256:
+            return kept
+        try:
+            lake.store.replace(key, draft.path, seen, layout.tags(dataset, made.zone), kept.commit)
+        except Lost:
+            continue  # whoever came first has a number, too
+        return kept
+
+
+def drop(lake: Lake, dataset: Dataset, partition: Partition) -> None:
+    """Let a branch do without a partition, which stays in prod, until it is made again.
+
+    Raises:
+        LookupError: This is no branch, or the partition is nowhere.
+    """
+    if lake.base is None:
+        raise LookupError("only a branch or dev deployment drops partitions: what is in prod or local stays")
+    if lake.holder(dataset.zone, dataset, partition) is None:
+        raise LookupError(lake.why_missing(dataset, [partition]))
+    lake.store.create(layout.dropped(dataset.zone, dataset, partition), b"", layout.tags(dataset, dataset.zone))
+    lake.store.remove([layout.data(dataset.zone, dataset, partition)])
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    try:
+        frame.write_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+    except pl.exceptions.ComputeError as error:  # so polars tells that a disk is full
+        code = re.search(r"\(os error (\d+)\)", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error

@@ -1,0 +1,359 @@
+"""A prefix in a bucket of any store that speaks S3, as a store of objects.
+
+An object is put whole, with a condition on what is there: nothing (`If-None-Match`), or just what was seen (`If-Match`).
+Whether a lost answer was a success is read back: every object carries the SHA-256 of its bytes as metadata, and what is
+published the id of its commit, too. What is read is compared with that hash; files on this machine that were found whole are
+kept under it.
+
+Not here: which credentials there are (boto3 finds them), and who may write (`deployment`, and the policies of the bucket).
+"""
+
+import base64
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.store import (
+    WRITER_LIVES,
+    Damaged,
+    Entry,
+    Lost,
+    Store,
+    Tags,
+    anyone,
+    hash_file,
+    jitter_seconds,
+    other_bytes,
+)
+
+_ATTEMPTS = 6
+_PART_BYTES = 32 << 20
+_BATCH = 1000
+_CHUNK_BYTES = 1 << 20
+_CACHE = "_cache"
+_ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload")
+_DENIED = (
+    "403",
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+)
+_LOST = ("412", "PreconditionFailed")
+_AGAIN = (
+    "409",
+    "ConditionalRequestConflict",
+    "OperationAborted",
+    "429",
+    "TooManyRequests",
+    "SlowDown",
+    "RequestTimeout",
+    "BadDigest",  # the bytes changed on their way
+    "XAmzContentSHA256Mismatch",
+    "IncompleteBody",
+    "500",
+    "InternalError",
+    "503",
+    "ServiceUnavailable",
+)
+_Answer = TypeVar("_Answer")
+
+
+class Unreachable(ConnectionError):
+    """A store did not answer, or not as it should, however often it was asked."""
+
+
+class S3(Store):
+    """A store of objects below a prefix of a bucket.
+
+    Args:
+        bucket: The bucket.
+        prefix: Where the keys of this store begin; empty for the top.
+        here: The folder on this machine for drafts and what was read.
+        permit: Raises `Forbidden` for a key that this process may not write.
+        client: A client of boto3's for S3; without one, it is made from the environment as boto3 does that.
+    """
+
+    def __init__(
+        self, bucket: str, prefix: str, here: Folder, permit: Callable[[str], None] = anyone, client: Any = None
+    ) -> None:
+        super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"), permit)
+        self.bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._here = here
+        self.client: Any = client or boto3.client("s3", config=client_config())
+
+    @property
+    def here(self) -> Folder:
+        """The folder on this machine."""
+        return self._here
+
+    def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
+        """Every object below a prefix, in order of the keys; a page of a thousand for each request."""
+        del closed  # a bucket has no folders that could be closed
+        page: dict[str, Any] = {"IsTruncated": True}
+        asked: dict[str, Any] = {"Bucket": self.bucket, "Prefix": f"{self._prefix}{prefix}/"}
+        while page["IsTruncated"]:
+            page = self._ask(prefix, lambda: self.client.list_objects_v2(**asked))
+            for found in page.get("Contents", ()):
+                yield _entry(found["Key"][len(self._prefix) :], found["Size"], found)
+            asked["ContinuationToken"] = page.get("NextContinuationToken")
+
+    def entry(self, key: str) -> Entry | None:
+        """An object as a listing would show it now, or None if there is none."""
+        found = self._head(key)
+        return _entry(key, found["ContentLength"], found) if found else None
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of an object, or None if there is none."""
+
+        def get() -> bytes | None:
+            found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
+            content: bytes = found["Body"].read()
+            expected, has = found["Metadata"].get("sha256"), hashlib.sha256(content).hexdigest()
+            if expected not in (None, has):
+                raise Damaged(self.address(key), other_bytes(expected, has))
+            return content
+
+        return self._ask(key, get, absent=lambda: None)
+
+    def sha256(self, key: str, seen: Entry | None = None) -> str | None:
+        """The hash of an object's bytes, as it was kept when they were written; without that, they are read."""
+        seen = seen or self.entry(key)
+        return _hash_of(self, key, seen.etag) if seen else None
+
+    def local(self, key: str, sha256: str) -> Path:
+        """A file on this machine with the bytes of an object, kept under their hash once it was found whole."""
+        kept = self._here.path(f"{_CACHE}/{sha256}{Path(key).suffix}")
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(kept)  # what is used stays longer
+            return kept
+        with self._here.draft(f"{_CACHE}/{sha256}") as draft:
+            for attempt in range(_ATTEMPTS):
+                self.copy(key, draft)
+                found = hash_file(draft)
+                if found == sha256:
+                    break
+                # Somebody may have put another version there, which is not damage.
+                if (now := self.sha256(key)) != sha256:
+                    raise FileNotFoundError(errno.ENOENT, f"holds {now} by now, not {sha256}", self.address(key))
+                time.sleep(jitter_seconds(attempt))
+            else:
+                raise Damaged(self.address(key), other_bytes(sha256, found))
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            draft.replace(kept)
+        return kept
+
+    def copy(self, key: str, path: Path) -> None:
+        """Write the bytes of an object, whatever they are, into a file on this machine."""
+
+        def get() -> None:
+            found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
+            with path.open("wb") as file:
+                for chunk in found["Body"].iter_chunks(_CHUNK_BYTES):
+                    file.write(chunk)
+
+        def absent() -> None:
+            raise FileNotFoundError(errno.ENOENT, "it is there no more", self.address(key))
+
+        self._ask(key, get, absent)
+
+    @contextlib.contextmanager
+    def draft(self, key: str) -> Iterator[Path]:
+        """A file on this machine to write an object into."""
+        with self._here.draft(key) as path:
+            yield path
+
+    def _create(self, key: str, draft: Path, tags: Tags) -> None:
+        self._put(key, draft, tags, {"IfNoneMatch": "*"})
+
+    def _replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str) -> None:
+        self._put(key, draft, tags, {"IfMatch": seen.etag} if seen else {"IfNoneMatch": "*"}, commit)
+
+    def _write(self, key: str, draft: Path, tags: Tags) -> None:
+        self._put(key, draft, tags, {})
+
+    def _put(self, key: str, draft: Path, tags: Tags, condition: dict[str, str], commit: str = "") -> None:
+        """Put an object if what is there is as the condition says, or learn that it was."""
+        sha256 = hash_file(draft)
+        labels = {"Tagging": urlencode(tags), "Metadata": {"sha256": sha256} | ({"commit": commit} if commit else {})}
+        target = {"Bucket": self.bucket, "Key": self._prefix + key}
+
+        def put() -> None:
+            if draft.stat().st_size > _PART_BYTES:
+                self._put_parts(target, draft, labels, condition)
+                return
+            checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+            with draft.open("rb") as body:
+                self.client.put_object(**target, Body=body, ChecksumSHA256=checksum, **labels, **condition)
+
+        def lost() -> None:
+            # An answer that got lost was asked for again, and found the object that the first request had put.
+            found = self._head(key)
+            if found is None or found["Metadata"].get("sha256") != sha256:
+                raise Lost(self.address(key))
+
+        # Put in place of what is there no more: 404.
+        self._ask(key, put, absent=lost, lost=lost)
+
+    def _put_parts(self, target: dict[str, Any], draft: Path, labels: dict[str, Any], condition: dict[str, str]) -> None:
+        upload = self.client.create_multipart_upload(**target, ChecksumAlgorithm="SHA256", **labels)
+        named = {**target, "UploadId": upload["UploadId"]}
+
+        def put(number: int) -> dict[str, Any]:
+            with draft.open("rb") as file:
+                file.seek((number - 1) * _PART_BYTES)
+                body = file.read(_PART_BYTES)
+            part = self.client.upload_part(**named, PartNumber=number, Body=body, ChecksumAlgorithm="SHA256")
+            return {"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}
+
+        try:
+            count = -(-draft.stat().st_size // _PART_BYTES)
+            with ThreadPoolExecutor(max_workers=4) as pool:
+                parts = list(pool.map(put, range(1, count + 1)))
+            self.client.complete_multipart_upload(**named, MultipartUpload={"Parts": parts}, **condition)
+        except BaseException:
+            with contextlib.suppress(ClientError, BotoCoreError):  # what stays is swept, or ended by the bucket's rule
+                self.client.abort_multipart_upload(**named)
+            raise
+
+    def _remove(self, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _BATCH):
+            batch = [{"Key": self._prefix + key} for key in keys[start : start + _BATCH]]
+
+            def delete(batch: Sequence[dict[str, str]] = batch) -> dict[str, Any]:
+                answer: dict[str, Any] = self.client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True}
+                )
+                return answer
+
+            # It answers 200 and tells for each key whether it went wrong.
+            for wrong in self._ask("", delete).get("Errors", ()):
+                raise PermissionError(
+                    errno.EACCES, f"{wrong['Code']}: {wrong['Message']}", f"s3://{self.bucket}/{wrong['Key']}"
+                )
+
+    def sweep(self, now: datetime, remove: bool) -> int:
+        """Find uploads of writers that are gone, and remove files on this machine that nobody has used for as long."""
+        found = self._here.sweep(now, remove)
+        for kept in self._here.path(_CACHE).glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if now.timestamp() - kept.stat().st_mtime > WRITER_LIVES.total_seconds():
+                    kept.unlink()
+        for upload in self.unfinished():
+            if now - upload["Initiated"] > WRITER_LIVES:
+                found += 1
+                if remove:
+                    named = {"Bucket": self.bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                    self._permit(upload["Key"][len(self._prefix) :])
+                    self._ask(upload["Key"], partial(self.client.abort_multipart_upload, **named), absent=lambda: None)
+        return found
+
+    def unfinished(self) -> Sequence[dict[str, Any]]:
+        """The uploads below the prefix that have begun and not ended, as S3 tells of them."""
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
+        return [upload for page in pages for upload in page.get("Uploads", ())]
+
+    def _head(self, key: str) -> dict[str, Any] | None:
+        asked = {"Bucket": self.bucket, "Key": self._prefix + key}
+        found: dict[str, Any] | None = self._ask(key, lambda: self.client.head_object(**asked), absent=lambda: None)
+        return found
+
+    def _ask(
+        self,
+        key: str,
+        request: Callable[[], _Answer],
+        absent: Callable[[], _Answer] | None = None,
+        lost: Callable[[], _Answer] | None = None,
+    ) -> _Answer:
+        """Make a request until there is an answer, a few times at most; with what to do if something is absent, or was changed.
+
+        Raises:
+            PermissionError: The store says no.
+            Unreachable: There was no answer that says anything.
+        """
+        place, said = self.address(key), ""
+        damaged: Damaged | None = None
+        for attempt in range(_ATTEMPTS):
+            try:
+                return request()
+            except ClientError as error:
+                code, said = error.response["Error"]["Code"], str(error)
+                if absent and code in _ABSENT:
+                    return absent()
+                if lost and code in _LOST:
+                    return lost()
+                if code in _DENIED:
+                    raise PermissionError(
+                        errno.EACCES, f"{code}: {error.response['Error'].get('Message', '')}", place
+                    ) from error
+                if code not in _AGAIN:
+                    raise Unreachable(errno.EIO, said, place) from error
+            except (HTTPClientError, IncompleteReadError) as error:
+                said = str(error)
+            except (FlexibleChecksumError, Damaged) as error:
+                damaged = error if isinstance(error, Damaged) else Damaged(place, str(error))
+            except BotoCoreError as error:  # no credentials, no such profile
+                raise PermissionError(errno.EACCES, str(error), place) from error
+            time.sleep(jitter_seconds(attempt))
+        raise damaged or Unreachable(errno.EIO, f"{said} ({_ATTEMPTS} attempts)", place)
+
+
+def caller() -> str:
+    """The role or user whose credentials these are, by its ARN; of an assumed role, that of the role.
+
+    Raises:
+        PermissionError: There are no credentials, or AWS does not know them.
+    """
+    try:
+        arn: str = boto3.client("sts", config=Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
+    except (ClientError, BotoCoreError) as error:
+        raise PermissionError(errno.EACCES, f"who this is cannot be told: {error}", "the credentials of AWS") from error
+    # arn:aws:sts::<account>:assumed-role/<role>/<session>; the path of a role is not told.
+    assumed = re.fullmatch(r"arn:([^:]+):sts::([0-9]+):assumed-role/([^/]+)/.+", arn)
+    return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else arn
+
+
+def client_config() -> Config:
+    """How clients of S3 behave: they leave asking again to `S3`, which knows what a lost answer may mean."""
+    return Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=32,
+        user_agent_extra="dataops",
+    )
+
+
+def _entry(key: str, size: int, found: dict[str, Any]) -> Entry:
+    return Entry(key, size, int(found["LastModified"].timestamp() * 1e9), found["ETag"])
+
+
+@lru_cache(maxsize=100_000)
+def _hash_of(store: S3, key: str, etag: str) -> str | None:
+    """The hash of the bytes that an ETag stands for."""
+    found = store._head(key)
+    if found is None or found["ETag"] != etag:  # it changed since it was listed
+        return None if found is None else _hash_of(store, key, found["ETag"])
+    if kept := found["Metadata"].get("sha256"):
+        return str(kept)
+    with store.draft(key) as path:
+        store.copy(key, path)
+        return hash_file(path)

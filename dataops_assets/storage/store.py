@@ -1,0 +1,295 @@
+"""What a store of objects can do, be it a folder (`folder`) or a bucket (`s3`): whole objects, found by key.
+
+An object comes to be in one of three ways: created where there was none, put in place of just the one that was seen, or, in
+landing, written by a provider in place of whatever is there. Each is all or nothing: whoever reads sees the old object or the
+new one. What is left to the two is how that is done; that a write may be refused before its first byte is done here.
+"""
+
+import contextlib
+import errno
+import hashlib
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dataops_assets.storage.folder import Folder
+
+_CHUNK_BYTES = 1 << 20
+WRITER_LIVES = timedelta(days=1)
+"""What is half done for longer than this was left by a writer that is gone."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+Tags = Mapping[str, str]
+"""What rules for lifecycle and access go by, set together with the object."""
+
+
+class Lost(Exception):
+    """An object is not as it was seen: another writer came first. Nothing was written."""
+
+
+class Damaged(OSError):
+    """The bytes of an object are not those that were written.
+
+    Args:
+        place: Its address.
+        told: How that was found.
+    """
+
+    def __init__(self, place: str, told: str):
+        super().__init__(errno.EIO, told, place)
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.strerror}"
+
+
+class Forbidden(PermissionError):
+    """This process may not write here; nothing was written."""
+
+    def __init__(self, place: str, why: str):
+        super().__init__(errno.EACCES, why, place)
+
+    def __str__(self) -> str:
+        return f"{self.filename} is not written: {self.strerror}"
+
+
+def is_lasting(error: OSError) -> bool:
+    """Whether a fault of the machine stays until somebody does something about it."""
+    return error.errno in (*_FULL, *_DENIED) or isinstance(error, Damaged)
+
+
+def in_words(error: OSError) -> str:
+    """A lasting fault of the machine in one line: where, what, and the way out."""
+    if isinstance(error, Forbidden | Damaged):
+        return str(error)
+    place, what = error.filename2 or error.filename, error.strerror or str(error)
+    room, right = (
+        "Make room on that disk, and run again",
+        "Give this user the right to it, or set DATAOPS_DATA to a folder of your own",
+    )
+    return f"{place}: {what}. {room if is_full(error) else right}"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a disk has no room."""
+    return error.errno in _FULL
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object in a listing.
+
+    Attributes:
+        key: Its key, from the top of the store.
+        bytes: Its size.
+        modified_ns: When it was last written, in nanoseconds since 1970, UTC.
+        etag: Another one means that other bytes are there.
+    """
+
+    key: str
+    bytes: int
+    modified_ns: int
+    etag: str
+
+
+def anyone(key: str) -> None:
+    """The permit of a store that all who reach it may write to."""
+
+
+class Store(ABC):
+    """A store of objects.
+
+    Args:
+        where: How people call its top: a folder, or the address of a prefix in a bucket.
+        permit: Raises `Forbidden` for a key that this process may not write.
+    """
+
+    def __init__(self, where: str, permit: Callable[[str], None] = anyone):
+        self.where = where
+        self._permit = permit
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Store) and self.where == other.where
+
+    def __hash__(self) -> int:
+        return hash(self.where)
+
+    def address(self, key: str) -> str:
+        """Where people find an object."""
+        return f"{self.where}/{key}"
+
+    @property
+    @abstractmethod
+    def here(self) -> "Folder":
+        """The folder on this machine for locks and what is being written."""
+
+    @abstractmethod
+    def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
+        """Every object below a prefix (a folder's key), in order of the keys.
+
+        Args:
+            prefix: Where to look.
+            closed: Takes the keys of folders that do not open, and why; without it they are an error.
+        """
+
+    def odd(self, prefix: str) -> dict[str, str]:
+        """What lies below a prefix and cannot be taken for an object, by key, and why."""
+        del prefix
+        return {}
+
+    @abstractmethod
+    def entry(self, key: str) -> Entry | None:
+        """An object as a listing would show it now, or None if there is none."""
+
+    @abstractmethod
+    def read(self, key: str) -> bytes | None:
+        """The bytes of an object, or None if there is none.
+
+        Raises:
+            Damaged: They are not those that were written.
+        """
+
+    @abstractmethod
+    def sha256(self, key: str, seen: Entry | None = None) -> str | None:
+        """The hash of an object's bytes as hex, or None if there is none.
+
+        Args:
+            key: Which.
+            seen: The object in a listing, where it was just seen there.
+        """
+
+    @abstractmethod
+    def local(self, key: str, sha256: str) -> Path:
+        """A file on this machine with the bytes of an object, which have this hash.
+
+        Raises:
+            FileNotFoundError: It is there no more.
+            Damaged: Its bytes have another hash.
+        """
+
+    @abstractmethod
+    def copy(self, key: str, path: Path) -> None:
+        """Write the bytes of an object, whatever they are, into a file on this machine.
+
+        Raises:
+            FileNotFoundError: It is there no more.
+        """
+
+    @abstractmethod
+    @contextlib.contextmanager
+    def draft(self, key: str) -> Iterator[Path]:
+        """A file on this machine to write an object into, to be placed later; removed at the end, if it was not."""
+
+    def create(self, key: str, content: bytes | Path, tags: Tags) -> None:
+        """Make an object where there is none. One with the same bytes is as good.
+
+        Args:
+            key: Which.
+            content: Its bytes, or the draft that holds them.
+            tags: Its tags.
+
+        Raises:
+            Lost: There is one with other bytes.
+            Forbidden: This process may not write there.
+        """
+        self._permit(key)
+        with self._drafted(key, content) as draft:
+            self._create(key, draft, tags)
+
+    def replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str) -> None:
+        """Let a draft become the object in place of the one that was seen.
+
+        Args:
+            key: Which.
+            draft: The file that holds its bytes.
+            seen: The object as it was seen last; None if there was none.
+            tags: Its tags.
+            commit: The id of this act, kept with the object where the store can.
+
+        Raises:
+            Lost: Another one is there, and not the draft's bytes.
+            Forbidden: This process may not write there.
+        """
+        self._permit(key)
+        self._replace(key, draft, seen, tags, commit)
+
+    def write(self, key: str, content: bytes | Path, tags: Tags) -> None:
+        """Write an object in place of the one that may be there, as a provider does.
+
+        Raises:
+            Forbidden: This process may not write there.
+        """
+        self._permit(key)
+        with self._drafted(key, content) as draft:
+            self._write(key, draft, tags)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove objects; those that are there no more are as good.
+
+        Raises:
+            PermissionError: One of them may not be removed.
+        """
+        for key in keys:
+            self._permit(key)
+        self._remove(keys)
+
+    @abstractmethod
+    def sweep(self, now: datetime, remove: bool) -> int:
+        """Find what killed writers left half done: what is older than any writer lives.
+
+        Args:
+            now: The time.
+            remove: Whether it may be removed; what lies on this machine is removed in any case.
+
+        Returns:
+            How many there were.
+        """
+
+    @contextlib.contextmanager
+    def _drafted(self, key: str, content: bytes | Path) -> Iterator[Path]:
+        if isinstance(content, Path):
+            yield content
+            return
+        with self.draft(key) as path:
+            path.write_bytes(content)
+            yield path
+
+    @abstractmethod
+    def _create(self, key: str, draft: Path, tags: Tags) -> None: ...
+
+    @abstractmethod
+    def _replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str) -> None: ...
+
+    @abstractmethod
+    def _write(self, key: str, draft: Path, tags: Tags) -> None: ...
+
+    @abstractmethod
+    def _remove(self, keys: Sequence[str]) -> None: ...
+
+
+def other_bytes(expected: str, found: str) -> str:
+    """How damage is told of."""
+    return f"its bytes have the SHA-256 {found}, but {expected} was written: bring that version of it back"
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, as hex."""
+    found = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def jitter_seconds(attempt: int) -> float:
+    """How long to wait before a further attempt: at random, up to twice as long each time, 3 s at most.
+
+    Source: "Exponential backoff and jitter", AWS Architecture Blog ("full jitter").
+    """
+    return random.uniform(0, min(3.0, 0.05 * 2**attempt))
