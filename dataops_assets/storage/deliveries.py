@@ -371,7 +371,7 @@ def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt 
 def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> ReceivedFile:
     """Put one file into raw under its hash, once."""
     landed = store.address(entry.key)
-    with store.draft(layout.raw(dataset, arrival.partition) + "/delivered") as path:
+    with store.draft(f"{layout.raw(dataset, arrival.partition)}/{Path(entry.key).name}") as path:
         try:
             store.copy(entry.key, path)
         except FileNotFoundError as error:

@@ -8,6 +8,7 @@ import polars as pl
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.launch import Launch, launch
 from dataops_assets.components.resource import LakeResource
+from dataops_assets.deployment import Deployment
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures, newest
 from dataops_assets_tests.trees import STATIONS
 
@@ -167,7 +168,7 @@ def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
             raise OSError("no network")
 
     here.deliver_all()
-    broken = Broken(data=str(here.tree.root / "data"), defs=str(here.tree.defs))
+    broken = Broken.of(Deployment("local", str(here.tree.root / "data")), here.tree.defs)
     datasets = [dataset_definitions(here.tree.lake.catalog, dataset) for dataset in here.tree.lake.catalog]
     definitions = dg.Definitions.merge(*datasets, dg.Definitions(resources={"lake": broken}))
     told = list(launch(definitions, here.instance, here.tree.lake, Launch("raw", (here.tree["stations"],), (None,))))
