@@ -23,7 +23,7 @@ PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
 
 KINDS = "local, dev/<person>, branch/pr-<number> or prod"
-_SHARED = re.compile(r"dev/[a-z0-9][a-z0-9_.-]*|branch/pr-[0-9]+")
+_SHARED = re.compile(r"dev/[A-Za-z0-9][A-Za-z0-9_.-]*|branch/pr-[0-9]+")
 _log = logging.getLogger("dataops.denied")
 
 

@@ -150,7 +150,7 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
     Raises:
         Contended: It changed under our hands every time.
     """
-    for _ in range(ROUNDS):
+    for attempt in range(ROUNDS):
         said = lake.last_word("content", dataset, partition)
         try:
             work = look()
@@ -158,7 +158,7 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
             return Outcome(partition, "refused", str(error))
         before = settled(lake, dataset, partition, work.depends_on, said)
         if before:
-            return _outcome(lake, dataset, partition, *before, work.note())
+            return _outcome(lake, dataset, partition, *before, _overtaken(before[1]) if attempt else work.note())
         try:
             found, quarantine = work.judge()
         except (CodeError, DeliveryError, Damaged) as error:
@@ -173,6 +173,11 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
             if done:
                 return _outcome(lake, dataset, partition, *done, work.note())
     raise Contended(f"{name_of(dataset, partition)} was changed by others {ROUNDS} times while it was made: run it again")
+
+
+def _overtaken(published: Provenance | None) -> str:
+    by = f"run {published.run_id}" if published else "another run"
+    return f"overtaken by {by}, which came first: nothing was written here"
 
 
 def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, now: datetime) -> Verdict:

@@ -83,6 +83,7 @@ def test_run_that_was_overtaken_changes_nothing(waiting: Tree, monkeypatch: pyte
     assert outcome.status == "done"
     assert outcome.version
     assert [made.run_id for made in records_of(waiting.store, outcome.version)] == ["other"]
+    assert outcome.facts["note"] == "overtaken by run other, which came first: nothing was written here"
 
 
 def test_partition_that_never_stands_still_is_given_up_for_now(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
