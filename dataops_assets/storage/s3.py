@@ -25,7 +25,16 @@ from urllib.parse import urlencode
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnection,
+)
 
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
@@ -252,7 +261,7 @@ class S3(Store):
 
     def sweep(self, now: datetime, remove: bool) -> int:
         """Find uploads of writers that are gone, and remove files on this machine that nobody has used for as long."""
-        found = self._here.sweep(now, remove)
+        found = self._here.sweep(now, remove=True)
         for kept in self._here.path(_CACHE).glob("*"):
             with contextlib.suppress(FileNotFoundError):
                 if now.timestamp() - kept.stat().st_mtime > WRITER_LIVES.total_seconds():
@@ -269,7 +278,7 @@ class S3(Store):
     def unfinished(self) -> Sequence[dict[str, Any]]:
         """The uploads below the prefix that have begun and not ended, as S3 tells of them."""
         pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
-        return [upload for page in pages for upload in page.get("Uploads", ())]
+        return self._ask("", lambda: [upload for page in pages for upload in page.get("Uploads", ())])
 
     def _head(self, key: str) -> dict[str, Any] | None:
         asked = {"Bucket": self.bucket, "Key": self._prefix + key}
@@ -306,7 +315,7 @@ class S3(Store):
                     ) from error
                 if code not in _AGAIN:
                     raise Unreachable(errno.EIO, said, place) from error
-            except (HTTPClientError, IncompleteReadError) as error:
+            except (NoConnection, HTTPClientError, IncompleteReadError) as error:
                 said = str(error)
             except (FlexibleChecksumError, Damaged) as error:
                 damaged = error if isinstance(error, Damaged) else Damaged(place, str(error))
