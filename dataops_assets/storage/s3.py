@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 import boto3
@@ -107,7 +107,7 @@ class S3(Store):
         self.bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._here = here
-        self.client: Any = client or boto3.client("s3", config=client_config())
+        self.client: Any = client or _client("s3", client_config())
 
     @property
     def here(self) -> Folder:
@@ -332,12 +332,19 @@ def caller() -> str:
         PermissionError: There are no credentials, or AWS does not know them.
     """
     try:
-        arn: str = boto3.client("sts", config=Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
+        arn: str = _client("sts", Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
     except (ClientError, BotoCoreError) as error:
         raise PermissionError(errno.EACCES, f"who this is cannot be told: {error}", "the credentials of AWS") from error
     # arn:aws:sts::<account>:assumed-role/<role>/<session>; the path of a role is not told.
     assumed = re.fullmatch(r"arn:([^:]+):sts::([0-9]+):assumed-role/([^/]+)/.+", arn)
     return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else arn
+
+
+def _client(service: Literal["s3", "sts"], config: Config) -> Any:
+    try:
+        return boto3.client(service, config=config)
+    except (BotoCoreError, ValueError) as error:  # no such profile, no address of a server
+        raise PermissionError(errno.EACCES, str(error), "the settings of AWS") from error
 
 
 def client_config() -> Config:
