@@ -56,6 +56,10 @@ class Deployment:
     @cached_property
     def store(self) -> Store:
         """The store that this deployment writes."""
+        return self.open_store()
+
+    def open_store(self) -> Store:
+        """The same store once more, with a connection of its own."""
         return self._open(self.data, self._permit)
 
     @cached_property
@@ -73,33 +77,39 @@ class Deployment:
 
     def made_by(self) -> MadeBy:
         """Who runs this process, and which code it is."""
-        given, image = os.environ.get("DATAOPS_COMMIT"), os.environ.get("DATAOPS_IMAGE")
-        commit, clean = (given, True) if given else _checked_out()
+        commit, clean = code()
         return MadeBy(
             identity=identity(in_a_bucket(self.data)),
             version=version("dataops_assets"),
             git_commit=commit,
             clean=clean,
-            image=image,
+            image=os.environ.get("DATAOPS_IMAGE"),
         )
 
     def _never(self, key: str) -> None:
         raise self._denied(f"{self.prod}/{key}", f"{self.name} reads prod, and never writes there")
 
-    def _permit(self, key: str) -> None:
-        """Let only the pipeline's identity, running an unmodified commit, write to prod."""
+    def why_not(self) -> str:
+        """Why this process may not write here; empty if it may. To prod writes only the pipeline, running an unmodified commit.
+
+        Raises:
+            PermissionError: There are no credentials, or AWS does not know them.
+        """
         if self.pipeline is None:
-            return
-        made_by, place = self.made_by(), f"{self.data}/{key}"
+            return ""
+        made_by = self.made_by()
         if made_by.identity != self.pipeline:
             why = f"{made_by.identity} is not {self.pipeline} (DATAOPS_PIPELINE), which alone writes to prod"
-            raise self._denied(place, f"{why}: merge the change, and the pipeline does")
+            return f"{why}: merge the change, and the pipeline does"
         if made_by.git_commit is None:
-            raise self._denied(place, "it is not known which commit this code is: run it from a checkout, or an image of it")
+            return "it is not known which commit this code is: run it from a checkout, or an image of it"
         if not made_by.clean:
-            raise self._denied(
-                place, f"the code is not just commit {made_by.git_commit[:12]}: only what is merged writes to prod"
-            )
+            return f"the code is not just commit {made_by.git_commit[:12]}: only what is merged writes to prod"
+        return ""
+
+    def _permit(self, key: str) -> None:
+        if why := self.why_not():
+            raise self._denied(f"{self.data}/{key}", why)
 
     def _denied(self, place: str, why: str) -> Forbidden:
         """What whoever tries it is told; whoever watches is, too."""
@@ -129,6 +139,12 @@ def identity(in_aws: bool) -> str:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):  # a user without a name
         return f"{os.getuid()}@{socket.gethostname()}"
+
+
+def code() -> tuple[str | None, bool | None]:
+    """The commit that runs here, and whether the code is just that; None where that cannot be told."""
+    given = os.environ.get("DATAOPS_COMMIT")
+    return (given, True) if given else _checked_out()
 
 
 @lru_cache(maxsize=1)

@@ -140,6 +140,20 @@ def why(target: str, partition: str | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@cli.command()
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="How often 32 writers race for one object."
+)
+def doctor(rounds: int) -> None:
+    """Check the deployment: where it reads and writes, as whom, and whether that can be trusted.
+
+    What is wrong comes with the way out. The exit code is 0 only if nothing is.
+    """
+    from dataops_assets.cli.doctor import examine_deployment
+
+    sys.exit(examine_deployment(rounds))
+
+
 @cli.command("map")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the committed map is stale.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/map.svg"), show_default=True)

@@ -199,15 +199,15 @@ class Folder(Store):
             self.path(key).unlink(missing_ok=True)
 
     def sweep(self, now: datetime, remove: bool) -> int:
-        """Remove the temporary files of writers that were killed: those that are older than any writer lives."""
-        del remove
-        swept = 0
+        """Find the temporary files of writers that were killed: those that are older than any writer lives."""
+        found = 0
         for path in self.path(_ASIDE).glob("*.tmp"):
             with contextlib.suppress(FileNotFoundError):  # its writer has finished meanwhile
                 if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > WRITER_LIVES:
-                    path.unlink()
-                    swept += 1
-        return swept
+                    found += 1
+                    if remove:
+                        path.unlink()
+        return found
 
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:

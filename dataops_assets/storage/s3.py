@@ -20,12 +20,21 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnection,
+)
 
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
@@ -252,7 +261,7 @@ class S3(Store):
 
     def sweep(self, now: datetime, remove: bool) -> int:
         """Find uploads of writers that are gone, and remove files on this machine that nobody has used for as long."""
-        found = self._here.sweep(now, remove)
+        found = self._here.sweep(now, remove=True)
         for kept in self._here.path(_CACHE).glob("*"):
             with contextlib.suppress(FileNotFoundError):
                 if now.timestamp() - kept.stat().st_mtime > WRITER_LIVES.total_seconds():
@@ -269,7 +278,7 @@ class S3(Store):
     def unfinished(self) -> Sequence[dict[str, Any]]:
         """The uploads below the prefix that have begun and not ended, as S3 tells of them."""
         pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
-        return [upload for page in pages for upload in page.get("Uploads", ())]
+        return self._ask("", lambda: [upload for page in pages for upload in page.get("Uploads", ())])
 
     def _head(self, key: str) -> dict[str, Any] | None:
         asked = {"Bucket": self.bucket, "Key": self._prefix + key}
@@ -306,7 +315,7 @@ class S3(Store):
                     ) from error
                 if code not in _AGAIN:
                     raise Unreachable(errno.EIO, said, place) from error
-            except (HTTPClientError, IncompleteReadError) as error:
+            except (NoConnection, HTTPClientError, IncompleteReadError) as error:
                 said = str(error)
             except (FlexibleChecksumError, Damaged) as error:
                 damaged = error if isinstance(error, Damaged) else Damaged(place, str(error))
@@ -323,12 +332,19 @@ def caller() -> str:
         PermissionError: There are no credentials, or AWS does not know them.
     """
     try:
-        arn: str = boto3.client("sts", config=Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
+        arn: str = _client("sts", Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
     except (ClientError, BotoCoreError) as error:
         raise PermissionError(errno.EACCES, f"who this is cannot be told: {error}", "the credentials of AWS") from error
     # arn:aws:sts::<account>:assumed-role/<role>/<session>; the path of a role is not told.
     assumed = re.fullmatch(r"arn:([^:]+):sts::([0-9]+):assumed-role/([^/]+)/.+", arn)
     return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else arn
+
+
+def _client(service: Literal["s3", "sts"], config: Config) -> Any:
+    try:
+        return boto3.client(service, config=config)
+    except (BotoCoreError, ValueError) as error:  # no such profile, no address of a server
+        raise PermissionError(errno.EACCES, str(error), "the settings of AWS") from error
 
 
 def new_client() -> Any:
@@ -340,11 +356,11 @@ def new_client() -> Any:
         max_pool_connections=32,
         user_agent_extra="dataops",
     )
-    client = boto3.client("s3", config=config)
+    client = _client("s3", config)
     if "amazonaws.com" in client.meta.endpoint_url:
         return client
     # The address of another store says nothing of buckets: theirs come after it.
-    return boto3.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
+    return _client("s3", config.merge(Config(s3={"addressing_style": "path"})))
 
 
 def _entry(key: str, size: int, found: dict[str, Any]) -> Entry:

@@ -245,7 +245,7 @@ class Store(ABC):
 
         Args:
             now: The time.
-            remove: Whether it may be removed; what lies on this machine is removed in any case.
+            remove: Whether it may be removed; of a bucket, what lies on this machine is removed in any case.
 
         Returns:
             How many there were.

@@ -97,6 +97,7 @@ def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> No
     [left] = (tree.store.root / "_tmp").iterdir()
     now = datetime.now(UTC)
     assert (tree.store.sweep(now, remove=True), left.exists()) == (0, True)  # it could be a writer's that is alive
+    assert (tree.store.sweep(now + timedelta(days=2), remove=False), left.exists()) == (1, True)
     assert (tree.store.sweep(now + timedelta(days=2), remove=True), left.exists()) == (1, False)
 
 
