@@ -74,6 +74,22 @@ def test_command_tells_it_in_one_line(tmp_path: Path) -> None:
     assert told.stderr.startswith("DATAOPS_DEPLOYMENT is 'prd'")
 
 
+def test_store_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
+    nobody = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_REGION": "x",
+    }
+    where = {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev", "DATAOPS_PROD": "s3://lake-prod"}
+    asked = [Path(sys.executable).with_name("dataops"), "why", "routes"]
+    told = subprocess.run(asked, capture_output=True, text=True, env=nobody | where, cwd=tmp_path, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    [line] = told.stderr.splitlines()
+    assert line.startswith("s3://lake-dev/dev/me/")
+    assert line.endswith("`dataops doctor` tells what is wrong with it")
+
+
 def test_address_of_a_bucket() -> None:
     assert in_a_bucket("s3://a")
     assert not in_a_bucket("/s3:/a")

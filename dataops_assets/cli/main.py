@@ -12,7 +12,7 @@ from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.store import hash_file, in_words, is_lasting
+from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -180,7 +180,7 @@ def main() -> None:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:
-        if not is_lasting(error):
+        if not (is_lasting(error) or isinstance(error, Unreachable)):
             raise
         click.echo(in_words(error), err=True)
         sys.exit(1)

@@ -17,7 +17,7 @@ from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.lake import Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance
-from dataops_assets.storage.publishing import Draft, draft, publish, say
+from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
 from dataops_assets.storage.store import Damaged, Lost
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
@@ -28,10 +28,6 @@ ROUNDS = 10
 
 class NotReady(Exception):
     """A partition cannot be made yet. The message says what is missing and why."""
-
-
-class Contended(OSError):
-    """Others kept changing a partition or what it is made from; it may be tried again."""
 
 
 @dataclass(frozen=True)

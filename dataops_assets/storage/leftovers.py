@@ -50,8 +50,11 @@ def _orphans(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     glance = lake.at_a_glance().store
     for zone in _PUBLISHED:
         for partition, entries in _by_partition(list(glance.list(f"_provenance/{zone}/{dataset.name}")), dataset).items():
+            data = layout.data(zone, dataset, partition)
+            if len(entries) == 1 and glance.entry(data):
+                continue  # the only record is that of what lies there
             made = records(glance, [entry.key for entry in entries])
-            stood = {one.replaces for one in made} | {glance.sha256(layout.data(zone, dataset, partition))}
+            stood = {one.replaces for one in made} | {glance.sha256(data)}
             for entry, one in zip(entries, made, strict=True):
                 if one.sha256 not in stood and now.timestamp() - entry.modified_ns / 1e9 > WRITER_LIVES.total_seconds():
                     yield from (entry.key, index_key(dataset, one))

@@ -31,6 +31,12 @@ from dataops_assets.storage.store import Lost, hash_file
 
 # Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
 _ROW_GROUP_ROWS = 131_072
+_ROUNDS = 50
+"""How often another may come first: each that does has a higher number, or is the last that has a lower one."""
+
+
+class Contended(OSError):
+    """Others kept changing a partition or what it is made from; it may be tried again."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +128,7 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
     made = draft.provenance
     dataset = lake.catalog[made.dataset]
     key = layout.data(made.zone, dataset, made.partition)
-    while True:
+    for _ in range(_ROUNDS):
         seen = lake.store.entry(key)
         stands = lake.store.sha256(key, seen) if seen else None
         before = newest_record(lake.store, made.zone, dataset, made.partition, stands) if stands else None
@@ -136,6 +142,7 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
         except Lost:
             continue  # whoever came first has a number, too
         return kept
+    raise Contended(f"{lake.store.address(key)} was replaced by others {_ROUNDS} times while it was published: run it again")
 
 
 def drop(lake: Lake, dataset: Dataset, partition: Partition) -> None:

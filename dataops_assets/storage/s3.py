@@ -44,6 +44,7 @@ from dataops_assets.storage.store import (
     Lost,
     Store,
     Tags,
+    Unreachable,
     anyone,
     hash_file,
     jitter_seconds,
@@ -83,10 +84,6 @@ _AGAIN = (
     "ServiceUnavailable",
 )
 _Answer = TypeVar("_Answer")
-
-
-class Unreachable(ConnectionError):
-    """A store did not answer, or not as it should, however often it was asked."""
 
 
 class S3(Store):
@@ -145,8 +142,12 @@ class S3(Store):
 
     def sha256(self, key: str, seen: Entry | None = None) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written; without that, they are read."""
-        seen = seen or self.entry(key)
-        return _hash_of(self, key, seen.etag) if seen else None
+        while seen := seen or self.entry(key):
+            try:
+                return _hash_of(self, key, seen.etag)
+            except Lost:  # other bytes are there since it was listed
+                seen = None
+        return None
 
     def local(self, key: str, sha256: str) -> Path:
         """A file on this machine with the bytes of an object, kept under their hash once it was found whole."""
@@ -368,11 +369,15 @@ def _entry(key: str, size: int, found: dict[str, Any]) -> Entry:
 
 
 @lru_cache(maxsize=100_000)
-def _hash_of(store: S3, key: str, etag: str) -> str | None:
-    """The hash of the bytes that an ETag stands for."""
+def _hash_of(store: S3, key: str, etag: str) -> str:
+    """The hash of the bytes that an ETag stands for.
+
+    Raises:
+        Lost: They are there no more.
+    """
     found = store._head(key)
-    if found is None or found["ETag"] != etag:  # it changed since it was listed
-        return None if found is None else _hash_of(store, key, found["ETag"])
+    if found is None or found["ETag"] != etag:
+        raise Lost(store.address(key))
     if kept := found["Metadata"].get("sha256"):
         return str(kept)
     with store.draft(key) as path:

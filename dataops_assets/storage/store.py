@@ -49,6 +49,10 @@ class Damaged(OSError):
         return f"{self.filename}: {self.strerror}"
 
 
+class Unreachable(ConnectionError):
+    """A store did not answer, or not as it should, however often it was asked."""
+
+
 class Forbidden(PermissionError):
     """This process may not write here; nothing was written."""
 
@@ -69,6 +73,8 @@ def in_words(error: OSError) -> str:
     if isinstance(error, Forbidden | Damaged):
         return str(error)
     place, what = error.filename2 or error.filename, error.strerror or str(error)
+    if isinstance(error, Unreachable):
+        return f"{place}: {what}. `dataops doctor` tells what is wrong with it"
     room, right = (
         "Make room on that disk, and run again",
         "Give this user the right to it, or set DATAOPS_DATA to a folder of your own",

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from dataops_assets.steps import staging
-from dataops_assets.steps.content import Contended
 from dataops_assets.storage.deliveries import all_receipts
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import records_of
+from dataops_assets.storage.publishing import Contended
 from dataops_assets.storage.store import hash_file
 from dataops_assets_tests import racing
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings

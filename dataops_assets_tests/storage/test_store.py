@@ -232,6 +232,17 @@ def test_another_version_is_not_taken_for_the_one_asked_for(store: Store) -> Non
     assert store.local("a", sha(b"two")).read_bytes() == b"two"
 
 
+def test_hash_is_that_of_what_lies_there_even_if_something_else_was_seen(store: Store) -> None:
+    replace(store, "a", b"one", None)
+    one = store.entry("a")
+    replace(store, "a", b"two", one)
+    assert store.sha256("a", one) == sha(b"two")
+    store.remove(["a"])
+    assert store.sha256("a", one) is None
+    store.write("a", b"one", TAGS)  # its ETag may be that of before
+    assert store.sha256("a", one) == store.sha256("a") == sha(b"one")
+
+
 def test_what_others_wrote_is_hashed_by_its_bytes(store: Store, request: pytest.FixtureRequest) -> None:
     if isinstance(store, Folder):
         store.path("landing").mkdir(parents=True)
