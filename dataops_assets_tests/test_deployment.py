@@ -82,7 +82,7 @@ def test_store_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
         "AWS_REGION": "x",
     }
     where = {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev", "DATAOPS_PROD": "s3://lake-prod"}
-    asked = [Path(sys.executable).with_name("dataops"), "why", "routes"]
+    asked = [Path(sys.executable).with_name("dataops"), "why", "airlines"]
     told = subprocess.run(asked, capture_output=True, text=True, env=nobody | where, cwd=tmp_path, check=False)
     assert (told.returncode, told.stdout) == (1, "")
     [line] = told.stderr.splitlines()
