@@ -1,7 +1,8 @@
 """The lake as a Dagster resource: what a step of ours reads and writes."""
 
+from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 
@@ -38,8 +39,14 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
 
     def lake(self) -> Lake:
         """The zones, seen through the contracts."""
-        here = Deployment(self.deployment, self.data, self.prod, self.pipeline, Path(self.cache))
+        here = _opened(self.deployment, self.data, self.prod, self.pipeline, Path(self.cache))
         return Lake(cached_catalog(Path(self.defs)), here.store, here.made_by, here.base)
+
+
+@lru_cache(maxsize=8)
+def _opened(*fields: Any) -> Deployment:
+    """A deployment, with its connections open: every tick of a sensor asks for it."""
+    return Deployment(*fields)
 
 
 def defs_root(folder: Path) -> Path:
