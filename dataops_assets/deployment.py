@@ -173,7 +173,8 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
             is installed.
         DATAOPS_PROD: For dev and branches: where prod's data lies.
         DATAOPS_PIPELINE: For prod: the identity of its pipeline, the ARN of a role; of a folder, `user@host`.
-        DATAOPS_CACHE: The folder on this machine for drafts and what was read of a bucket. Default `.dataops/` beside `data/`.
+        DATAOPS_CACHE: The folder on this machine for drafts and what was read of a bucket, each deployment below its own name.
+            Default `.dataops/` beside `data/`.
         DAGSTER_HOME: As Dagster knows it.
         DATAOPS_UI: The address of the Dagster UI. Default that of `make dev`.
 
@@ -204,7 +205,7 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         data,
         prod,
         pipeline,
-        Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute(),
+        Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute() / name,
         Path(home) if home else None,
         environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/"),
     )

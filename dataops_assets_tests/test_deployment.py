@@ -27,6 +27,7 @@ def test_local_is_a_folder_beside_the_project() -> None:
 def test_dev_and_branches_write_below_their_own_name(name: str) -> None:
     here = current({"DATAOPS_DEPLOYMENT": name, **SHARED})
     assert (here.data, here.prod, here.pipeline) == (f"s3://lake-dev/shared/{name}", "s3://lake-prod", None)
+    assert here.cache == deployment.PROJECT / ".dataops" / name
 
 
 def test_prod_names_its_pipeline() -> None:
