@@ -220,7 +220,11 @@ def _commit(
 
         drafts = []
         if verdict.rows and (verdict.rows.rejected or lake.version("quarantine", dataset, partition)):
-            drafts.append(drafted("quarantine", _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)))
+            try:
+                rows = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
+            except FileNotFoundError:  # another version is there
+                return False
+            drafts.append(drafted("quarantine", rows))
         if verdict.passed:
             drafts.append(drafted(dataset.zone, good))
         try:
