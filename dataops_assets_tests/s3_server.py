@@ -153,7 +153,8 @@ class Bucket:
         for begun in s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.name):
             for upload in begun.get("Uploads", []):
                 s3.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=self.name):
+        # All pages first: one that is asked for after a removal may leave some out.
+        for page in list(s3.get_paginator("list_object_versions").paginate(Bucket=self.name)):
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if versions:
                 objects = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]

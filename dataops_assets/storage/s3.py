@@ -88,7 +88,7 @@ class S3(Store):
         prefix: Where the keys of this store begin; empty for the top.
         here: The folder on this machine for drafts and what was read.
         permit: Raises `Forbidden` for a key that this process may not write.
-        client: A client of boto3's for S3; without one, it is made from the environment as boto3 does that.
+        client: A client of boto3's for S3; without one, `new_client` makes it.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class S3(Store):
         self.bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._here = here
-        self.client: Any = client or boto3.client("s3", config=client_config())
+        self.client: Any = client or new_client()
 
     @property
     def here(self) -> Folder:
@@ -331,15 +331,20 @@ def caller() -> str:
     return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else arn
 
 
-def client_config() -> Config:
-    """How clients of S3 behave: they leave asking again to `S3`, which knows what a lost answer may mean."""
-    return Config(
+def new_client() -> Any:
+    """A client from the environment: it leaves asking again to `S3`, which knows what a lost answer may mean."""
+    config = Config(
         connect_timeout=5,
         read_timeout=60,
         retries={"total_max_attempts": 1},
         max_pool_connections=32,
         user_agent_extra="dataops",
     )
+    client = boto3.client("s3", config=config)
+    if "amazonaws.com" in client.meta.endpoint_url:
+        return client
+    # The address of another store says nothing of buckets: theirs come after it.
+    return boto3.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
 
 
 def _entry(key: str, size: int, found: dict[str, Any]) -> Entry:
