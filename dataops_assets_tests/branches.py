@@ -10,7 +10,7 @@ What it may write, and what not, is up to the deployment, as it is for everyone.
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataops_assets.deployment import Deployment
@@ -35,7 +35,7 @@ class Branch(Tree):
         deployment: Where it reads and writes.
     """
 
-    deployment: Deployment = Deployment("local", "nowhere")
+    deployment: Deployment = field(default_factory=lambda: Deployment("local", "nowhere"))
 
     @classmethod
     def of(cls, prod: Tree, name: str = "branch/pr-1") -> "Branch":

@@ -76,6 +76,8 @@ class Lake:
             return self.store, entry
         if below is None or self.store.entry(layout.dropped(zone, dataset, partition)):
             return None
+        if zone == "quarantine" and journal.keys(self.store, layout.verdicts("content", dataset, partition)):
+            return None  # what was rejected goes with the last word on it, which is not prod's
         entry = below.entry(key)
         return (below, entry) if entry else None
 

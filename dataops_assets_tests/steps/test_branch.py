@@ -334,3 +334,14 @@ def test_status_tells_what_is_its_own(prod: Tree, branch: Branch) -> None:
 def test_rows_are_read_without_us_from_where_status_says(branch: Branch) -> None:
     place = branch.lake.address("staged", branch["readings"], DAY)
     assert pl.read_parquet(place, hive_partitioning=False).equals(branch.read("readings", DAY))
+
+
+def test_what_prod_rejects_later_is_not_taken_for_rejected_by_a_branch_that_has_judged_its_own(
+    prod: Tree, branch: Branch
+) -> None:
+    branch.drop("readings", f"{DAY}.csv", readings(DAY, WARM))
+    branch.run(now=LATER)
+    prod.drop("readings", f"{DAY}.csv", readings(DAY, *BAD))
+    prod.run(now=LATER + HOUR)
+    assert branch.lake.provenance("quarantine", branch["readings"], DAY) is None
+    assert left(branch) == {}
