@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dataops_assets.contract import Catalog
 from dataops_assets.storage.lake import Lake, NotPublished
 from dataops_assets.storage.publishing import drop
-from dataops_assets_tests.branches import Branch, everything_in, let_branches_read
+from dataops_assets_tests.branches import FAST, Branch, everything_in, let_branches_read
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 PROD, ONE, TWO = "prod", "branch/pr-1", "branch/pr-2"
@@ -166,8 +166,6 @@ HAPPENS = st.tuples(
     st.sampled_from([PROD, ONE, TWO]),
     st.sampled_from(DAYS),
 )
-# In memory, where this machine has such a place: tens of thousands of runs, each of which waits for the disk several times.
-FAST = next((place for place in ["/dev/shm"] if Path(place).is_dir()), None)
 
 
 @pytest.fixture(scope="module")
