@@ -11,7 +11,7 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
-from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
@@ -152,6 +152,28 @@ def doctor(rounds: int) -> None:
     from dataops_assets.cli.doctor import examine_deployment
 
     sys.exit(examine_deployment(rounds))
+
+
+@cli.command()
+@click.argument("dataset")
+@click.argument("partition", required=False)
+def drop(dataset: str, partition: str | None) -> None:
+    """In a branch or dev deployment, do without a partition: it stays in prod, and is not read from there.
+
+    What is made from it waits until it is made again.
+    """
+    from dataops_assets.storage import publishing
+
+    lake = open_lake()
+    [found] = named(lake, (dataset.removeprefix("staged/").removeprefix("curated/"),))
+    partition = existing(found, partition, datetime.now(UTC))
+    try:
+        publishing.drop(lake, found, partition)
+    except LookupError as error:
+        raise click.ClickException(str(error)) from error
+    one = f" --partition {partition}" if partition else ""
+    click.echo(f"dropped {name_of(found, partition)} in {lake.store.where}; prod still has what it had")
+    click.echo(f"to make it again: dg launch --assets {name_of(found, None)}{one}")
 
 
 @cli.command("map")

@@ -1,10 +1,13 @@
 """For assets that are not datasets of ours: published partitions as a LazyFrame."""
 
+from functools import partial
+
 import dagster as dg
 import polars as pl
 
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Partition
+from dataops_assets.storage.glance import each
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
@@ -33,7 +36,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         dataset = lake.catalog[name]
         if sides := lake.sides(dataset, keys):
             context.log.info(sides)
-        for note in filter(None, (lake.refused_since(dataset, key) for key in keys)):
+        for note in filter(None, each(partial(lake.at_a_glance().refused_since, dataset), keys)):
             context.log.warning(note)
         return lake.scan(dataset, keys)
 

@@ -39,8 +39,9 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
         yield f"a declared gap: {gap}" if gap else "nothing was received"
     for receipt in receipts:
         files = ", ".join(f"{file.name} ({file.bytes:,} bytes)" for file in receipt.files)
+        where = "" if receipt.number else " in prod"
         counts = " · this one counts" if receipt is receipts[-1] else ""
-        yield f"received {moment(receipt.received_at)} · {files} · sha256 {receipt.sha256}{counts}"
+        yield f"received{where} {moment(receipt.received_at)} · {files} · sha256 {receipt.sha256}{counts}"
     lying = deliveries.arrivals(lake.store, dataset, now).get(partition)
     if lying and lying.waiting_for:
         yield f"a delivery lies in landing, waiting for {lying.waiting_for}"
@@ -72,7 +73,8 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
     said = "passed" if verdict.passed else "refused"
     delivery = verdict.depends_on.get("delivery")
     of = f" the delivery {delivery[:12]}" if delivery else ""
-    yield f"the {verdict.gate} gate {said}{of} at {moment(verdict.judged_at)}"
+    where = "" if verdict.number else " in prod"
+    yield f"the {verdict.gate} gate {said}{of}{where} at {moment(verdict.judged_at)}"
     if verdict.why:
         yield f"    {verdict.why}"
     rows = verdict.rows

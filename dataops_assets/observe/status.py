@@ -6,6 +6,7 @@ Here: how counts, verdicts and contracts read as plain text. Not here: the count
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import zip_longest
 
 from dataops_assets.contract import Dataset, Partition
@@ -16,6 +17,7 @@ from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import deliveries
+from dataops_assets.storage.glance import each
 from dataops_assets.storage.lake import Lake, name_of
 
 _WIDTH = 100
@@ -44,6 +46,7 @@ def overview(lake: Lake, now: datetime) -> str:
     return "\n".join(
         [
             f"{len(found)} datasets in {lake.store.where}; partitions published: {published:,} of {expected:,}",
+            *([f"what is not there is read from {lake.base.where}"] if lake.base else ()),
             "",
             *_table([list(_COLUMNS), *rows]),
             "",
@@ -126,7 +129,8 @@ def _what(lake: Lake, dataset: Dataset) -> Iterator[str]:
         yield f"one partition every {partitions.every}, from {start} {end}, time zone {partitions.timezone}"
     else:
         yield "one part, without partitions"
-    yield f"lies in {lake.store.address(name_of(dataset, None))}"
+    below = lake.beneath(dataset)
+    yield f"lies in {lake.store.address(name_of(dataset, None))}" + (f", and else in {below.where}" if below else "")
 
 
 def _origin(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
@@ -142,11 +146,9 @@ def _origin(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
 
 
 def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
-    received = [
-        (receipt.received_at, partition)
-        for partition in partitions_of(dataset, now)
-        for receipt in lake.receipts(dataset, partition)
-    ]
+    partitions = partitions_of(dataset, now)
+    arrived = each(partial(lake.receipts, dataset), partitions)
+    received = [(receipt.received_at, key) for key, several in zip(partitions, arrived, strict=True) for receipt in several]
     if received:
         # Many are received at one moment; the last of them is the newest partition.
         at, partition = sorted(received, key=lambda pair: pair[0])[-1]
@@ -163,6 +165,8 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     t = tally_all(lake, dataset, now)
     gaps = f", declared gaps among them: {t.gaps:,}" if t.gaps else ""
     yield f"{_state(t)}; partitions published: {t.published:,} of {t.expected:,}{gaps}"
+    if lake.base:
+        yield lake.sides(dataset, partitions_of(dataset, now))
     if t.delivered:
         rows = {"rows in": t.delivered, "good": t.good, "rejected": t.rejected, "merged": t.merged, "normalised": t.normalised}
         yield ", ".join(f"{name}: {count:,}" for name, count in rows.items())

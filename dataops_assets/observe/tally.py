@@ -9,7 +9,9 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.steps.pending import partitions_of, pending
+from dataops_assets.storage.glance import each
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.provenance import Provenance
 
 
 @dataclass
@@ -54,8 +56,12 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
     """Count over partitions of a dataset; one that is not there, but not due yet either, is not expected."""
     found = Tally()
     gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
-    for partition in partitions:
-        published = lake.published(dataset, partition)
+
+    def look(partition: Partition) -> tuple[Provenance | None, list[Verdict | None]]:
+        return lake.published(dataset, partition), [lake.last_word(gate, dataset, partition) for gate in gates]
+
+    wanted = list(partitions)
+    for partition, (published, words) in zip(wanted, each(look, wanted), strict=True):
         if published is None and not _is_due(dataset, partition, now):
             continue
         found.expected += 1
@@ -65,10 +71,8 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
             found.published += 1
             found.good += published.rows
             found.gaps += bool(dataset.gap_reason(partition))
-        for gate in gates:
-            said = lake.last_word(gate, dataset, partition)
-            if said:
-                _count(found, said)
+        for said in filter(None, words):
+            _count(found, said)
     return found
 
 

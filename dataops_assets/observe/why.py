@@ -44,6 +44,8 @@ def _object(lake: Lake, made: Provenance, indent: str = "") -> Iterator[str]:
     stands = lake.version(made.zone, dataset, made.partition) == made.sha256
     yield f"{indent}{name} · {made.rows:,} rows · sha256 {made.sha256}" + ("" if stands else " · replaced since")
     indent += "  "
+    if stands:
+        yield f"{indent}lies in {lake.address(made.zone, dataset, made.partition)}"
     yield f"{indent}published {moment(made.published_at)} by {made.made_by.identity} · run {made.run_id}"
     yield f"{indent}code {_code(made.made_by)} · contract {str(made.depends_on.get('contract'))[:12]}"
     if made.replaces not in (None, made.sha256):

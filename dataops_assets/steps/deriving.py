@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from dataops_assets.steps.content import (
     versions_of,
 )
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.storage.glance import each
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_arrivals
 
@@ -110,4 +112,5 @@ def _sides(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:
 
 
 def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:
-    return [lake.refused_since(lake.catalog[name], key) for name, keys in parts.items() for key in keys]
+    here = lake.at_a_glance()
+    return [note for name, keys in parts.items() for note in each(partial(here.refused_since, lake.catalog[name]), keys)]

@@ -10,6 +10,7 @@ from dataops_assets.steps import deriving, staging
 from dataops_assets.steps.content import NotReady, references, settled, versions_of
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage import deliveries
+from dataops_assets.storage.glance import each
 from dataops_assets.storage.lake import Lake
 
 
@@ -45,23 +46,27 @@ def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
         known = versions_of(references(lake, dataset))
     except NotReady:
         return {}
-    wanted = [partition for partition in partitions if not lake.is_dropped(dataset, partition)]
-    found = {partition: _grounds(lake, dataset, partition, known, now) for partition in wanted}
-    said = {key: lake.last_word("content", dataset, key) for key, known in found.items() if known}
-    return {key: known for key, known in found.items() if known and not settled(lake, dataset, key, known, said[key])}
+
+    def waiting(partition: Partition) -> dict[str, Any] | None:
+        found = None if lake.is_dropped(dataset, partition) else _grounds(lake, dataset, partition, known, now)
+        done = found and settled(lake, dataset, partition, found, lake.last_word("content", dataset, partition))
+        return None if done else found
+
+    wanted = list(partitions)
+    return {key: found for key, found in zip(wanted, each(waiting, wanted), strict=True) if found}
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:
     lying = deliveries.arrivals(lake.store, dataset, now)
-    found: list[Partition] = []
-    for partition in partitions:
+
+    def is_new(partition: Partition) -> bool:
         receipt = lake.receipt(dataset, partition)
         arrival = lying.get(partition)
         arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
         known = receipt or dataset.gap_reason(partition) or dataset.fetch
-        if arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None):
-            found.append(partition)
-    return found
+        return bool(arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None))
+
+    return [key for key, new in zip(partitions, each(is_new, partitions), strict=True) if new]
 
 
 def _grounds(

@@ -1,19 +1,40 @@
 """A store as it is at one moment: every folder of a dataset is listed once, however often it is asked for.
 
-For whoever looks at many partitions. What it shows may be old as soon as it is shown, so nothing is written through it.
+For whoever looks at many partitions: what no listing tells is asked for several at a time. What is shown may be old as soon as
+it is shown, so nothing is written through it.
 """
 
 import bisect
 import contextlib
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import Entry, Forbidden, Store, Tags
 
 _DEEPER = ("_verdicts", "_provenance")
 """Tops of keys below which a name comes before that of the dataset."""
+
+_AT_ONCE = 16
+_one_of_many = threading.local()
+_Thing = TypeVar("_Thing")
+_Found = TypeVar("_Found")
+
+
+def each(look: Callable[[_Thing], _Found], things: Iterable[_Thing]) -> list[_Found]:
+    """Look at many things, several at a time, since most of it waits for the store; what is found, in their order.
+
+    A look that looks at many things itself does so one after the other.
+    """
+    wanted = list(things)
+    if len(wanted) < 2 or hasattr(_one_of_many, "is_me"):
+        return [look(thing) for thing in wanted]
+    with ThreadPoolExecutor(_AT_ONCE, initializer=setattr, initargs=(_one_of_many, "is_me", True)) as pool:
+        return list(pool.map(look, wanted))
 
 
 def _no_one(key: str) -> None:
@@ -29,13 +50,9 @@ class Glance(Store):
 
     def __init__(self, store: Store):
         super().__init__(store.where, _no_one)
-        self._store = store.store if isinstance(store, Glance) else store
+        self._store = store
         self._listed: dict[str, tuple[Sequence[str], Sequence[Entry]]] = {}
-
-    @property
-    def store(self) -> Store:
-        """The store that is looked at."""
-        return self._store
+        self._listing = threading.Lock()
 
     @property
     def here(self) -> Folder:
@@ -67,10 +84,11 @@ class Glance(Store):
     def _below(self, key: str) -> tuple[Sequence[str], Sequence[Entry]]:
         parts = key.split("/")
         top = "/".join(parts[: 3 if parts[0] in _DEEPER else 2])
-        if top not in self._listed:
-            entries = list(self._store.list(top))
-            self._listed[top] = [entry.key for entry in entries], entries
-        return self._listed[top]
+        with self._listing:
+            if top not in self._listed:
+                entries = list(self._store.list(top))
+                self._listed[top] = [entry.key for entry in entries], entries
+            return self._listed[top]
 
     def odd(self, prefix: str) -> dict[str, str]:
         """What cannot be taken for an object."""

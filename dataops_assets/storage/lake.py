@@ -6,8 +6,9 @@ Not here: how anything comes to be there (`publishing`, `deliveries`).
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
@@ -17,10 +18,11 @@ from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import Receipt
-from dataops_assets.storage.glance import Glance
+from dataops_assets.storage.glance import Glance, each
 from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, records_of
 from dataops_assets.storage.store import Damaged, Entry, Store
 
+_Numbered = TypeVar("_Numbered", Receipt, Verdict)
 BRANCHES = "branches"
 """The reader group that lets branches and dev deployments read a dataset through to prod."""
 
@@ -50,6 +52,8 @@ class Lake:
 
     def at_a_glance(self) -> "Lake":
         """The same as it is now: every folder of a dataset is listed once, however many of its partitions are asked for."""
+        if isinstance(self.store, Glance):
+            return self
         return replace(self, store=Glance(self.store), base=Glance(self.base) if self.base else None)
 
     def its_own(self) -> "Lake":
@@ -60,15 +64,22 @@ class Lake:
         """Where the partitions lie that this deployment does not hold itself; None if it may not read them."""
         return self.base if BRANCHES in dataset.attributes.readers else None
 
+    def _stores(self, dataset: Dataset) -> list[Store]:
+        """Where its partitions are looked for: the own store first."""
+        below = self.beneath(dataset)
+        return [self.store, below] if below else [self.store]
+
     def holder(self, zone: Zone, dataset: Dataset, partition: Partition) -> tuple[Store, Entry] | None:
         """The store that a partition is read from, and what lies there. None if it is nowhere, or dropped."""
-        key = layout.data(zone, dataset, partition)
-        for store in filter(None, (self.store, self.beneath(dataset))):
-            if entry := store.entry(key):
-                return store, entry
-            if self.base and store.entry(layout.dropped(zone, dataset, partition)):
-                return None
-        return None
+        key, below = layout.data(zone, dataset, partition), self.beneath(dataset)
+        if entry := self.store.entry(key):
+            return self.store, entry
+        if below is None or self.store.entry(layout.dropped(zone, dataset, partition)):
+            return None
+        if zone == "quarantine" and journal.keys(self.store, layout.verdicts("content", dataset, partition)):
+            return None  # what was rejected goes with the last word on it, which is not prod's
+        entry = below.entry(key)
+        return (below, entry) if entry else None
 
     def is_dropped(self, dataset: Dataset, partition: Partition) -> bool:
         """Whether a branch has dropped a partition, and not made it again since."""
@@ -83,7 +94,9 @@ class Lake:
         here = self.at_a_glance()
         held = [here.holder(dataset.zone, dataset, partition) for partition in partitions]
         own = sum(one is not None and one[0] == self.store for one in held)
-        return f"{dataset.zone}/{dataset.name}: {own:,} of its own, {sum(map(bool, held)) - own:,} from prod"
+        dropped = sum(here.is_dropped(dataset, partition) for partition in partitions)
+        told = f"{dataset.zone}/{dataset.name}: {own:,} of its own, {sum(map(bool, held)) - own:,} from prod"
+        return told + (f", {dropped:,} dropped" if dropped else "")
 
     def address(self, zone: Zone, dataset: Dataset, partition: Partition) -> str:
         """Where people find a partition's rows."""
@@ -114,7 +127,9 @@ class Lake:
             NotPublished: One of them is not published, or was under an older contract with other columns.
         """
         here = self.at_a_glance() if len(partitions) > 1 else self
-        found = [here.published(dataset, partition) for partition in partitions]
+        found = each(partial(here.published, dataset), partitions)
+        if here is not self:  # one that was replaced while all were listed has a record that was not listed yet
+            found = [one or self.published(dataset, key) for one, key in zip(found, partitions, strict=True)]
         readable = [one for one in found if one and not outdated(dataset, one)]
         if len(readable) < len(found):
             missing = [key for key, one in zip(partitions, found, strict=True) if not one or outdated(dataset, one)]
@@ -143,13 +158,13 @@ class Lake:
         if not partitions:
             return pl.LazyFrame(schema=dataset.schema.polars)
         here = self.at_a_glance() if len(partitions) > 1 else self
-        paths = [here.read(dataset.zone, dataset, one.partition, one.sha256) for one in made]
+        paths = each(lambda one: here.read(dataset.zone, dataset, one.partition, one.sha256), made)
         return pl.scan_parquet(paths, schema=dataset.schema.polars, hive_partitioning=False)
 
     def receipts(self, dataset: Dataset, partition: Partition) -> list[Receipt]:
-        """Every arrival for a partition, the oldest first."""
-        held = self._journal(dataset, layout.receipts(dataset, partition))
-        return deliveries.all_receipts(held[0], dataset, partition) if held else []
+        """Every arrival for a partition, the one that counts last; those in prod come first, and have no number here."""
+        several = ((store, deliveries.all_receipts(store, dataset, partition)) for store in self._stores(dataset)[::-1])
+        return [self._numbered(store, receipt) for store, receipts in several for receipt in receipts]
 
     def receipt(self, dataset: Dataset, partition: Partition) -> Receipt | None:
         """The arrival that counts, if anything arrived; one that did so in prod has no number here."""
@@ -157,7 +172,7 @@ class Lake:
         if held is None:
             return None
         newest = deliveries.newest_receipt(held[0], dataset, partition)
-        return newest.model_copy(update={"number": 0}) if newest and held[0] != self.store else newest
+        return self._numbered(held[0], newest) if newest else None
 
     def delivered(self, dataset: Dataset, partition: Partition, sha256: str) -> Path:
         """A file on this machine with the bytes of a delivered file.
@@ -176,7 +191,7 @@ class Lake:
 
     def _journal(self, dataset: Dataset, folder: str) -> tuple[Store, list[str]] | None:
         """The store whose records of a partition count, and their keys: the own ones, if there are any."""
-        for store in filter(None, (self.store, self.beneath(dataset))):
+        for store in self._stores(dataset):
             if keys := journal.keys(store, folder):
                 return store, keys
         return None
@@ -184,7 +199,7 @@ class Lake:
     def verdict_of(self, made: Provenance) -> Verdict | None:
         """The verdict that let an object pass."""
         dataset = self.catalog[made.dataset]
-        for store in filter(None, (self.store, self.beneath(dataset))):
+        for store in self._stores(dataset):
             keys = journal.keys(store, layout.verdicts("content", dataset, made.partition))
             given = [read_verdict(store, key) for key in keys if journal.number_of(key) == made.number]
             if given and given[0].id == made.verdict:
@@ -193,28 +208,30 @@ class Lake:
 
     def records(self, sha256: str) -> list[Provenance]:
         """Every record of some bytes, whatever they were published as; the oldest first."""
-        found = [made for store in filter(None, (self.store, self.base)) for made in records_of(store, sha256)]
-        return [made for made in found if made.dataset in self.catalog.datasets]
+        readable = {
+            store: [one.name for one in self.catalog if store in self._stores(one)] for store in (self.store, self.base)
+        }
+        return [made for store, names in readable.items() if store for made in records_of(store, sha256, names)]
 
     def record(self, dataset: Dataset, partition: Partition, sha256: str) -> Provenance | None:
         """How some bytes came to be a partition's, be it now or once."""
-        stores = filter(None, (self.store, self.beneath(dataset)))
-        found = (newest_record(store, dataset.zone, dataset, partition, sha256) for store in stores)
+        found = (newest_record(store, dataset.zone, dataset, partition, sha256) for store in self._stores(dataset))
         return next(filter(None, found), None)
 
     def verdicts(self, gate: Gate, dataset: Dataset, partition: Partition) -> list[Verdict]:
-        """Every verdict of a gate on a partition, the oldest first."""
-        store, keys = self._journal(dataset, layout.verdicts(gate, dataset, partition)) or (self.store, [])
-        return [self._verdict(store, key) for key in keys]
+        """Every verdict of a gate on a partition, the last word last; those given in prod come first."""
+        folder = layout.verdicts(gate, dataset, partition)
+        several = ((store, journal.keys(store, folder)) for store in self._stores(dataset)[::-1])
+        return [self._numbered(store, read_verdict(store, key)) for store, keys in several for key in keys]
 
     def last_word(self, gate: Gate, dataset: Dataset, partition: Partition) -> Verdict | None:
         """The newest verdict of a gate; one that was given in prod has no number here."""
         held = self._journal(dataset, layout.verdicts(gate, dataset, partition))
-        return self._verdict(held[0], held[1][-1]) if held else None
+        return self._numbered(held[0], read_verdict(held[0], held[1][-1])) if held else None
 
-    def _verdict(self, store: Store, key: str) -> Verdict:
-        given = read_verdict(store, key)
-        return given if store == self.store else given.model_copy(update={"number": 0})
+    def _numbered(self, store: Store, record: _Numbered) -> _Numbered:
+        """A record as it is here: without a number, if it stands in prod's journal."""
+        return record if store == self.store else record.model_copy(update={"number": 0})
 
     def newest_verdict(self, dataset: Dataset, partition: Partition) -> Verdict | None:
         """The last word on a partition: of the content gate if it was asked after the envelope gate, else of that one."""
@@ -242,12 +259,14 @@ class Lake:
             return f"was published under an older contract, {differs}; {since}"
         if self.version(dataset.zone, dataset, partition) and not self.provenance(dataset.zone, dataset, partition):
             return "was not published by a gate: its bytes have no provenance"
+        if self.is_dropped(dataset, partition):
+            return f"was dropped here: run {name_of(dataset, None)} for it to make it again" + (
+                f"; {refused}" if refused else ""
+            )
         if refused:
             return f"is not published: {refused}"
         if self.base and BRANCHES not in dataset.attributes.readers:
             return f"is not published here, and not to be read from prod: `{BRANCHES}` is not among its readers"
-        if self.is_dropped(dataset, partition):
-            return "is not published here: this branch has dropped it"
         if verdict is None:
             arrived = "was never delivered" if dataset.ingested else "was never made"
             return f"is not published: it {arrived}, or has not been run yet"

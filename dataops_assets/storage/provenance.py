@@ -7,7 +7,7 @@ once, or for more than one partition; each time has a record of its own, and the
 Not here: what may be published (`steps`), and where the bytes lie (`lake`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -132,11 +132,12 @@ def newest_record(store: Store, zone: Zone, dataset: Dataset, partition: Partiti
     return _read(store, keys[-1]) if keys else None
 
 
-def records_of(store: Store, sha256: str) -> list[Provenance]:
-    """Every record of some bytes, whatever they were published as; the oldest first."""
+def records_of(store: Store, sha256: str, datasets: Container[str]) -> list[Provenance]:
+    """Every record of some bytes as what was published of some datasets; the oldest first."""
     top = layout.by_bytes(sha256)
     named = (entry.key[len(top) :].rpartition("/") for entry in store.list(top))
-    found = (_read(store, f"_provenance{below}/{number}-{sha256}.json") for below, _, number in named)
+    of_them = ((below, number) for below, _, number in named if below.split("/")[2] in datasets)
+    found = (_read(store, f"_provenance{below}/{number}-{sha256}.json") for below, number in of_them)
     return sorted(filter(None, found), key=lambda made: made.published_at)
 
 

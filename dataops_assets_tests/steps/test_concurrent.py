@@ -82,7 +82,7 @@ def test_run_that_was_overtaken_changes_nothing(waiting: Tree, monkeypatch: pyte
     [outcome] = waiting.stage("readings", DAY)
     assert outcome.status == "done"
     assert outcome.version
-    assert [made.run_id for made in records_of(waiting.store, outcome.version)] == ["other"]
+    assert [made.run_id for made in records_of(waiting.store, outcome.version, waiting.lake.catalog.datasets)] == ["other"]
     assert outcome.facts["note"] == "overtaken by run other, which came first: nothing was written here"
 
 
@@ -219,7 +219,7 @@ def _read_whole(tree: Tree, path: Path) -> float:
     data = path.read_bytes()
     copy = tree.root / "copy.parquet"
     copy.write_bytes(data)
-    assert records_of(tree.store, hash_file(copy)), "bytes without a record could be seen"
+    assert records_of(tree.store, hash_file(copy), tree.lake.catalog.datasets), "bytes without a record could be seen"
     found = pl.read_parquet(data)["temperature"].max()
     assert isinstance(found, float)
     return found
