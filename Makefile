@@ -26,10 +26,10 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium"
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3"
 
-test-services: install-dev ## What needs more than Python: a browser (apt-get install chromium)
-	@$(BIN)/pytest -m chromium -rs
+test-services: install-dev ## What needs more than Python: a browser, an S3 server; what is missing is skipped and told
+	@$(BIN)/pytest -m "chromium or s3" -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files by the thousand; make soak SEED=1 gives the same ones again

@@ -2,12 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from dataops_assets_tests import s3_server
+from dataops_assets_tests.s3_server import Bucket, Credentials, MakeIdentity, Server
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 for shared in ("contract.broken", "gate.judging", "components.scaffolding"):
@@ -41,6 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("chromium") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason="needs Chromium: apt-get install chromium"))
+        if item.get_closest_marker("s3") and (missing := s3_server.missing()):
+            server = "an S3 server that enforces policies: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+            item.add_marker(pytest.mark.skip(reason=f"needs {server}, and its address in {', '.join(missing)}"))
 
 
 @pytest.fixture
@@ -77,3 +84,31 @@ def nobody(tree: Tree, tmp_path: Path) -> Iterator[None]:
         yield
     finally:
         os.seteuid(owner)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Server]:
+    """An S3 server in this process."""
+    with s3_server.moto() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    """An empty bucket that keeps versions: on moto, and of a test marked `s3` on the server that the environment names."""
+    marked = request.node.get_closest_marker("s3")
+    server: Server = s3_server.from_environment() if marked else request.getfixturevalue("moto")
+    with server.bucket() as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def identity(request: pytest.FixtureRequest, bucket: Bucket) -> Iterator[MakeIdentity]:
+    """Makes users who may do what a policy says and nothing else."""
+    assert request.node.get_closest_marker("s3"), "moto lets everybody do everything: mark the test s3"
+    with ExitStack() as users:
+
+        def make(name: str, policy: Mapping[str, Any]) -> Credentials:
+            return users.enter_context(bucket.server.user(f"{bucket.name}-{name}", policy))
+
+        yield make
