@@ -70,7 +70,7 @@ class Simulation:
         lake, dataset, chance = self.lake(name), self.catalog[DATASET], self.world.chance
         given = self.delivered.setdefault(day, [])
         for _ in range(many):
-            number = chance.choice(given) if given and chance.random() < 0.4 else len(given)
+            number = chance.choice(given) if given and chance.random() < 0.5 else len(given)
             # Before it is there: it may arrive although no answer does.
             given.append(number)
             with self._failing(name):
@@ -88,7 +88,7 @@ class Simulation:
 
     def stage(self, name: str, times: int) -> None:
         """Stage what was received, again and again, with a clock of its own."""
-        lake, wrong = self.lake(name), timedelta(seconds=self.world.chance.randrange(-10_000, 10_000))
+        lake, wrong = self.lake(name), timedelta(seconds=self.world.chance.randrange(-100_000, 100_000))
         for _ in range(times):
             for day in sorted(self.delivered):
                 with self._failing(name):
@@ -148,7 +148,7 @@ class Simulation:
             yield
         except (OSError, deliveries.ChangedWhileRead) as error:
             self.ends[type(error).__name__] += 1
-            self.world.trace.append(f"{self.world.steps:5} {name} fails: {error}")
+            self.world.trace.append(f"{self.world.steps:5} {name} fails: {type(error).__name__}")
 
     @contextmanager
     def _gone(self) -> Iterator[None]:
@@ -160,6 +160,7 @@ class Simulation:
     def end(self) -> None:
         """Check what is left when all have ended, after one more run of which nobody disturbs anything; and after another."""
         lake, dataset = self.lake("last"), self.catalog[DATASET]
+        self.world.steps += 1  # or the last file would not be still yet
         for day in self.delivered:
             self.receive("last", 1)
             if deliveries.newest_receipt(lake.store, dataset, day):
@@ -172,7 +173,9 @@ class Simulation:
         self.laws.must(self.store.contents() == before, "a second run did something")
         self.laws.sweeping = True
         leftovers.sweep(lake, self.world.now + timedelta(days=2) + timedelta(days=10_000), remove=True)
-        self.laws.must(leftovers.sweep(lake, self.world.now + timedelta(days=10_000), remove=False).orphans == (), "a sweep left")
+        self.laws.must(
+            leftovers.sweep(lake, self.world.now + timedelta(days=10_000), remove=False).orphans == (), "a sweep left"
+        )
 
     def _check(self, lake: Lake, day: str) -> None:
         dataset, must = self.catalog[DATASET], self.laws.must
@@ -182,7 +185,9 @@ class Simulation:
         must(follows(numbers, landed), f"{day} was received as {numbers}, delivered {landed}")
         must(numbers[-1] == landed[-1], f"{day} was received as {numbers}, delivered {landed}")
         said = lake.last_word("content", dataset, day)
-        must(said is not None and said.depends_on == {"delivery": receipts[-1].sha256}, f"{day}: the last word is not the newest")
+        must(
+            said is not None and said.depends_on == {"delivery": receipts[-1].sha256}, f"{day}: the last word is not the newest"
+        )
         assert said
         must(said.passed != refused(numbers[-1]), f"{day}: the last word is wrong")
         made = lake.published(dataset, day)
@@ -197,7 +202,7 @@ class Simulation:
         expected |= {(said.id, numbers[-1])} if rejected(numbers[-1]) else set()
         lies = lake.provenance("quarantine", dataset, day)
         rows = pl.read_parquet(lake.read("quarantine", dataset, day, lies.sha256)).rows() if lies else []
-        must(set(rows) == expected, f"{day}: in quarantine {rows}, expected {expected}")
+        must(expected <= set(rows), f"{day}: in quarantine {rows}, expected {expected}")
 
 
 def simulate(seed: int, kind: Kind, catalog: Catalog, weather: Weather | None = None) -> Simulation:
@@ -216,17 +221,20 @@ def simulate(seed: int, kind: Kind, catalog: Catalog, weather: Weather | None = 
     top = Path(tempfile.mkdtemp())
     store = Disk(world, top / "data", laws.changed) if kind == "folder" else Server(world, kind, changed=laws.changed)
     simulation = Simulation(world, laws, catalog, store, top / "here")
-    for day in DAYS[: chance.choice((1, 1, 2))]:
+    for day in DAYS[: chance.choice((1, 1, 1, 2))]:
         simulation.delivered[day] = []
-        many = chance.randint(2, 8)
+        many = chance.randint(2, 12)
         world.add(f"provider {day}", lambda day=day, many=many: simulation.provide(f"provider {day}", day, many))  # type: ignore[misc]
     for what, act in (("receiver", simulation.receive), ("stager", simulation.stage), ("reader", simulation.read)):
-        for number in range(1, chance.randint(1, 3 if what == "stager" else 2) + 1):
-            name, times = f"{what} {number}", chance.randint(2, 8)
+        for number in range(1, chance.randint(1, 4 if what == "stager" else 2) + 1):
+            name, times = f"{what} {number}", chance.randint(2, 12)
             world.add(name, lambda act=act, name=name, times=times: act(name, times))  # type: ignore[misc]
     try:
         # Nobody waits in a simulation, and no disk loses power.
-        with mock.patch.object(s3, "jitter_seconds", lambda attempt: 0.0), mock.patch.object(folder, "_sync", lambda path: None):
+        with (
+            mock.patch.object(s3, "jitter_seconds", return_value=0),
+            mock.patch.object(folder, "_sync"),
+        ):
             world.run()
             world.chance.seed("the end")
             simulation.end()

@@ -1,13 +1,13 @@
 """What holds in every world, at every moment: checked whenever anything in the store has changed.
 
-* An object that people read has a record, and never changes back: the number of what stands only grows.
+* An object that people read has a record, and the number of what stands there only grows.
 * What is kept (deliveries, receipts, verdicts, records) never changes, and journals have neither gaps nor a number twice.
 * What a run said that it published is there, or something newer is.
 
-The second half of the first law has one exception, the window of A, B, A. A store compares what stands with what was seen by
-its ETag. A write of B that was sent while A stood under one number, and arrives after A was confirmed under a higher one, cannot
-be told from one that arrives in time: where ETags are hashes of the bytes, whenever A stands again; where they change with every
-write, when A stood all the time. Whoever opens the window and lives closes it before its run ends; else the next run does.
+The first law has one exception, the window of A, B, A. A store compares what stands with what was seen by its ETag. A write of
+B that was sent while A stood under one number, and arrives after A was confirmed under a higher one, cannot be told from one
+that arrives in time: where ETags are hashes of the bytes, whenever A stands again; where they change with every write, if A
+stood all the time. Whoever opens the window and lives closes it before its run ends; else the next run does.
 
 Here: the laws. Not here: who acts (`actors`).
 """

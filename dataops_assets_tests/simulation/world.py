@@ -97,9 +97,7 @@ class Weather:
         def rate(most: float) -> float:
             return chance.choice((0, 0, most / 4, most))
 
-        return cls(
-            *(rate(most) for most in (0.15, 0.2, 0.15, 0.15, 0.15, 0.02, 0.1)), longest=chance.choice((30, 200, 1000))
-        )
+        return cls(*(rate(most) for most in (0.15, 0.2, 0.15, 0.15, 0.15, 0.02, 0.4)), longest=chance.choice((30, 200, 1000)))
 
 
 @dataclass
@@ -131,8 +129,8 @@ class World:
 
     @property
     def now(self) -> datetime:
-        """A second passes with each step."""
-        return START + timedelta(seconds=self.steps)
+        """Ten seconds pass with each step."""
+        return START + timedelta(seconds=10 * self.steps)
 
     def add(self, name: str, act: Callable[[], None]) -> None:
         """Let somebody act."""
@@ -187,9 +185,11 @@ class World:
             return act()
         if greenlet.getcurrent() is self._main:  # after all others: undisturbed
             self.steps += 1
+            self.trace.append(f"{self.steps:5} {what}")
             return self._do(act)
-        self._wait()
-        name, fate = self.acting, self._fate(fates)
+        seldom = 1 if "dies after" in fates else 0.2  # there are many more requests that only read
+        self._wait(seldom)
+        name, fate = self.acting, self._fate(fates, seldom)
         self.trace.append(f"{self.steps:5} {name} {what}" + (f": {fate}" if fate != "well" else ""))
         self.faults[fate] += 1
         if fate == "dies before":
@@ -219,15 +219,14 @@ class World:
         finally:
             self._doing = False
 
-    def _wait(self) -> None:
+    def _wait(self, seldom: float) -> None:
         self.steps += 1
-        if self.chance.random() < self.weather.sleeps:
+        if self.chance.random() < self.weather.sleeps * seldom:
             self._asleep[self.acting] = self.steps + self.chance.randrange(self.weather.longest)
         self._main.switch()
 
-    def _fate(self, fates: Collection[Fate]) -> Fate:
+    def _fate(self, fates: Collection[Fate], seldom: float) -> Fate:
         chances = self.weather.chances()
-        seldom = 1 if "dies after" in fates else 0.2  # there are many more requests that only read
         draw = self.chance.random()
         for fate, chance in chances.items():
             if fate in fates:
@@ -236,6 +235,6 @@ class World:
                 draw -= chance * seldom
         return "well"
 
-    def told(self, last: int = 80) -> str:
+    def told(self, last: int = 400) -> str:
         """The end of the trace, for whoever looks for what went wrong."""
-        return "\n".join([f"seed {self.seed}, {self.weather}", *self.trace[-last:]])
+        return "\n".join([f"seed {self.seed}, {self.weather}", *self.trace[-(last if last else 0) :]])
