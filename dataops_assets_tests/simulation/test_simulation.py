@@ -3,6 +3,9 @@
 pytest dataops_assets_tests/simulation --first-seed 553 --seeds 1
 """
 
+import sys
+from collections import Counter
+
 import pytest
 
 from dataops_assets.contract import Catalog
