@@ -234,23 +234,27 @@ def _commit(
         except (NotReady, Lost):
             return False
         for each in drafts:
-            publish(lake, each.by(verdict))
+            if publish(lake, each.by(verdict)).number > verdict.number:
+                break  # a newer verdict has been published meanwhile, and says which rows stand in quarantine
         return True
 
 
 def _with_those_of_what_stays(
     lake: Lake, dataset: Dataset, partition: Partition, rejected: pl.DataFrame, verdict: Verdict
 ) -> pl.DataFrame:
-    """The rows that a verdict rejected, named by it; and where it refuses, those that the published version left behind."""
+    """The rows that a verdict rejected, named by it; and where it refuses, those that the published version left behind.
+
+    A version whose rows lie in quarantine already may be just about to be published, so they stay, too.
+    """
     rows = rejected.select(pl.lit(verdict.id).alias("verdict"), pl.all())
-    stays = None if verdict.passed else lake.published(dataset, partition)
-    if stays is None or stays.verdict == verdict.id:
-        return rows
-    lie = lake.provenance("quarantine", dataset, partition)
+    lie = None if verdict.passed else lake.provenance("quarantine", dataset, partition)
     if lie is None:
         return rows
+    stays, comes = lake.published(dataset, partition), lake.verdict_of(lie)
+    good = {stays.verdict} if stays else set()
+    good |= {lie.verdict} if comes and comes.passed else set()
     before = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256))
-    left_behind = before.filter(pl.col("verdict") == stays.verdict) if "verdict" in before.columns else before.clear()
+    left_behind = before.filter(pl.col("verdict").is_in(good - {verdict.id})) if "verdict" in before.columns else before.clear()
     return pl.concat([left_behind, rows], how="diagonal")
 
 

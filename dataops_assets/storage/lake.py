@@ -146,7 +146,13 @@ class Lake:
         held = self.holder(zone, dataset, partition)
         if held is None:
             raise FileNotFoundError(errno.ENOENT, "is there no more", self.address(zone, dataset, partition))
-        return held[0].local(held[1].key, sha256)
+        try:
+            return held[0].local(held[1].key, sha256)
+        except Damaged as error:
+            stands = self.provenance(zone, dataset, partition)
+            if stands is None or stands.sha256 == sha256:
+                raise
+            raise FileNotFoundError(errno.ENOENT, "is of another version by now", str(error.filename)) from error
 
     def scan(self, dataset: Dataset, partitions: Sequence[Partition]) -> pl.LazyFrame:
         """The rows of published partitions, in one lazy scan, in the order asked for.

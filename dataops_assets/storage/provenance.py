@@ -7,6 +7,7 @@ once, or for more than one partition; each time has a record of its own, and the
 Not here: what may be published (`steps`), and where the bytes lie (`lake`).
 """
 
+import contextlib
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -110,7 +111,13 @@ def record(store: Store, dataset: Dataset, made: Provenance) -> Provenance:
     try:
         store.create(key, made.model_dump_json(indent=1).encode(), tags)
     except Lost:
-        return _read(store, key) or made
+        kept = _read(store, key) or made
+        if made.replaces not in (kept.replaces, made.sha256, None):
+            # Something else stands there than when that run looked; unless it is told, its record is taken for an orphan.
+            key = f"{below}/{made.number:08}-{made.replaces}-{made.sha256}.json"
+            with contextlib.suppress(Lost):  # told already
+                store.create(key, made.model_dump_json(indent=1).encode(), tags)
+        return kept
     return made
 
 
@@ -141,8 +148,21 @@ def records_of(store: Store, sha256: str, datasets: Container[str]) -> list[Prov
     return sorted(filter(None, found), key=lambda made: made.published_at)
 
 
-@lru_cache(maxsize=100_000)
 def _read(store: Store, key: str) -> Provenance | None:
-    """A record never changes: its name holds the hash of the bytes that it tells of, and the verdict's number."""
+    try:
+        return _kept(store, key)
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=100_000)
+def _kept(store: Store, key: str) -> Provenance:
+    """A record never changes: its name holds the hash of the bytes that it tells of, and the verdict's number.
+
+    Raises:
+        FileNotFoundError: It is not there, which may change.
+    """
     written = store.read(key)
-    return Provenance.model_validate_json(written) if written else None
+    if written is None:
+        raise FileNotFoundError(key)
+    return Provenance.model_validate_json(written)

@@ -32,9 +32,8 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
 )
-from botocore.exceptions import (
-    ConnectionError as NoConnection,
-)
+from botocore.exceptions import ConnectionError as NoConnection
+from botocore.parsers import ResponseParserError
 
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
@@ -58,6 +57,7 @@ _CHUNK_BYTES = 1 << 20
 _CACHE = "_cache"
 _ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload")
 _DENIED = (
+    "400",  # of a HEAD, which has no room to say more: the request is well-formed, so it is the token that is not
     "403",
     "AccessDenied",
     "ExpiredToken",
@@ -80,6 +80,8 @@ _AGAIN = (
     "IncompleteBody",
     "500",
     "InternalError",
+    "502",
+    "504",
     "503",
     "ServiceUnavailable",
 )
@@ -278,8 +280,12 @@ class S3(Store):
 
     def unfinished(self) -> Sequence[dict[str, Any]]:
         """The uploads below the prefix that have begun and not ended, as S3 tells of them."""
-        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
-        return self._ask("", lambda: [upload for page in pages for upload in page.get("Uploads", ())])
+
+        def listed() -> list[dict[str, Any]]:
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
+            return [upload for page in pages for upload in page.get("Uploads", ())]
+
+        return self._ask("", listed)
 
     def _head(self, key: str) -> dict[str, Any] | None:
         asked = {"Bucket": self.bucket, "Key": self._prefix + key}
@@ -316,7 +322,7 @@ class S3(Store):
                     ) from error
                 if code not in _AGAIN:
                     raise Unreachable(errno.EIO, said, place) from error
-            except (NoConnection, HTTPClientError, IncompleteReadError) as error:
+            except (HTTPClientError, NoConnection, IncompleteReadError, ResponseParserError) as error:
                 said = str(error)
             except (FlexibleChecksumError, Damaged) as error:
                 damaged = error if isinstance(error, Damaged) else Damaged(place, str(error))
