@@ -23,7 +23,7 @@ def test_local_is_a_folder_beside_the_project() -> None:
     assert here.base is None
 
 
-@pytest.mark.parametrize("name", ["dev/jane.doe", "branch/pr-17"])
+@pytest.mark.parametrize("name", ["dev/me.too", "branch/pr-17"])
 def test_dev_and_branches_write_below_their_own_name(name: str) -> None:
     here = current({"DATAOPS_DEPLOYMENT": name, **SHARED})
     assert (here.data, here.prod, here.pipeline) == (f"s3://lake-dev/shared/{name}", "s3://lake-prod", None)
@@ -44,20 +44,20 @@ def test_prod_names_its_pipeline() -> None:
         ({"DATAOPS_DEPLOYMENT": "dev/../prod"}, "DATAOPS_DEPLOYMENT is 'dev/../prod'"),
         ({"DATAOPS_DEPLOYMENT": "branch/pr-1/../../x"}, "DATAOPS_DEPLOYMENT is 'branch/pr-1/../../x'"),
         ({"DATAOPS_DEPLOYMENT": "branch/main"}, "DATAOPS_DEPLOYMENT is 'branch/main'"),
-        ({"DATAOPS_DEPLOYMENT": "dev/jane"}, "DATAOPS_DATA is not set, which dev/jane needs: the s3://bucket that dev and"),
+        ({"DATAOPS_DEPLOYMENT": "dev/me"}, "DATAOPS_DATA is not set, which dev/me needs: the s3://bucket that dev and"),
         (
-            {"DATAOPS_DEPLOYMENT": "dev/jane", "DATAOPS_DATA": "s3://lake-dev"},
-            "DATAOPS_PROD is not set, which dev/jane needs: the s3://bucket of prod's data",
+            {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev"},
+            "DATAOPS_PROD is not set, which dev/me needs: the s3://bucket of prod's data",
         ),
         ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://lake-prod"}, "DATAOPS_PIPELINE is not set, which prod needs"),
         ({"DATAOPS_DATA": "s3://lake"}, "DATAOPS_DATA is s3://lake, but local is a folder"),
         ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://LAKE"}, "DATAOPS_DATA is 's3://LAKE', no address of a bucket"),
         (
-            {"DATAOPS_DEPLOYMENT": "dev/jane", "DATAOPS_DATA": "s3://lake/x", "DATAOPS_PROD": "s3://lake"},
+            {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake/x", "DATAOPS_PROD": "s3://lake"},
             "DATAOPS_DATA is s3://lake/x, which is prod's",
         ),
         (
-            {"DATAOPS_DEPLOYMENT": "dev/jane", "DATAOPS_DATA": "s3://lake", "DATAOPS_PROD": "s3://lake/dev/jane/x"},
+            {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake", "DATAOPS_PROD": "s3://lake/dev/me/x"},
             "DATAOPS_DATA is s3://lake, which is prod's",
         ),
     ],
