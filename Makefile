@@ -32,11 +32,14 @@ test-services: install-dev ## What needs more than Python: a browser, an S3 serv
 	@$(BIN)/pytest -m "chromium or s3" -rs
 
 SEED ?= $(shell date +%s)
-soak: install-dev ## Damaged files and what happens to branches, by the thousand; make soak SEED=1 gives the same ones again
+soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
 	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
 	@$(BIN)/pytest dataops_assets_tests/storage/test_branch.py --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/fuzz --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
+	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
+	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
+	  dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 34
 
 check: install-dev ## Format, lint, types, imports, definitions, the committed map
 	@$(BIN)/ruff format --check .

@@ -66,7 +66,39 @@ def versions_of(made: Mapping[str, Provenance]) -> dict[str, str]:
     return {name: one.sha256 for name, one in made.items()}
 
 
-def referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
+class Referred:
+    """What the rules of a dataset refer to, read again whenever another version of it is published.
+
+    A run may take hours for many partitions. To judge the last of them by what was there when it began would let an older
+    version win over a newer one that another run has gone by meanwhile.
+
+    Args:
+        lake: Where it lies.
+        dataset: Whose rules.
+        rules: The rules.
+
+    Raises:
+        NotReady: One of them is not published.
+    """
+
+    def __init__(self, lake: Lake, dataset: Dataset, rules: list[Rule]):
+        self._asked = lake, dataset, rules
+        self._read = _referred(lake, dataset, rules)
+
+    def now(self) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
+        """How the datasets came to be, and what is looked up in just these versions of them.
+
+        Raises:
+            NotReady: One of them is not published.
+            Contended: They changed under our hands every time.
+        """
+        lake, dataset, rules = self._asked
+        if references(lake, dataset) != self._read[0]:
+            self._read = _referred(lake, dataset, rules)
+        return self._read
+
+
+def _referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
     """How the datasets came to be that the rules refer to, and what is looked up in just these versions of them.
 
     Raises:

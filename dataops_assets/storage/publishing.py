@@ -5,6 +5,12 @@ anything else; of two runs that saw the same, one loses, and looks at everything
 verdict that let it pass, and is put in place of just the object that was seen, which must have a lower number. So a run that
 slept for hours between any two steps changes nothing that came after it, whatever any clock says.
 
+One window is left, where the bytes of an older delivery come again: A, B, A. A store compares what stands with what was seen by
+its ETag alone. A write of B that was sent while A stood, and arrives after the second A was confirmed, is taken for one that
+came in time: where the ETag is a hash of the bytes (S3), whenever A stands again; where it changes with every write (a folder),
+if A stood all the time, for the second A is then confirmed by a record alone. B is read until the run that wrote it looks at
+what stands, which it does before it ends, or, if it was killed, until the next run. Deliveries that differ have no such window.
+
 Sources: the log as the arbiter of order is that of Delta Lake (Armbrust et al., VLDB 2020); numbers that only grow are the
 fencing tokens of M. Kleppmann, "How to do distributed locking".
 

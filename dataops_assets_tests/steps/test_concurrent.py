@@ -119,6 +119,27 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
     assert waiting.read("daily", "2024-01")["warmest"].max() == 12
 
 
+def test_run_that_began_before_a_reference_changed_takes_the_newer_one(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is still at another day when the reference changes, and somebody else stages this one."""
+    before = "2024-01-04"
+    waiting.drop("readings", f"{before}.csv", readings(before))
+    waiting.receive("readings", before)
+
+    def without_bergen() -> None:
+        waiting.drop("stations", "stations.csv", "station,height\noslo,94\n")
+        waiting.run("stations", now=LATER)
+        [done] = staging.stage(waiting.lake, waiting["readings"], [DAY], "other", LATER)
+        assert done.status == "done"
+
+    meanwhile(monkeypatch, without_bergen)
+    assert {outcome.status for outcome in waiting.stage("readings", before, DAY)} == {"done"}
+    published = waiting.lake.published(waiting["readings"], DAY)
+    assert published
+    assert published.run_id == "other"
+    assert waiting.read("readings", before, DAY)["station"].unique().to_list() == ["oslo"]
+    assert waiting.pending("staged", "readings") == []
+
+
 def before_it(monkeypatch: pytest.MonkeyPatch, key: str, act: Callable[[], object]) -> None:
     """Do something just before a run writes an object whose key begins so."""
     real_create, real_replace, left = Folder.create, Folder.replace, [act]
