@@ -60,19 +60,19 @@ class Checkout:
         path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def make_checkout(root: Path) -> Checkout:
-    """Copy the project's files, and let every dataset end on the fifth of January."""
+def make_checkout(root: Path, last: str = LAST) -> Checkout:
+    """Copy the project's files, and let every dataset end on some day of January."""
     shutil.copytree(PROJECT / "dataops_assets", root / "dataops_assets", ignore=_not_of_the_sample)
     for file in ("pyproject.toml", "dagster.yaml", "workspace.yaml", "README.md"):
         shutil.copy(PROJECT / file, root / file)
     for path in (root / "dataops_assets/defs").rglob("defs.yaml"):
         text = path.read_text(encoding="utf-8")
         path.write_text(
-            text.replace("end: 2013-12-31", f"end: {LAST}").replace("end: 2013-12,", "end: 2013-01,"), encoding="utf-8"
+            text.replace("end: 2013-12-31", f"end: {last}").replace("end: 2013-12,", "end: 2013-01,"), encoding="utf-8"
         )
     weather = root / "dataops_assets/defs/aviation/weather/defs.yaml"
     weather.write_text(
-        weather.read_text(encoding="utf-8").replace("partition: 2013-12-31", f"partition: {LAST}"), encoding="utf-8"
+        weather.read_text(encoding="utf-8").replace("partition: 2013-12-31", f"partition: {last}"), encoding="utf-8"
     )
     return Checkout(root)
 

@@ -129,7 +129,7 @@ def _reads_partitions(lake: Lake, dataset: Dataset) -> bool:
 
 
 def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], seconds: float) -> str:
-    now = datetime.now(UTC)
+    lake, now = lake.at_a_glance(), datetime.now(UTC)
     found = [tally(lake, dataset, sorted(partitions, key=str), now) for dataset, partitions in done.items()]
     ingested = [t for t, dataset in zip(found, done, strict=True) if dataset.ingested]
     days = max(t.expected for t in found)

@@ -73,13 +73,14 @@ def in_words(error: OSError) -> str:
     if isinstance(error, Forbidden | Damaged):
         return str(error)
     place, what = error.filename2 or error.filename, error.strerror or str(error)
+    remedy = "Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
     if isinstance(error, Unreachable):
-        return f"{place}: {what}. `dataops doctor` tells what is wrong with it"
-    room, right = (
-        "Make room on that disk, and run again",
-        "Give this user the right to it, or set DATAOPS_DATA to a folder of your own",
-    )
-    return f"{place}: {what}. {room if is_full(error) else right}"
+        remedy = "`dataops doctor` tells what is wrong with it"
+    elif is_full(error):
+        remedy = "Make room on that disk, and run again"
+    elif str(place).startswith("s3://"):
+        remedy = "Give this identity the right to it, or work as dev/<person> (DATAOPS_DEPLOYMENT)"
+    return f"{place}: {what.rstrip('.')}. {remedy}"
 
 
 def is_full(error: OSError) -> bool:

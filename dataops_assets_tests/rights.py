@@ -1,0 +1,27 @@
+"""What each identity may do in prod's bucket and in the one that dev and branches share, as policies of IAM."""
+
+from typing import Any
+
+_READ = ["s3:GetObject"]
+_WRITE = ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
+# Not limited to prefixes: without the right to list, what is absent cannot be told from what is forbidden.
+_LIST = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+
+
+def pipeline(prod: str) -> dict[str, Any]:
+    """The pipeline reads and writes prod, and deletes nothing."""
+    return _policy((_READ + _WRITE, [f"{prod}/*"]), (_LIST, [prod]))
+
+
+def through_to_prod(prod: str, shared: str, name: str) -> dict[str, Any]:
+    """A branch, or an engineer: reads prod, and does what it likes below its own name."""
+    own = f"{shared}/{name}/*"
+    return _policy((_READ, [f"{prod}/*", own]), ([*_WRITE, "s3:DeleteObject"], [own]), (_LIST, [prod, shared]))
+
+
+def _policy(*allowed: tuple[list[str], list[str]]) -> dict[str, Any]:
+    statements = [
+        {"Effect": "Allow", "Action": actions, "Resource": [f"arn:aws:s3:::{what}" for what in resources]}
+        for actions, resources in allowed
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}

@@ -1,0 +1,145 @@
+"""The small tree as a branch over prod, each with just its own rights in the bucket."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dataops_assets.storage import layout
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.publishing import drop
+from dataops_assets.storage.s3 import S3
+from dataops_assets.storage.store import Store
+from dataops_assets_tests import rights
+from dataops_assets_tests.branches import let_branches_read
+from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
+from dataops_assets_tests.steps.january import DAY, DAYS, HOUR, MONTH, left
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
+
+pytestmark = pytest.mark.s3
+
+NAME = "branch/pr-1"
+
+
+@dataclass
+class Remote(Tree):
+    """A tree whose data lies in a bucket.
+
+    Attributes:
+        own: What it writes.
+        base: What it reads through to.
+    """
+
+    own: Store = field(default_factory=lambda: Folder(Path("nowhere")))
+    base: Store | None = None
+
+    @property
+    def store(self) -> Store:  # type: ignore[override]
+        return self.own
+
+    @property
+    def lake(self) -> Lake:
+        if self._lake is None:
+            self._lake = Lake(self.catalog(), self.own, base=self.base)
+        return self._lake
+
+    def drop(self, dataset: str, file: str, content: str) -> None:  # type: ignore[override]
+        self.own.write(f"{layout.landing(self[dataset])}/{file}", content.encode(), {})
+
+
+@dataclass
+class World:
+    """Prod's bucket, the one that branches share, and who does what there."""
+
+    prod: Remote
+    branch: Remote
+    engineer: Remote
+    buckets: tuple[Bucket, Bucket]
+
+    def written(self) -> dict[str, list[str]]:
+        """Every version of every object, and every mark of a deletion, by bucket."""
+        found = {}
+        for bucket in self.buckets:
+            page = bucket.client().list_object_versions(Bucket=bucket.name)
+            assert not page["IsTruncated"]
+            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            found[bucket.name] = sorted(f"{entry['Key']} {entry['VersionId']}" for entry in entries)
+        return found
+
+
+@pytest.fixture
+def world(tmp_path: Path, bucket: Bucket, identity: MakeIdentity) -> Iterator[World]:
+    """Prod as its pipeline has made it, a branch in which nothing is, and an engineer who takes prod for their own."""
+    with bucket.server.bucket() as shared:
+
+        def tree(name: str, who: str, policy: dict, own: tuple[Bucket, str], base: Bucket | None = None) -> Remote:
+            keys, here = identity(who, policy), Folder(tmp_path / f"{name}-cache")
+            client = bucket.by(keys).client(retries=ONCE)
+            through = S3(base.name, "", here, client=client) if base else None
+            return Remote(tmp_path / name, own=S3(own[0].name, own[1], here, client=client), base=through)
+
+        may = rights.through_to_prod(bucket.name, shared.name, NAME)
+        prod = tree("prod", "pipeline", rights.pipeline(bucket.name), (bucket, ""))
+        prod.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-03")
+        let_branches_read(prod)
+        branch = tree("branch", "branch", may, (shared, NAME), bucket)
+        engineer = tree("engineer", "engineer", rights.through_to_prod(bucket.name, shared.name, "dev/anna"), (bucket, ""))
+        for other in (branch, engineer):
+            shutil.copytree(prod.defs, other.defs, dirs_exist_ok=True)
+        prod.drop("stations", "stations.csv", STATIONS)
+        for day in DAYS:
+            prod.drop("readings", f"{day}.csv", readings(day))
+        assert {outcome.status for outcome in prod.run()} == {"done"}
+        yield World(prod, branch, engineer, (bucket, shared))
+
+
+def test_branch_does_all_its_work_with_the_right_to_read_prod_and_to_write_its_own(world: World) -> None:
+    branch, before = world.branch, world.written()
+    assert left(branch) == {}
+    assert branch.read("daily", MONTH).equals(world.prod.read("daily", MONTH))
+    branch.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 20.5}, {"hour": 99}))
+    branch.edit("daily/transform.py", ".max()", ".min()")
+    done = branch.run(now=NOW + HOUR)
+    assert {outcome.status for outcome in done} == {"done"}
+    assert "staged/readings: 1 of its own, 2 from prod" in done[-1].facts["note"]
+    drop(branch.lake, branch["readings"], DAYS[1])
+    assert branch.derive("daily")[0].status == "refused"
+    branch.stage("readings", DAYS[1])
+    assert branch.derive("daily")[0].status == "done"
+    prods, shared = (world.written()[bucket.name] for bucket in world.buckets)
+    assert prods == before[world.buckets[0].name]
+    assert shared
+    assert all(key.startswith(f"{NAME}/") for key in shared)
+
+
+def test_branch_that_takes_prod_for_its_own_is_denied_by_the_store(world: World) -> None:
+    before = world.written()
+    for name, partition in (("readings", DAY), ("daily", MONTH)):
+        stolen = Lake(world.branch.lake.catalog, world.branch.base, base=world.branch.base)
+        with pytest.raises(PermissionError, match="s3:PutObject"):
+            drop(stolen, stolen.catalog[name], partition)
+    assert world.written() == before
+
+
+def test_same_job_by_somebody_else_is_denied_by_the_store_and_told_with_who_and_what(world: World) -> None:
+    world.prod.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 20.5}))
+    before = world.written()
+    assert left(world.engineer) == {"raw/readings": [DAY]}
+    with pytest.raises(PermissionError) as told:
+        world.engineer.run()
+    assert told.value.filename.startswith(f"s3://{world.buckets[0].name}/raw/readings/date={DAY}/")
+    assert f"user/{world.buckets[0].name}-engineer is not authorized to perform: s3:PutObject" in str(told.value)
+    with pytest.raises(PermissionError, match="PutObject"):
+        world.engineer.drop("stations", "stations.csv", STATIONS)
+    assert world.written() == before
+    assert {outcome.status for outcome in world.prod.run()} == {"done"}
+
+
+def test_pipeline_cannot_delete(world: World) -> None:
+    before = world.written()
+    with pytest.raises(PermissionError, match="AccessDenied"):
+        world.prod.store.remove([layout.data("staged", world.prod["readings"], DAY)])
+    assert world.written() == before
