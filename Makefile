@@ -79,4 +79,4 @@ lock: ## Resolve pyproject.toml into locks/ anew (needs uv and the network)
 	$(UV) pyproject.toml --group dev --constraint locks/run.txt --constraint locks/build.txt --output-file locks/dev.txt
 
 clean: ## Remove data and runs, not the environment
-	rm -rf data .dagster
+	rm -rf data .dagster .dataops

@@ -105,6 +105,7 @@ def prod(tmp_path: Path) -> Deployment:
 @pytest.fixture
 def _merged(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in an image of a commit."""
+    monkeypatch.setattr(deployment, "_checked_out", lambda _: (None, None))
     monkeypatch.setenv("DATAOPS_COMMIT", "ab" * 20)
 
 
@@ -129,10 +130,10 @@ def test_nobody_else_writes_to_prod(prod: Deployment, tmp_path: Path, caplog: py
 
 def test_changed_code_does_not_write_to_prod(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     for commit, clean, told in (
-        ("ab" * 20, False, "the code is not just commit abababababab: only what is merged writes to prod"),
+        ("ab" * 20, False, "the code is not just commit abababababab: prod is written by an unmodified commit"),
         (None, None, "it is not known which commit this code is: run it from a checkout, or an image of it"),
     ):
-        monkeypatch.setattr(deployment, "_checked_out", lambda commit=commit, clean=clean: (commit, clean))
+        monkeypatch.setattr(deployment, "_checked_out", lambda _, commit=commit, clean=clean: (commit, clean))
         with pytest.raises(Forbidden, match=told):
             prod.store.create("a", b"one", {})
 

@@ -58,7 +58,7 @@ def _look(
     read = inputs(lake, parts)
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
-        frames = {name: lake.scan(lake.catalog[name], keys) for name, keys in parts.items()}
+        frames = {name: lake.scan_versions(lake.catalog[name], made) for name, made in read.items()}
         with code_of(dataset, "transform"):
             made = transform(**frames)
         found = judge_product(dataset, rules, made, tables, is_public(dataset))

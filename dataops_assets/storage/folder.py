@@ -147,6 +147,7 @@ class Folder(Store):
     @contextlib.contextmanager
     def draft(self, key: str) -> Iterator[Path]:
         """A file to write an object into, to be placed later; removed at the end, if it was not."""
+        self._permit(key)
         target, aside = self.path(key), self.path(_ASIDE)
         aside.mkdir(parents=True, exist_ok=True)
         # Cut, or a name as long as names may be would be too long with more at its end.
@@ -218,6 +219,7 @@ class Folder(Store):
         Raises:
             Held: Another process holds it.
         """
+        self._permit(f"_{name}.lock")
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.path(f"_{name}.lock")
         with path.open("a+", encoding="utf-8") as file:

@@ -32,7 +32,7 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.storage import journal, layout
 from dataops_assets.storage.lake import Lake, columns_of
-from dataops_assets.storage.provenance import Provenance, newest_record, record
+from dataops_assets.storage.provenance import Provenance, highest_number, newest_record, record
 from dataops_assets.storage.store import Lost, hash_file
 
 # Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
@@ -80,7 +80,8 @@ def say(lake: Lake, verdict: Verdict, after: Verdict | None) -> Verdict:
     dataset = lake.catalog[verdict.dataset]
     if after and after.number and after == verdict.model_copy(update={"judged_at": after.judged_at, "number": after.number}):
         return after
-    number = after.number + 1 if after else 1
+    # What stands may have a higher one, where verdicts were lost: it could never be replaced.
+    number = max(after.number if after else 0, highest_number(lake.store, dataset, verdict.partition)) + 1
     judged_at = max(verdict.judged_at, after.judged_at + timedelta(microseconds=1)) if after else verdict.judged_at
     verdict = verdict.model_copy(update={"number": number, "judged_at": judged_at})
     folder = layout.verdicts(verdict.gate, dataset, verdict.partition)

@@ -132,6 +132,11 @@ class Store(ABC):
         return f"{self.where}/{key}"
 
     @property
+    def itself(self) -> "Store":
+        """The store, where this is only a look at it: what is kept for long is kept for that."""
+        return self
+
+    @property
     @abstractmethod
     def here(self) -> "Folder":
         """The folder on this machine for locks and what is being written."""
@@ -295,8 +300,8 @@ def hash_file(path: Path) -> str:
 
 
 def jitter_seconds(attempt: int) -> float:
-    """How long to wait before a further attempt: at random, up to twice as long each time, 3 s at most.
+    """How long to wait before a further attempt: at random, up to twice as long each time, 5 s at most.
 
     Source: "Exponential backoff and jitter", AWS Architecture Blog ("full jitter").
     """
-    return random.uniform(0, min(3.0, 0.05 * 2**attempt))
+    return random.uniform(0, min(5.0, 0.05 * 2**attempt))

@@ -168,7 +168,7 @@ def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
             raise OSError("no network")
 
     here.deliver_all()
-    broken = Broken.of(Deployment("local", str(here.tree.root / "data")), here.tree.defs)
+    broken = Broken(Deployment("local", str(here.tree.root / "data")), here.tree.defs)
     datasets = [dataset_definitions(here.tree.lake.catalog, dataset) for dataset in here.tree.lake.catalog]
     definitions = dg.Definitions.merge(*datasets, dg.Definitions(resources={"lake": broken}))
     told = list(launch(definitions, here.instance, here.tree.lake, Launch("raw", (here.tree["stations"],), (None,))))
