@@ -34,7 +34,7 @@ test-services: install-dev ## What needs more than Python: a browser, an S3 serv
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
 	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
-	@$(BIN)/pytest dataops_assets_tests/storage/test_branch.py --hypothesis-profile soak --hypothesis-seed $(SEED)
+	@$(BIN)/pytest dataops_assets_tests/storage/test_read_through.py --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/fuzz --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
 	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000

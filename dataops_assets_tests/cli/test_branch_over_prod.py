@@ -14,7 +14,7 @@ from dataops_assets_tests.s3_server import Bucket
 pytestmark = pytest.mark.s3
 
 LAST, DAY = "2013-01-31", "2013-01-03"
-PIPELINE, BRANCH, ENGINEER = "pipeline", "branch/pr-1", "dev/anna"
+PIPELINE, BRANCH, ENGINEER = "pipeline", "branch/pr-1", "dev/engineer"
 
 
 @dataclass

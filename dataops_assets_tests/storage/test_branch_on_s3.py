@@ -86,7 +86,7 @@ def world(tmp_path: Path, bucket: Bucket, identity: MakeIdentity) -> Iterator[Wo
         prod.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-03")
         let_branches_read(prod)
         branch = tree("branch", "branch", may, (shared, NAME), bucket)
-        engineer = tree("engineer", "engineer", rights.through_to_prod(bucket.name, shared.name, "dev/anna"), (bucket, ""))
+        engineer = tree("engineer", "engineer", rights.through_to_prod(bucket.name, shared.name, "dev/engineer"), (bucket, ""))
         for other in (branch, engineer):
             shutil.copytree(prod.defs, other.defs, dirs_exist_ok=True)
         prod.drop("stations", "stations.csv", STATIONS)
