@@ -138,6 +138,33 @@ def test_changed_code_does_not_write_to_prod(prod: Deployment, monkeypatch: pyte
             prod.store.create("a", b"one", {})
 
 
+def test_attempt_by_nobody_that_is_known_is_told_too(
+    prod: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unknown(in_aws: bool) -> str:
+        raise PermissionError(13, "ExpiredToken", "the credentials of AWS")
+
+    monkeypatch.setattr(deployment, "identity", unknown)
+    with pytest.raises(Forbidden, match="is not written: the credentials of AWS: ExpiredToken"):
+        prod.store.create("a", b"one", {})
+    assert [record.identity for record in caplog.records] == ["nobody that is known (ExpiredToken)"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("_merged")
+def test_name_in_the_environment_makes_nobody_the_pipeline(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "pipeline")
+    deployment.identity.cache_clear()
+    assert deployment.identity(in_aws=False) == ME
+    prod.store.create("a", b"one", {})
+
+
+def test_checkout_knows_better_than_the_environment(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAOPS_COMMIT", "cd" * 20)
+    monkeypatch.setattr(deployment, "_checked_out", lambda _: ("ab" * 20, False))
+    with pytest.raises(Forbidden, match="the code is not just commit abababababab"):
+        prod.store.create("a", b"one", {})
+
+
 def test_branch_never_writes_to_prod(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Folder(tmp_path / "prod").create("a", b"one", {})
     branch = Deployment("branch/pr-1", str(tmp_path / "dev/branch/pr-1"), prod=str(tmp_path / "prod"))

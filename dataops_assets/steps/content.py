@@ -16,7 +16,7 @@ from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.lake import Lake, NotPublished, name_of
-from dataops_assets.storage.provenance import Provenance
+from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
 from dataops_assets.storage.store import Damaged, Lost
 
@@ -179,6 +179,7 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
         Contended: It changed under our hands every time.
     """
     for attempt in range(ROUNDS):
+        given_away = highest_number(lake.store, dataset, partition)  # before the last word is read, which may follow on it
         said = lake.last_word("content", dataset, partition)
         try:
             work = look()
@@ -196,7 +197,7 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
         except FileNotFoundError:  # what was to be read is there no more: another version is
             continue
         verdict = _verdict(dataset, partition, work, found, now)
-        if _commit(lake, dataset, verdict, said, look, found.good, quarantine, run_id, now):
+        if _commit(lake, dataset, verdict, said, given_away, look, found.good, quarantine, run_id, now):
             done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
             if done:
                 return _outcome(lake, dataset, partition, *done, work.note())
@@ -231,6 +232,7 @@ def _commit(
     dataset: Dataset,
     verdict: Verdict,
     said: Verdict | None,
+    given_away: int,
     look: Callable[[], Work],
     good: pl.DataFrame,
     quarantine: Callable[[], pl.DataFrame],
@@ -262,7 +264,7 @@ def _commit(
         try:
             if look().depends_on != verdict.depends_on:
                 return False
-            verdict = say(lake, verdict, said)
+            verdict = say(lake, verdict, said, given_away)
         except (NotReady, Lost):
             return False
         for each in drafts:

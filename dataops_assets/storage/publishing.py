@@ -32,7 +32,7 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.storage import journal, layout
 from dataops_assets.storage.lake import Lake, columns_of
-from dataops_assets.storage.provenance import Provenance, highest_number, newest_record, record
+from dataops_assets.storage.provenance import Provenance, newest_record, record
 from dataops_assets.storage.store import Lost, hash_file
 
 # Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
@@ -62,13 +62,15 @@ class Draft:
         return replace(self, provenance=self.provenance.model_copy(update={"number": verdict.number, "verdict": verdict.id}))
 
 
-def say(lake: Lake, verdict: Verdict, after: Verdict | None) -> Verdict:
+def say(lake: Lake, verdict: Verdict, after: Verdict | None, at_least: int = 0) -> Verdict:
     """Keep a verdict as the last word of its gate on a partition.
 
     Args:
         lake: Where it lies.
         verdict: What is said.
         after: The last word that was known before anything was looked at; None if there was none.
+        at_least: A number that was given away before that. It is higher than that of the last word where verdicts were lost:
+            with a lower one, nothing could take the place of what stands.
 
     Returns:
         The verdict as it is kept: with its number, and not before the one it follows, even if a clock was set back. What says
@@ -80,8 +82,7 @@ def say(lake: Lake, verdict: Verdict, after: Verdict | None) -> Verdict:
     dataset = lake.catalog[verdict.dataset]
     if after and after.number and after == verdict.model_copy(update={"judged_at": after.judged_at, "number": after.number}):
         return after
-    # What stands may have a higher one, where verdicts were lost: it could never be replaced.
-    number = max(after.number if after else 0, highest_number(lake.store, dataset, verdict.partition)) + 1
+    number = max(after.number if after else 0, at_least) + 1
     judged_at = max(verdict.judged_at, after.judged_at + timedelta(microseconds=1)) if after else verdict.judged_at
     verdict = verdict.model_copy(update={"number": number, "judged_at": judged_at})
     folder = layout.verdicts(verdict.gate, dataset, verdict.partition)

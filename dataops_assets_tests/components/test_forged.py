@@ -1,5 +1,7 @@
 """What is said in Dagster's records publishes nothing and opens no gate: whoever can reach its API can say anything."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
@@ -44,6 +46,19 @@ def test_forged_check_of_an_envelope_does_not_let_its_delivery_be_staged(here: L
     staged = here.run("staged/readings", partition=DAY)
     assert not staged.success
     assert "its envelope gate refused" in failures(staged)
+
+
+def test_config_of_a_run_does_not_say_where_it_writes_and_by_which_contracts(here: Location, tmp_path: Path) -> None:
+    here.deliver_all()
+    elsewhere = {"deployment": "prod", "data": str(tmp_path / "prod"), "prod": None, "pipeline": None, "defs": str(tmp_path)}
+    job = here.defs.resolve_job_def("__ASSET_JOB")
+    config = {"resources": {"lake": {"config": elsewhere}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    done = job.execute_in_process(
+        instance=here.instance, asset_selection=[dg.AssetKey(["raw", "stations"])], run_config=config, raise_on_error=False
+    )
+    assert done.success
+    assert not (tmp_path / "prod").exists()
+    assert here.tree.lake.receipt(here.tree["stations"], None)
 
 
 def test_automation_that_believed_it_changes_nothing_either(here: Location) -> None:

@@ -101,7 +101,7 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
     waiting.edit("readings/defs.yaml", "end: 2024-01-20", f"end: {DAY}")
     deliver(waiting, 1)
     waiting.run("readings")
-    real, changed = type(waiting.lake).scan, []
+    real, changed = type(waiting.lake).scan_versions, []
 
     def scan(*arguments: object) -> pl.LazyFrame:
         if not changed:
@@ -110,7 +110,7 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
             waiting.stage("readings", DAY, now=LATER)
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(waiting.lake), "scan", scan)
+    monkeypatch.setattr(type(waiting.lake), "scan_versions", scan)
     [outcome] = waiting.derive("daily", "2024-01")
     made = waiting.lake.published(waiting["daily"], "2024-01")
     assert (outcome.status, changed) == ("done", [True])

@@ -125,7 +125,7 @@ def test_look_at_a_store_shows_it_as_it_was_and_changes_nothing(store: Store) ->
     assert keys(glance, "zone/set") == ["zone/set/1"]
     store.create("zone/set/2", b"2", TAGS)
     assert (keys(glance, "zone/set"), glance.entry("zone/set/2")) == (["zone/set/1"], None)
-    assert keys(Glance(glance), "zone/set") == ["zone/set/1", "zone/set/2"], "another look is a new one"
+    assert keys(Glance(store), "zone/set") == ["zone/set/1", "zone/set/2"], "another look is a new one"
     for write in (glance.create, glance.write):
         with pytest.raises(Forbidden):
             write("zone/set/3", b"3", TAGS)
