@@ -39,7 +39,7 @@ soak: install-dev ## Damaged files, faults, races and branches by the thousand; 
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
 	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
 	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
-	  dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 34
+	  dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 17
 
 check: install-dev ## Format, lint, types, imports, definitions, the committed map
 	@$(BIN)/ruff format --check .

@@ -4,7 +4,9 @@ Each publishes deliveries that only grow: what it takes is the newest that it kn
 """
 
 import tempfile
+import time
 from datetime import UTC, datetime
+from itertools import count
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import draft, publish, say
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Lost, Store
+from dataops_assets.storage.store import Lost, Store, jitter_seconds
 
 DATASET = "readings"
 
@@ -40,7 +42,9 @@ def publish_many(where: str, defs: Path, days: list[str], times: int, start: Bar
         for turn in range(times):
             day = days[turn % len(days)]
             number = 0
-            while not number:
+            for attempt in count():
+                if number:
+                    break
                 said = lake.last_word("content", dataset, day)
                 delivery = said.depends_on["delivery"] + 1 if said else 1
                 frame = pl.DataFrame({"delivery": [delivery]})
@@ -57,8 +61,9 @@ def publish_many(where: str, defs: Path, days: list[str], times: int, start: Bar
                 with draft(lake, "staged", dataset, day, frame, verdict, told.name, now) as drafted:
                     try:
                         verdict = say(lake, verdict, said)
-                    except Lost:
-                        continue  # somebody else has taken that number
+                    except Lost:  # somebody else has taken that number
+                        time.sleep(jitter_seconds(attempt))
+                        continue
                     stands = publish(lake, drafted.by(verdict))
                 number = verdict.number
                 file.write(f"{day} {number} {delivery} {stands.number}\n")
