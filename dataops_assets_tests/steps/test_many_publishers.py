@@ -58,8 +58,8 @@ def publish_at_once(tree: Tree, where: str, rounds: int) -> None:
         by_day[day].append(int(number))
     for day, numbers in by_day.items():
         assert sorted(numbers) == list(range(1, len(numbers) + 1)), "each number was given once, and none is missing"
-        keys = journal.keys(lake.store, layout.verdicts("content", dataset, day))
-        assert [journal.number_of(key) for key in keys] == sorted(numbers)
+        records = journal.entries(lake.store, layout.verdicts("content", dataset, day))
+        assert [journal.number_of(record.key) for record in records] == sorted(numbers)
         made = lake.published(dataset, day)
         assert made
         assert made.number == len(numbers)
