@@ -32,11 +32,14 @@ test-services: install-dev ## What needs more than Python: a browser, an S3 serv
 	@$(BIN)/pytest -m "chromium or s3" -rs
 
 SEED ?= $(shell date +%s)
-soak: install-dev ## Damaged files and what happens to branches, by the thousand; make soak SEED=1 gives the same ones again
+soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
 	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
 	@$(BIN)/pytest dataops_assets_tests/storage/test_read_through.py --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/fuzz --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
+	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
+	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
+	  dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 17
 
 check: install-dev ## Format, lint, types, imports, definitions, the committed map
 	@$(BIN)/ruff format --check .
@@ -76,4 +79,4 @@ lock: ## Resolve pyproject.toml into locks/ anew (needs uv and the network)
 	$(UV) pyproject.toml --group dev --constraint locks/run.txt --constraint locks/build.txt --output-file locks/dev.txt
 
 clean: ## Remove data and runs, not the environment
-	rm -rf data .dagster
+	rm -rf data .dagster .dataops

@@ -85,8 +85,9 @@ def main() -> None:
             sys.path.insert(0, {folder!r})
             import dagster as dg
             from dataops_assets.definitions import platform
+            from dataops_assets.deployment import Deployment
             loaded = dg.load_from_defs_folder(path_within_project=Path({str(defs.parent)!r}))
-            dg.Definitions.merge(loaded, platform(Path({folder!r}), Path({str(defs)!r}))).get_repository_def()
+            dg.Definitions.merge(loaded, platform(Deployment("local", {folder!r}), Path({str(defs)!r}))).get_repository_def()
         """
         print(f"{count} datasets {seconds(code):.1f} s")
 

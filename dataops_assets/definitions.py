@@ -19,8 +19,8 @@ def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
 
     A step runs in the process of its run. It works on all cores by itself, and a process of its own would only start anew.
     """
-    lake = LakeResource.of(here, defs_root)
-    resources = {"lake": lake, "io_manager": LakeIOManager(lake=lake)}
+    lake = LakeResource(here, defs_root)
+    resources = {"lake": lake, "io_manager": LakeIOManager(lake)}
     ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
     return dg.Definitions.merge(automation(frozenset(cached_catalog(defs_root).datasets)), ours)
 

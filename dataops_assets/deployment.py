@@ -3,12 +3,13 @@
 An unknown or incomplete deployment fails at once, naming the variable.
 """
 
-import getpass
 import logging
 import os
+import pwd
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -23,7 +24,8 @@ PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
 
 KINDS = "local, dev/<person>, branch/pr-<number> or prod"
-_SHARED = re.compile(r"dev/[a-z0-9][a-z0-9_.-]*|branch/pr-[0-9]+")
+_SHARED = re.compile(r"dev/[A-Za-z0-9][A-Za-z0-9_.-]*|branch/pr-[0-9]+")
+_CODE_IS_ASKED_EVERY_SECONDS = 10
 _log = logging.getLogger("dataops.denied")
 
 
@@ -56,6 +58,10 @@ class Deployment:
     @cached_property
     def store(self) -> Store:
         """The store that this deployment writes."""
+        return self.open_store()
+
+    def open_store(self) -> Store:
+        """The same store once more, with a connection of its own."""
         return self._open(self.data, self._permit)
 
     @cached_property
@@ -73,37 +79,50 @@ class Deployment:
 
     def made_by(self) -> MadeBy:
         """Who runs this process, and which code it is."""
-        given, image = os.environ.get("DATAOPS_COMMIT"), os.environ.get("DATAOPS_IMAGE")
-        commit, clean = (given, True) if given else _checked_out()
+        commit, clean = code()
         return MadeBy(
             identity=identity(in_a_bucket(self.data)),
             version=version("dataops_assets"),
             git_commit=commit,
             clean=clean,
-            image=image,
+            image=os.environ.get("DATAOPS_IMAGE"),
         )
 
     def _never(self, key: str) -> None:
         raise self._denied(f"{self.prod}/{key}", f"{self.name} reads prod, and never writes there")
 
-    def _permit(self, key: str) -> None:
-        """Let only the pipeline's identity, running an unmodified commit, write to prod."""
+    def why_not(self) -> str:
+        """Why this process may not write here; empty if it may. To prod writes only the pipeline, running an unmodified commit.
+
+        Raises:
+            PermissionError: There are no credentials, or AWS does not know them.
+        """
         if self.pipeline is None:
-            return
-        made_by, place = self.made_by(), f"{self.data}/{key}"
+            return ""
+        made_by = self.made_by()
         if made_by.identity != self.pipeline:
             why = f"{made_by.identity} is not {self.pipeline} (DATAOPS_PIPELINE), which alone writes to prod"
-            raise self._denied(place, f"{why}: merge the change, and the pipeline does")
+            return f"{why}: merge the change, and the pipeline does"
         if made_by.git_commit is None:
-            raise self._denied(place, "it is not known which commit this code is: run it from a checkout, or an image of it")
+            return "it is not known which commit this code is: run it from a checkout, or an image of it"
         if not made_by.clean:
-            raise self._denied(
-                place, f"the code is not just commit {made_by.git_commit[:12]}: only what is merged writes to prod"
-            )
+            return f"the code is not just commit {made_by.git_commit[:12]}: prod is written by an unmodified commit"
+        return ""
+
+    def _permit(self, key: str) -> None:
+        try:
+            why = self.why_not()
+        except PermissionError as error:
+            why = f"{error.filename}: {error.strerror}"
+        if why:
+            raise self._denied(f"{self.data}/{key}", why)
 
     def _denied(self, place: str, why: str) -> Forbidden:
         """What whoever tries it is told; whoever watches is, too."""
-        who = identity(in_a_bucket(self.data))
+        try:
+            who = identity(in_a_bucket(self.data))
+        except PermissionError as error:
+            who = f"nobody that is known ({error.strerror})"
         told = {"event": "write_denied", "deployment": self.name, "place": place, "identity": who}
         _log.error("write denied: %s as %s: %s", place, who, why, extra=told)
         return Forbidden(place, why)
@@ -126,14 +145,25 @@ def identity(in_aws: bool) -> str:
 
         return caller()
     try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (OSError, KeyError):  # a user without a name
+        return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
+    except KeyError:  # a user without a name
         return f"{os.getuid()}@{socket.gethostname()}"
 
 
+def code() -> tuple[str | None, bool | None]:
+    """The commit that runs here, and whether the code is just that; None where that cannot be told.
+
+    A checkout is asked; an image, which has none, says so by `DATAOPS_COMMIT`.
+    """
+    commit, clean = _checked_out(int(time.monotonic()) // _CODE_IS_ASKED_EVERY_SECONDS)
+    given = os.environ.get("DATAOPS_COMMIT")
+    return (given, True) if given and commit is None else (commit, clean)
+
+
 @lru_cache(maxsize=1)
-def _checked_out() -> tuple[str | None, bool | None]:
-    """The commit of the checkout, and whether the code is just that; as it was when this process first asked."""
+def _checked_out(moment: int) -> tuple[str | None, bool | None]:
+    """The commit of the checkout, and whether the code is just that; asked once for each moment."""
+    del moment
     if not (PROJECT / "pyproject.toml").exists():
         return None, None
     code = ["dataops_assets", "locks", "pyproject.toml"]
@@ -157,7 +187,9 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
             is installed.
         DATAOPS_PROD: For dev and branches: where prod's data lies.
         DATAOPS_PIPELINE: For prod: the identity of its pipeline, the ARN of a role; of a folder, `user@host`.
-        DATAOPS_CACHE: The folder on this machine for drafts and what was read of a bucket. Default `.dataops/` beside `data/`.
+        DATAOPS_CACHE: The folder on this machine for drafts and what was read of a bucket, each deployment below its own name.
+            Default `.dataops/` beside `data/`.
+        DATAOPS_COMMIT, DATAOPS_IMAGE: For an image: the commit it was built from, and its digest.
         DAGSTER_HOME: As Dagster knows it.
         DATAOPS_UI: The address of the Dagster UI. Default that of `make dev`.
 
@@ -188,7 +220,7 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         data,
         prod,
         pipeline,
-        Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute(),
+        Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute() / name,
         Path(home) if home else None,
         environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/"),
     )
@@ -205,7 +237,7 @@ def _missing(variable: str, name: str, what: str) -> str:
 def _address(variable: str, given: str) -> str:
     """A folder's path, absolute, or the address of a prefix in a bucket, without a slash at its end."""
     if not in_a_bucket(given):
-        return str(Path(given).expanduser().absolute())
+        return str(Path(given).expanduser().resolve())
     if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[^/]+)*/?", given):
         raise DeploymentError(f"{variable} is {given!r}, no address of a bucket: write s3://bucket or s3://bucket/prefix")
     return given.rstrip("/")

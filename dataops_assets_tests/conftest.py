@@ -14,7 +14,7 @@ from dataops_assets_tests import s3_server
 from dataops_assets_tests.s3_server import Bucket, Credentials, MakeIdentity, Server
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
-for shared in ("contract.broken", "gate.judging", "components.scaffolding"):
+for shared in ("contract.broken", "gate.judging", "simulation.laws", "components.scaffolding"):
     pytest.register_assert_rewrite(f"dataops_assets_tests.{shared}")
 
 # The same examples every time, so that a failure can be repeated; no deadline, because the machine is shared.
@@ -33,6 +33,13 @@ settings.load_profile("project")
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what has a seed is done; the same by default, more by `make soak`."""
+    parser.addoption("--first-seed", type=int, default=0, help="the seed of the first simulated world")
+    parser.addoption("--seeds", type=int, default=150, help="how many simulated worlds there are of each store")
+    parser.addoption("--rounds", type=int, default=1, help="how many times as often faults of a server are tried")
 
 
 SLOWEST_FIRST = ("docs", "defs", "cli", "components", "fuzz")

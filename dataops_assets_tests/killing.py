@@ -6,11 +6,18 @@ Not in a test module, so that the server that makes the processes can load it on
 import multiprocessing
 import os
 import signal
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.s3 import S3
+from dataops_assets_tests.s3_server import ONCE, Bucket
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAYS = ["2024-01-01", "2024-01-02"]
@@ -18,33 +25,65 @@ LATER = NOW + timedelta(hours=1)
 REJECTED = {"hour": 99}
 
 
-def opened(root: Path) -> Tree:
-    """The tree in a folder, whose month has two days."""
-    tree = Tree(root)
+@dataclass
+class InABucket(Tree):
+    """A tree whose store is a prefix of a bucket.
+
+    Attributes:
+        place: The bucket and the prefix.
+    """
+
+    place: tuple[Bucket, str] | None = None
+
+    @property
+    def lake(self) -> Lake:
+        if self._lake is None:
+            assert self.place
+            bucket, prefix = self.place
+            store = S3(bucket.name, prefix, Folder(self.root / "here"), client=bucket.client(retries=ONCE))
+            self._lake = Lake(self.catalog(), store)
+        return self._lake
+
+    def drop(self, dataset: str, file: str, content: str | bytes, written: datetime | None = None) -> Path:
+        del written
+        key = f"{layout.landing(self[dataset])}/{file}"
+        self.lake.store.write(key, content if isinstance(content, bytes) else content.encode(), {})
+        return Path(key)
+
+
+def opened(root: Path, place: tuple[Bucket, str] | None = None) -> Tree:
+    """The tree in a folder, or in a bucket, whose month has two days."""
+    tree = InABucket(root, place=place) if place else Tree(root)
     tree.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-02")
     return tree
 
 
-def redelivered(root: Path) -> Tree:
+def redelivered(root: Path, place: tuple[Bucket, str] | None = None) -> Tree:
     """A tree in which all is published, of which the stations and two days were delivered anew: the second is refused."""
-    tree = opened(root)
+    tree = opened(root, place)
     tree.drop("stations", "stations.csv", STATIONS)
     for day in DAYS:
         tree.drop("readings", f"{day}.csv", readings(day, REJECTED))
     assert {outcome.status for outcome in tree.run()} == {"done"}
-    tree.drop("stations", "stations.csv", STATIONS.replace("94", "95"))
-    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], {"temperature": 9}, REJECTED))
-    tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[REJECTED] * 4))
+    deliver_anew(tree)
     return tree
 
 
-def run_until(root: Path, point: int | None) -> int:
+def deliver_anew(tree: Tree) -> None:
+    """Drop other stations and other days into landing."""
+    tree.drop("stations", "stations.csv", STATIONS.replace("94", "95"))
+    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], {"temperature": 9}, REJECTED))
+    tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[REJECTED] * 4))
+
+
+def run_until(root: Path, point: int | None, place: tuple[Bucket, str] | None = None) -> int:
     """Do what is pending, and die at one of the points: each write has one before it can be seen, and one after.
 
     Returns:
         How many points there are.
     """
-    points, real = count(1), Folder._place
+    points = count(1)
+    tree = opened(root, place)
 
     def pass_by(path: Path | None = None) -> None:
         if next(points) == point:
@@ -52,25 +91,32 @@ def run_until(root: Path, point: int | None) -> int:
                 os.truncate(path, path.stat().st_size // 2)  # as if it had been written half
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def place(self: Folder, draft: Path, key: str) -> None:
-        pass_by(draft)
-        real(self, draft, key)
+    def passing(real: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        pass_by(next((one for one in given if isinstance(one, Path)), None))
+        answer = real(*given, **named)
         pass_by()
+        return answer
 
-    Folder._place = place  # type: ignore[method-assign]
+    store, real = tree.lake.store, Folder._place
+    if isinstance(store, S3):
+        put = store.client.put_object
+        store.client.put_object = lambda **named: passing(put, **named)
+        tree.run(now=LATER)
+        return next(points) - 1
+    Folder._place = lambda *given: passing(real, *given)  # type: ignore[method-assign]
     try:
-        opened(root).run(now=LATER)
+        tree.run(now=LATER)
     finally:
         Folder._place = real  # type: ignore[method-assign]
     return next(points) - 1
 
 
-def kill_at(root: Path, point: int) -> None:
+def kill_at(root: Path, point: int, place: tuple[Bucket, str] | None = None) -> None:
     """Do what is pending in a process that dies at a point."""
     # Of a process that has threads already, no copy can be made.
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["__main__", __name__])
-    killed = processes.Process(target=run_until, args=(root, point))
+    killed = processes.Process(target=run_until, args=(root, point, place))
     killed.start()
     killed.join()
     assert killed.exitcode == -signal.SIGKILL

@@ -153,13 +153,15 @@ class Bucket:
         for begun in s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.name):
             for upload in begun.get("Uploads", []):
                 s3.abort_multipart_upload(Bucket=self.name, Key=upload["Key"], UploadId=upload["UploadId"])
-        # All pages first: one that is asked for after a removal may leave some out.
-        for page in list(s3.get_paginator("list_object_versions").paginate(Bucket=self.name)):
+        # The first page again and again: versitygw loses its place in a listing whose versions are deleted meanwhile.
+        while True:
+            page = s3.list_object_versions(Bucket=self.name)
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            if versions:
-                objects = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
-                answer = s3.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]
-                assert not answer.get("Errors"), answer["Errors"]
+            if not versions:
+                return
+            objects = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
+            answer = s3.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]
+            assert not answer.get("Errors"), answer["Errors"]
 
 
 MakeIdentity = Callable[[str, Mapping[str, Any]], Credentials]

@@ -12,7 +12,7 @@ from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.contract import ContractError, Dataset
 from dataops_assets.storage.lake import Lake, name_of
-from dataops_assets.storage.store import hash_file, in_words, is_lasting
+from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -141,6 +141,20 @@ def why(target: str, partition: str | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="How often 32 writers race for one object."
+)
+def doctor(rounds: int) -> None:
+    """Check the deployment: where it reads and writes, as whom, and whether that can be trusted.
+
+    What is wrong comes with the way out. The exit code is 0 only if nothing is.
+    """
+    from dataops_assets.cli.doctor import examine_deployment
+
+    sys.exit(examine_deployment(rounds))
+
+
+@cli.command()
 @click.argument("dataset")
 @click.argument("partition", required=False)
 def drop(dataset: str, partition: str | None) -> None:
@@ -188,7 +202,7 @@ def main() -> None:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:
-        if not is_lasting(error):
+        if not (is_lasting(error) or isinstance(error, Unreachable)):
             raise
         click.echo(in_words(error), err=True)
         sys.exit(1)

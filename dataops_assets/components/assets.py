@@ -99,7 +99,7 @@ def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRY,
     )
-    def receive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
+    def receive(context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeResource]) -> Iterator[Any]:
         with retried_only_if_transient():
             _refuse_layers(context, catalog, dataset)
             done = list(steps.receive(lake.lake(), dataset, keys_of(context, dataset), datetime.now(UTC)))
@@ -129,7 +129,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRY,
     )
-    def stage(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
+    def stage(context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeResource]) -> Iterator[Any]:
         with retried_only_if_transient():
             _refuse_layers(context, catalog, dataset)
             here = lake.lake()
@@ -178,7 +178,7 @@ def _derived(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=_RETRY,
     )
-    def derive(context: dg.AssetExecutionContext, lake: LakeResource) -> Iterator[Any]:
+    def derive(context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeResource]) -> Iterator[Any]:
         with retried_only_if_transient():
             _refuse_layers(context, catalog, dataset)
             here = lake.lake()

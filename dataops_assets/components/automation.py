@@ -53,6 +53,9 @@ def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.Automa
     return (asked & ready & ~condition.in_progress()).with_label("when_inputs_are_published")
 
 
+_Asked = Iterator[dg.RunRequest | dg.SkipReason]
+
+
 def automation(known: Collection[str]) -> dg.Definitions:
     """The sensors of this code location.
 
@@ -78,7 +81,9 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Sees what providers dropped into landing, and receives exactly the partitions it is for.",
     )
-    def deliveries(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def deliveries(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
         if _at_work(context.instance, here):
             yield _AT_WORK
@@ -107,7 +112,9 @@ def _reconcile_sensor(known: Collection[str]) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Compares storage with what Dagster knows: runs what is left to do, and what was never told.",
     )
-    def reconcile(context: dg.SensorEvaluationContext, lake: LakeResource) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def reconcile(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
         if _at_work(context.instance, here):
             yield _AT_WORK

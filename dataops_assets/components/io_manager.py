@@ -10,16 +10,17 @@ from dataops_assets.contract import Partition
 from dataops_assets.storage.glance import each
 
 
-class LakeIOManager(dg.ConfigurableIOManager):
+class LakeIOManager(dg.IOManager):
     """Hands an asset the rows of any dataset of the lake, one scan for however many partitions.
 
     It loads only: a dataset is published by its own step, after its gate.
 
-    Attributes:
+    Args:
         lake: The zones.
     """
 
-    lake: LakeResource
+    def __init__(self, lake: LakeResource):
+        self.lake = lake
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Scan the partitions that a step asks for.

@@ -1,5 +1,6 @@
 """Runs launched from here: one layer at a time, in this process, recorded in the instance like any other."""
 
+import socket
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from dataops_assets.storage.lake import Lake
 
 TAKEN_ON_TAG = "dataops/taken_on"
 """On a run whose launcher makes all that follows from it, too."""
-_LAUNCHED_BY_TAG, _STORE_TAG = "dataops/launched_by", "dataops/store"
+_LAUNCHED_BY_TAG, _STORE_TAG, _HOST_TAG = "dataops/launched_by", "dataops/store", "dataops/host"
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -129,9 +130,13 @@ def due(
 
 
 def abandoned(instance: dg.DagsterInstance, lake: Lake) -> Sequence[dg.DagsterRun]:
-    """The runs of `dataops run` over this store that have not ended. If none is at work, it was killed."""
-    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: lake.store.where}
+    """The runs of `dataops run` from this machine over this store that have not ended. If none is at work, it was killed."""
+    tags = _tags(lake)
     return instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags=tags))
+
+
+def _tags(lake: Lake) -> dict[str, str]:
+    return {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: lake.store.where, _HOST_TAG: socket.gethostname()}
 
 
 def bury(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> None:
@@ -158,7 +163,7 @@ def launch(
         What failed, in the words of the steps; nothing if the run succeeded, or a verdict in storage tells why it did not.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
-    tags = {_LAUNCHED_BY_TAG: "dataops run", _STORE_TAG: lake.store.where}
+    tags = _tags(lake)
     if taken_on:
         tags[TAKEN_ON_TAG] = "dataops run"
     single = run.partitions[0] if len(run.partitions) == 1 else None

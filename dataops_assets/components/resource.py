@@ -1,9 +1,6 @@
 """The lake as a Dagster resource: what a step of ours reads and writes."""
 
 from pathlib import Path
-from typing import Self
-
-import dagster as dg
 
 from dataops_assets.catalog import is_declared, load_catalog
 from dataops_assets.contract import Catalog
@@ -11,35 +8,23 @@ from dataops_assets.deployment import Deployment
 from dataops_assets.storage.lake import Lake
 
 
-class LakeResource(dg.ConfigurableResource["LakeResource"]):
+class LakeResource:
     """The zones of the deployment.
 
-    Attributes:
-        deployment: Its name.
-        data: Where they lie.
-        prod: Where prod's lie, if this is a branch of it.
-        pipeline: Who alone may write here, if this is prod.
-        cache: The folder on this machine for drafts and what was read.
+    It is no `ConfigurableResource`: the config of a run may replace every field of one, and with it where prod is and who may
+    write there.
+
+    Args:
+        here: The deployment.
         defs: The folder of the contracts.
     """
 
-    deployment: str
-    data: str
-    prod: str | None
-    pipeline: str | None
-    cache: str
-    defs: str
-
-    @classmethod
-    def of(cls, here: Deployment, defs: Path) -> Self:
-        """The zones of a deployment, with the contracts of a folder."""
-        cache, prod, pipeline = str(here.cache), here.prod, here.pipeline
-        return cls(deployment=here.name, data=here.data, prod=prod, pipeline=pipeline, cache=cache, defs=str(defs))
+    def __init__(self, here: Deployment, defs: Path):
+        self._here, self._defs = here, defs
 
     def lake(self) -> Lake:
-        """The zones, seen through the contracts."""
-        here = Deployment(self.deployment, self.data, self.prod, self.pipeline, Path(self.cache))
-        return Lake(cached_catalog(Path(self.defs)), here.store, here.made_by, here.base)
+        """The zones, seen through the contracts as they are now."""
+        return Lake(cached_catalog(self._defs), self._here.store, self._here.made_by, self._here.base)
 
 
 def defs_root(folder: Path) -> Path:

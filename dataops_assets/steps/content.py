@@ -16,8 +16,8 @@ from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.lake import Lake, NotPublished, name_of
-from dataops_assets.storage.provenance import Provenance
-from dataops_assets.storage.publishing import Draft, draft, publish, say
+from dataops_assets.storage.provenance import Provenance, highest_number
+from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
 from dataops_assets.storage.store import Damaged, Lost
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
@@ -28,10 +28,6 @@ ROUNDS = 10
 
 class NotReady(Exception):
     """A partition cannot be made yet. The message says what is missing and why."""
-
-
-class Contended(OSError):
-    """Others kept changing a partition or what it is made from; it may be tried again."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,39 @@ def versions_of(made: Mapping[str, Provenance]) -> dict[str, str]:
     return {name: one.sha256 for name, one in made.items()}
 
 
-def referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
+class Referred:
+    """What the rules of a dataset refer to, read again whenever another version of it is published.
+
+    A run may take hours for many partitions. To judge the last of them by what was there when it began would let an older
+    version win over a newer one that another run has gone by meanwhile.
+
+    Args:
+        lake: Where it lies.
+        dataset: Whose rules.
+        rules: The rules.
+
+    Raises:
+        NotReady: One of them is not published.
+    """
+
+    def __init__(self, lake: Lake, dataset: Dataset, rules: list[Rule]):
+        self._asked = lake, dataset, rules
+        self._read = _referred(lake, dataset, rules)
+
+    def now(self) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
+        """How the datasets came to be, and what is looked up in just these versions of them.
+
+        Raises:
+            NotReady: One of them is not published.
+            Contended: They changed under our hands every time.
+        """
+        lake, dataset, rules = self._asked
+        if references(lake, dataset) != self._read[0]:
+            self._read = _referred(lake, dataset, rules)
+        return self._read
+
+
+def _referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
     """How the datasets came to be that the rules refer to, and what is looked up in just these versions of them.
 
     Raises:
@@ -150,7 +178,8 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
     Raises:
         Contended: It changed under our hands every time.
     """
-    for _ in range(ROUNDS):
+    for attempt in range(ROUNDS):
+        given_away = highest_number(lake.store, dataset, partition)  # before the last word is read, which may follow on it
         said = lake.last_word("content", dataset, partition)
         try:
             work = look()
@@ -158,7 +187,7 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
             return Outcome(partition, "refused", str(error))
         before = settled(lake, dataset, partition, work.depends_on, said)
         if before:
-            return _outcome(lake, dataset, partition, *before, work.note())
+            return _outcome(lake, dataset, partition, *before, _overtaken(before[1]) if attempt else work.note())
         try:
             found, quarantine = work.judge()
         except (CodeError, DeliveryError, Damaged) as error:
@@ -168,11 +197,16 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
         except FileNotFoundError:  # what was to be read is there no more: another version is
             continue
         verdict = _verdict(dataset, partition, work, found, now)
-        if _commit(lake, dataset, verdict, said, look, found.good, quarantine, run_id, now):
+        if _commit(lake, dataset, verdict, said, given_away, look, found.good, quarantine, run_id, now):
             done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
             if done:
                 return _outcome(lake, dataset, partition, *done, work.note())
     raise Contended(f"{name_of(dataset, partition)} was changed by others {ROUNDS} times while it was made: run it again")
+
+
+def _overtaken(published: Provenance | None) -> str:
+    by = f"run {published.run_id}" if published else "another run"
+    return f"overtaken by {by}, which came first: nothing was written here"
 
 
 def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, now: datetime) -> Verdict:
@@ -198,6 +232,7 @@ def _commit(
     dataset: Dataset,
     verdict: Verdict,
     said: Verdict | None,
+    given_away: int,
     look: Callable[[], Work],
     good: pl.DataFrame,
     quarantine: Callable[[], pl.DataFrame],
@@ -219,33 +254,41 @@ def _commit(
 
         drafts = []
         if verdict.rows and (verdict.rows.rejected or lake.version("quarantine", dataset, partition)):
-            drafts.append(drafted("quarantine", _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)))
+            try:
+                rows = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
+            except FileNotFoundError:  # another version is there
+                return False
+            drafts.append(drafted("quarantine", rows))
         if verdict.passed:
             drafts.append(drafted(dataset.zone, good))
         try:
             if look().depends_on != verdict.depends_on:
                 return False
-            verdict = say(lake, verdict, said)
+            verdict = say(lake, verdict, said, given_away)
         except (NotReady, Lost):
             return False
         for each in drafts:
-            publish(lake, each.by(verdict))
+            if publish(lake, each.by(verdict)).number > verdict.number:
+                break  # a newer verdict has been published meanwhile, and says which rows stand in quarantine
         return True
 
 
 def _with_those_of_what_stays(
     lake: Lake, dataset: Dataset, partition: Partition, rejected: pl.DataFrame, verdict: Verdict
 ) -> pl.DataFrame:
-    """The rows that a verdict rejected, named by it; and where it refuses, those that the published version left behind."""
+    """The rows that a verdict rejected, named by it; and where it refuses, those that the published version left behind.
+
+    A version whose rows lie in quarantine already may be just about to be published, so they stay, too.
+    """
     rows = rejected.select(pl.lit(verdict.id).alias("verdict"), pl.all())
-    stays = None if verdict.passed else lake.published(dataset, partition)
-    if stays is None or stays.verdict == verdict.id:
-        return rows
-    lie = lake.provenance("quarantine", dataset, partition)
+    lie = None if verdict.passed else lake.provenance("quarantine", dataset, partition)
     if lie is None:
         return rows
+    stays, comes = lake.published(dataset, partition), lake.verdict_of(lie)
+    good = {stays.verdict} if stays else set()
+    good |= {lie.verdict} if comes and comes.passed else set()
     before = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256))
-    left_behind = before.filter(pl.col("verdict") == stays.verdict) if "verdict" in before.columns else before.clear()
+    left_behind = before.filter(pl.col("verdict").is_in(good - {verdict.id})) if "verdict" in before.columns else before.clear()
     return pl.concat([left_behind, rows], how="diagonal")
 
 

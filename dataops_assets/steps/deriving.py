@@ -11,11 +11,11 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, code_of, judge_product
 from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.steps.content import (
+    Referred,
     Work,
     is_public,
     readable,
     references_refused_since,
-    referred,
     settle,
     versions_of,
 )
@@ -35,12 +35,12 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
         NotReady: A dataset that the rules refer to is not published.
     """
     rules = compile_rules(dataset)
-    known, tables = referred(lake, dataset, rules)
+    referred = Referred(lake, dataset, rules)
     for partition in partitions:
         parts = input_partitions(lake, dataset, partition, now)
 
         def look(parts: dict[str, list[Partition]] = parts) -> Work:
-            return _look(lake, dataset, parts, rules, known, tables)
+            return _look(lake, dataset, parts, rules, *referred.now())
 
         yield settle(lake, dataset, partition, look, run_id, now)
 
@@ -58,7 +58,7 @@ def _look(
     read = inputs(lake, parts)
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
-        frames = {name: lake.scan(lake.catalog[name], keys) for name, keys in parts.items()}
+        frames = {name: lake.scan_versions(lake.catalog[name], made) for name, made in read.items()}
         with code_of(dataset, "transform"):
             made = transform(**frames)
         found = judge_product(dataset, rules, made, tables, is_public(dataset))

@@ -18,13 +18,13 @@ from dataops_assets.gate.envelope import HISTORY, judge_envelope
 from dataops_assets.gate.reading import DeliveryError, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
-from dataops_assets.steps.content import ROUNDS, Contended, is_public, kept
+from dataops_assets.steps.content import ROUNDS, is_public, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import GAP, Arrival, ChangedWhileRead, Receipt
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake, name_of
-from dataops_assets.storage.publishing import say
+from dataops_assets.storage.publishing import Contended, say
 from dataops_assets.storage.store import Damaged, Lost
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)

@@ -13,10 +13,10 @@ from dataops_assets.gate.verdict import Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.steps.content import (
     NotReady,
+    Referred,
     Work,
     is_public,
     references_refused_since,
-    referred,
     settle,
     versions_of,
 )
@@ -38,11 +38,11 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
         NotReady: A dataset that the rules refer to is not published.
     """
     rules = compile_rules(dataset)
-    known, tables = referred(lake, dataset, rules)
+    referred = Referred(lake, dataset, rules)
     for partition in partitions:
 
         def look(partition: Partition = partition) -> Work:
-            return _look(lake, dataset, partition, rules, known, tables)
+            return _look(lake, dataset, partition, rules, *referred.now())
 
         yield settle(lake, dataset, partition, look, run_id, now)
 

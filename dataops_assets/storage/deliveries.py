@@ -277,8 +277,8 @@ def _still(source: Source, files: Sequence[Entry], now: datetime) -> str:
     quiet = timedelta(seconds=source.complete.quiet or 0)
     youngest = max(entry.modified_ns for entry in files) / 1e9
     age = now - datetime.fromtimestamp(youngest, UTC)
-    # A time in the future is a clock that was wrong, not a file that is being written.
-    waits = timedelta(0) <= age < quiet
+    # The clock of the store may be ahead of this one. A time far ahead is a clock that was wrong, not a file being written.
+    waits = abs(age) < quiet
     names = some([Path(entry.key).name for entry in files], most=3)
     return f"{names} to be still for {quiet.total_seconds():g} s: the run after that receives it" if waits else ""
 
@@ -321,18 +321,22 @@ def _by_manifest(store: Store, partition: Partition, lying: Sequence[Entry], pro
 
 def newest_receipt(store: Store, dataset: Dataset, partition: Partition) -> Receipt | None:
     """The receipt of the delivery that counts, if any arrived."""
-    keys = journal.keys(store, layout.receipts(dataset, partition))
-    return _receipt(store, keys[-1]) if keys else None
+    found = journal.entries(store, layout.receipts(dataset, partition))
+    return _receipt(store, found[-1]) if found else None
 
 
 def all_receipts(store: Store, dataset: Dataset, partition: Partition) -> list[Receipt]:
     """Every receipt of a partition, the oldest first."""
-    return [_receipt(store, key) for key in journal.keys(store, layout.receipts(dataset, partition))]
+    return [_receipt(store, entry) for entry in journal.entries(store, layout.receipts(dataset, partition))]
+
+
+def _receipt(store: Store, entry: Entry) -> Receipt:
+    return _receipt_at(store.itself, entry)
 
 
 @lru_cache(maxsize=100_000)
-def _receipt(store: Store, key: str) -> Receipt:
-    return Receipt.model_validate_json(store.read(key) or b"")
+def _receipt_at(store: Store, entry: Entry) -> Receipt:
+    return Receipt.model_validate_json(journal.read(store, entry))
 
 
 def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt | None, now: datetime) -> Receipt:
@@ -371,7 +375,7 @@ def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt 
 def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> ReceivedFile:
     """Put one file into raw under its hash, once."""
     landed = store.address(entry.key)
-    with store.draft(layout.raw(dataset, arrival.partition) + "/delivered") as path:
+    with store.draft(f"{layout.raw(dataset, arrival.partition)}/{Path(entry.key).name}") as path:
         try:
             store.copy(entry.key, path)
         except FileNotFoundError as error:
@@ -386,7 +390,10 @@ def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> Rec
             store.create(key, path, layout.tags(dataset, "raw"))
         except Lost:
             # What lies there is not what its name says: the bytes that just arrived are put in its place.
-            store.replace(key, path, store.entry(key), layout.tags(dataset, "raw"), commit=sha256)
+            try:
+                store.replace(key, path, store.entry(key), layout.tags(dataset, "raw"), commit=sha256)
+            except Lost:
+                raise ChangedWhileRead("the run that puts a damaged file right meanwhile") from None
     name = entry.key[len(layout.landing(dataset)) + 1 :]
     return ReceivedFile(name=name, sha256=sha256, bytes=size, promised=arrival.promised.get(entry.key, {}))
 

@@ -147,6 +147,7 @@ class Folder(Store):
     @contextlib.contextmanager
     def draft(self, key: str) -> Iterator[Path]:
         """A file to write an object into, to be placed later; removed at the end, if it was not."""
+        self._permit(key)
         target, aside = self.path(key), self.path(_ASIDE)
         aside.mkdir(parents=True, exist_ok=True)
         # Cut, or a name as long as names may be would be too long with more at its end.
@@ -199,15 +200,15 @@ class Folder(Store):
             self.path(key).unlink(missing_ok=True)
 
     def sweep(self, now: datetime, remove: bool) -> int:
-        """Remove the temporary files of writers that were killed: those that are older than any writer lives."""
-        del remove
-        swept = 0
+        """Find the temporary files of writers that were killed: those that are older than any writer lives."""
+        found = 0
         for path in self.path(_ASIDE).glob("*.tmp"):
             with contextlib.suppress(FileNotFoundError):  # its writer has finished meanwhile
                 if now - datetime.fromtimestamp(path.stat().st_mtime, UTC) > WRITER_LIVES:
-                    path.unlink()
-                    swept += 1
-        return swept
+                    found += 1
+                    if remove:
+                        path.unlink()
+        return found
 
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[None]:
@@ -218,6 +219,7 @@ class Folder(Store):
         Raises:
             Held: Another process holds it.
         """
+        self._permit(f"_{name}.lock")
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.path(f"_{name}.lock")
         with path.open("a+", encoding="utf-8") as file:

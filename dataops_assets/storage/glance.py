@@ -55,6 +55,11 @@ class Glance(Store):
         self._listing = threading.Lock()
 
     @property
+    def itself(self) -> Store:
+        """The store that is looked at."""
+        return self._store
+
+    @property
     def here(self) -> Folder:
         """The folder on this machine."""
         return self._store.here

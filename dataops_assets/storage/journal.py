@@ -6,18 +6,34 @@ the order of the records does not depend on any clock, and nobody has the last w
 Here: numbers and keys. Not here: what the records say.
 """
 
-from dataops_assets.storage.store import Store, Tags
+import re
+
+from dataops_assets.storage.store import Damaged, Entry, Store, Tags
+
+_NAME = re.compile(r"[0-9]{8,}[^/]*")
 
 
-def keys(store: Store, folder: str) -> list[str]:
-    """The keys of the records, the oldest first."""
-    below = (entry.key for entry in store.list(folder))
-    return [key for key in below if "/" not in key[len(folder) + 1 :]]  # deeper ones are of a dataset's partitions
+def entries(store: Store, folder: str) -> list[Entry]:
+    """The records in a listing, the oldest first."""
+    # What lies deeper is of a dataset's partitions.
+    return [entry for entry in store.list(folder) if _NAME.fullmatch(entry.key, len(folder) + 1)]
 
 
 def number_of(key: str) -> int:
     """The number of a record, from 1."""
-    return int(key.rpartition("/")[2].partition(".")[0])
+    return int(re.split("[.-]", key.rpartition("/")[2])[0])
+
+
+def read(store: Store, entry: Entry) -> bytes:
+    """What a record says.
+
+    Raises:
+        Damaged: It is there no more.
+    """
+    found = store.read(entry.key)
+    if found is None:
+        raise Damaged(store.address(entry.key), "it went away while it was read: nobody removes what is in a journal")
+    return found
 
 
 def append(store: Store, folder: str, number: int, record: bytes, tags: Tags) -> None:

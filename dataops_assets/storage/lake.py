@@ -76,7 +76,7 @@ class Lake:
             return self.store, entry
         if below is None or self.store.entry(layout.dropped(zone, dataset, partition)):
             return None
-        if zone == "quarantine" and journal.keys(self.store, layout.verdicts("content", dataset, partition)):
+        if zone == "quarantine" and journal.entries(self.store, layout.verdicts("content", dataset, partition)):
             return None  # what was rejected goes with the last word on it, which is not prod's
         entry = below.entry(key)
         return (below, entry) if entry else None
@@ -146,7 +146,13 @@ class Lake:
         held = self.holder(zone, dataset, partition)
         if held is None:
             raise FileNotFoundError(errno.ENOENT, "is there no more", self.address(zone, dataset, partition))
-        return held[0].local(held[1].key, sha256)
+        try:
+            return held[0].local(held[1].key, sha256)
+        except Damaged as error:
+            stands = self.provenance(zone, dataset, partition)
+            if stands is None or stands.sha256 == sha256:
+                raise
+            raise FileNotFoundError(errno.ENOENT, "is of another version by now", str(error.filename)) from error
 
     def scan(self, dataset: Dataset, partitions: Sequence[Partition]) -> pl.LazyFrame:
         """The rows of published partitions, in one lazy scan, in the order asked for.
@@ -154,10 +160,17 @@ class Lake:
         Raises:
             NotPublished: One of them did not pass its gate, or not with the columns that are declared today.
         """
-        made = self.readable(dataset, partitions)
-        if not partitions:
+        return self.scan_versions(dataset, self.readable(dataset, partitions))
+
+    def scan_versions(self, dataset: Dataset, made: Sequence[Provenance]) -> pl.LazyFrame:
+        """The rows of just these versions of partitions, in one lazy scan, in their order.
+
+        Raises:
+            FileNotFoundError: Another version of one of them is there by now.
+        """
+        if not made:
             return pl.LazyFrame(schema=dataset.schema.polars)
-        here = self.at_a_glance() if len(partitions) > 1 else self
+        here = self.at_a_glance() if len(made) > 1 else self
         paths = each(lambda one: here.read(dataset.zone, dataset, one.partition, one.sha256), made)
         return pl.scan_parquet(paths, schema=dataset.schema.polars, hive_partitioning=False)
 
@@ -189,19 +202,19 @@ class Lake:
             told = "what was delivered is there no more: bring it back, or deliver it again"
             raise Damaged(holder.address(key), told) from error
 
-    def _journal(self, dataset: Dataset, folder: str) -> tuple[Store, list[str]] | None:
-        """The store whose records of a partition count, and their keys: the own ones, if there are any."""
+    def _journal(self, dataset: Dataset, folder: str) -> tuple[Store, list[Entry]] | None:
+        """The store whose records of a partition count, and these: the own ones, if there are any."""
         for store in self._stores(dataset):
-            if keys := journal.keys(store, folder):
-                return store, keys
+            if found := journal.entries(store, folder):
+                return store, found
         return None
 
     def verdict_of(self, made: Provenance) -> Verdict | None:
         """The verdict that let an object pass."""
         dataset = self.catalog[made.dataset]
         for store in self._stores(dataset):
-            keys = journal.keys(store, layout.verdicts("content", dataset, made.partition))
-            given = [read_verdict(store, key) for key in keys if journal.number_of(key) == made.number]
+            found = journal.entries(store, layout.verdicts("content", dataset, made.partition))
+            given = [read_verdict(store, entry) for entry in found if journal.number_of(entry.key) == made.number]
             if given and given[0].id == made.verdict:
                 return given[0]
         return None
@@ -221,8 +234,8 @@ class Lake:
     def verdicts(self, gate: Gate, dataset: Dataset, partition: Partition) -> list[Verdict]:
         """Every verdict of a gate on a partition, the last word last; those given in prod come first."""
         folder = layout.verdicts(gate, dataset, partition)
-        several = ((store, journal.keys(store, folder)) for store in self._stores(dataset)[::-1])
-        return [self._numbered(store, read_verdict(store, key)) for store, keys in several for key in keys]
+        several = ((store, journal.entries(store, folder)) for store in self._stores(dataset)[::-1])
+        return [self._numbered(store, read_verdict(store, entry)) for store, found in several for entry in found]
 
     def last_word(self, gate: Gate, dataset: Dataset, partition: Partition) -> Verdict | None:
         """The newest verdict of a gate; one that was given in prod has no number here."""
@@ -299,10 +312,14 @@ def columns_of(schema: Mapping[str, pl.DataType]) -> dict[str, str]:
     return {name: str(dtype) for name, dtype in schema.items()}
 
 
+def read_verdict(store: Store, entry: Entry) -> Verdict:
+    """A verdict, as it was listed."""
+    return _verdict_at(store.itself, entry)
+
+
 @lru_cache(maxsize=100_000)
-def read_verdict(store: Store, key: str) -> Verdict:
-    """A verdict never changes, nor does what is written under its number."""
-    return Verdict.model_validate_json(store.read(key) or b"")
+def _verdict_at(store: Store, entry: Entry) -> Verdict:
+    return Verdict.model_validate_json(journal.read(store, entry))
 
 
 def name_of(dataset: Dataset, partition: Partition) -> str:

@@ -8,6 +8,7 @@ staged|quarantine|curated/<dataset>/[date=…/]_dropped  in a branch: the partit
 _verdicts/<gate>/<dataset>/[date=…/]<number>.json      every verdict
 _provenance/<zone>/<dataset>/[date=…/]<number>-<sha256>.json   how an object came to be; the number is that of its verdict
 _sha256/<sha256>/<zone>/<dataset>/[date=…/]<number>    nothing inside: its key leads from bytes to the record of them
+_doctor/<id>/…                            what `dataops doctor` tries the store with; removed at its end
 _tmp/…, _<name>.lock                      what is being written, and by whom; only in a folder on this machine
 """
 

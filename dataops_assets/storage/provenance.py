@@ -7,7 +7,8 @@ once, or for more than one partition; each time has a record of its own, and the
 Not here: what may be published (`steps`), and where the bytes lie (`lake`).
 """
 
-from collections.abc import Container, Mapping, Sequence
+import contextlib
+from collections.abc import Container, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import journal, layout
-from dataops_assets.storage.store import Lost, Store
+from dataops_assets.storage.store import Entry, Lost, Store
 
 
 class MadeBy(BaseModel):
@@ -110,7 +111,13 @@ def record(store: Store, dataset: Dataset, made: Provenance) -> Provenance:
     try:
         store.create(key, made.model_dump_json(indent=1).encode(), tags)
     except Lost:
-        return _read(store, key) or made
+        kept = _at(store, key) or made
+        if made.replaces not in (kept.replaces, made.sha256, None):
+            # Something else stands there than when that run looked; unless it is told, its record is taken for an orphan.
+            key = f"{below}/{made.number:08}-{made.replaces}-{made.sha256}.json"
+            with contextlib.suppress(Lost):  # told already
+                store.create(key, made.model_dump_json(indent=1).encode(), tags)
+        return kept
     return made
 
 
@@ -120,16 +127,18 @@ def index_key(dataset: Dataset, made: Provenance) -> str:
     return f"{layout.by_bytes(made.sha256)}/{below}/{made.number:08}"
 
 
-def records(store: Store, keys: Sequence[str]) -> list[Provenance]:
-    """The records at some keys."""
-    return [found for key in keys if (found := _read(store, key))]
+def highest_number(store: Store, dataset: Dataset, partition: Partition) -> int:
+    """The highest number of what was published or rejected of a partition; 0 if nothing was."""
+    zones: tuple[Zone, ...] = (dataset.zone, "quarantine")
+    found = [journal.entries(store, layout.provenance(zone, dataset, partition)) for zone in zones]
+    return max((journal.number_of(entries[-1].key) for entries in found if entries), default=0)
 
 
 def newest_record(store: Store, zone: Zone, dataset: Dataset, partition: Partition, sha256: str) -> Provenance | None:
     """How these bytes came to be a partition's. None if no gate let them."""
-    found = journal.keys(store, layout.provenance(zone, dataset, partition))
-    keys = [key for key in found if key.endswith(f"-{sha256}.json")]
-    return _read(store, keys[-1]) if keys else None
+    found = journal.entries(store, layout.provenance(zone, dataset, partition))
+    ours = [entry for entry in found if entry.key.endswith(f"-{sha256}.json")]
+    return read_record(store, ours[-1]) if ours else None
 
 
 def records_of(store: Store, sha256: str, datasets: Container[str]) -> list[Provenance]:
@@ -137,12 +146,20 @@ def records_of(store: Store, sha256: str, datasets: Container[str]) -> list[Prov
     top = layout.by_bytes(sha256)
     named = (entry.key[len(top) :].rpartition("/") for entry in store.list(top))
     of_them = ((below, number) for below, _, number in named if below.split("/")[2] in datasets)
-    found = (_read(store, f"_provenance{below}/{number}-{sha256}.json") for below, number in of_them)
+    found = (_at(store, f"_provenance{below}/{number}-{sha256}.json") for below, number in of_them)
     return sorted(filter(None, found), key=lambda made: made.published_at)
 
 
+def _at(store: Store, key: str) -> Provenance | None:
+    entry = store.entry(key)
+    return read_record(store, entry) if entry else None
+
+
+def read_record(store: Store, entry: Entry) -> Provenance:
+    """A record, as it was listed."""
+    return _record_at(store.itself, entry)
+
+
 @lru_cache(maxsize=100_000)
-def _read(store: Store, key: str) -> Provenance | None:
-    """A record never changes: its name holds the hash of the bytes that it tells of, and the verdict's number."""
-    written = store.read(key)
-    return Provenance.model_validate_json(written) if written else None
+def _record_at(store: Store, entry: Entry) -> Provenance:
+    return Provenance.model_validate_json(journal.read(store, entry))

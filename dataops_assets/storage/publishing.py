@@ -5,6 +5,12 @@ anything else; of two runs that saw the same, one loses, and looks at everything
 verdict that let it pass, and is put in place of just the object that was seen, which must have a lower number. So a run that
 slept for hours between any two steps changes nothing that came after it, whatever any clock says.
 
+One window is left, where the bytes of an older delivery come again: A, B, A. A store compares what stands with what was seen by
+its ETag alone. A write of B that was sent while A stood, and arrives after the second A was confirmed, is taken for one that
+came in time: where the ETag is a hash of the bytes (S3), whenever A stands again; where it changes with every write (a folder),
+if A stood all the time, for the second A is then confirmed by a record alone. B is read until the run that wrote it looks at
+what stands, which it does before it ends, or, if it was killed, until the next run. Deliveries that differ have no such window.
+
 Sources: the log as the arbiter of order is that of Delta Lake (Armbrust et al., VLDB 2020); numbers that only grow are the
 fencing tokens of M. Kleppmann, "How to do distributed locking".
 
@@ -31,6 +37,12 @@ from dataops_assets.storage.store import Lost, hash_file
 
 # Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
 _ROW_GROUP_ROWS = 131_072
+_ROUNDS = 50
+"""How often another may come first: each that does has a higher number, or is the last that has a lower one."""
+
+
+class Contended(OSError):
+    """Others kept changing a partition or what it is made from; it may be tried again."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +62,15 @@ class Draft:
         return replace(self, provenance=self.provenance.model_copy(update={"number": verdict.number, "verdict": verdict.id}))
 
 
-def say(lake: Lake, verdict: Verdict, after: Verdict | None) -> Verdict:
+def say(lake: Lake, verdict: Verdict, after: Verdict | None, at_least: int = 0) -> Verdict:
     """Keep a verdict as the last word of its gate on a partition.
 
     Args:
         lake: Where it lies.
         verdict: What is said.
         after: The last word that was known before anything was looked at; None if there was none.
+        at_least: A number that was given away before that. It is higher than that of the last word where verdicts were lost:
+            with a lower one, nothing could take the place of what stands.
 
     Returns:
         The verdict as it is kept: with its number, and not before the one it follows, even if a clock was set back. What says
@@ -68,7 +82,7 @@ def say(lake: Lake, verdict: Verdict, after: Verdict | None) -> Verdict:
     dataset = lake.catalog[verdict.dataset]
     if after and after.number and after == verdict.model_copy(update={"judged_at": after.judged_at, "number": after.number}):
         return after
-    number = after.number + 1 if after else 1
+    number = max(after.number if after else 0, at_least) + 1
     judged_at = max(verdict.judged_at, after.judged_at + timedelta(microseconds=1)) if after else verdict.judged_at
     verdict = verdict.model_copy(update={"number": number, "judged_at": judged_at})
     folder = layout.verdicts(verdict.gate, dataset, verdict.partition)
@@ -122,7 +136,7 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
     made = draft.provenance
     dataset = lake.catalog[made.dataset]
     key = layout.data(made.zone, dataset, made.partition)
-    while True:
+    for _ in range(_ROUNDS):
         seen = lake.store.entry(key)
         stands = lake.store.sha256(key, seen) if seen else None
         before = newest_record(lake.store, made.zone, dataset, made.partition, stands) if stands else None
@@ -136,6 +150,7 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
         except Lost:
             continue  # whoever came first has a number, too
         return kept
+    raise Contended(f"{lake.store.address(key)} was replaced by others {_ROUNDS} times while it was published: run it again")
 
 
 def drop(lake: Lake, dataset: Dataset, partition: Partition) -> None:

@@ -12,7 +12,6 @@ import base64
 import contextlib
 import errno
 import hashlib
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +19,25 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    MetadataRetrievalError,
+    ParamValidationError,
+)
+from botocore.exceptions import ConnectionError as NoConnection
+from botocore.parsers import ResponseParserError
 
+from dataops_assets.storage.cache import Cache
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     WRITER_LIVES,
@@ -35,19 +46,20 @@ from dataops_assets.storage.store import (
     Lost,
     Store,
     Tags,
+    Unreachable,
     anyone,
     hash_file,
     jitter_seconds,
     other_bytes,
 )
 
-_ATTEMPTS = 6
+_ATTEMPTS = 8
 _PART_BYTES = 32 << 20
 _BATCH = 1000
 _CHUNK_BYTES = 1 << 20
-_CACHE = "_cache"
 _ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload")
 _DENIED = (
+    "400",  # of a HEAD, which has no room to say more: the request is well-formed, so it is the token that is not
     "403",
     "AccessDenied",
     "ExpiredToken",
@@ -63,21 +75,27 @@ _AGAIN = (
     "OperationAborted",
     "429",
     "TooManyRequests",
-    "SlowDown",
+    "RequestLimitExceeded",
     "RequestTimeout",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
     "BadDigest",  # the bytes changed on their way
     "XAmzContentSHA256Mismatch",
     "IncompleteBody",
-    "500",
     "InternalError",
-    "503",
     "ServiceUnavailable",
 )
+_SERVER_ERROR = 500
+_NO_ANSWER = (
+    HTTPClientError,
+    NoConnection,
+    IncompleteReadError,
+    ResponseParserError,
+    CredentialRetrievalError,  # they are fetched anew when they are about to end
+    MetadataRetrievalError,
+)
 _Answer = TypeVar("_Answer")
-
-
-class Unreachable(ConnectionError):
-    """A store did not answer, or not as it should, however often it was asked."""
 
 
 class S3(Store):
@@ -98,6 +116,7 @@ class S3(Store):
         self.bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._here = here
+        self._cache = Cache(here)
         self.client: Any = client or new_client()
 
     @property
@@ -136,30 +155,28 @@ class S3(Store):
 
     def sha256(self, key: str, seen: Entry | None = None) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written; without that, they are read."""
-        seen = seen or self.entry(key)
-        return _hash_of(self, key, seen.etag) if seen else None
+        while seen := seen or self.entry(key):
+            try:
+                return _hash_of(self, key, seen.etag)
+            except Lost:  # other bytes are there since it was listed
+                seen = None
+        return None
 
     def local(self, key: str, sha256: str) -> Path:
         """A file on this machine with the bytes of an object, kept under their hash once it was found whole."""
-        kept = self._here.path(f"{_CACHE}/{sha256}{Path(key).suffix}")
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(kept)  # what is used stays longer
+        if kept := self._cache.get(key, sha256):
             return kept
-        with self._here.draft(f"{_CACHE}/{sha256}") as draft:
+        with self._here.draft(f"{sha256}{Path(key).suffix}") as draft:
             for attempt in range(_ATTEMPTS):
                 self.copy(key, draft)
                 found = hash_file(draft)
                 if found == sha256:
-                    break
+                    return self._cache.add(key, sha256, draft)
                 # Somebody may have put another version there, which is not damage.
                 if (now := self.sha256(key)) != sha256:
                     raise FileNotFoundError(errno.ENOENT, f"holds {now} by now, not {sha256}", self.address(key))
                 time.sleep(jitter_seconds(attempt))
-            else:
-                raise Damaged(self.address(key), other_bytes(sha256, found))
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            draft.replace(kept)
-        return kept
+        raise Damaged(self.address(key), other_bytes(sha256, found))
 
     def copy(self, key: str, path: Path) -> None:
         """Write the bytes of an object, whatever they are, into a file on this machine."""
@@ -198,7 +215,7 @@ class S3(Store):
 
         def put() -> None:
             if draft.stat().st_size > _PART_BYTES:
-                self._put_parts(target, draft, labels, condition)
+                self._put_parts(key, draft, labels, condition)
                 return
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
             with draft.open("rb") as body:
@@ -206,14 +223,14 @@ class S3(Store):
 
         def lost() -> None:
             # An answer that got lost was asked for again, and found the object that the first request had put.
-            found = self._head(key)
-            if found is None or found["Metadata"].get("sha256") != sha256:
+            if self.sha256(key) != sha256:
                 raise Lost(self.address(key))
 
         # Put in place of what is there no more: 404.
         self._ask(key, put, absent=lost, lost=lost)
 
-    def _put_parts(self, target: dict[str, Any], draft: Path, labels: dict[str, Any], condition: dict[str, str]) -> None:
+    def _put_parts(self, key: str, draft: Path, labels: dict[str, Any], condition: dict[str, str]) -> None:
+        target = {"Bucket": self.bucket, "Key": self._prefix + key}
         upload = self.client.create_multipart_upload(**target, ChecksumAlgorithm="SHA256", **labels)
         named = {**target, "UploadId": upload["UploadId"]}
 
@@ -221,8 +238,10 @@ class S3(Store):
             with draft.open("rb") as file:
                 file.seek((number - 1) * _PART_BYTES)
                 body = file.read(_PART_BYTES)
-            part = self.client.upload_part(**named, PartNumber=number, Body=body, ChecksumAlgorithm="SHA256")
-            return {"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}
+            checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+            sent = {"PartNumber": number, "Body": body, "ChecksumSHA256": checksum}
+            part = self._ask(key, lambda: self.client.upload_part(**named, **sent))
+            return {"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": checksum}
 
         try:
             count = -(-draft.stat().st_size // _PART_BYTES)
@@ -230,7 +249,7 @@ class S3(Store):
                 parts = list(pool.map(put, range(1, count + 1)))
             self.client.complete_multipart_upload(**named, MultipartUpload={"Parts": parts}, **condition)
         except BaseException:
-            with contextlib.suppress(ClientError, BotoCoreError):  # what stays is swept, or ended by the bucket's rule
+            with contextlib.suppress(Exception):  # what stays is swept, or ended by the bucket's rule
                 self.client.abort_multipart_upload(**named)
             raise
 
@@ -238,25 +257,19 @@ class S3(Store):
         for start in range(0, len(keys), _BATCH):
             batch = [{"Key": self._prefix + key} for key in keys[start : start + _BATCH]]
 
-            def delete(batch: Sequence[dict[str, str]] = batch) -> dict[str, Any]:
-                answer: dict[str, Any] = self.client.delete_objects(
-                    Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True}
-                )
-                return answer
+            def delete(batch: Sequence[dict[str, str]] = batch) -> None:
+                answer = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
+                # It answers 200 and tells for each key whether it went wrong.
+                for wrong in answer.get("Errors", ()):
+                    said = f"{wrong.get('Message', '')} ({wrong['Key']})"
+                    raise ClientError({"Error": {"Code": wrong["Code"], "Message": said}}, "DeleteObjects")
 
-            # It answers 200 and tells for each key whether it went wrong.
-            for wrong in self._ask("", delete).get("Errors", ()):
-                raise PermissionError(
-                    errno.EACCES, f"{wrong['Code']}: {wrong['Message']}", f"s3://{self.bucket}/{wrong['Key']}"
-                )
+            self._ask(keys[start], delete)
 
     def sweep(self, now: datetime, remove: bool) -> int:
         """Find uploads of writers that are gone, and remove files on this machine that nobody has used for as long."""
-        found = self._here.sweep(now, remove)
-        for kept in self._here.path(_CACHE).glob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                if now.timestamp() - kept.stat().st_mtime > WRITER_LIVES.total_seconds():
-                    kept.unlink()
+        found = self._here.sweep(now, remove=True)
+        self._cache.trim(now.timestamp())
         for upload in self.unfinished():
             if now - upload["Initiated"] > WRITER_LIVES:
                 found += 1
@@ -268,8 +281,12 @@ class S3(Store):
 
     def unfinished(self) -> Sequence[dict[str, Any]]:
         """The uploads below the prefix that have begun and not ended, as S3 tells of them."""
-        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
-        return [upload for page in pages for upload in page.get("Uploads", ())]
+
+        def listed() -> list[dict[str, Any]]:
+            pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
+            return [upload for page in pages for upload in page.get("Uploads", ())]
+
+        return self._ask("", listed)
 
     def _head(self, key: str) -> dict[str, Any] | None:
         asked = {"Bucket": self.bucket, "Key": self._prefix + key}
@@ -292,6 +309,8 @@ class S3(Store):
         place, said = self.address(key), ""
         damaged: Damaged | None = None
         for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(jitter_seconds(attempt))
             try:
                 return request()
             except ClientError as error:
@@ -301,18 +320,19 @@ class S3(Store):
                 if lost and code in _LOST:
                     return lost()
                 if code in _DENIED:
-                    raise PermissionError(
-                        errno.EACCES, f"{code}: {error.response['Error'].get('Message', '')}", place
-                    ) from error
-                if code not in _AGAIN:
+                    told = error.response["Error"].get("Message", "")
+                    raise PermissionError(errno.EACCES, f"{code}: {told}", place) from error
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+                if status < _SERVER_ERROR and code not in _AGAIN:
                     raise Unreachable(errno.EIO, said, place) from error
-            except (HTTPClientError, IncompleteReadError) as error:
+            except _NO_ANSWER as error:
                 said = str(error)
             except (FlexibleChecksumError, Damaged) as error:
                 damaged = error if isinstance(error, Damaged) else Damaged(place, str(error))
+            except ParamValidationError:
+                raise  # ours
             except BotoCoreError as error:  # no credentials, no such profile
                 raise PermissionError(errno.EACCES, str(error), place) from error
-            time.sleep(jitter_seconds(attempt))
         raise damaged or Unreachable(errno.EIO, f"{said} ({_ATTEMPTS} attempts)", place)
 
 
@@ -323,12 +343,19 @@ def caller() -> str:
         PermissionError: There are no credentials, or AWS does not know them.
     """
     try:
-        arn: str = boto3.client("sts", config=Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
+        arn: str = _client("sts", Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
     except (ClientError, BotoCoreError) as error:
         raise PermissionError(errno.EACCES, f"who this is cannot be told: {error}", "the credentials of AWS") from error
     # arn:aws:sts::<account>:assumed-role/<role>/<session>; the path of a role is not told.
     assumed = re.fullmatch(r"arn:([^:]+):sts::([0-9]+):assumed-role/([^/]+)/.+", arn)
     return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else arn
+
+
+def _client(service: Literal["s3", "sts"], config: Config) -> Any:
+    try:
+        return boto3.client(service, config=config)
+    except (BotoCoreError, ValueError) as error:  # no such profile, no address of a server
+        raise PermissionError(errno.EACCES, str(error), "the settings of AWS") from error
 
 
 def new_client() -> Any:
@@ -340,25 +367,33 @@ def new_client() -> Any:
         max_pool_connections=32,
         user_agent_extra="dataops",
     )
-    client = boto3.client("s3", config=config)
+    client = _client("s3", config)
     if "amazonaws.com" in client.meta.endpoint_url:
         return client
     # The address of another store says nothing of buckets: theirs come after it.
-    return boto3.client("s3", config=config.merge(Config(s3={"addressing_style": "path"})))
+    return _client("s3", config.merge(Config(s3={"addressing_style": "path"})))
 
 
 def _entry(key: str, size: int, found: dict[str, Any]) -> Entry:
-    return Entry(key, size, int(found["LastModified"].timestamp() * 1e9), found["ETag"])
+    # In whole seconds: some stores tell parts of them in listings alone.
+    return Entry(key, size, int(found["LastModified"].timestamp()) * 1_000_000_000, found["ETag"])
 
 
 @lru_cache(maxsize=100_000)
-def _hash_of(store: S3, key: str, etag: str) -> str | None:
-    """The hash of the bytes that an ETag stands for."""
+def _hash_of(store: S3, key: str, etag: str) -> str:
+    """The hash of the bytes that an ETag stands for.
+
+    Raises:
+        Lost: They are there no more.
+    """
     found = store._head(key)
-    if found is None or found["ETag"] != etag:  # it changed since it was listed
-        return None if found is None else _hash_of(store, key, found["ETag"])
+    if found is None or found["ETag"] != etag:
+        raise Lost(store.address(key))
     if kept := found["Metadata"].get("sha256"):
         return str(kept)
-    with store.draft(key) as path:
+    with store.here.draft(key) as path:
         store.copy(key, path)
+        now = store._head(key)
+        if now is None or now["ETag"] != etag:
+            raise Lost(store.address(key))
         return hash_file(path)

@@ -49,6 +49,10 @@ class Damaged(OSError):
         return f"{self.filename}: {self.strerror}"
 
 
+class Unreachable(ConnectionError):
+    """A store did not answer, or not as it should, however often it was asked."""
+
+
 class Forbidden(PermissionError):
     """This process may not write here; nothing was written."""
 
@@ -70,7 +74,9 @@ def in_words(error: OSError) -> str:
         return str(error)
     place, what = error.filename2 or error.filename, error.strerror or str(error)
     remedy = "Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
-    if is_full(error):
+    if isinstance(error, Unreachable):
+        remedy = "`dataops doctor` tells what is wrong with it"
+    elif is_full(error):
         remedy = "Make room on that disk, and run again"
     elif str(place).startswith("s3://"):
         remedy = "Give this identity the right to it, or work as dev/<person> (DATAOPS_DEPLOYMENT)"
@@ -124,6 +130,11 @@ class Store(ABC):
     def address(self, key: str) -> str:
         """Where people find an object."""
         return f"{self.where}/{key}"
+
+    @property
+    def itself(self) -> "Store":
+        """The store, where this is only a look at it: what is kept for long is kept for that."""
+        return self
 
     @property
     @abstractmethod
@@ -246,7 +257,7 @@ class Store(ABC):
 
         Args:
             now: The time.
-            remove: Whether it may be removed; what lies on this machine is removed in any case.
+            remove: Whether it may be removed; of a bucket, what lies on this machine is removed in any case.
 
         Returns:
             How many there were.
@@ -289,8 +300,8 @@ def hash_file(path: Path) -> str:
 
 
 def jitter_seconds(attempt: int) -> float:
-    """How long to wait before a further attempt: at random, up to twice as long each time, 3 s at most.
+    """How long to wait before a further attempt: at random, up to twice as long each time, 5 s at most.
 
     Source: "Exponential backoff and jitter", AWS Architecture Blog ("full jitter").
     """
-    return random.uniform(0, min(3.0, 0.05 * 2**attempt))
+    return random.uniform(0, min(5.0, 0.05 * 2**attempt))

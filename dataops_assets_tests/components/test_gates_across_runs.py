@@ -7,7 +7,6 @@ import polars as pl
 
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.launch import Launch, launch
-from dataops_assets.components.resource import LakeResource
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures, newest
 from dataops_assets_tests.trees import STATIONS
 
@@ -162,12 +161,11 @@ def test_a_failure_is_told_although_a_delivery_was_refused_before(here: Location
 
 
 def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
-    class Broken(LakeResource):
-        def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-            raise OSError("no network")
+    @dg.resource
+    def broken() -> None:
+        raise OSError("no network")
 
     here.deliver_all()
-    broken = Broken(data=str(here.tree.root / "data"), defs=str(here.tree.defs))
     datasets = [dataset_definitions(here.tree.lake.catalog, dataset) for dataset in here.tree.lake.catalog]
     definitions = dg.Definitions.merge(*datasets, dg.Definitions(resources={"lake": broken}))
     told = list(launch(definitions, here.instance, here.tree.lake, Launch("raw", (here.tree["stations"],), (None,))))

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from dataops_assets.steps import staging
-from dataops_assets.steps.content import Contended
 from dataops_assets.storage.deliveries import all_receipts
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import records_of
+from dataops_assets.storage.publishing import Contended
 from dataops_assets.storage.store import hash_file
 from dataops_assets_tests import racing
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
@@ -83,6 +83,7 @@ def test_run_that_was_overtaken_changes_nothing(waiting: Tree, monkeypatch: pyte
     assert outcome.status == "done"
     assert outcome.version
     assert [made.run_id for made in records_of(waiting.store, outcome.version, waiting.lake.catalog.datasets)] == ["other"]
+    assert outcome.facts["note"] == "overtaken by run other, which came first: nothing was written here"
 
 
 def test_partition_that_never_stands_still_is_given_up_for_now(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +101,7 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
     waiting.edit("readings/defs.yaml", "end: 2024-01-20", f"end: {DAY}")
     deliver(waiting, 1)
     waiting.run("readings")
-    real, changed = type(waiting.lake).scan, []
+    real, changed = type(waiting.lake).scan_versions, []
 
     def scan(*arguments: object) -> pl.LazyFrame:
         if not changed:
@@ -109,13 +110,34 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
             waiting.stage("readings", DAY, now=LATER)
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(type(waiting.lake), "scan", scan)
+    monkeypatch.setattr(type(waiting.lake), "scan_versions", scan)
     [outcome] = waiting.derive("daily", "2024-01")
     made = waiting.lake.published(waiting["daily"], "2024-01")
     assert (outcome.status, changed) == ("done", [True])
     assert made
     assert made.depends_on["inputs"]["readings"] == {DAY: waiting.lake.version("staged", waiting["readings"], DAY)}
     assert waiting.read("daily", "2024-01")["warmest"].max() == 12
+
+
+def test_run_that_began_before_a_reference_changed_takes_the_newer_one(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is still at another day when the reference changes, and somebody else stages this one."""
+    before = "2024-01-04"
+    waiting.drop("readings", f"{before}.csv", readings(before))
+    waiting.receive("readings", before)
+
+    def without_bergen() -> None:
+        waiting.drop("stations", "stations.csv", "station,height\noslo,94\n")
+        waiting.run("stations", now=LATER)
+        [done] = staging.stage(waiting.lake, waiting["readings"], [DAY], "other", LATER)
+        assert done.status == "done"
+
+    meanwhile(monkeypatch, without_bergen)
+    assert {outcome.status for outcome in waiting.stage("readings", before, DAY)} == {"done"}
+    published = waiting.lake.published(waiting["readings"], DAY)
+    assert published
+    assert published.run_id == "other"
+    assert waiting.read("readings", before, DAY)["station"].unique().to_list() == ["oslo"]
+    assert waiting.pending("staged", "readings") == []
 
 
 def before_it(monkeypatch: pytest.MonkeyPatch, key: str, act: Callable[[], object]) -> None:

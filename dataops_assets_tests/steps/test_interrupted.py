@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from dataops_assets.storage import leftovers
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import in_words, is_lasting
-from dataops_assets_tests.killing import DAYS, LATER, kill_at, opened, redelivered, run_until
+from dataops_assets_tests.killing import DAYS, LATER, deliver_anew, kill_at, opened, redelivered, run_until
+from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import NOW, Tree
 
 
@@ -45,6 +47,48 @@ def test_process_that_is_killed_at_any_write(tmp_path: Path) -> None:
         assert {outcome.status for outcome in tree.run(now=LATER)} <= {"done", "refused"}
         assert files(tree) == after, f"killed at {point}"
         shutil.rmtree(root)
+
+
+@pytest.mark.s3
+def test_process_on_s3_that_is_killed_at_any_write(tmp_path: Path, bucket: Bucket, pytestconfig: pytest.Config) -> None:
+    """As in a folder; by default not at each of the points, which take a second each."""
+    base = contents(redelivered(tmp_path / "base", (bucket, "base")))
+    put_back(tmp_path / "undisturbed", (bucket, "undisturbed"), base)
+    points = run_until(tmp_path / "undisturbed", None, (bucket, "undisturbed"))
+    after = contents(opened(tmp_path / "undisturbed", (bucket, "undisturbed")))
+    assert points >= 40
+    for point in range(1, points + 1, 1 if pytestconfig.getoption("--rounds") > 1 else 19):
+        root, place = tmp_path / str(point), (bucket, str(point))
+        put_back(root, place, base)
+
+        kill_at(root, point, place)
+
+        tree = opened(root, place)
+        for name, content in contents(tree).items():
+            assert content in (base.get(name), after.get(name)), f"{name}, killed at {point}"
+        for name, partitions in (("stations", [None]), ("readings", DAYS), ("daily", ["2024-01"])):
+            assert tree.read(name, *partitions).height  # none is without what explains it
+
+        assert {outcome.status for outcome in tree.run(now=LATER)} <= {"done", "refused"}
+        assert contents(tree) == after, f"killed at {point}"
+        swept = leftovers.sweep(tree.lake, datetime.now(UTC) + timedelta(days=2), remove=True)
+        assert swept.orphans == ()
+        assert swept.unfinished > 0  # drafts of the one that was killed
+        assert [*(root / "here/_tmp").iterdir()] == []
+
+
+def contents(tree: Tree) -> dict[str, bytes]:
+    """Every object but those in landing."""
+    tops = ("raw", "staged", "quarantine", "curated", "_verdicts", "_provenance", "_sha256")
+    return {entry.key: tree.lake.store.read(entry.key) or b"" for top in tops for entry in tree.lake.store.list(top)}
+
+
+def put_back(root: Path, place: tuple[Bucket, str], base: dict[str, bytes]) -> None:
+    """Make another prefix such as one was, and deliver anew."""
+    tree = opened(root, place)
+    for key, content in base.items():
+        tree.lake.store.write(key, content, {})
+    deliver_anew(tree)
 
 
 def test_disk_that_is_full_at_any_write(tmp_path: Path) -> None:
@@ -97,6 +141,7 @@ def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> No
     [left] = (tree.store.root / "_tmp").iterdir()
     now = datetime.now(UTC)
     assert (tree.store.sweep(now, remove=True), left.exists()) == (0, True)  # it could be a writer's that is alive
+    assert (tree.store.sweep(now + timedelta(days=2), remove=False), left.exists()) == (1, True)
     assert (tree.store.sweep(now + timedelta(days=2), remove=True), left.exists()) == (1, False)
 
 

@@ -1,6 +1,8 @@
 """What may be read, and made of: bytes that a gate let pass, with the columns and gaps that are declared today."""
 
 import json
+import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +12,8 @@ from dataops_assets.contract import Partition
 from dataops_assets.steps.content import NotReady
 from dataops_assets.storage import folder, layout
 from dataops_assets.storage.lake import NotPublished, Provenance
-from dataops_assets_tests.trees import STATIONS, Tree, readings
+from dataops_assets.storage.leftovers import sweep
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
 DAY, MONTH = DAYS[0], "2024-01"
@@ -230,3 +233,40 @@ def test_quarantine_has_the_rows_of_the_newest_refusal_and_those_of_what_stays_p
     assert kept
     assert verdicts == [kept.verdict, *[newest.id] * 3]
     assert [hour for _, hour in deliver(96)] == ["96"]
+
+
+# What is lost.
+
+
+def test_partition_whose_verdicts_were_lost_is_published_again(filled: Tree) -> None:
+    for warmth in (1, 2):
+        filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 20 + warmth}))
+        filled.run("readings", now=NOW + timedelta(hours=warmth))
+    shutil.rmtree(filled.store.path("_verdicts/content/readings"))
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 25}))
+    assert {outcome.status for outcome in filled.run("readings", now=NOW + timedelta(hours=3))} == {"done"}
+    assert filled.read("readings", DAY)["temperature"].max() == 25
+    assert filled.pending("staged", "readings") == []
+
+
+def test_store_that_begins_anew_is_seen_as_it_is(filled: Tree) -> None:
+    before = filled.lake.receipt(filled["readings"], DAY)
+    shutil.rmtree(filled.store.root)
+    assert filled.lake.receipt(filled["readings"], DAY) is None
+    filled.drop("stations", "stations.csv", STATIONS)
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 25}))
+    filled.run("stations", "readings")
+    after = filled.lake.receipt(filled["readings"], DAY)
+    assert before
+    assert after
+    assert (before.number, after.number, before.sha256 == after.sha256) == (1, 1, False)
+    assert filled.read("readings", DAY)["temperature"].max() == 25
+
+
+def test_record_of_what_was_published_stays_when_the_object_is_gone(filled: Tree) -> None:
+    made = filled.lake.published(filled["readings"], DAY)
+    assert made
+    filled.store.remove([f"staged/readings/date={DAY}/data.parquet"])
+    later = datetime.now(UTC) + timedelta(days=9)
+    assert sweep(filled.lake, later, remove=True).orphans == ()
+    assert filled.lake.records(made.sha256) == [made]

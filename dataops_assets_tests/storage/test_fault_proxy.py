@@ -214,9 +214,11 @@ def test_what_is_delayed_arrives_though_the_client_has_left(
 
     monkeypatch.setattr(fault_proxy, "sleep", sleep)
     with hit_by(fault, bucket, read_timeout=0.2) as s3:
-        with pytest.raises(ReadTimeoutError):
-            s3.put_object(Bucket=bucket.name, Key="k", Body=CONTENT)
-        left.set()
+        try:
+            with pytest.raises(ReadTimeoutError):
+                s3.put_object(Bucket=bucket.name, Key="k", Body=CONTENT)
+        finally:
+            left.set()
     assert passed == passes
     assert stored(bucket) == [CONTENT]
 

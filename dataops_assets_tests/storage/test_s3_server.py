@@ -70,3 +70,16 @@ def test_of_32_who_create_an_object_one_wins(bucket: Bucket) -> None:
         assert sorted(outcomes) == ["PreconditionFailed"] * 31 + ["won"]
         stored = bucket.client().get_object(Bucket=bucket.name, Key=f"k{number}")["Body"].read()
         assert stored == b"%d" % outcomes.index("won")
+
+
+def test_a_bucket_is_emptied_of_more_than_a_page(bucket: Bucket) -> None:
+    """A version and a delete marker of each key: 1,002 of them, and a page has 1,000."""
+    s3, keys = bucket.client(max_pool_connections=8), [f"{number:03}" for number in range(501)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: s3.put_object(Bucket=bucket.name, Key=key, Body=b""), keys))
+    s3.delete_objects(Bucket=bucket.name, Delete={"Objects": [{"Key": key} for key in keys]})
+    assert s3.list_object_versions(Bucket=bucket.name)["IsTruncated"]
+    bucket.empty()
+    left = s3.list_object_versions(Bucket=bucket.name)
+    assert not left.get("Versions")
+    assert not left.get("DeleteMarkers")

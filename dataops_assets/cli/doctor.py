@@ -1,0 +1,64 @@
+"""`dataops doctor`: what was chosen, and whether it can be trusted, check by check.
+
+Not here: the checks (`observe.doctor`).
+"""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dataops_assets import deployment
+from dataops_assets.catalog import DEFS
+from dataops_assets.deployment import DeploymentError
+from dataops_assets.observe.doctor import Check, chosen, examine, signed_in
+
+_STYLES = {"ok": "green", "wrong": "bold red", "not checked": "yellow"}
+
+
+def examine_deployment(rounds: int) -> int:
+    """Check the current deployment, and tell.
+
+    Args:
+        rounds: How often writers race for an object.
+
+    Returns:
+        0 if nothing is wrong; else 1.
+    """
+    console = Console(soft_wrap=True, emoji=False, highlight=False)
+    try:
+        here = deployment.current()
+    except DeploymentError as error:
+        _tell(console, Check("variables", "wrong", str(error), "set it, and ask again"))
+        return 1
+    who = signed_in(here)
+    for name, value in chosen(here, who).items():
+        console.print(f"{name:20} {escape(value)}")
+    console.print()
+    wrong = unchecked = 0
+    columns = (
+        TextColumn("writers race for one object"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=rounds, visible=False)
+
+        def after_round() -> None:
+            progress.update(bar, advance=1, visible=True)
+
+        for check in examine(here, who, DEFS, rounds, after_round):
+            progress.update(bar, visible=False)
+            _tell(console, check)
+            wrong += check.state == "wrong"
+            unchecked += check.state == "not checked"
+    told = f"{wrong} wrong" if wrong else "nothing is wrong"
+    console.print(f"\n{told}" + (f" · {unchecked} not checked" if unchecked else ""), style="bold")
+    return 1 if wrong else 0
+
+
+def _tell(console: Console, check: Check) -> None:
+    style = _STYLES[check.state]
+    console.print(f"{check.name:20} [{style}]{check.state:12}[/] {escape(check.told)}")
+    if check.remedy:
+        console.print(f"{'':33} → {escape(check.remedy)}")

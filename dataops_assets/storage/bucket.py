@@ -1,0 +1,106 @@
+"""What only a bucket can be asked: whether it answers, what time it has, whether it keeps versions, who may write.
+
+Each is one request that changes nothing, and is made once: whoever asks wants to know what is wrong, not to get by.
+
+Not here: objects (`s3`), and what to make of an answer (`observe.doctor`).
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+
+from dataops_assets.storage.s3 import S3, caller
+
+UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was said.
+
+    Attributes:
+        code: Empty if it was a yes; else an error code of AWS, the name of an error of boto3's, or `UNREACHABLE`.
+        told: The error in words.
+        ahead: How far the other's clock is ahead of this machine's; None if it did not tell the time.
+        found: What it gave.
+    """
+
+    code: str = ""
+    told: str = ""
+    ahead: timedelta | None = None
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+def signed_in() -> Answer:
+    """Ask whose credentials these are: `identity`."""
+    try:
+        return Answer(found={"identity": caller()})
+    except PermissionError as error:
+        return refusal(error)
+
+
+def refusal(error: PermissionError) -> Answer:
+    """What AWS, or boto3, said when a store raised this."""
+    return _no(error.__cause__)
+
+
+def look(store: S3) -> Answer:
+    """List one object of the store."""
+    return _ask(lambda: store.client.list_objects_v2(Bucket=store.bucket, Prefix=_key(store, ""), MaxKeys=1))
+
+
+def versioning(store: S3) -> Answer:
+    """Ask whether the bucket keeps what is replaced and removed: then `Status` is `Enabled`."""
+    return _ask(lambda: store.client.get_bucket_versioning(Bucket=store.bucket))
+
+
+def may_write(store: S3) -> bool | Answer:
+    """Whether these credentials may put an object there; or what was said, if that does not tell.
+
+    Asked for is to add to an upload that was never begun. That needs the right to put objects and can never succeed, be the
+    store as broken as it likes. Rights are looked at first: who has them is told that there is no such upload.
+    """
+    key = _key(store, f"_doctor/{uuid4().hex}")
+    asked = {"Bucket": store.bucket, "Key": key, "UploadId": uuid4().hex, "PartNumber": 1, "Body": b""}
+    answer = _ask(lambda: store.client.upload_part(**asked))
+    return {"NoSuchUpload": True, "AccessDenied": False}.get(answer.code, answer)
+
+
+def _key(store: S3, key: str) -> str:
+    return store.address(key).removeprefix(f"s3://{store.bucket}/")
+
+
+def _ask(request: Callable[[], dict[str, Any]]) -> Answer:
+    asked = datetime.now(UTC)
+    try:
+        said = request()
+    except (ClientError, BotoCoreError) as error:
+        return _no(error, asked)
+    return Answer(ahead=_ahead(said, asked), found=said)
+
+
+def _no(error: BaseException | None, asked: datetime | None = None) -> Answer:
+    if isinstance(error, ClientError):
+        said = error.response["Error"]
+        return Answer(
+            said["Code"], f"{said['Code']}: {said.get('Message', '')}", _ahead(error.response, asked) if asked else None
+        )
+    told = re.sub(r"\?[^\"\s]*", "", str(error))  # without what was asked for at that address
+    if isinstance(error, ConnectionError | HTTPClientError):
+        return Answer(UNREACHABLE, told)
+    return Answer(type(error).__name__, told)
+
+
+def _ahead(said: Any, asked: datetime) -> timedelta | None:
+    try:
+        there = parsedate_to_datetime(said["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, ValueError):
+        return None
+    here = asked + (datetime.now(UTC) - asked) / 2
+    return there + timedelta(seconds=0.5) - here  # its seconds are whole ones

@@ -1,0 +1,28 @@
+"""Records of what was published: read while somebody writes them."""
+
+import pytest
+
+from dataops_assets.storage import provenance
+from dataops_assets_tests.trees import Tree, readings
+
+DAY = "2024-01-01"
+
+
+def test_record_that_was_not_there_yet_is_found_later(filled: Tree) -> None:
+    """Who asks between the two writes, the key that leads to a record and the record, is not told the same forever."""
+    made = filled.lake.published(filled["readings"], DAY)
+    assert made
+    other = made.model_copy(update={"sha256": "0" * 64})
+    filled.store.create(provenance.index_key(filled["readings"], other), b"", {})
+    assert provenance.records_of(filled.store, other.sha256) == []
+    provenance.record(filled.store, filled["readings"], other)
+    assert provenance.records_of(filled.store, other.sha256) == [other]
+
+
+def test_version_that_was_replaced_is_not_damage(filled: Tree) -> None:
+    made = filled.lake.published(filled["readings"], DAY)
+    assert made
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 9}))
+    filled.run("readings")
+    with pytest.raises(FileNotFoundError, match="another version"):
+        filled.lake.read("staged", filled["readings"], DAY, made.sha256)

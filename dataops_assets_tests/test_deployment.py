@@ -1,0 +1,177 @@
+"""Which deployment the environment describes, and who may write where."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dataops_assets import deployment
+from dataops_assets.deployment import Deployment, DeploymentError, current, in_a_bucket
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.store import Forbidden, in_words
+
+SHARED = {"DATAOPS_DATA": "s3://lake-dev/shared/", "DATAOPS_PROD": "s3://lake-prod"}
+ME = deployment.identity(in_aws=False)
+
+
+def test_local_is_a_folder_beside_the_project() -> None:
+    here = current({})
+    assert (here.name, here.data, here.prod, here.pipeline) == ("local", str(deployment.PROJECT / "data"), None, None)
+    assert isinstance(here.store, Folder)
+    assert here.base is None
+
+
+@pytest.mark.parametrize("name", ["dev/me.too", "branch/pr-17"])
+def test_dev_and_branches_write_below_their_own_name(name: str) -> None:
+    here = current({"DATAOPS_DEPLOYMENT": name, **SHARED})
+    assert (here.data, here.prod, here.pipeline) == (f"s3://lake-dev/shared/{name}", "s3://lake-prod", None)
+    assert here.cache == deployment.PROJECT / ".dataops" / name
+
+
+def test_prod_names_its_pipeline() -> None:
+    role = "arn:aws:iam::123456789012:role/pipeline"
+    here = current({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://lake-prod", "DATAOPS_PIPELINE": role})
+    assert (here.data, here.prod, here.pipeline) == ("s3://lake-prod", None, role)
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"DATAOPS_DEPLOYMENT": "production"}, "DATAOPS_DEPLOYMENT is 'production', which is no deployment: write local, dev/"),
+        ({"DATAOPS_DEPLOYMENT": "dev/"}, "DATAOPS_DEPLOYMENT is 'dev/'"),
+        ({"DATAOPS_DEPLOYMENT": "dev/../prod"}, "DATAOPS_DEPLOYMENT is 'dev/../prod'"),
+        ({"DATAOPS_DEPLOYMENT": "branch/pr-1/../../x"}, "DATAOPS_DEPLOYMENT is 'branch/pr-1/../../x'"),
+        ({"DATAOPS_DEPLOYMENT": "branch/main"}, "DATAOPS_DEPLOYMENT is 'branch/main'"),
+        ({"DATAOPS_DEPLOYMENT": "dev/me"}, "DATAOPS_DATA is not set, which dev/me needs: the s3://bucket that dev and"),
+        (
+            {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev"},
+            "DATAOPS_PROD is not set, which dev/me needs: the s3://bucket of prod's data",
+        ),
+        ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://lake-prod"}, "DATAOPS_PIPELINE is not set, which prod needs"),
+        ({"DATAOPS_DATA": "s3://lake"}, "DATAOPS_DATA is s3://lake, but local is a folder"),
+        ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://LAKE"}, "DATAOPS_DATA is 's3://LAKE', no address of a bucket"),
+        (
+            {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake/x", "DATAOPS_PROD": "s3://lake"},
+            "DATAOPS_DATA is s3://lake/x, which is prod's",
+        ),
+        (
+            {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake", "DATAOPS_PROD": "s3://lake/dev/me/x"},
+            "DATAOPS_DATA is s3://lake, which is prod's",
+        ),
+    ],
+)
+def test_what_is_no_deployment_is_told_by_the_variable(environment: dict[str, str], told: str) -> None:
+    with pytest.raises(DeploymentError) as caught:
+        current(environment)
+    assert str(caught.value).startswith(told)
+
+
+def test_command_tells_it_in_one_line(tmp_path: Path) -> None:
+    asked = [Path(sys.executable).with_name("dataops"), "status"]
+    told = subprocess.run(asked, capture_output=True, text=True, env={"DATAOPS_DEPLOYMENT": "prd"}, cwd=tmp_path, check=False)
+    assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (1, "", 1)
+    assert told.stderr.startswith("DATAOPS_DEPLOYMENT is 'prd'")
+
+
+def test_store_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
+    nobody = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_REGION": "x",
+    }
+    where = {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev", "DATAOPS_PROD": "s3://lake-prod"}
+    asked = [Path(sys.executable).with_name("dataops"), "why", "airlines"]
+    told = subprocess.run(asked, capture_output=True, text=True, env=nobody | where, cwd=tmp_path, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    [line] = told.stderr.splitlines()
+    assert line.startswith("s3://lake-dev/dev/me/")
+    assert line.endswith("`dataops doctor` tells what is wrong with it")
+
+
+def test_address_of_a_bucket() -> None:
+    assert in_a_bucket("s3://a")
+    assert not in_a_bucket("/s3:/a")
+
+
+@pytest.fixture
+def prod(tmp_path: Path) -> Deployment:
+    """A prod whose pipeline is whoever runs this test."""
+    return Deployment("prod", str(tmp_path / "prod"), pipeline=ME)
+
+
+@pytest.fixture
+def _merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an image of a commit."""
+    monkeypatch.setattr(deployment, "_checked_out", lambda _: (None, None))
+    monkeypatch.setenv("DATAOPS_COMMIT", "ab" * 20)
+
+
+@pytest.mark.usefixtures("_merged")
+def test_pipeline_writes_to_prod(prod: Deployment) -> None:
+    prod.store.create("a", b"one", {})
+    assert prod.store.read("a") == b"one"
+
+
+@pytest.mark.usefixtures("_merged")
+def test_nobody_else_writes_to_prod(prod: Deployment, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    other = Deployment("prod", prod.data, pipeline="arn:aws:iam::123456789012:role/pipeline")
+    with caplog.at_level(logging.ERROR), pytest.raises(Forbidden) as caught:
+        other.store.create("staged/a", b"one", {})
+    why = f"{ME} is not arn:aws:iam::123456789012:role/pipeline (DATAOPS_PIPELINE), which alone writes to prod"
+    assert in_words(caught.value) == f"{prod.data}/staged/a is not written: {why}: merge the change, and the pipeline does"
+    assert not (tmp_path / "prod").exists(), "refused before the first byte"
+    [record] = caplog.records
+    told = {name: getattr(record, name) for name in ("event", "deployment", "place", "identity")}
+    assert told == {"event": "write_denied", "deployment": "prod", "place": f"{prod.data}/staged/a", "identity": ME}
+
+
+def test_changed_code_does_not_write_to_prod(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for commit, clean, told in (
+        ("ab" * 20, False, "the code is not just commit abababababab: prod is written by an unmodified commit"),
+        (None, None, "it is not known which commit this code is: run it from a checkout, or an image of it"),
+    ):
+        monkeypatch.setattr(deployment, "_checked_out", lambda _, commit=commit, clean=clean: (commit, clean))
+        with pytest.raises(Forbidden, match=told):
+            prod.store.create("a", b"one", {})
+
+
+def test_attempt_by_nobody_that_is_known_is_told_too(
+    prod: Deployment, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unknown(in_aws: bool) -> str:
+        raise PermissionError(13, "ExpiredToken", "the credentials of AWS")
+
+    monkeypatch.setattr(deployment, "identity", unknown)
+    with pytest.raises(Forbidden, match="is not written: the credentials of AWS: ExpiredToken"):
+        prod.store.create("a", b"one", {})
+    assert [record.identity for record in caplog.records] == ["nobody that is known (ExpiredToken)"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("_merged")
+def test_name_in_the_environment_makes_nobody_the_pipeline(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "pipeline")
+    deployment.identity.cache_clear()
+    assert deployment.identity(in_aws=False) == ME
+    prod.store.create("a", b"one", {})
+
+
+def test_checkout_knows_better_than_the_environment(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAOPS_COMMIT", "cd" * 20)
+    monkeypatch.setattr(deployment, "_checked_out", lambda _: ("ab" * 20, False))
+    with pytest.raises(Forbidden, match="the code is not just commit abababababab"):
+        prod.store.create("a", b"one", {})
+
+
+def test_branch_never_writes_to_prod(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Folder(tmp_path / "prod").create("a", b"one", {})
+    branch = Deployment("branch/pr-1", str(tmp_path / "dev/branch/pr-1"), prod=str(tmp_path / "prod"))
+    assert branch.base
+    assert branch.base.read("a") == b"one"
+    for act in (lambda store: store.create("b", b"", {}), lambda store: store.remove(["a"])):
+        with pytest.raises(Forbidden, match=r"prod/[ab] is not written: branch/pr-1 reads prod, and never writes there"):
+            act(branch.base)
+    assert [record.name for record in caplog.records] == ["dataops.denied"] * 2
+    assert branch.base.read("a") == b"one"
