@@ -124,7 +124,7 @@ def test_branch_does_its_work_over_prod(company: Company) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert ran.stdout.startswith("nothing was pending")
     assert company.written(company.shared) == set()
-    # A delivery that is refused leaves prod's day readable; a good one takes its place, in the branch alone.
+    # A delivery that is refused leaves prod's day readable, as does one with prod's bytes; another one takes its place here.
     bad = company.run(BRANCH, "dataops", "deliver", "flights", DAY, "--fault", "renamed-column")
     assert f"delivered 2 files into s3://{company.shared.name}/{BRANCH}/landing" in bad.stdout
     refused = company.run(BRANCH, "dataops", "run", "flights")
@@ -136,6 +136,10 @@ def test_branch_does_its_work_over_prod(company: Company) -> None:
     assert company.run(BRANCH, "dataops", "deliver", "flights", DAY).returncode == 0
     healed = company.run(BRANCH, "dataops", "run")
     assert healed.returncode == 0, healed.stdout + healed.stderr
+    assert "staged/flights: 0 of its own, 31 from prod" in company.run(BRANCH, "dataops", "status", "flights").stdout
+    company.run(BRANCH, "dataops", "deliver", "flights", DAY, "--fault", "reordered-columns")
+    other = company.run(BRANCH, "dataops", "run")
+    assert other.returncode == 0, other.stdout + other.stderr
     told = " ".join(company.run(BRANCH, "dataops", "status", "flights").stdout.split())
     assert f"lies in s3://{company.shared.name}/{BRANCH}/staged/flights, and else in s3://{company.prod.name}" in told
     assert "staged/flights: 1 of its own, 30 from prod" in told
