@@ -183,11 +183,14 @@ class _Watched(Folder):
 
     def _remove(self, keys: Sequence[str]) -> None:
         for key in keys:
-            self._ask(f"remove {key}", lambda key=key: self._changing(key, self.path(key).unlink), ON_THIS_MACHINE)  # type: ignore[misc]
+            self._ask(f"remove {key}", lambda key=key: self._changing(key, self._unlink), ON_THIS_MACHINE)  # type: ignore[misc]
+
+    def _unlink(self, key: str) -> None:
+        super()._remove([key])
 
     def _changing(self, key: str, act: Callable[..., None], *given: Any) -> None:
         stood, file = Folder.read(self, key), Folder.entry(self, key)
-        act(*((key, *given) if given else ()))
+        act(key, *given)
         if Folder.entry(self, key) != file:
             self._disk.changed(key, stood, Folder.read(self, key))
 
