@@ -9,7 +9,8 @@ One window is left, where the bytes of an older delivery come again: A, B, A. A 
 its ETag alone. A write of B that was sent while A stood, and arrives after the second A was confirmed, is taken for one that
 came in time: where the ETag is a hash of the bytes (S3), whenever A stands again; where it changes with every write (a folder),
 if A stood all the time, for the second A is then confirmed by a record alone. B is read until the run that wrote it looks at
-what stands, which it does before it ends, or, if it was killed, until the next run. Deliveries that differ have no such window.
+what stands, which it does before it ends, or, if it was killed, until the next run that has something to publish. Deliveries
+that differ have no such window.
 
 Sources: the log as the arbiter of order is that of Delta Lake (Armbrust et al., VLDB 2020); numbers that only grow are the
 fencing tokens of M. Kleppmann, "How to do distributed locking".
