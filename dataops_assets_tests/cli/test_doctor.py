@@ -67,6 +67,8 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
                 patch.setenv(name, value)
             patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
             patch.setattr(boto3, "DEFAULT_SESSION", None)
+            if "DATAOPS_COMMIT" in environment:  # as in an image, which is no checkout
+                patch.setattr(deployment, "_checked_out", lambda _: (None, None))
             deployment.identity.cache_clear()
             done = CliRunner().invoke(cli, ["doctor", "--rounds", "1"])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
@@ -112,12 +114,14 @@ def objects(bucket: Bucket) -> list[str]:
 
 
 def test_local(ask: Ask, tmp_path: Path) -> None:
-    told = ask({"DATAOPS_DATA": str(tmp_path / "data"), "DATAOPS_COMMIT": COMMIT})
+    told = ask({"DATAOPS_DATA": str(tmp_path / "data")})
     assert (told.code, set(told.states.values())) == (0, {"ok"})
     assert told.chosen["deployment"] == "local"
     assert told.chosen["data"] == str(tmp_path / "data")
     assert told.chosen["identity"] == deployment.identity(False)
-    assert told.chosen["code"] == f"commit {COMMIT[:12]}, unmodified"
+    commit, clean = deployment.code()
+    assert commit
+    assert told.chosen["code"] == f"commit {commit[:12]}, {'unmodified' if clean else 'with changes'}"
     assert "one winner of 32 writers" in told.of("conditional writes")
     assert {path.name for path in (tmp_path / "data").rglob("*")} <= {"_tmp", "_write.lock"}
 

@@ -1,5 +1,6 @@
 """What the daemon would launch: evaluated by Dagster's own automation, tick by tick."""
 
+import socket
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -285,8 +286,15 @@ def test_what_a_killed_dataops_run_left_open_is_ended(here: Location):
     here.tree.receive("readings", "2024-01-05", now=datetime.now(UTC))
     job = here.defs.resolve_implicit_global_asset_job_def()
     asset = frozenset({dg.AssetKey(["raw", "readings"])})
-    ours = {"dataops/launched_by": "dataops run", "dataops/store": str(here.tree.store.root)}
-    of_another_store = here.instance.create_run_for_job(job, asset_selection=asset, tags=ours | {"dataops/store": "elsewhere"})
+    ours = {
+        "dataops/launched_by": "dataops run",
+        "dataops/store": str(here.tree.store.root),
+        "dataops/host": socket.gethostname(),
+    }
+    others = [
+        here.instance.create_run_for_job(job, asset_selection=asset, tags=ours | other)
+        for other in ({"dataops/store": "elsewhere"}, {"dataops/host": "another machine"})
+    ]
     killed = here.instance.create_run_for_job(job, asset_selection=asset, tags=ours)
 
     def unfinished() -> set[str]:
@@ -294,10 +302,11 @@ def test_what_a_killed_dataops_run_left_open_is_ended(here: Location):
 
     with here.tree.store.held("run"):
         assert asked(here) == []
-        assert unfinished() == {killed.run_id, of_another_store.run_id}, "it is at work"
+        assert unfinished() == {killed.run_id, *(run.run_id for run in others)}, "it is at work"
     asked(here)
-    assert unfinished() == {of_another_store.run_id}
-    here.instance.report_run_failed(of_another_store)
+    assert unfinished() == {run.run_id for run in others}
+    for run in others:
+        here.instance.report_run_failed(run)
     assert "raw/readings" in asked(here)
 
 

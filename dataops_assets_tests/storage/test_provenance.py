@@ -14,9 +14,9 @@ def test_record_that_was_not_there_yet_is_found_later(filled: Tree) -> None:
     assert made
     other = made.model_copy(update={"sha256": "0" * 64})
     filled.store.create(provenance.index_key(filled["readings"], other), b"", {})
-    assert provenance.records_of(filled.store, other.sha256) == []
+    assert provenance.records_of(filled.store, other.sha256, filled.lake.catalog.datasets) == []
     provenance.record(filled.store, filled["readings"], other)
-    assert provenance.records_of(filled.store, other.sha256) == [other]
+    assert provenance.records_of(filled.store, other.sha256, filled.lake.catalog.datasets) == [other]
 
 
 def test_version_that_was_replaced_is_not_damage(filled: Tree) -> None:
