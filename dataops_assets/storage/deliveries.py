@@ -50,8 +50,8 @@ class Arrival:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of names, sizes and times: another one means that something arrived."""
-        return digest([[entry.key, entry.bytes, entry.modified_ns, entry.etag] for entry in self.entries])
+        """A hash of names, sizes and ETags: another one means that something arrived."""
+        return digest([[entry.key, entry.bytes, entry.etag] for entry in self.entries])
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ def test_store_that_never_answers_is_told_by_the_object(bucket: Bucket, tmp_path
             lambda: store.sweep(datetime.now(UTC), remove=True),
         ]
         for act in acts:
-            with pytest.raises(Unreachable, match=r"6 attempts.*s3://") as caught:
+            with pytest.raises(Unreachable, match=r"8 attempts.*s3://") as caught:
                 act()
             assert caught.value.errno == errno.EIO
     assert opened(bucket, tmp_path / "plain").entry("object") is None
