@@ -141,7 +141,7 @@ def identity(in_aws: bool) -> str:
         PermissionError: There are no credentials, or AWS does not know them.
     """
     if in_aws:
-        from dataops_assets.storage.s3 import caller
+        from dataops_assets.storage.aws import caller
 
         return caller()
     try:

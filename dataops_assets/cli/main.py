@@ -124,7 +124,7 @@ def why(target: str, partition: str | None) -> None:
     from dataops_assets.observe.why import why_bytes, why_published
 
     lake = open_lake()
-    name = target.removeprefix("staged/").removeprefix("curated/")
+    name = _without_zone(target)
     try:
         if name in lake.catalog.datasets:
             dataset = lake.catalog[name]
@@ -165,7 +165,7 @@ def drop(dataset: str, partition: str | None) -> None:
     from dataops_assets.storage import publishing
 
     lake = open_lake()
-    [found] = named(lake, (dataset.removeprefix("staged/").removeprefix("curated/"),))
+    [found] = named(lake, (_without_zone(dataset),))
     partition = existing(found, partition, datetime.now(UTC))
     try:
         publishing.drop(lake, found, partition)
@@ -174,6 +174,11 @@ def drop(dataset: str, partition: str | None) -> None:
     one = f" --partition {partition}" if partition else ""
     click.echo(f"dropped {name_of(found, partition)} in {lake.store.where}; prod still has what it had")
     click.echo(f"to make it again: dg launch --assets {name_of(found, None)}{one}")
+
+
+def _without_zone(name: str) -> str:
+    """A dataset's name as it was given, or as Dagster and messages write it."""
+    return name.removeprefix("staged/").removeprefix("curated/")
 
 
 @cli.command("map")

@@ -27,7 +27,7 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
 from dataops_assets.observe.tally import tally
 from dataops_assets.steps.pending import partitions_of
-from dataops_assets.storage import deliveries
+from dataops_assets.storage import landing
 from dataops_assets.storage.folder import Held
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.leftovers import sweep
@@ -156,7 +156,7 @@ def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -
             arrival
             for dataset in datasets
             if dataset.ingested and dataset.ingested.source.complete.quiet
-            for arrival in deliveries.arrivals(lake.store, dataset, now).values()
+            for arrival in landing.arrivals(lake.store, dataset, now).values()
             if arrival.waiting_for and not arrival.closed
         ]
         if not waiting:

@@ -13,8 +13,8 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import partitions_of, pending, unsettled
-from dataops_assets.storage.deliveries import arrivals
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.landing import arrivals
 
 _DELIVERIES_EVERY_SECONDS = 10
 _FOLLOW_EVERY_SECONDS = 5

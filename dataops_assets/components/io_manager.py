@@ -7,7 +7,6 @@ import polars as pl
 
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Partition
-from dataops_assets.storage.glance import each
 
 
 class LakeIOManager(dg.IOManager):
@@ -37,7 +36,7 @@ class LakeIOManager(dg.IOManager):
         dataset = lake.catalog[name]
         if sides := lake.sides(dataset, keys):
             context.log.info(sides)
-        for note in filter(None, each(partial(lake.at_a_glance().refused_since, dataset), keys)):
+        for note in filter(None, lake.store.each(partial(lake.at_a_glance().refused_since, dataset), keys)):
             context.log.warning(note)
         return lake.scan(dataset, keys)
 

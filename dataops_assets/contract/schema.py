@@ -55,7 +55,7 @@ class Schema:
             found[name] = Column(name, _instance(column.dtype.type), column.nullable, description)
         return found
 
-    @property
+    @cached_property
     def polars(self) -> pl.Schema:
         """The columns as a polars schema."""
         return pl.Schema({name: column.dtype for name, column in self.columns.items()})

@@ -221,7 +221,7 @@ def _versions(name: str, store: S3) -> Check:
 
 def _room(here: Deployment) -> Check:
     """A draft lies on this machine, also where the store is a bucket."""
-    store, variable = (here.store.here, "DATAOPS_CACHE") if isinstance(here.store, S3) else (here.store.here, "DATAOPS_DATA")
+    store, variable = here.store.here, "DATAOPS_CACHE" if isinstance(here.store, S3) else "DATAOPS_DATA"
     there = next(folder for folder in (store.root, *store.root.parents) if folder.exists())
     free = shutil.disk_usage(there).free
     told = f"{free / (1 << 30):,.1f} GiB free for {store.root}"

@@ -9,7 +9,7 @@ from datetime import datetime
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.gate.wording import moment
-from dataops_assets.storage import deliveries
+from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
@@ -42,7 +42,7 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
         where = "" if receipt.number else " in prod"
         counts = " · this one counts" if receipt is receipts[-1] else ""
         yield f"received{where} {moment(receipt.received_at)} · {files} · sha256 {receipt.sha256}{counts}"
-    lying = deliveries.arrivals(lake.store, dataset, now).get(partition)
+    lying = landing.arrivals(lake.store, dataset, now).get(partition)
     if lying and lying.waiting_for:
         yield f"a delivery lies in landing, waiting for {lying.waiting_for}"
 

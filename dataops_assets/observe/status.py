@@ -16,8 +16,7 @@ from dataops_assets.gate.wording import moment
 from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.pending import partitions_of
-from dataops_assets.storage import deliveries
-from dataops_assets.storage.glance import each
+from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
 _WIDTH = 100
@@ -50,7 +49,7 @@ def overview(lake: Lake, now: datetime) -> str:
             "",
             *_table([list(_COLUMNS), *rows]),
             "",
-            *map(str, deliveries.foreign(lake.store, lake.catalog)),
+            *map(str, landing.foreign(lake.store, lake.catalog)),
             "more: dataops status DATASET",
         ]
     )
@@ -147,7 +146,7 @@ def _origin(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
 
 def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     partitions = partitions_of(dataset, now)
-    arrived = each(partial(lake.receipts, dataset), partitions)
+    arrived = lake.store.each(partial(lake.receipts, dataset), partitions)
     received = [(receipt.received_at, key) for key, several in zip(partitions, arrived, strict=True) for receipt in several]
     if received:
         # Many are received at one moment; the last of them is the newest partition.
@@ -155,9 +154,9 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         yield f"deliveries received: {len(received):,}, the newest{_for(partition)} at {moment(at)}"
     else:
         yield "nothing was received yet"
-    waiting = [arrival for arrival in deliveries.arrivals(lake.store, dataset, now).values() if arrival.waiting_for]
+    waiting = [arrival for arrival in landing.arrivals(lake.store, dataset, now).values() if arrival.waiting_for]
     yield from _first([f"a delivery{_for(a.partition)} lies in landing, waiting for {a.waiting_for}" for a in waiting])
-    strays = deliveries.strays(lake.store, dataset, now)
+    strays = landing.strays(lake.store, dataset, now)
     yield from _first(list(map(str, strays)))
 
 

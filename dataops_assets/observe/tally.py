@@ -9,7 +9,6 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.steps.pending import partitions_of, pending
-from dataops_assets.storage.glance import each
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance
 
@@ -61,7 +60,7 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
         return lake.published(dataset, partition), [lake.last_word(gate, dataset, partition) for gate in gates]
 
     wanted = list(partitions)
-    for partition, (published, words) in zip(wanted, each(look, wanted), strict=True):
+    for partition, (published, words) in zip(wanted, lake.store.each(look, wanted), strict=True):
         if published is None and not _is_due(dataset, partition, now):
             continue
         found.expected += 1

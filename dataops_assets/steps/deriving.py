@@ -20,7 +20,6 @@ from dataops_assets.steps.content import (
     versions_of,
 )
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.storage.glance import each
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_arrivals
 
@@ -113,4 +112,5 @@ def _sides(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:
 
 def _notes(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:
     here = lake.at_a_glance()
-    return [note for name, keys in parts.items() for note in each(partial(here.refused_since, lake.catalog[name]), keys)]
+    several = (lake.store.each(partial(here.refused_since, lake.catalog[name]), keys) for name, keys in parts.items())
+    return [note for notes in several for note in notes]

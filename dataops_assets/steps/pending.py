@@ -9,8 +9,7 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.steps import deriving, staging
 from dataops_assets.steps.content import NotReady, references, settled, versions_of
 from dataops_assets.steps.receiving import standing_verdict
-from dataops_assets.storage import deliveries
-from dataops_assets.storage.glance import each
+from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake
 
 
@@ -53,11 +52,11 @@ def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
         return None if done else found
 
     wanted = list(partitions)
-    return {key: found for key, found in zip(wanted, each(waiting, wanted), strict=True) if found}
+    return {key: found for key, found in zip(wanted, lake.store.each(waiting, wanted), strict=True) if found}
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:
-    lying = deliveries.arrivals(lake.store, dataset, now)
+    lying = landing.arrivals(lake.store, dataset, now)
 
     def is_new(partition: Partition) -> bool:
         receipt = lake.receipt(dataset, partition)
@@ -66,7 +65,7 @@ def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: 
         known = receipt or dataset.gap_reason(partition) or dataset.fetch
         return bool(arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None))
 
-    return [key for key, new in zip(partitions, each(is_new, partitions), strict=True) if new]
+    return [key for key, new in zip(partitions, lake.store.each(is_new, partitions), strict=True) if new]
 
 
 def _grounds(

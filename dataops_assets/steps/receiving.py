@@ -20,10 +20,11 @@ from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import ROUNDS, is_public, kept
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.storage import deliveries, layout
-from dataops_assets.storage.deliveries import GAP, Arrival, ChangedWhileRead, Receipt
+from dataops_assets.storage import deliveries, landing, layout
+from dataops_assets.storage.deliveries import GAP, ChangedWhileRead, Receipt
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake, name_of
+from dataops_assets.storage.landing import Arrival
 from dataops_assets.storage.publishing import Contended, say
 from dataops_assets.storage.store import Damaged, Lost
 
@@ -36,7 +37,7 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
     Yields:
         An outcome for each: done if a delivery is there and its envelope is good, or if it is a declared gap.
     """
-    lying = deliveries.arrivals(lake.store, dataset, now)
+    lying = landing.arrivals(lake.store, dataset, now)
     for partition in partitions:
         # Without a receipt, what lies there may be half of what an earlier run fetched.
         if dataset.fetch and lake.receipt(dataset, partition) is None:
@@ -45,7 +46,7 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
                 yield Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {failed}")
                 continue
             # What a function brought is whole at once: it is seen as if it had been still for long.
-            fetched = None if failed else deliveries.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
+            fetched = None if failed else landing.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
             yield _receive(lake, dataset, partition, fetched, now)
         else:
             yield _receive(lake, dataset, partition, lying.get(partition), now)
@@ -135,7 +136,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
 
 def _absent(lake: Lake, dataset: Dataset, partition: Partition, waiting: str) -> Outcome:
     assert dataset.ingested
-    file = deliveries.expected(dataset.ingested.source, partition)
+    file = landing.expected(dataset.ingested.source, partition)
     drop = f"drop {file} into {lake.store.address(layout.landing(dataset))}"
     what = f"its delivery is not whole: waiting for {waiting}" if waiting else f"nothing was delivered: {drop}"
     return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {what}")

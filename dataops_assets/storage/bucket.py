@@ -15,7 +15,8 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-from dataops_assets.storage.s3 import S3, caller
+from dataops_assets.storage.aws import caller
+from dataops_assets.storage.s3 import S3
 
 UNREACHABLE = "unreachable"
 

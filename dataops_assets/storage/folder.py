@@ -128,7 +128,7 @@ class Folder(Store):
     def _walk(self, prefix: str, closed: dict[str, str] | None) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
             # With the dot it takes the right to enter the folder, too: without that, it tells names and opens no file.
-            found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(f"{self.path(prefix)}/.")]
+            found = [(entry, entry.is_dir(follow_symlinks=False)) for entry in os.scandir(f"{self.address(prefix)}/.")]
         except (FileNotFoundError, NotADirectoryError):
             return
         except PermissionError:
@@ -163,7 +163,7 @@ class Folder(Store):
     def _create(self, key: str, draft: Path, tags: Tags) -> None:
         del tags  # a folder has no rules that go by them
         _sync(draft)
-        with self.locked("write"):
+        with self._locked():
             if self.path(key).exists():
                 if self.sha256(key) == hash_file(draft):
                     return
@@ -173,7 +173,7 @@ class Folder(Store):
     def _replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str) -> None:
         del tags, commit
         _sync(draft)
-        with self.locked("write"):
+        with self._locked():
             if self.entry(key) != seen:
                 raise Lost(self.address(key))
             if seen:
@@ -186,6 +186,13 @@ class Folder(Store):
         del tags
         _sync(draft)
         self._place(draft, key)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Wait for whoever compares and renames, and be the next; the lock ends with the process."""
+        with self.path("_write.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def _place(self, draft: Path, key: str) -> None:
         target = self.path(key)
@@ -236,14 +243,6 @@ class Folder(Store):
                 file.truncate(0)
                 file.write(f"{os.getpid()}\n")
                 file.flush()
-            yield
-
-    @contextlib.contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Wait for whoever has locked the store by this name, and lock it; the lock ends with the process."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with self.path(f"_{name}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def is_held(self, name: str) -> bool:

@@ -1,40 +1,20 @@
 """A store as it is at one moment: every folder of a dataset is listed once, however often it is asked for.
 
-For whoever looks at many partitions: what no listing tells is asked for several at a time. What is shown may be old as soon as
-it is shown, so nothing is written through it.
+For whoever looks at many partitions. What is shown may be old as soon as it is shown, so nothing is written through it.
 """
 
 import bisect
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.store import Entry, Forbidden, Store, Tags
+from dataops_assets.storage.store import Entry, Forbidden, Found, Store, Tags, Thing
 
 _DEEPER = ("_verdicts", "_provenance")
 """Tops of keys below which a name comes before that of the dataset."""
-
-_AT_ONCE = 16
-_one_of_many = threading.local()
-_Thing = TypeVar("_Thing")
-_Found = TypeVar("_Found")
-
-
-def each(look: Callable[[_Thing], _Found], things: Iterable[_Thing]) -> list[_Found]:
-    """Look at many things, several at a time, since most of it waits for the store; what is found, in their order.
-
-    A look that looks at many things itself does so one after the other.
-    """
-    wanted = list(things)
-    if len(wanted) < 2 or hasattr(_one_of_many, "is_me"):
-        return [look(thing) for thing in wanted]
-    with ThreadPoolExecutor(_AT_ONCE, initializer=setattr, initargs=(_one_of_many, "is_me", True)) as pool:
-        return list(pool.map(look, wanted))
 
 
 def _no_one(key: str) -> None:
@@ -98,6 +78,10 @@ class Glance(Store):
     def odd(self, prefix: str) -> dict[str, str]:
         """What cannot be taken for an object."""
         return self._store.odd(prefix)
+
+    def each(self, look: Callable[[Thing], Found], things: Iterable[Thing]) -> Sequence[Found]:
+        """Look at many things, as the store does."""
+        return self._store.each(look, things)
 
     def read(self, key: str) -> bytes | None:
         """The bytes of an object, as they are now."""

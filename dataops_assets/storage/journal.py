@@ -7,9 +7,14 @@ Here: numbers and keys. Not here: what the records say.
 """
 
 import re
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from dataops_assets.storage.store import Damaged, Entry, Store, Tags
 
+_Record = TypeVar("_Record", bound=BaseModel)
 _NAME = re.compile(r"[0-9]{8,}[^/]*")
 
 
@@ -24,16 +29,22 @@ def number_of(key: str) -> int:
     return int(re.split("[.-]", key.rpartition("/")[2])[0])
 
 
-def read(store: Store, entry: Entry) -> bytes:
-    """What a record says.
+def read(store: Store, entry: Entry, model: type[_Record]) -> _Record:
+    """What a record says, as it was listed.
 
     Raises:
         Damaged: It is there no more.
     """
+    found: _Record = _parsed(store.itself, entry, model)
+    return found
+
+
+@lru_cache(maxsize=300_000)
+def _parsed(store: Store, entry: Entry, model: type[BaseModel]) -> Any:
     found = store.read(entry.key)
     if found is None:
         raise Damaged(store.address(entry.key), "it went away while it was read: nobody removes what is in a journal")
-    return found
+    return model.model_validate_json(found)
 
 
 def append(store: Store, folder: str, number: int, record: bytes, tags: Tags) -> None:

@@ -6,7 +6,7 @@ Not here: how anything comes to be there (`publishing`, `deliveries`).
 import errno
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +18,7 @@ from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import Receipt
-from dataops_assets.storage.glance import Glance, each
+from dataops_assets.storage.glance import Glance
 from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, records_of
 from dataops_assets.storage.store import Damaged, Entry, Store
 
@@ -127,7 +127,7 @@ class Lake:
             NotPublished: One of them is not published, or was under an older contract with other columns.
         """
         here = self.at_a_glance() if len(partitions) > 1 else self
-        found = each(partial(here.published, dataset), partitions)
+        found = self.store.each(partial(here.published, dataset), partitions)
         if here is not self:  # one that was replaced while all were listed has a record that was not listed yet
             found = [one or self.published(dataset, key) for one, key in zip(found, partitions, strict=True)]
         readable = [one for one in found if one and not outdated(dataset, one)]
@@ -171,7 +171,7 @@ class Lake:
         if not made:
             return pl.LazyFrame(schema=dataset.schema.polars)
         here = self.at_a_glance() if len(made) > 1 else self
-        paths = each(lambda one: here.read(dataset.zone, dataset, one.partition, one.sha256), made)
+        paths = list(self.store.each(lambda one: here.read(dataset.zone, dataset, one.partition, one.sha256), made))
         return pl.scan_parquet(paths, schema=dataset.schema.polars, hive_partitioning=False)
 
     def receipts(self, dataset: Dataset, partition: Partition) -> list[Receipt]:
@@ -214,7 +214,7 @@ class Lake:
         dataset = self.catalog[made.dataset]
         for store in self._stores(dataset):
             found = journal.entries(store, layout.verdicts("content", dataset, made.partition))
-            given = [read_verdict(store, entry) for entry in found if journal.number_of(entry.key) == made.number]
+            given = [journal.read(store, entry, Verdict) for entry in found if journal.number_of(entry.key) == made.number]
             if given and given[0].id == made.verdict:
                 return given[0]
         return None
@@ -235,12 +235,12 @@ class Lake:
         """Every verdict of a gate on a partition, the last word last; those given in prod come first."""
         folder = layout.verdicts(gate, dataset, partition)
         several = ((store, journal.entries(store, folder)) for store in self._stores(dataset)[::-1])
-        return [self._numbered(store, read_verdict(store, entry)) for store, found in several for entry in found]
+        return [self._numbered(store, journal.read(store, entry, Verdict)) for store, found in several for entry in found]
 
     def last_word(self, gate: Gate, dataset: Dataset, partition: Partition) -> Verdict | None:
         """The newest verdict of a gate; one that was given in prod has no number here."""
         held = self._journal(dataset, layout.verdicts(gate, dataset, partition))
-        return self._numbered(held[0], read_verdict(held[0], held[1][-1])) if held else None
+        return self._numbered(held[0], journal.read(held[0], held[1][-1], Verdict)) if held else None
 
     def _numbered(self, store: Store, record: _Numbered) -> _Numbered:
         """A record as it is here: without a number, if it stands in prod's journal."""
@@ -310,16 +310,6 @@ def outdated(dataset: Dataset, published: Provenance) -> str:
 def columns_of(schema: Mapping[str, pl.DataType]) -> dict[str, str]:
     """The type of every column, as polars writes it."""
     return {name: str(dtype) for name, dtype in schema.items()}
-
-
-def read_verdict(store: Store, entry: Entry) -> Verdict:
-    """A verdict, as it was listed."""
-    return _verdict_at(store.itself, entry)
-
-
-@lru_cache(maxsize=100_000)
-def _verdict_at(store: Store, entry: Entry) -> Verdict:
-    return Verdict.model_validate_json(journal.read(store, entry))
 
 
 def name_of(dataset: Dataset, partition: Partition) -> str:

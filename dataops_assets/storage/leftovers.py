@@ -9,9 +9,9 @@ from datetime import datetime
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.storage import layout
+from dataops_assets.storage import journal, layout
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.provenance import index_key, read_record
+from dataops_assets.storage.provenance import Provenance, index_key
 from dataops_assets.storage.store import WRITER_LIVES, Entry
 
 _PUBLISHED: tuple[Zone, ...] = ("staged", "quarantine", "curated")
@@ -53,7 +53,7 @@ def _orphans(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
             data = layout.data(zone, dataset, partition)
             if len(entries) == 1 or not glance.entry(data):
                 continue  # what was published and then dropped, or expired, or was removed, may come back
-            made = [(entry, read_record(glance, entry)) for entry in entries]
+            made = [(entry, journal.read(glance, entry, Provenance)) for entry in entries]
             stood = {one.replaces for _, one in made} | {glance.sha256(data)}
             for entry, one in made:
                 if one.sha256 not in stood and now.timestamp() - entry.modified_ns / 1e9 > WRITER_LIVES.total_seconds():

@@ -10,7 +10,6 @@ Not here: what may be published (`steps`), and where the bytes lie (`lake`).
 import contextlib
 from collections.abc import Container, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -19,7 +18,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import journal, layout
-from dataops_assets.storage.store import Entry, Lost, Store
+from dataops_assets.storage.store import Lost, Store
 
 
 class MadeBy(BaseModel):
@@ -138,7 +137,7 @@ def newest_record(store: Store, zone: Zone, dataset: Dataset, partition: Partiti
     """How these bytes came to be a partition's. None if no gate let them."""
     found = journal.entries(store, layout.provenance(zone, dataset, partition))
     ours = [entry for entry in found if entry.key.endswith(f"-{sha256}.json")]
-    return read_record(store, ours[-1]) if ours else None
+    return journal.read(store, ours[-1], Provenance) if ours else None
 
 
 def records_of(store: Store, sha256: str, datasets: Container[str]) -> list[Provenance]:
@@ -152,14 +151,4 @@ def records_of(store: Store, sha256: str, datasets: Container[str]) -> list[Prov
 
 def _at(store: Store, key: str) -> Provenance | None:
     entry = store.entry(key)
-    return read_record(store, entry) if entry else None
-
-
-def read_record(store: Store, entry: Entry) -> Provenance:
-    """A record, as it was listed."""
-    return _record_at(store.itself, entry)
-
-
-@lru_cache(maxsize=100_000)
-def _record_at(store: Store, entry: Entry) -> Provenance:
-    return Provenance.model_validate_json(journal.read(store, entry))
+    return journal.read(store, entry, Provenance) if entry else None

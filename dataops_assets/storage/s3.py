@@ -12,90 +12,41 @@ import base64
 import contextlib
 import errno
 import hashlib
-import re
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    FlexibleChecksumError,
-    HTTPClientError,
-    IncompleteReadError,
-    MetadataRetrievalError,
-    ParamValidationError,
-)
-from botocore.exceptions import ConnectionError as NoConnection
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
+from dataops_assets.storage.aws import ATTEMPTS, Answer, ask, new_client
 from dataops_assets.storage.cache import Cache
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     WRITER_LIVES,
     Damaged,
     Entry,
+    Found,
     Lost,
     Store,
     Tags,
-    Unreachable,
+    Thing,
     anyone,
     hash_file,
     jitter_seconds,
     other_bytes,
 )
 
-_ATTEMPTS = 8
+_AT_ONCE = 16
+_one_of_many = threading.local()
 _PART_BYTES = 32 << 20
 _BATCH = 1000
 _CHUNK_BYTES = 1 << 20
-_ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload")
-_DENIED = (
-    "400",  # of a HEAD, which has no room to say more: the request is well-formed, so it is the token that is not
-    "403",
-    "AccessDenied",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-)
-_LOST = ("412", "PreconditionFailed")
-_AGAIN = (
-    "409",
-    "ConditionalRequestConflict",
-    "OperationAborted",
-    "429",
-    "TooManyRequests",
-    "RequestLimitExceeded",
-    "RequestTimeout",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "BadDigest",  # the bytes changed on their way
-    "XAmzContentSHA256Mismatch",
-    "IncompleteBody",
-    "InternalError",
-    "ServiceUnavailable",
-)
-_SERVER_ERROR = 500
-_NO_ANSWER = (
-    HTTPClientError,
-    NoConnection,
-    IncompleteReadError,
-    ResponseParserError,
-    CredentialRetrievalError,  # they are fetched anew when they are about to end
-    MetadataRetrievalError,
-)
-_Answer = TypeVar("_Answer")
 
 
 class S3(Store):
@@ -135,6 +86,17 @@ class S3(Store):
                 yield _entry(found["Key"][len(self._prefix) :], found["Size"], found)
             asked["ContinuationToken"] = page.get("NextContinuationToken")
 
+    def each(self, look: Callable[[Thing], Found], things: Iterable[Thing]) -> Sequence[Found]:
+        """Look at many things, several at a time, since most of it is waiting.
+
+        A look that looks at many things itself does so one after the other.
+        """
+        wanted = tuple(things)
+        if len(wanted) < 2 or hasattr(_one_of_many, "is_me"):
+            return super().each(look, wanted)
+        with ThreadPoolExecutor(_AT_ONCE, initializer=setattr, initargs=(_one_of_many, "is_me", True)) as pool:
+            return tuple(pool.map(look, wanted))
+
     def entry(self, key: str) -> Entry | None:
         """An object as a listing would show it now, or None if there is none."""
         found = self._head(key)
@@ -167,7 +129,7 @@ class S3(Store):
         if kept := self._cache.get(key, sha256):
             return kept
         with self._here.draft(f"{sha256}{Path(key).suffix}") as draft:
-            for attempt in range(_ATTEMPTS):
+            for attempt in range(ATTEMPTS):
                 self.copy(key, draft)
                 found = hash_file(draft)
                 if found == sha256:
@@ -296,82 +258,11 @@ class S3(Store):
     def _ask(
         self,
         key: str,
-        request: Callable[[], _Answer],
-        absent: Callable[[], _Answer] | None = None,
-        lost: Callable[[], _Answer] | None = None,
-    ) -> _Answer:
-        """Make a request until there is an answer, a few times at most; with what to do if something is absent, or was changed.
-
-        Raises:
-            PermissionError: The store says no.
-            Unreachable: There was no answer that says anything.
-        """
-        place, said = self.address(key), ""
-        damaged: Damaged | None = None
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(jitter_seconds(attempt))
-            try:
-                return request()
-            except ClientError as error:
-                code, said = error.response["Error"]["Code"], str(error)
-                if absent and code in _ABSENT:
-                    return absent()
-                if lost and code in _LOST:
-                    return lost()
-                if code in _DENIED:
-                    told = error.response["Error"].get("Message", "")
-                    raise PermissionError(errno.EACCES, f"{code}: {told}", place) from error
-                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-                if status < _SERVER_ERROR and code not in _AGAIN:
-                    raise Unreachable(errno.EIO, said, place) from error
-            except _NO_ANSWER as error:
-                said = str(error)
-            except (FlexibleChecksumError, Damaged) as error:
-                damaged = error if isinstance(error, Damaged) else Damaged(place, str(error))
-            except ParamValidationError:
-                raise  # ours
-            except BotoCoreError as error:  # no credentials, no such profile
-                raise PermissionError(errno.EACCES, str(error), place) from error
-        raise damaged or Unreachable(errno.EIO, f"{said} ({_ATTEMPTS} attempts)", place)
-
-
-def caller() -> str:
-    """The role or user whose credentials these are, by its ARN; of an assumed role, that of the role.
-
-    Raises:
-        PermissionError: There are no credentials, or AWS does not know them.
-    """
-    try:
-        arn: str = _client("sts", Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
-    except (ClientError, BotoCoreError) as error:
-        raise PermissionError(errno.EACCES, f"who this is cannot be told: {error}", "the credentials of AWS") from error
-    # arn:aws:sts::<account>:assumed-role/<role>/<session>; the path of a role is not told.
-    assumed = re.fullmatch(r"arn:([^:]+):sts::([0-9]+):assumed-role/([^/]+)/.+", arn)
-    return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else arn
-
-
-def _client(service: Literal["s3", "sts"], config: Config) -> Any:
-    try:
-        return boto3.client(service, config=config)
-    except (BotoCoreError, ValueError) as error:  # no such profile, no address of a server
-        raise PermissionError(errno.EACCES, str(error), "the settings of AWS") from error
-
-
-def new_client() -> Any:
-    """A client from the environment: it leaves asking again to `S3`, which knows what a lost answer may mean."""
-    config = Config(
-        connect_timeout=5,
-        read_timeout=60,
-        retries={"total_max_attempts": 1},
-        max_pool_connections=32,
-        user_agent_extra="dataops",
-    )
-    client = _client("s3", config)
-    if "amazonaws.com" in client.meta.endpoint_url:
-        return client
-    # The address of another store says nothing of buckets: theirs come after it.
-    return _client("s3", config.merge(Config(s3={"addressing_style": "path"})))
+        request: Callable[[], Answer],
+        absent: Callable[[], Answer] | None = None,
+        lost: Callable[[], Answer] | None = None,
+    ) -> Answer:
+        return ask(self.address(key), request, absent, lost)
 
 
 def _entry(key: str, size: int, found: dict[str, Any]) -> Entry:

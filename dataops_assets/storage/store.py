@@ -10,11 +10,11 @@ import errno
 import hashlib
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from dataops_assets.storage.folder import Folder
@@ -28,6 +28,10 @@ _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 Tags = Mapping[str, str]
 """What rules for lifecycle and access go by, set together with the object."""
+
+
+Thing = TypeVar("Thing")
+Found = TypeVar("Found")
 
 
 class Lost(Exception):
@@ -149,6 +153,10 @@ class Store(ABC):
             prefix: Where to look.
             closed: Takes the keys of folders that do not open, and why; without it they are an error.
         """
+
+    def each(self, look: Callable[[Thing], Found], things: Iterable[Thing]) -> Sequence[Found]:
+        """Look at many things that lie here; what is found, in their order."""
+        return [look(thing) for thing in things]
 
     def odd(self, prefix: str) -> dict[str, str]:
         """What lies below a prefix and cannot be taken for an object, by key, and why."""

@@ -21,7 +21,7 @@ from dataops_assets.gate.content import Judged
 from dataops_assets.gate.verdict import Rows
 from dataops_assets.steps.content import NotReady, Work, settle
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.storage import deliveries, folder, layout, leftovers, s3
+from dataops_assets.storage import deliveries, folder, landing, layout, leftovers, s3
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import hash_file
 from dataops_assets_tests.simulation.laws import Laws, follows
@@ -81,7 +81,7 @@ class Simulation:
         lake, dataset = self.lake(name), self.catalog[DATASET]
         for _ in range(times):
             with self._failing(name):
-                for day, arrival in deliveries.arrivals(lake.store, dataset, self.world.now).items():
+                for day, arrival in landing.arrivals(lake.store, dataset, self.world.now).items():
                     receipt = deliveries.newest_receipt(lake.store, dataset, day)
                     if not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint):
                         deliveries.receive(lake.store, dataset, arrival, receipt, self.world.now)

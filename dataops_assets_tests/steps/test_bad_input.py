@@ -19,7 +19,7 @@ import pytest
 
 from dataops_assets.contract import Partition
 from dataops_assets.steps import Outcome
-from dataops_assets.storage import deliveries
+from dataops_assets.storage import deliveries, landing
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, fatal_parquet, readings
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
@@ -352,7 +352,7 @@ def test_file_for_a_day_outside_of_the_range_is_told(tmp_path: Path, key: str) -
     drop(tree, day(of=key))
     drop(tree, day())
     assert {outcome.status for outcome in tree.run(now=LATER)} == {"done"}
-    told = [str(stray) for stray in deliveries.strays(tree.store, tree["readings"], LATER)]
+    told = [str(stray) for stray in landing.strays(tree.store, tree["readings"], LATER)]
     why = f"{key} is none of the partitions, 2024-01-01 to 2024-01-03: deliver it as one of them, or remove it"
     assert told == [f"landing/readings/{key}.csv belongs to no delivery: {why}"]
     assert tree.store.read(f"landing/readings/{key}.csv") == day(of=key)[f"{key}.csv"]

@@ -11,9 +11,9 @@ import pytest
 
 from dataops_assets.contract import Partition
 from dataops_assets.steps import Outcome, receiving
-from dataops_assets.storage import deliveries, layout
-from dataops_assets.storage.deliveries import Arrival
+from dataops_assets.storage import deliveries, landing, layout
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.landing import Arrival
 from dataops_assets_tests.trees import NOW, Tree, readings
 
 DAY, NEXT = "2024-01-05", "2024-01-06"
@@ -23,7 +23,7 @@ GOOD, OTHER = readings(DAY), readings(DAY, {"temperature": 9})
 
 
 def lying(tree: Tree, now: datetime = NOW, name: str = "readings") -> dict[Partition, Arrival]:
-    return deliveries.arrivals(tree.store, tree[name], now)
+    return landing.arrivals(tree.store, tree[name], now)
 
 
 def whole(tree: Tree, now: datetime = NOW, name: str = "readings") -> dict[Partition, list[str]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.observe.status import describe, overview
-from dataops_assets.storage import deliveries
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.landing import foreign
+from dataops_assets.storage.landing import strays as strays_of
 from dataops_assets_tests.trees import NOW, Tree, readings
 
 DAY, NEXT = "2024-01-05", "2024-01-06"
@@ -17,7 +18,7 @@ SECRET = "a secret that lies elsewhere"
 
 
 def strays(tree: Tree) -> list[str]:
-    return [str(stray) for stray in deliveries.strays(tree.store, tree["readings"], NOW)]
+    return [str(stray) for stray in strays_of(tree.store, tree["readings"], NOW)]
 
 
 def everything(folder: Path) -> str:
@@ -141,7 +142,7 @@ def test_folder_of_no_dataset_is_told_with_the_one_that_was_meant(tree: Tree) ->
     tree.drop("readings", f"{DAY}.csv", readings(DAY))
     for key in ("landing/reading/a.csv", "landing/reading/b.csv", "landing/rubbish.txt", "landing/daily/month.csv"):
         tree.store.write(key, b"x", {})
-    found = [str(stray) for stray in deliveries.foreign(tree.store, tree.lake.catalog)]
+    found = [str(stray) for stray in foreign(tree.store, tree.lake.catalog)]
     why = "belongs to no delivery: no dataset of this name is delivered"
     assert found == [
         f"landing/daily {why}: use one of readings, stations",

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.s3 import S3, Unreachable
+from dataops_assets.storage.s3 import S3
+from dataops_assets.storage.store import Unreachable
 from dataops_assets_tests.checkout import free_port
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
 
