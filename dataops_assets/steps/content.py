@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.storage import layout
 from dataops_assets.storage.lake import Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
@@ -254,11 +255,12 @@ def _commit(
 
         drafts = []
         if verdict.rows and (verdict.rows.rejected or lake.version("quarantine", dataset, partition)):
+            stood = lake.store.sha256(layout.data("quarantine", dataset, partition))
             try:
                 rows = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
             except FileNotFoundError:  # another version is there
                 return False
-            drafts.append(drafted("quarantine", rows))
+            drafts.append(replace(drafted("quarantine", rows), upon=() if verdict.passed else (stood,)))
         if verdict.passed:
             drafts.append(drafted(dataset.zone, good))
         try:
@@ -267,9 +269,12 @@ def _commit(
             verdict = say(lake, verdict, said, given_away)
         except (NotReady, Lost):
             return False
-        for each in drafts:
-            if publish(lake, each.by(verdict)).number > verdict.number:
-                break  # a newer verdict has been published meanwhile, and says which rows stand in quarantine
+        try:
+            for each in drafts:
+                if publish(lake, each.by(verdict)).number > verdict.number:
+                    break  # a newer verdict has been published meanwhile, and says which rows stand in quarantine
+        except Lost:
+            return False
         return True
 
 

@@ -53,10 +53,12 @@ class Draft:
     Attributes:
         provenance: How it came to be.
         path: Its bytes.
+        upon: The hash of what it takes rows over from, None if nothing stood there; empty if it takes none.
     """
 
     provenance: Provenance
     path: Path
+    upon: tuple[str | None, ...] = ()
 
     def by(self, verdict: Verdict) -> "Draft":
         """The same, let pass by a verdict that is written by now."""
@@ -133,6 +135,9 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
 
     Returns:
         How what stands there now came to be.
+
+    Raises:
+        Lost: It takes rows over from something that stands there no more.
     """
     made = draft.provenance
     dataset = lake.catalog[made.dataset]
@@ -143,6 +148,8 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
         before = newest_record(lake.store, made.zone, dataset, made.partition, stands) if stands else None
         if before and before.number > made.number:
             return before
+        if draft.upon and stands not in (*draft.upon, made.sha256):
+            raise Lost(lake.store.address(key))
         kept = record(lake.store, dataset, made.model_copy(update={"replaces": stands}))
         if stands == made.sha256:
             return kept

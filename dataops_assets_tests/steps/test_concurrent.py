@@ -5,14 +5,18 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from greenlet import getcurrent, greenlet
 
-from dataops_assets.steps import staging
+from dataops_assets import steps
+from dataops_assets.gate.verdict import Verdict
+from dataops_assets.steps import content, staging
 from dataops_assets.storage.deliveries import all_receipts
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.provenance import records_of
+from dataops_assets.storage.provenance import Provenance, records_of
 from dataops_assets.storage.publishing import Contended
 from dataops_assets.storage.store import hash_file
 from dataops_assets_tests import racing
@@ -206,6 +210,42 @@ def test_receipt_of_an_older_arrival_does_not_come_last(waiting: Tree, monkeypat
     assert waiting.pending("raw", "readings") == []
     waiting.stage("readings", DAY)
     assert warmest(waiting) == 13
+
+
+def test_rows_that_a_version_left_behind_stay_if_it_is_published_while_the_next_is_refused(
+    waiting: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that publishes sleeps after its verdict, and goes on when the one that is refused has seen what to keep."""
+    waiting.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 98}))
+    waiting.receive("readings", DAY)
+    ended: list[steps.Outcome] = []
+    publishes = greenlet(lambda: ended.extend(waiting.stage("readings", DAY)))
+    real_publish, real_say = content.publish, content.say
+    this = getcurrent()
+
+    def publish(*arguments: Any) -> Provenance:
+        if getcurrent() is publishes and not ended and not slept:
+            slept.append(True)
+            this.switch()
+        return real_publish(*arguments)
+
+    def say(*arguments: Any) -> Verdict:
+        if getcurrent() is this and not publishes.dead:
+            publishes.switch()
+        return real_say(*arguments)
+
+    slept: list[bool] = []
+    monkeypatch.setattr(content, "publish", publish)
+    monkeypatch.setattr(content, "say", say)
+    publishes.switch()
+    waiting.drop("readings", f"{DAY}.csv", readings(DAY, *[{"hour": 99}] * 3))
+    waiting.receive("readings", DAY, now=LATER)
+    [refused] = waiting.stage("readings", DAY, now=LATER)
+
+    assert (ended[0].status, refused.status) == ("done", "refused")
+    assert waiting.read("readings", DAY).height == 3
+    assert waiting.quarantine("readings", DAY)["hour"].to_list() == ["98", "99", "99", "99"]
+    assert waiting.pending("staged", "readings") == []
 
 
 def test_many_runs_at_once(waiting: Tree) -> None:
