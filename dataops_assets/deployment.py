@@ -60,22 +60,26 @@ class Deployment:
         """The store that this deployment writes."""
         return self.open_store()
 
-    def open_store(self) -> Store:
-        """The same store once more, with a connection of its own."""
-        return self._open(self.data, self._permit)
+    def open_store(self, in_parts: bool = False) -> Store:
+        """The same store once more, with a connection of its own.
+
+        Args:
+            in_parts: Whether a bucket is given each object as it is given a large one.
+        """
+        return self._open(self.data, self._permit, in_parts)
 
     @cached_property
     def base(self) -> Store | None:
         """The store that it reads through to, and never writes."""
         return self._open(self.prod, self._never) if self.prod else None
 
-    def _open(self, address: str, permit: Callable[[str], None]) -> Store:
+    def _open(self, address: str, permit: Callable[[str], None], in_parts: bool = False) -> Store:
         if not in_a_bucket(address):
             return Folder(Path(address), permit)
         from dataops_assets.storage.s3 import S3  # boto3 takes half a second, and most have no bucket
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        return S3(bucket, prefix, Folder(self.cache), permit)
+        return S3(bucket, prefix, Folder(self.cache), permit, in_parts=in_parts)
 
     def made_by(self) -> MadeBy:
         """Who runs this process, and which code it is."""

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.deployment import DeploymentError
-from dataops_assets.observe.doctor import Check, chosen, examine, signed_in
+from dataops_assets.observe.doctor import Check, chosen, examine, races_of, signed_in
 
 _STYLES = {"ok": "green", "wrong": "bold red", "not checked": "yellow"}
 
@@ -42,7 +42,7 @@ def examine_deployment(rounds: int) -> int:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=rounds, visible=False)
+        bar = progress.add_task("", total=rounds * len(races_of(here)), visible=False)
 
         def after_round() -> None:
             progress.update(bar, advance=1, visible=True)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -125,19 +126,21 @@ def examine(here: Deployment, who: Answer | None, defs: Path, rounds: int, after
         return
     answers = yield from _store("store", store, "DATAOPS_DATA")
     yield _room(here)
+    races = races_of(here)
     if not answers:
-        yield from map(_unreached, ("writing", "conditional writes"))
+        yield from map(_unreached, ("writing", *races))
     elif _is_kept_out(here, who):
         yield _ban("writing", store)
         why = f"only {here.pipeline} (DATAOPS_PIPELINE) writes to prod"
-        yield Check("conditional writes", "not checked", why)
+        yield from (Check(name, "not checked", why) for name in races)
     else:
         writes = _writing(here)
         yield writes
-        if writes.state != "wrong":
-            yield from _conditional_writes(here, rounds, after_round)
-        else:
-            yield Check("conditional writes", "not checked", "nothing can be written")
+        for name, open_store in races.items():
+            if writes.state != "wrong":
+                yield from _conditional_writes(name, open_store, here, rounds, after_round)
+            else:
+                yield Check(name, "not checked", "nothing can be written")
     yield _leftovers(here, catalog) if answers else _unreached("leftovers")
 
     if base:
@@ -266,12 +269,21 @@ def _ban(name: str, store: Store) -> Check:
     return Check(name, "ok", "this user may not write to that folder, as it should be")
 
 
-def _conditional_writes(here: Deployment, rounds: int, after_round: Callable[[], None]) -> Iterator[Check]:
-    name = "conditional writes"
+def races_of(here: Deployment) -> dict[str, Callable[[], Store]]:
+    """In which ways writers race, by name: a bucket takes large objects by other requests than small ones."""
+    races: dict[str, Callable[[], Store]] = {"conditional writes": here.open_store}
+    if deployment.in_a_bucket(here.data):
+        races["writes in parts"] = partial(here.open_store, in_parts=True)
+    return races
+
+
+def _conditional_writes(
+    name: str, open_store: Callable[[], Store], here: Deployment, rounds: int, after_round: Callable[[], None]
+) -> Iterator[Check]:
     try:
-        found = probe(here.open_store, rounds, remove=here.pipeline is None, after_round=after_round)
+        found = probe(open_store, rounds, remove=here.pipeline is None, after_round=after_round)
     except PermissionError as error:
-        rights = "s3:GetObject, s3:PutObject, s3:PutObjectTagging and s3:DeleteObject"
+        rights = "s3:GetObject, s3:PutObject, s3:PutObjectTagging, s3:AbortMultipartUpload and s3:DeleteObject"
         yield Check(name, "wrong", f"{error.filename}: {error.strerror}", f"let this identity do {rights} there")
         return
     except OSError as error:

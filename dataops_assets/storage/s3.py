@@ -58,10 +58,17 @@ class S3(Store):
         here: The folder on this machine for drafts and what was read.
         permit: Raises `Forbidden` for a key that this process may not write.
         client: A client of boto3's for S3; without one, `new_client` makes it.
+        in_parts: Whether each object is put as a large one is, which is in parts.
     """
 
     def __init__(
-        self, bucket: str, prefix: str, here: Folder, permit: Callable[[str], None] = anyone, client: Any = None
+        self,
+        bucket: str,
+        prefix: str,
+        here: Folder,
+        permit: Callable[[str], None] = anyone,
+        client: Any = None,
+        in_parts: bool = False,
     ) -> None:
         super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"), permit)
         self.bucket = bucket
@@ -69,6 +76,7 @@ class S3(Store):
         self._here = here
         self._cache = Cache(here)
         self.client: Any = client or new_client()
+        self._whole_bytes = 0 if in_parts else _PART_BYTES
 
     @property
     def here(self) -> Folder:
@@ -176,7 +184,7 @@ class S3(Store):
         target = {"Bucket": self.bucket, "Key": self._prefix + key}
 
         def put() -> None:
-            if draft.stat().st_size > _PART_BYTES:
+            if draft.stat().st_size > self._whole_bytes:
                 self._put_parts(key, draft, labels, condition)
                 return
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()

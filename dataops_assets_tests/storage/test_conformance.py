@@ -18,8 +18,8 @@ from dataops_assets_tests.s3_server import ONCE, Bucket
 WRITERS, ROUNDS = 8, 3
 
 
-def stores_of(bucket: Bucket, here: Path) -> Callable[[], Store]:
-    return lambda: S3(bucket.name, "dev/me", Folder(here), client=bucket.client(retries=ONCE))
+def stores_of(bucket: Bucket, here: Path, in_parts: bool = False) -> Callable[[], Store]:
+    return lambda: S3(bucket.name, "dev/me", Folder(here), client=bucket.client(retries=ONCE), in_parts=in_parts)
 
 
 def broken_laws(found: Conformance) -> dict[tuple[str, str], int]:
@@ -34,8 +34,9 @@ def test_a_folder_is_good(tmp_path: Path) -> None:
 
 
 @pytest.mark.s3
-def test_a_bucket_is_good(bucket: Bucket, tmp_path: Path) -> None:
-    found = probe(stores_of(bucket, tmp_path), rounds=ROUNDS)
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_bucket_is_good(bucket: Bucket, tmp_path: Path, in_parts: bool) -> None:
+    found = probe(stores_of(bucket, tmp_path, in_parts), rounds=ROUNDS)
     assert found == Conformance(writers=32, rounds=ROUNDS, breaches=(), left="")
     assert "Contents" not in bucket.client().list_objects_v2(Bucket=bucket.name)
 
@@ -154,6 +155,18 @@ def test_a_bucket_that_ignores_conditions_is_refused(bucket: Bucket, tmp_path: P
         found = probe(stores_of(bucket.behind(proxy.endpoint), tmp_path), rounds=2, writers=WRITERS)
     assert broken_laws(found) == {(ONE_WINNER, "create"): 2, (ONE_WINNER, "replace"): 2}
     assert found.breaches[0].told == f"{WRITERS} were told that they had won"
+
+
+def test_a_bucket_that_ignores_the_conditions_of_large_objects_alone_is_refused(bucket: Bucket, tmp_path: Path) -> None:
+    def ignore(exchange: Exchange) -> None:
+        del exchange.headers["If-None-Match"], exchange.headers["If-Match"]
+        forward(exchange)
+
+    with FaultProxy(bucket.endpoint, lambda request: ignore if "uploadId" in request.query else forward) as proxy:
+        behind = bucket.behind(proxy.endpoint)
+        assert broken_laws(probe(stores_of(behind, tmp_path), rounds=2, writers=WRITERS)) == {}
+        found = probe(stores_of(behind, tmp_path, in_parts=True), rounds=2, writers=WRITERS)
+    assert broken_laws(found) == {(ONE_WINNER, "create"): 2, (ONE_WINNER, "replace"): 2}
 
 
 def test_a_store_that_tells_a_writer_nothing_is_no_store(bucket: Bucket, tmp_path: Path) -> None:
