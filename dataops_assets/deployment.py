@@ -81,6 +81,11 @@ class Deployment:
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return S3(bucket, prefix, Folder(self.cache), permit, in_parts=in_parts)
 
+    @property
+    def removes(self) -> bool:
+        """Whether anything is ever removed here: prod ends things by the rules of its bucket alone."""
+        return self.pipeline is None
+
     def made_by(self) -> MadeBy:
         """Who runs this process, and which code it is."""
         commit, clean = code()

@@ -44,7 +44,7 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     """
     try:
         with lake.store.here.held("run"):
-            sweep(lake, datetime.now(UTC), remove=deployment.current().pipeline is None)
+            sweep(lake, datetime.now(UTC), remove=deployment.current().removes)
             return _run_pending(lake, datasets)
     except Held as error:
         click.echo(

@@ -20,7 +20,7 @@ _DELIVERIES_EVERY_SECONDS = 10
 _FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
 _PAUSE_SECONDS = 300
-_AT_WORK = dg.SkipReason("`dataops run` is at work on this folder")
+_AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 

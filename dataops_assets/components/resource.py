@@ -26,6 +26,11 @@ class LakeResource:
         """The zones, seen through the contracts as they are now."""
         return Lake(cached_catalog(self._defs), self._here.store, self._here.made_by, self._here.base)
 
+    @property
+    def removes(self) -> bool:
+        """Whether anything is ever removed here."""
+        return self._here.removes
+
 
 def defs_root(folder: Path) -> Path:
     """The folder above a dataset's that holds the policy.

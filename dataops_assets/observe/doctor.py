@@ -281,7 +281,7 @@ def _conditional_writes(
     name: str, open_store: Callable[[], Store], here: Deployment, rounds: int, after_round: Callable[[], None]
 ) -> Iterator[Check]:
     try:
-        found = probe(open_store, rounds, remove=here.pipeline is None, after_round=after_round)
+        found = probe(open_store, rounds, remove=here.removes, after_round=after_round)
     except PermissionError as error:
         rights = "s3:GetObject, s3:PutObject, s3:PutObjectTagging, s3:AbortMultipartUpload and s3:DeleteObject"
         yield Check(name, "wrong", f"{error.filename}: {error.strerror}", f"let this identity do {rights} there")
@@ -310,7 +310,7 @@ def _leftovers(here: Deployment, catalog: Catalog | None) -> Check:
     records = sum(key.startswith("_provenance/") for key in found.orphans)
     if not (found.unfinished or records):
         return Check(name, "ok", "none")
-    then = "prod removes nothing" if here.pipeline else "the next `dataops run` removes them"
+    then = "the next `dataops run`, or the daily sweep, removes them" if here.removes else "prod removes nothing"
     return Check(
         name, "ok", f"{found.unfinished:,} interrupted writes, {records:,} records of what was never published: {then}"
     )
