@@ -76,7 +76,7 @@ class S3(Store):
         self._here = here
         self._cache = Cache(here)
         self.client: Any = client or new_client()
-        self._whole_bytes = 0 if in_parts else _PART_BYTES
+        self._in_parts = in_parts
 
     @property
     def here(self) -> Folder:
@@ -184,7 +184,7 @@ class S3(Store):
         target = {"Bucket": self.bucket, "Key": self._prefix + key}
 
         def put() -> None:
-            if draft.stat().st_size > self._whole_bytes:
+            if self._in_parts or draft.stat().st_size > _PART_BYTES:
                 self._put_parts(key, draft, labels, condition)
                 return
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()

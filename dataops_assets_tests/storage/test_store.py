@@ -326,6 +326,12 @@ def test_what_was_read_and_is_not_used_is_swept(s3: S3) -> None:
     assert s3.local("a", sha(b"one")).read_bytes() == b"one"
 
 
+def test_what_was_read_is_fetched_again_if_this_machine_has_damaged_it(s3: S3) -> None:
+    s3.create("a", b"one", TAGS)
+    s3.local("a", sha(b"one")).write_bytes(b"two")
+    assert s3.local("a", sha(b"one")).read_bytes() == b"one"
+
+
 @pytest.mark.s3
 def test_removal_that_is_refused_for_one_key_is_told(bucket: Bucket, identity: MakeIdentity, tmp_path: Path) -> None:
     arn = f"arn:aws:s3:::{bucket.name}"
