@@ -23,7 +23,8 @@ def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
     lake = LakeResource(here, defs_root)
     resources = {"lake": lake, "io_manager": LakeIOManager(lake)}
     ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
-    return dg.Definitions.merge(automation(frozenset(cached_catalog(defs_root).datasets)), sweeping(), ours)
+    known = frozenset(cached_catalog(defs_root).datasets)
+    return dg.Definitions.merge(automation(known, over_prod=here.prod is not None), sweeping(), ours)
 
 
 def build(defs_root: Path, here: Deployment) -> dg.Definitions:

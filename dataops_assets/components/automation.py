@@ -19,6 +19,7 @@ from dataops_assets.storage.landing import arrivals
 _DELIVERIES_EVERY_SECONDS = 10
 _FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
+_RECONCILE_OVER_PROD_EVERY_SECONDS = 30
 _PAUSE_SECONDS = 300
 _AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
 _STATE_TAG = "dataops/state"
@@ -56,11 +57,13 @@ def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.Automa
 _Asked = Iterator[dg.RunRequest | dg.SkipReason]
 
 
-def automation(known: Collection[str]) -> dg.Definitions:
+def automation(known: Collection[str], over_prod: bool) -> dg.Definitions:
     """The sensors of this code location.
 
     Args:
         known: The datasets that were there when it was loaded. One that was declared since has no assets before the next time.
+        over_prod: Whether what is not there is read from prod. Dagster takes that for missing, and `follow` waits in vain;
+            storage knows better, and is asked more often.
     """
     ours = dg.AssetSelection.groups("raw", "staged", "curated")
     follow = dg.AutomationConditionSensorDefinition(
@@ -70,7 +73,8 @@ def automation(known: Collection[str]) -> dg.Definitions:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts the next layer for every partition of which an input has changed, once all of them are published.",
     )
-    return dg.Definitions(sensors=[_deliveries_sensor(known), _reconcile_sensor(known), follow])
+    pause_seconds = _RECONCILE_OVER_PROD_EVERY_SECONDS if over_prod else _RECONCILE_EVERY_SECONDS
+    return dg.Definitions(sensors=[_deliveries_sensor(known), _reconcile_sensor(known, pause_seconds), follow])
 
 
 def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
@@ -104,11 +108,11 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
     return deliveries
 
 
-def _reconcile_sensor(known: Collection[str]) -> dg.SensorDefinition:
+def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDefinition:
     @dg.sensor(
         name="reconcile",
         asset_selection=dg.AssetSelection.groups("raw", "staged", "curated"),
-        minimum_interval_seconds=_RECONCILE_EVERY_SECONDS,
+        minimum_interval_seconds=pause_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Compares storage with what Dagster knows: runs what is left to do, and what was never told.",
     )

@@ -22,15 +22,17 @@ class Location:
     Attributes:
         tree: Its contracts and its store.
         instance: Where its runs are recorded.
+        deployed: Where it reads and writes; else in the folder of the tree.
     """
 
     tree: Tree
     instance: dg.DagsterInstance
+    deployed: Deployment | None = None
     cursor: Any = field(default=None, repr=False)
 
     @property
     def defs(self) -> dg.Definitions:
-        return build(self.tree.defs, Deployment("local", str(self.tree.root / "data")))
+        return build(self.tree.defs, self.deployed or Deployment("local", str(self.tree.root / "data")))
 
     def deliver_all(self, bad: Iterable[str] = ()) -> None:
         """Stations, and every day of readings; a bad day is rejected whole."""
@@ -81,6 +83,14 @@ def newest(here: Location, asset: str) -> Any:
     assert event
     assert event.asset_materialization
     return event.asset_materialization.metadata
+
+
+def requests(here: Location, name: str = "deliveries") -> list[dg.RunRequest]:
+    """One tick of a sensor."""
+    resources = {"lake": (here.defs.resources or {})["lake"]}
+    with dg.build_sensor_context(instance=here.instance, definitions=here.defs, resources=resources) as context:
+        found = here.defs.resolve_sensor_def(name)(context)
+        return [item for item in found if isinstance(item, dg.RunRequest)]
 
 
 def failures(result: dg.ExecuteInProcessResult) -> str:

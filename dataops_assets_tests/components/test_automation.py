@@ -9,7 +9,7 @@ import pytest
 from dataops_assets.components import automation, reports
 from dataops_assets.components.launch import Launch, launch
 from dataops_assets.contract.policy import Zone
-from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest
+from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest, requests
 from dataops_assets_tests.trees import readings
 
 WHOLE = (JANUARY[0], JANUARY[-1])
@@ -146,14 +146,6 @@ def test_a_new_contract_of_a_product_makes_it_again(here: Location):
     published(here)
     here.tree.edit("daily/transform.py", ".max()", ".min()")
     assert here.requested() == {"curated/daily": {"2024-01"}}
-
-
-def requests(here: Location, name: str = "deliveries") -> list[dg.RunRequest]:
-    """One tick of a sensor."""
-    resources = {"lake": (here.defs.resources or {})["lake"]}
-    with dg.build_sensor_context(instance=here.instance, definitions=here.defs, resources=resources) as context:
-        found = here.defs.resolve_sensor_def(name)(context)
-        return [item for item in found if isinstance(item, dg.RunRequest)]
 
 
 def test_the_sensor_receives_exactly_what_arrived(here: Location):

@@ -1,0 +1,104 @@
+"""A code location over buckets: prod, and a person's part that reads through to it; each with records of Dagster of its own."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import dagster as dg
+import pytest
+
+from dataops_assets.deployment import Deployment
+from dataops_assets.storage import layout
+from dataops_assets_tests.components.dagster_tree import RANGE_END, RANGE_START, Location, newest, requests
+from dataops_assets_tests.s3_server import Bucket
+from dataops_assets_tests.trees import STATIONS, Tree, readings
+
+DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
+DAY, MONTH = DAYS[1], "2024-01"
+
+
+def location(folder: Path, deployed: Deployment) -> Location:
+    tree = Tree(folder)
+    tree.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-03")
+    for name in ("stations", "readings", "daily"):
+        tree.edit(f"{name}/defs.yaml", "readers: [", "readers: [branches, ")
+    home = folder / "instance"
+    home.mkdir()
+    return Location(tree, dg.DagsterInstance.local_temp(str(home)), deployed)
+
+
+@pytest.fixture
+def locations(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Location, Location]]:
+    """Prod, whose sensors have taken three days through to the end, and dev over it, in which nothing is."""
+    for name, value in bucket.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    prods, devs = f"s3://{bucket.name}/prod", f"s3://{bucket.name}/dev/me"
+    prod = location(tmp_path / "prod", Deployment("local", prods, cache=tmp_path / "prods-cache"))
+    dev = location(tmp_path / "dev", Deployment("dev/me", devs, prod=prods, cache=tmp_path / "devs-cache"))
+    with prod.instance, dev.instance:
+        deliver(prod, "stations", "stations.csv", STATIONS)
+        for day in DAYS:
+            deliver(prod, "readings", f"{day}.csv", readings(day))
+        run_what_is_asked_for(prod)
+        yield prod, dev
+
+
+def deliver(here: Location, dataset: str, file: str, content: str) -> None:
+    assert here.deployed
+    here.deployed.store.write(f"{layout.landing(here.tree[dataset])}/{file}", content.encode(), {})
+
+
+def run_what_is_asked_for(here: Location) -> dict[str, set[str | None]]:
+    """Tick after tick, as the daemon would, until nobody asks for anything; what was asked for, by asset."""
+    time.sleep(2.1)  # until what was delivered is still
+    asked: dict[str, set[str | None]] = {}
+    here.requested()
+    for _ in range(10):
+        wanted = list(asked_by(here, "deliveries")) or list(asked_by(here, "reconcile"))
+        wanted += [(asset, partition) for asset, partitions in here.requested().items() for partition in partitions]
+        if not wanted:
+            return asked
+        for asset, partition in dict.fromkeys(wanted):
+            asked.setdefault(asset, set()).add(partition)
+            here.run(asset, partition=partition)
+    raise AssertionError(f"it never ends: {asked}")
+
+
+def asked_by(here: Location, sensor: str) -> Iterator[tuple[str, str | None]]:
+    for request in requests(here, sensor):
+        first, last = request.tags.get(RANGE_START), request.tags.get(RANGE_END)
+        for key in request.asset_selection or ():
+            for partition in [day for day in DAYS if first <= day <= last] if first and last else [request.partition_key]:
+                yield key.to_user_string(), partition
+
+
+def objects(here: Location) -> dict[str, str]:
+    assert here.deployed
+    tops = ("landing", "raw", "staged", "quarantine", "curated", "_verdicts", "_provenance", "_sha256")
+    return {entry.key: entry.etag for top in tops for entry in here.deployed.store.list(top)}
+
+
+def test_sensors_take_what_arrives_in_a_bucket_through_to_the_end(locations: tuple[Location, Location]) -> None:
+    prod, _ = locations
+    assert {key for key in objects(prod) if key.startswith(("staged", "curated"))} == {
+        "staged/stations/data.parquet",
+        *(f"staged/readings/date={day}/data.parquet" for day in DAYS),
+        f"curated/daily/month={MONTH}/data.parquet",
+    }
+    assert requests(prod, "reconcile") == []
+
+
+def test_sensors_of_a_person_ask_for_what_differs_from_prod_alone(locations: tuple[Location, Location]) -> None:
+    prod, dev = locations
+    before = objects(prod)
+    assert run_what_is_asked_for(dev) == {}
+    assert requests(dev, "reconcile") == []
+
+    deliver(dev, "readings", f"{DAY}.csv", readings(DAY, {"temperature": 33}))
+    asked = run_what_is_asked_for(dev)
+    assert asked == {"raw/readings": {DAY}, "staged/readings": {DAY}, "curated/daily": {MONTH}}
+    assert "staged/readings: 1 of its own, 2 from prod" in str(newest(dev, "curated/daily")["note"].value)
+    assert requests(dev, "reconcile") == []
+    assert objects(prod) == before
