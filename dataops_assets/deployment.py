@@ -26,6 +26,8 @@ PROJECT = Path(__file__).parent.parent
 KINDS = "local, dev/<person>, branch/pr-<number> or prod"
 _SHARED = re.compile(r"dev/[A-Za-z0-9][A-Za-z0-9_.-]*|branch/pr-[0-9]+")
 _CODE_IS_ASKED_EVERY_SECONDS = 10
+_CODE = ("dataops_assets", "locks", "pyproject.toml")
+_BEGAN = time.time()
 _log = logging.getLogger("dataops.denied")
 
 
@@ -162,28 +164,33 @@ def identity(in_aws: bool) -> str:
 def code() -> tuple[str | None, bool | None]:
     """The commit that runs here, and whether the code is just that; None where that cannot be told.
 
-    A checkout is asked; an image, which has none, says so by `DATAOPS_COMMIT`.
+    A checkout is asked; an image, which is none, says so by `DATAOPS_COMMIT`.
     """
-    commit, clean = _checked_out(int(time.monotonic()) // _CODE_IS_ASKED_EVERY_SECONDS)
+    if found := _checked_out(int(time.monotonic()) // _CODE_IS_ASKED_EVERY_SECONDS):
+        return found
     given = os.environ.get("DATAOPS_COMMIT")
-    return (given, True) if given and commit is None else (commit, clean)
+    return (given, True) if given else (None, None)
 
 
 @lru_cache(maxsize=1)
-def _checked_out(moment: int) -> tuple[str | None, bool | None]:
-    """The commit of the checkout, and whether the code is just that; asked once for each moment."""
+def _checked_out(moment: int) -> tuple[str | None, bool | None] | None:
+    """The commit of the checkout, and whether the code is just that, asked once for each moment; None if this is none."""
     del moment
-    if not (PROJECT / "pyproject.toml").exists():
-        return None, None
-    code = ["dataops_assets", "locks", "pyproject.toml"]
-    asked = ["git", "-C", str(PROJECT), "status", "--porcelain=v2", "--branch", "--", *code]
+    if not (PROJECT / ".git").exists():
+        return None
+    asked = ["git", "-C", str(PROJECT), "status", "--porcelain=v2", "--branch", "--", *_CODE]
     try:
         told = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
         return None, None
     commits = [line.split()[-1] for line in told if line.startswith("# branch.oid ")]
     changes = [line for line in told if not line.startswith("#")]
-    return (commits[0] if commits and commits[0] != "(initial)" else None), not changes
+    return (commits[0] if commits and commits[0] != "(initial)" else None), not (changes or _is_older_than_its_files())
+
+
+def _is_older_than_its_files() -> bool:
+    """Whether the code was changed since this process has loaded it, even if it is that of a commit by now."""
+    return any(path.stat().st_mtime > _BEGAN for path in (PROJECT / _CODE[0]).rglob("*.py"))
 
 
 def current(environment: Mapping[str, str] = os.environ) -> Deployment:

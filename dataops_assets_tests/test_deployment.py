@@ -3,6 +3,8 @@
 import logging
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -105,7 +107,7 @@ def prod(tmp_path: Path) -> Deployment:
 @pytest.fixture
 def _merged(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in an image of a commit."""
-    monkeypatch.setattr(deployment, "_checked_out", lambda _: (None, None))
+    monkeypatch.setattr(deployment, "_checked_out", lambda _: None)
     monkeypatch.setenv("DATAOPS_COMMIT", "ab" * 20)
 
 
@@ -163,6 +165,52 @@ def test_checkout_knows_better_than_the_environment(prod: Deployment, monkeypatc
     monkeypatch.setattr(deployment, "_checked_out", lambda _: ("ab" * 20, False))
     with pytest.raises(Forbidden, match="the code is not just commit abababababab"):
         prod.store.create("a", b"one", {})
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A checkout of one commit, from which this process has its code, as it believes; its one module."""
+    module = tmp_path / "checkout/dataops_assets/module.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("1")
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "one"]):
+        git(module, *command)
+    monkeypatch.setattr(deployment, "PROJECT", tmp_path / "checkout")
+    monkeypatch.setattr(deployment, "_BEGAN", time.time() + 0.05)
+    monkeypatch.setattr(deployment, "_CODE", ("dataops_assets",))
+    deployment._checked_out.cache_clear()
+    yield module
+    deployment._checked_out.cache_clear()
+
+
+def git(module: Path, *command: str) -> str:
+    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.com")
+    asked = ["git", "-C", str(module.parent.parent), *who, *command]
+    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def code_now() -> tuple[str | None, bool | None]:
+    deployment._checked_out.cache_clear()
+    return deployment.code()
+
+
+def test_code_is_that_of_a_commit(checkout: Path) -> None:
+    assert code_now() == (git(checkout, "rev-parse", "HEAD"), True)
+    checkout.write_text("2")
+    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
+
+
+def test_code_that_was_committed_after_it_was_loaded_is_not_what_runs(checkout: Path) -> None:
+    time.sleep(0.1)
+    checkout.write_text("2")
+    git(checkout, "commit", "--quiet", "--all", "--message", "two")
+    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
+
+
+def test_checkout_that_git_does_not_explain_is_of_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAOPS_COMMIT", "ab" * 20)
+    monkeypatch.setenv("PATH", str(checkout.parent))  # no git there
+    assert code_now() == (None, None)
 
 
 def test_branch_never_writes_to_prod(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

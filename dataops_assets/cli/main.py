@@ -169,7 +169,7 @@ def drop(dataset: str, partition: str | None) -> None:
     partition = existing(found, partition, datetime.now(UTC))
     try:
         publishing.drop(lake, found, partition)
-    except LookupError as error:
+    except (LookupError, publishing.Contended) as error:
         raise click.ClickException(str(error)) from error
     one = f" --partition {partition}" if partition else ""
     click.echo(f"dropped {name_of(found, partition)} in {lake.store.where}; prod still has what it had")

@@ -30,7 +30,6 @@ from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import landing
 from dataops_assets.storage.folder import Held
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.leftovers import sweep
 
 _PLAIN_WIDTH = 110
 _LONGEST_WAIT = timedelta(seconds=60)
@@ -44,7 +43,7 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     """
     try:
         with lake.store.here.held("run"):
-            sweep(lake, datetime.now(UTC), remove=deployment.current().removes)
+            lake.store.here.sweep(datetime.now(UTC), remove=True)
             return _run_pending(lake, datasets)
     except Held as error:
         click.echo(

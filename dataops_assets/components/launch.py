@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -13,11 +14,12 @@ from dataops_assets.components.keys import asset_key, in_range, layer, partition
 from dataops_assets.components.reports import UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.verdict import Gate
+from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.steps.pending import partitions_of, pending
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage.deliveries import GAP
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.store import Damaged
 
 TAKEN_ON_TAG = "dataops/taken_on"
 """On a run whose launcher makes all that follows from it, too."""
@@ -82,22 +84,33 @@ def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zon
 
 
 def _unchecked(
-    instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]
+    instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, partitions: Sequence[Partition]
 ) -> dict[Partition, str]:
     """The partitions that a gate has judged, and whose check does not say so, or of an older version."""
     gate: Gate = "envelope" if zone == "raw" else "content"
-    given = {key: lake.last_word(gate, dataset, key) for key in partitions}
+
+    def last_word(partition: Partition) -> Verdict | None:
+        with suppress(Damaged):  # whoever runs the partition is told
+            return lake.last_word(gate, dataset, partition)
+        return None
+
+    given = dict(zip(partitions, lake.store.each(last_word, partitions), strict=True))
     told = checked_partitions(instance, dg.AssetCheckKey(asset_key(zone, dataset), gate))
     return {key: verdict.id for key, verdict in given.items() if verdict and told.get(key) != verdict.passed}
 
 
-def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: Iterable[Partition]) -> dict[Partition, str]:
-    if zone == "raw":
-        receipts = {key: lake.receipt(dataset, key) for key in partitions}
-        gaps = {key: GAP for key in receipts if not receipts[key] and standing_verdict(lake, dataset, key, None)}
-        return {key: receipt.sha256 for key, receipt in receipts.items() if receipt} | gaps
-    versions = {key: lake.version(zone, dataset, key) for key in partitions}
-    return {key: version for key, version in versions.items() if version}
+def _stored_versions(lake: Lake, dataset: Dataset, zone: Zone, partitions: Sequence[Partition]) -> dict[Partition, str]:
+    def version(partition: Partition) -> str | None:
+        if zone != "raw":
+            return lake.version(zone, dataset, partition)
+        with suppress(Damaged):  # whoever runs the partition is told
+            if receipt := lake.receipt(dataset, partition):
+                return receipt.sha256
+            return GAP if standing_verdict(lake, dataset, partition, None) else None
+        return None
+
+    found = zip(partitions, lake.store.each(version, partitions), strict=True)
+    return {key: version for key, version in found if version}
 
 
 def due(

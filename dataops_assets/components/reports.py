@@ -90,16 +90,14 @@ def retried_only_if_transient() -> Iterator[None]:
     The same rows break the same rule again, a full disk stays full, and who interrupts a run does not want it again.
 
     Raises:
-        dg.Failure: In place of any other exception; it is not retried.
+        dg.Failure: In place of any other exception, in words.
     """
     try:
         yield
     except dg.Failure:
         raise
     except OSError as error:
-        if not is_lasting(error):
-            raise
-        raise dg.Failure(in_words(error), allow_retries=False) from error
+        raise dg.Failure(in_words(error), allow_retries=not is_lasting(error)) from error
     except dg.DagsterExecutionInterruptedError as error:
         raise dg.Failure("interrupted", allow_retries=False) from error
     except Exception as error:

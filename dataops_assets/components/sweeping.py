@@ -10,30 +10,33 @@ import dagster as dg
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.storage.leftovers import sweep
 
-_EVERY_DAY = "30 3 * * *"
+_EVERY_SECONDS = 3600
 
 
 @dg.op(name="sweep", description="Removes half-written files, uploads without an end, and records of what was never published.")
 def _sweep(context: dg.OpExecutionContext, lake: dg.ResourceParam[LakeResource]) -> None:
     found = sweep(lake.lake(), datetime.now(UTC), remove=lake.removes)
-    records = sum(key.startswith("_provenance/") for key in found.orphans)
-    what = "removed" if lake.removes else "counted, as prod removes nothing"
-    context.log.info(f"{found.unfinished:,} interrupted writes, {records:,} records of what was never published: {what}")
-    context.add_output_metadata({"interrupted_writes": found.unfinished, "orphaned_records": records})
+    orphans, what = len(found.orphans), "removed" if lake.removes else "counted, as prod removes nothing"
+    context.log.info(f"{found.unfinished:,} interrupted writes, {orphans:,} records of what was never published: {what}")
+    context.add_output_metadata({"interrupted_writes": found.unfinished, "orphaned_records": orphans})
 
 
 def sweeping() -> dg.Definitions:
-    """The job, and when it runs."""
+    """The job, and the sensor that asks for it."""
 
     @dg.job(name="sweep_leftovers", description=__doc__.partition("\n")[0])
     def job() -> None:
         _sweep()
 
-    daily = dg.ScheduleDefinition(
-        name="sweep_daily",
+    # No schedule: on a laptop, nobody is there at a certain hour.
+    @dg.sensor(
+        name="sweep",
         job=job,
-        cron_schedule=_EVERY_DAY,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.RUNNING,
+        minimum_interval_seconds=_EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Has what killed runs left behind removed, on every day on which the daemon runs at all.",
     )
-    return dg.Definitions(jobs=[job], schedules=[daily])
+    def sensor() -> dg.RunRequest:
+        return dg.RunRequest(run_key=f"sweep {datetime.now(UTC).date()}")
+
+    return dg.Definitions(jobs=[job], sensors=[sensor])

@@ -307,13 +307,11 @@ def _leftovers(here: Deployment, catalog: Catalog | None) -> Check:
     except OSError as error:
         rights = "s3:ListBucket, s3:ListBucketMultipartUploads and s3:GetObject"
         return Check(name, "wrong", f"{error.filename}: {error.strerror}", f"let this identity do {rights} there")
-    records = sum(key.startswith("_provenance/") for key in found.orphans)
-    if not (found.unfinished or records):
+    if not (found.unfinished or found.orphans):
         return Check(name, "ok", "none")
-    then = "the next `dataops run`, or the daily sweep, removes them" if here.removes else "prod removes nothing"
-    return Check(
-        name, "ok", f"{found.unfinished:,} interrupted writes, {records:,} records of what was never published: {then}"
-    )
+    then = "the sensor `sweep` has them removed" if here.removes else "prod removes nothing"
+    told = f"{found.unfinished:,} interrupted writes, {len(found.orphans):,} records of what was never published: {then}"
+    return Check(name, "ok", told)
 
 
 def _reading(base: Store, catalog: Catalog | None) -> Check:

@@ -4,14 +4,16 @@ Not here: what is there and whether it is good (`status`, `partition`).
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.wording import moment
-from dataops_assets.storage import deliveries
+from dataops_assets.storage import deliveries, journal
 from dataops_assets.storage.deliveries import GAP, Receipt
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import MadeBy, Provenance
+from dataops_assets.storage.store import Entry, Store
 
 
 def why_bytes(lake: Lake, sha256: str) -> str:
@@ -70,9 +72,8 @@ def _input(lake: Lake, dataset: Dataset | None, name: str, versions: Any, indent
         return
     keys: dict[Partition, str] = versions if isinstance(versions, dict) else {None: versions}
     if len(keys) > 1:
-        first, last = min(keys, key=str), max(keys, key=str)
-        asked = f"dataops why {name} {last}"
-        yield f"{indent}{dataset.zone}/{name} · {len(keys)} partitions, {first} to {last}, each as told by: {asked}"
+        yield f"{indent}{dataset.zone}/{name} · {len(keys)} partitions, each as told by `dataops why` of its SHA-256"
+        yield from (f"{indent}  {partition} · sha256 {version}" for partition, version in keys.items())
         return
     for partition, version in keys.items():
         made = lake.record(dataset, partition, version)
@@ -114,11 +115,18 @@ def _where_received(lake: Lake, sha256: str) -> set[tuple[Dataset, Partition]]:
     found: set[tuple[Dataset, Partition]] = set()
     for dataset in lake.catalog:
         for store in filter(None, (lake.store, lake.beneath(dataset))):
-            for entry in store.list(f"raw/{dataset.name}"):
-                if sha256 in entry.key.rpartition("/")[2]:
+            listed = list(store.list(f"raw/{dataset.name}"))
+            for entry, has in zip(listed, store.each(partial(_has, store, sha256), listed), strict=True):
+                if has:
                     hive = next((step for step in entry.key.split("/") if "=" in step), None)
                     found.add((dataset, hive.partition("=")[2] if hive else None))
     return found
+
+
+def _has(store: Store, sha256: str, entry: Entry) -> bool:
+    """Whether something in raw is a file with this hash, or the receipt of a delivery that has it."""
+    folder, _, name = entry.key.rpartition("/")
+    return sha256 in name or (folder.endswith("/_deliveries") and journal.read(store, entry, Receipt).sha256 == sha256)
 
 
 def _code(made_by: MadeBy) -> str:

@@ -1,6 +1,7 @@
 """What staging and deriving share: references, verdicts under their grounds, and publishing what passed."""
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from dataops_assets.storage import layout
 from dataops_assets.storage.lake import Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
-from dataops_assets.storage.store import Damaged, Lost
+from dataops_assets.storage.store import Damaged, Lost, jitter_seconds
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
@@ -40,6 +41,8 @@ class Work:
         arrived: By ingested dataset, when the newest delivery that goes into it was received.
         judge: Gives what the gate finds, and a function that gives the quarantined rows.
         note: Gives what is worth knowing beside the partition.
+        read: How all came to be that is read of other partitions. The same bytes that come again are another version: what lay
+            there in between may have been read.
         files: The names of the delivered files that it is made from.
     """
 
@@ -47,6 +50,7 @@ class Work:
     arrived: dict[str, datetime]
     judge: Callable[[], tuple[Judged, Callable[[], pl.DataFrame]]]
     note: Callable[[], str]
+    read: tuple[Provenance, ...] = ()
     files: tuple[str, ...] = ()
 
 
@@ -108,9 +112,10 @@ def _referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str
     """
     for _ in range(ROUNDS):
         known = references(lake, dataset)
-        tables = reference_tables(lake, dataset, rules)
-        if references(lake, dataset) == known:
-            return known, tables
+        with contextlib.suppress(FileNotFoundError):
+            tables = _reference_tables(lake, rules, known)
+            if references(lake, dataset) == known:  # of a folder, another file may have been read
+                return known, tables
     raise Contended(f"what {dataset.name} refers to was changed by others {ROUNDS} times while it was read: run it again")
 
 
@@ -132,15 +137,19 @@ def readable(lake: Lake, name: str, partitions: Sequence[Partition]) -> list[Pro
         raise NotReady(str(error)) from error
 
 
-def reference_tables(lake: Lake, dataset: Dataset, rules: list[Rule]) -> dict[str, pl.LazyFrame]:
-    """The values that references must exist among, by rule; see `gate.rules.with_references`."""
+def _reference_tables(lake: Lake, rules: list[Rule], known: Mapping[str, Provenance]) -> dict[str, pl.LazyFrame]:
+    """The values that references must exist among, by rule; see `gate.rules.with_references`.
+
+    Raises:
+        FileNotFoundError: Another version of one of them is there by now.
+    """
     tables = {}
     for rule in rules:
         if rule.reference:
             other = lake.catalog[rule.reference.dataset]
             to = rule.reference.to or other.attributes.key
             renamed = [pl.col(there).alias(here) for here, there in zip(rule.columns, to, strict=True)]
-            tables[rule.name] = lake.scan(other, [None]).select(renamed).unique().collect().lazy()
+            tables[rule.name] = lake.scan_versions(other, [known[other.name]]).select(renamed).unique().collect().lazy()
     return tables
 
 
@@ -179,16 +188,19 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
     Raises:
         Contended: It changed under our hands every time.
     """
+    wrote = False
     for attempt in range(ROUNDS):
-        given_away = highest_number(lake.store, dataset, partition)  # before the last word is read, which may follow on it
-        said = lake.last_word("content", dataset, partition)
+        if attempt:
+            time.sleep(jitter_seconds(attempt))  # or many that look at the same time never let one another end
         try:
+            given_away = highest_number(lake.store, dataset, partition)  # before the last word is read, which may follow on it
+            said = lake.last_word("content", dataset, partition)
             work = look()
-        except NotReady as error:
+        except (NotReady, Damaged) as error:
             return Outcome(partition, "refused", str(error))
         before = settled(lake, dataset, partition, work.depends_on, said)
         if before:
-            return _outcome(lake, dataset, partition, *before, _overtaken(before[1]) if attempt else work.note())
+            return _outcome(lake, dataset, partition, *before, work.note() if wrote or not attempt else _overtaken(before[1]))
         try:
             found, quarantine = work.judge()
         except (CodeError, DeliveryError, Damaged) as error:
@@ -198,7 +210,8 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
         except FileNotFoundError:  # what was to be read is there no more: another version is
             continue
         verdict = _verdict(dataset, partition, work, found, now)
-        if _commit(lake, dataset, verdict, said, given_away, look, found.good, quarantine, run_id, now):
+        if _commit(lake, verdict, said, given_away, look, work.read, found.good, quarantine, run_id, now):
+            wrote = True
             done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
             if done:
                 return _outcome(lake, dataset, partition, *done, work.note())
@@ -230,11 +243,11 @@ def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, 
 
 def _commit(
     lake: Lake,
-    dataset: Dataset,
     verdict: Verdict,
     said: Verdict | None,
     given_away: int,
     look: Callable[[], Work],
+    read: tuple[Provenance, ...],
     good: pl.DataFrame,
     quarantine: Callable[[], pl.DataFrame],
     run_id: str,
@@ -247,7 +260,7 @@ def _commit(
     Returns:
         Whether it was written; else all must be looked at anew.
     """
-    partition = verdict.partition
+    dataset, partition = lake.catalog[verdict.dataset], verdict.partition
     with contextlib.ExitStack() as stack:
 
         def drafted(zone: Zone, frame: pl.DataFrame) -> Draft:
@@ -264,7 +277,8 @@ def _commit(
         if verdict.passed:
             drafts.append(drafted(dataset.zone, good))
         try:
-            if look().depends_on != verdict.depends_on:
+            now_there = look()
+            if (now_there.depends_on, now_there.read) != (verdict.depends_on, read):
                 return False
             verdict = say(lake, verdict, said, given_away)
         except (NotReady, Lost):

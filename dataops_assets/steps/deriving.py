@@ -63,12 +63,13 @@ def _look(
         found = judge_product(dataset, rules, made, tables, is_public(dataset))
         return found, lambda: found.rejected
 
-    went_in = [*known.values(), *(made for several in read.values() for made in several)]
+    went_in = (*known.values(), *(made for several in read.values() for made in several))
     return Work(
         grounds(dataset, parts, read, versions_of(known)),
         newest_arrivals(*(made.arrived for made in went_in)),
         judge,
         lambda: "; ".join(filter(None, (*_sides(lake, parts), *references_refused_since(lake, dataset), *_notes(lake, parts)))),
+        went_in,
     )
 
 

@@ -11,6 +11,7 @@ from dataops_assets.steps.content import NotReady, references, settled, versions
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.store import Damaged
 
 
 def partitions_of(dataset: Dataset, now: datetime) -> list[Partition]:
@@ -47,8 +48,11 @@ def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
         return {}
 
     def waiting(partition: Partition) -> dict[str, Any] | None:
-        found = None if lake.is_dropped(dataset, partition) else _grounds(lake, dataset, partition, known, now)
-        done = found and settled(lake, dataset, partition, found, lake.last_word("content", dataset, partition))
+        try:
+            found = None if lake.is_dropped(dataset, partition) else _grounds(lake, dataset, partition, known, now)
+            done = found and settled(lake, dataset, partition, found, lake.last_word("content", dataset, partition))
+        except Damaged as error:  # the run that is asked for tells it; the other partitions go on
+            return {"damaged": str(error)}
         return None if done else found
 
     wanted = list(partitions)
@@ -59,11 +63,14 @@ def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: 
     lying = landing.arrivals(lake.store, dataset, now)
 
     def is_new(partition: Partition) -> bool:
-        receipt = lake.receipt(dataset, partition)
         arrival = lying.get(partition)
-        arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
-        known = receipt or dataset.gap_reason(partition) or dataset.fetch
-        return bool(arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None))
+        try:
+            receipt = lake.receipt(dataset, partition)
+            arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
+            known = receipt or dataset.gap_reason(partition) or dataset.fetch
+            return bool(arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None))
+        except Damaged:
+            return True
 
     return [key for key, new in zip(partitions, lake.store.each(is_new, partitions), strict=True) if new]
 

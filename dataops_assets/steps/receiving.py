@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -39,17 +39,25 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
     """
     lying = landing.arrivals(lake.store, dataset, now)
     for partition in partitions:
-        # Without a receipt, what lies there may be half of what an earlier run fetched.
-        if dataset.fetch and lake.receipt(dataset, partition) is None:
-            failed = _fetch(lake, dataset, partition)
-            if failed and not dataset.gap_reason(partition):
-                yield Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {failed}")
-                continue
-            # What a function brought is whole at once: it is seen as if it had been still for long.
-            fetched = None if failed else landing.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
-            yield _receive(lake, dataset, partition, fetched, now)
-        else:
-            yield _receive(lake, dataset, partition, lying.get(partition), now)
+        try:
+            outcome = _fetched_or_lying(lake, dataset, partition, lying, now)
+        except Damaged as error:  # a record of this partition; the others go on
+            outcome = Outcome(partition, "refused", f"raw/{dataset.name} {partition or ''}".strip() + f": {error}")
+        yield outcome
+
+
+def _fetched_or_lying(
+    lake: Lake, dataset: Dataset, partition: Partition, lying: Mapping[Partition, Arrival], now: datetime
+) -> Outcome:
+    # Without a receipt, what lies there may be half of what an earlier run fetched.
+    if dataset.fetch is None or lake.receipt(dataset, partition):
+        return _receive(lake, dataset, partition, lying.get(partition), now)
+    failed = _fetch(lake, dataset, partition)
+    if failed and not dataset.gap_reason(partition):
+        return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {failed}")
+    # What a function brought is whole at once: it is seen as if it had been still for long.
+    fetched = None if failed else landing.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
+    return _receive(lake, dataset, partition, fetched, now)
 
 
 def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:

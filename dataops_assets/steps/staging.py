@@ -70,6 +70,7 @@ def _look(
         newest_arrivals({dataset.name: receipt.received_at} if receipt else {}, *(made.arrived for made in known.values())),
         judge,
         lambda: "; ".join(filter(None, (prods, gap_note, *references_refused_since(lake, dataset)))),
+        tuple(known.values()),
         receipt.names if receipt else (),
     )
 

@@ -24,14 +24,13 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from dataops_assets.storage.store import Damaged, Unreachable, jitter_seconds
+from dataops_assets.storage.store import BadRequest, Damaged, NotSignedIn, Unreachable, jitter_seconds
 
 ATTEMPTS = 8
 _ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload")
-_DENIED = (
+_DENIED = ("403", "AccessDenied")
+_NOT_SIGNED_IN = (
     "400",  # of a HEAD, which has no room to say more: the request is well-formed, so it is the token that is not
-    "403",
-    "AccessDenied",
     "ExpiredToken",
     "InvalidAccessKeyId",
     "InvalidToken",
@@ -84,6 +83,8 @@ def ask(
 
     Raises:
         PermissionError: The answer is no.
+        NotSignedIn: The answer is that nobody is known to ask.
+        BadRequest: The answer is that this cannot be done.
         Damaged: The bytes were not those that were written, however often they were asked for.
         Unreachable: There was no answer that says anything.
     """
@@ -100,12 +101,13 @@ def ask(
                 return absent()
             if lost and code in _LOST:
                 return lost()
-            if code in _DENIED:
+            if code in (*_DENIED, *_NOT_SIGNED_IN):
                 told = error.response["Error"].get("Message", "")
-                raise PermissionError(errno.EACCES, f"{code}: {told}", place) from error
+                kind = PermissionError if code in _DENIED else NotSignedIn
+                raise kind(errno.EACCES, f"{code}: {told}", place) from error
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if status < _SERVER_ERROR and code not in _AGAIN:
-                raise Unreachable(errno.EIO, said, place) from error
+                raise BadRequest(errno.EINVAL, said, place) from error
         except _NO_ANSWER as error:
             said = str(error)
         except (FlexibleChecksumError, Damaged) as error:
@@ -113,7 +115,7 @@ def ask(
         except ParamValidationError:
             raise  # ours
         except BotoCoreError as error:  # no credentials, no such profile
-            raise PermissionError(errno.EACCES, str(error), place) from error
+            raise NotSignedIn(errno.EACCES, str(error), place) from error
     raise damaged or Unreachable(errno.EIO, f"{said} ({ATTEMPTS} attempts)", place)
 
 
@@ -126,7 +128,7 @@ def caller() -> str:
     try:
         arn: str = _client("sts", Config(connect_timeout=5, read_timeout=10)).get_caller_identity()["Arn"]
     except (ClientError, BotoCoreError) as error:
-        raise PermissionError(errno.EACCES, f"who this is cannot be told: {error}", "the credentials of AWS") from error
+        raise NotSignedIn(errno.EACCES, f"who this is cannot be told: {error}", "the credentials of AWS") from error
     # arn:aws:sts::<account>:assumed-role/<role>/<session>; the path of a role is not told.
     assumed = re.fullmatch(r"arn:([^:]+):sts::([0-9]+):assumed-role/([^/]+)/.+", arn)
     return f"arn:{assumed[1]}:iam::{assumed[2]}:role/{assumed[3]}" if assumed else arn
@@ -136,7 +138,7 @@ def _client(service: Literal["s3", "sts"], config: Config) -> Any:
     try:
         return boto3.client(service, config=config)
     except (BotoCoreError, ValueError) as error:  # no such profile, no address of a server
-        raise PermissionError(errno.EACCES, str(error), "the settings of AWS") from error
+        raise NotSignedIn(errno.EACCES, str(error), "the settings of AWS") from error
 
 
 def new_client() -> Any:

@@ -202,6 +202,12 @@ class Folder(Store):
         draft.replace(target)
         _sync(target.parent)
 
+    def _withdraw(self, key: str, seen: Entry) -> None:
+        with self._locked():
+            if self.entry(key) != seen:
+                raise Lost(self.address(key))
+            self.path(key).unlink()
+
     def _remove(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.path(key).unlink(missing_ok=True)

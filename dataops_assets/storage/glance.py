@@ -119,5 +119,8 @@ class Glance(Store):
     def _write(self, key: str, draft: Path, tags: Tags) -> None:
         raise AssertionError(key)
 
+    def _withdraw(self, key: str, seen: Entry) -> None:
+        raise AssertionError(key)
+
     def _remove(self, keys: Sequence[str]) -> None:
         raise AssertionError(keys)

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from dataops_assets.storage.store import Damaged, Entry, Store, Tags
 
@@ -33,7 +33,7 @@ def read(store: Store, entry: Entry, model: type[_Record]) -> _Record:
     """What a record says, as it was listed.
 
     Raises:
-        Damaged: It is there no more.
+        Damaged: It is there no more, or not whole.
     """
     found: _Record = _parsed(store.itself, entry, model)
     return found
@@ -44,7 +44,11 @@ def _parsed(store: Store, entry: Entry, model: type[BaseModel]) -> Any:
     found = store.read(entry.key)
     if found is None:
         raise Damaged(store.address(entry.key), "it went away while it was read: nobody removes what is in a journal")
-    return model.model_validate_json(found)
+    try:
+        return model.model_validate_json(found)
+    except ValidationError as error:
+        told = f"it is no {model.__name__.lower()} any more ({error.errors()[0]['msg']}): bring that version of it back"
+        raise Damaged(store.address(entry.key), told) from error
 
 
 def append(store: Store, folder: str, number: int, record: bytes, tags: Tags) -> None:

@@ -74,7 +74,7 @@ class Lake:
         key, below = layout.data(zone, dataset, partition), self.beneath(dataset)
         if entry := self.store.entry(key):
             return self.store, entry
-        if below is None or self.store.entry(layout.dropped(zone, dataset, partition)):
+        if below is None or self.store.entry(layout.dropped(dataset, partition)):
             return None
         if zone == "quarantine" and journal.entries(self.store, layout.verdicts("content", dataset, partition)):
             return None  # what was rejected goes with the last word on it, which is not prod's
@@ -85,7 +85,7 @@ class Lake:
         """Whether a branch has dropped a partition, and not made it again since."""
         if self.base is None or self.store.entry(layout.data(dataset.zone, dataset, partition)):
             return False
-        return self.store.entry(layout.dropped(dataset.zone, dataset, partition)) is not None
+        return self.store.entry(layout.dropped(dataset, partition)) is not None
 
     def sides(self, dataset: Dataset, partitions: Sequence[Partition]) -> str:
         """How many of some partitions are read from where, in words; empty where there is but one side."""
@@ -129,7 +129,9 @@ class Lake:
         here = self.at_a_glance() if len(partitions) > 1 else self
         found = self.store.each(partial(here.published, dataset), partitions)
         if here is not self:  # one that was replaced while all were listed has a record that was not listed yet
-            found = [one or self.published(dataset, key) for one, key in zip(found, partitions, strict=True)]
+            lies = partial(here.holder, dataset.zone, dataset)
+            pairs = zip(found, partitions, strict=True)
+            found = [one or (self.published(dataset, key) if lies(key) else None) for one, key in pairs]
         readable = [one for one in found if one and not outdated(dataset, one)]
         if len(readable) < len(found):
             missing = [key for key, one in zip(partitions, found, strict=True) if not one or outdated(dataset, one)]

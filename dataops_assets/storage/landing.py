@@ -17,7 +17,7 @@ from dataops_assets.contract.errors import choose
 from dataops_assets.gate.verdict import digest
 from dataops_assets.gate.wording import in_print, some
 from dataops_assets.storage import layout
-from dataops_assets.storage.store import Entry, Store
+from dataops_assets.storage.store import Damaged, Entry, Store
 
 
 @dataclass(frozen=True)
@@ -234,6 +234,8 @@ def _by_manifest(store: Store, partition: Partition, lying: Sequence[Entry], pro
 
     try:
         named = _Manifest.model_validate_json(store.read(proof.key) or b"").files
+    except Damaged as error:
+        return Arrival(partition, tuple(lying), proof, f"a manifest that can be read: {error}")
     except PermissionError:
         return Arrival(partition, tuple(lying), proof, f"the right to read {proof.key}: give it to this user")
     except ValidationError as error:

@@ -4,7 +4,7 @@ landing/<dataset>/…                                    what providers drop
 raw/<dataset>/[date=…/]<sha256>.<ending>               every delivered file, byte for byte
 raw/<dataset>/[date=…/]_deliveries/<number>.json       a receipt for every arrival
 staged|quarantine|curated/<dataset>/[date=…/]data.parquet
-staged|quarantine|curated/<dataset>/[date=…/]_dropped  in a branch: the partition is not to be read from prod
+staged|curated/<dataset>/[date=…/]_dropped             in a branch: the partition is not to be read from prod
 _verdicts/<gate>/<dataset>/[date=…/]<number>.json      every verdict
 _provenance/<zone>/<dataset>/[date=…/]<number>-<sha256>.json   how an object came to be; the number is that of its verdict
 _sha256/<sha256>/<zone>/<dataset>/[date=…/]<number>    nothing inside: its key leads from bytes to the record of them
@@ -28,9 +28,9 @@ def data(zone: Zone, dataset: Dataset, partition: Partition) -> str:
     return f"{zone}/{folder(dataset, partition)}/data.parquet"
 
 
-def dropped(zone: Zone, dataset: Dataset, partition: Partition) -> str:
+def dropped(dataset: Dataset, partition: Partition) -> str:
     """The object that says that a branch has dropped a partition, which stays in prod."""
-    return f"{zone}/{folder(dataset, partition)}/_dropped"
+    return f"{dataset.zone}/{folder(dataset, partition)}/_dropped"
 
 
 def landing(dataset: Dataset) -> str:

@@ -23,7 +23,7 @@ class Leftovers:
 
     Attributes:
         unfinished: Half-written files and uploads.
-        orphans: Keys of records whose objects were never seen.
+        orphans: Keys of records whose objects were never seen; what leads to them from their bytes goes with them.
     """
 
     unfinished: int
@@ -38,26 +38,32 @@ def sweep(lake: Lake, now: datetime, remove: bool) -> Leftovers:
         now: The time.
         remove: Whether this deployment may remove anything; else all is only counted.
     """
-    found = tuple(key for dataset in lake.catalog for key in _orphans(lake, dataset, now))
+    found = {key: one for dataset in lake.catalog for key, one in _orphans(lake, dataset, now)}
     unfinished = lake.store.sweep(now, remove)
     if remove:
-        lake.store.remove(found)
-    return Leftovers(unfinished, found)
+        leading = (index_key(lake.catalog[one.dataset], one) for one in found.values())
+        lake.store.remove([*found, *leading])
+    return Leftovers(unfinished, tuple(found))
 
 
-def _orphans(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
-    """A record is an orphan if its bytes do not stand there, and no later one says that it took their place."""
+def _orphans(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[tuple[str, Provenance]]:
+    """A record is an orphan if its bytes never stood there, and never will.
+
+    They never did if no record after it says that it took their place. They never will if what stands there has a higher
+    number. Where nothing stood when something was published, what had been there was dropped or removed: that was published.
+    """
     glance = lake.at_a_glance().store
     for zone in _PUBLISHED:
         for partition, entries in _by_partition(list(glance.list(f"_provenance/{zone}/{dataset.name}")), dataset).items():
-            data = layout.data(zone, dataset, partition)
-            if len(entries) == 1 or not glance.entry(data):
-                continue  # what was published and then dropped, or expired, or was removed, may come back
-            made = [(entry, journal.read(glance, entry, Provenance)) for entry in entries]
-            stood = {one.replaces for _, one in made} | {glance.sha256(data)}
-            for entry, one in made:
-                if one.sha256 not in stood and now.timestamp() - entry.modified_ns / 1e9 > WRITER_LIVES.total_seconds():
-                    yield from (entry.key, index_key(dataset, one))
+            stands = glance.sha256(layout.data(zone, dataset, partition)) if len(entries) > 1 else None
+            made = glance.each(lambda entry: journal.read(glance, entry, Provenance), entries) if stands else ()
+            number = max((one.number for one in made if one.sha256 == stands), default=0)
+            begun = max((one.number for one in made if one.replaces is None), default=0)
+            stood = {one.replaces for one in made} | {stands}
+            for entry, one in zip(entries, made, strict=False):
+                old = now.timestamp() - entry.modified_ns / 1e9 > WRITER_LIVES.total_seconds()
+                if old and begun <= one.number < number and one.sha256 not in stood:
+                    yield entry.key, one
 
 
 def _by_partition(entries: list[Entry], dataset: Dataset) -> dict[Partition, list[Entry]]:

@@ -166,13 +166,20 @@ def drop(lake: Lake, dataset: Dataset, partition: Partition) -> None:
 
     Raises:
         LookupError: This is no branch, or the partition is nowhere.
+        Contended: It was made again meanwhile, and stays.
     """
     if lake.base is None:
         raise LookupError("only a branch or dev deployment drops partitions: what is in prod or local stays")
     if lake.holder(dataset.zone, dataset, partition) is None:
         raise LookupError(lake.why_missing(dataset, [partition]))
-    lake.store.create(layout.dropped(dataset.zone, dataset, partition), b"", layout.tags(dataset, dataset.zone))
-    lake.store.remove([layout.data(dataset.zone, dataset, partition)])
+    key = layout.data(dataset.zone, dataset, partition)
+    own = lake.store.entry(key)
+    lake.store.create(layout.dropped(dataset, partition), b"", layout.tags(dataset, dataset.zone))
+    with contextlib.suppress(Lost):
+        if own:
+            lake.store.withdraw(key, own)
+    if lake.store.entry(key):
+        raise Contended(f"{lake.store.address(key)} was published again meanwhile, and stays: drop it again")
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

@@ -45,6 +45,8 @@ from dataops_assets.storage.store import (
 _AT_ONCE = 16
 _one_of_many = threading.local()
 _PART_BYTES = 32 << 20
+_SHA256 = "dataops-sha256"
+"""The name of the hash among the metadata of what is written here; what others write may have a `sha256` of any form."""
 _BATCH = 1000
 _CHUNK_BYTES = 1 << 20
 
@@ -116,7 +118,7 @@ class S3(Store):
         def get() -> bytes | None:
             found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
             content: bytes = found["Body"].read()
-            expected, has = found["Metadata"].get("sha256"), hashlib.sha256(content).hexdigest()
+            expected, has = found["Metadata"].get(_SHA256), hashlib.sha256(content).hexdigest()
             if expected not in (None, has):
                 raise Damaged(self.address(key), other_bytes(expected, has))
             return content
@@ -180,7 +182,7 @@ class S3(Store):
     def _put(self, key: str, draft: Path, tags: Tags, condition: dict[str, str], commit: str = "") -> None:
         """Put an object if what is there is as the condition says, or learn that it was."""
         sha256 = hash_file(draft)
-        labels = {"Tagging": urlencode(tags), "Metadata": {"sha256": sha256} | ({"commit": commit} if commit else {})}
+        labels = {"Tagging": urlencode(tags), "Metadata": {_SHA256: sha256} | ({"commit": commit} if commit else {})}
         target = {"Bucket": self.bucket, "Key": self._prefix + key}
 
         def put() -> None:
@@ -223,6 +225,20 @@ class S3(Store):
                 self.client.abort_multipart_upload(**named)
             raise
 
+    def _withdraw(self, key: str, seen: Entry) -> None:
+        target = {"Bucket": self.bucket, "Key": self._prefix + key}
+
+        def lost() -> None:
+            raise Lost(self.address(key))
+
+        def delete() -> None:
+            # A store that knows no condition here ignores it: then the look before is what there is.
+            if (now := self.entry(key)) is None or now.etag != seen.etag:
+                lost()
+            self.client.delete_object(**target, IfMatch=seen.etag)
+
+        self._ask(key, delete, absent=lost, lost=lost)
+
     def _remove(self, keys: Sequence[str]) -> None:
         for start in range(0, len(keys), _BATCH):
             batch = [{"Key": self._prefix + key} for key in keys[start : start + _BATCH]]
@@ -245,8 +261,9 @@ class S3(Store):
                 found += 1
                 if remove:
                     named = {"Bucket": self.bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-                    self._permit(upload["Key"][len(self._prefix) :])
-                    self._ask(upload["Key"], partial(self.client.abort_multipart_upload, **named), absent=lambda: None)
+                    key = upload["Key"][len(self._prefix) :]
+                    self._permit(key)
+                    self._ask(key, partial(self.client.abort_multipart_upload, **named), absent=lambda: None)
         return found
 
     def unfinished(self) -> Sequence[dict[str, Any]]:
@@ -288,7 +305,7 @@ def _hash_of(store: S3, key: str, etag: str) -> str:
     found = store._head(key)
     if found is None or found["ETag"] != etag:
         raise Lost(store.address(key))
-    if kept := found["Metadata"].get("sha256"):
+    if kept := found["Metadata"].get(_SHA256):
         return str(kept)
     with store.here.draft(key) as path:
         store.copy(key, path)

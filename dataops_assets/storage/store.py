@@ -57,6 +57,14 @@ class Unreachable(ConnectionError):
     """A store did not answer, or not as it should, however often it was asked."""
 
 
+class BadRequest(OSError):
+    """A store does not do what it was asked, however often it is asked: there is no such bucket, a name is too long."""
+
+
+class NotSignedIn(PermissionError):
+    """There are no credentials, or those that there are have ended, or are not known."""
+
+
 class Forbidden(PermissionError):
     """This process may not write here; nothing was written."""
 
@@ -69,22 +77,26 @@ class Forbidden(PermissionError):
 
 def is_lasting(error: OSError) -> bool:
     """Whether a fault of the machine stays until somebody does something about it."""
-    return error.errno in (*_FULL, *_DENIED) or isinstance(error, Damaged)
+    return error.errno in (*_FULL, *_DENIED) or isinstance(error, Damaged | BadRequest)
 
 
 def in_words(error: OSError) -> str:
-    """A lasting fault of the machine in one line: where, what, and the way out."""
-    if isinstance(error, Forbidden | Damaged):
-        return str(error)
+    """A fault of the machine in one line: where, what, and the way out, where one is known."""
     place, what = error.filename2 or error.filename, error.strerror or str(error)
-    remedy = "Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
-    if isinstance(error, Unreachable):
-        remedy = "`dataops doctor` tells what is wrong with it"
+    if place is None or isinstance(error, Forbidden | Damaged):
+        return str(error)
+    remedy = ""
+    if isinstance(error, Unreachable | BadRequest):
+        remedy = ". `dataops doctor` tells what is wrong with it"
+    elif isinstance(error, NotSignedIn):
+        remedy = ". Sign in anew; `dataops doctor` tells more"
     elif is_full(error):
-        remedy = "Make room on that disk, and run again"
+        remedy = ". Make room on that disk, and run again"
     elif str(place).startswith("s3://"):
-        remedy = "Give this identity the right to it, or work as dev/<person> (DATAOPS_DEPLOYMENT)"
-    return f"{place}: {what.rstrip('.')}. {remedy}"
+        remedy = ". Give this identity the right to it, or work as dev/<person> (DATAOPS_DEPLOYMENT)"
+    elif error.errno in _DENIED:
+        remedy = ". Give this user the right to it, or set DATAOPS_DATA to a folder of your own"
+    return f"{place}: {what.rstrip('.')}{remedy}"
 
 
 def is_full(error: OSError) -> bool:
@@ -249,6 +261,16 @@ class Store(ABC):
         with self._drafted(key, content) as draft:
             self._write(key, draft, tags)
 
+    def withdraw(self, key: str, seen: Entry) -> None:
+        """Remove just the object that was seen.
+
+        Raises:
+            Lost: Another one is there, or none.
+            Forbidden: This process may not write there.
+        """
+        self._permit(key)
+        self._withdraw(key, seen)
+
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects; those that are there no more are as good.
 
@@ -288,6 +310,9 @@ class Store(ABC):
 
     @abstractmethod
     def _write(self, key: str, draft: Path, tags: Tags) -> None: ...
+
+    @abstractmethod
+    def _withdraw(self, key: str, seen: Entry) -> None: ...
 
     @abstractmethod
     def _remove(self, keys: Sequence[str]) -> None: ...

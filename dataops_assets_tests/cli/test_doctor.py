@@ -68,7 +68,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
             patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
             patch.setattr(boto3, "DEFAULT_SESSION", None)
             if "DATAOPS_COMMIT" in environment:  # as in an image, which is no checkout
-                patch.setattr(deployment, "_checked_out", lambda _: (None, None))
+                patch.setattr(deployment, "_checked_out", lambda _: None)
             deployment.identity.cache_clear()
             done = CliRunner().invoke(cli, ["doctor", "--rounds", "1"])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception

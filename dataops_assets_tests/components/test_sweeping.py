@@ -3,12 +3,15 @@
 import os
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from unittest import mock
 
 import dagster as dg
 import pytest
 
 from dataops_assets import deployment
+from dataops_assets.components import sweeping
 from dataops_assets.definitions import build
 from dataops_assets.deployment import Deployment
 from dataops_assets.storage.folder import Folder
@@ -103,7 +106,14 @@ def test_it_is_young(here: Location, left: set[Path]):
     assert left < files(here.tree)
 
 
-def test_nobody_needs_to_turn_it_on(here: Location):
-    [schedule] = here.defs.schedules or ()
-    assert isinstance(schedule, dg.ScheduleDefinition)
-    assert (schedule.job_name, schedule.default_status) == ("sweep_leftovers", dg.DefaultScheduleStatus.RUNNING)
+def test_it_is_asked_for_once_a_day_and_nobody_needs_to_turn_it_on(here: Location):
+    sensor = here.defs.resolve_sensor_def("sweep")
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    asked = []
+    for day in ("2024-03-01T01:00", "2024-03-01T23:00", "2024-03-02T00:30"):
+        with dg.build_sensor_context(instance=here.instance) as context, mock.patch.object(sweeping, "datetime") as clock:
+            clock.now.return_value = datetime.fromisoformat(day)
+            request = sensor(context)
+        assert isinstance(request, dg.RunRequest)
+        asked.append(request.run_key)
+    assert (asked[0] == asked[1], asked[1] == asked[2]) == (True, False)

@@ -12,6 +12,7 @@ from dataops_assets.observe.why import why_bytes, why_published
 from dataops_assets.storage.folder import hash_file
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import MadeBy
+from dataops_assets.storage.store import Damaged
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY, MONTH = "2024-01-01", "2024-01"
@@ -25,7 +26,9 @@ def test_product_leads_back_to_its_inputs_and_they_to_their_deliveries(filled: T
     told = why_bytes(filled.lake, hash_file(copy))
     assert told == why_published(filled.lake, filled["daily"], MONTH)
     assert told.splitlines()[0].startswith(f"curated/daily {MONTH} · ")
-    assert "staged/readings · 3 partitions, 2024-01-01 to 2024-01-03, each as told by: dataops why readings" in told
+    assert "staged/readings · 3 partitions, each as told by `dataops why` of its SHA-256" in told
+    day = filled.lake.version("staged", filled["readings"], DAY)
+    assert f"{DAY} · sha256 {day}" in told
     stations = hashlib.sha256(STATIONS.encode()).hexdigest()
     assert f"sha256 {stations}" in told, "an input without partitions is followed to its delivery"
     assert f"stations.csv · {len(STATIONS):,} bytes · raw/stations/{stations}.csv" in told
@@ -55,6 +58,29 @@ def test_delivered_file_leads_to_the_partition_it_was_received_for(filled: Tree)
     told = why_bytes(filled.lake, delivered)
     assert told.splitlines()[0] == f"raw/readings {DAY}"
     assert f"{DAY}.csv" in told
+
+
+def test_delivery_of_several_files_is_found_by_its_own_hash(tree: Tree) -> None:
+    manifest = 'files: "{partition}/*.csv"\n    complete: {manifest: "{partition}/manifest.json"}'
+    tree.edit("readings/defs.yaml", 'files: "{partition}.csv"', manifest)
+    head, *rows = readings(DAY).splitlines(keepends=True)
+    tree.drop("readings", f"{DAY}/1.csv", head + rows[0])
+    tree.drop("readings", f"{DAY}/2.csv", head + "".join(rows[1:]))
+    tree.drop("readings", f"{DAY}/manifest.json", '{"files": [{"name": "1.csv"}, {"name": "2.csv"}]}')
+    tree.receive("readings", DAY)
+    receipt = tree.lake.receipt(tree["readings"], DAY)
+    assert receipt
+    assert len(receipt.files) == 2
+    told = why_bytes(tree.lake, receipt.sha256)
+    assert told == why_bytes(tree.lake, receipt.files[1].sha256)
+    assert told.splitlines()[0] == f"raw/readings {DAY}"
+
+
+def test_record_that_is_damaged_is_named(filled: Tree) -> None:
+    [record] = filled.store.path(f"_provenance/staged/readings/date={DAY}").iterdir()
+    record.write_bytes(record.read_bytes()[:-20])
+    with pytest.raises(Damaged, match=f"date={DAY}/{record.name}: it is no provenance any more"):
+        why_published(filled.lake, filled["readings"], DAY)
 
 
 def test_rows_in_quarantine_are_explained_too(tree: Tree) -> None:
@@ -92,7 +118,7 @@ def test_the_code_is_the_commit_that_is_checked_out(monkeypatch: pytest.MonkeyPa
     assert "@" in found.identity
     monkeypatch.setenv("DATAOPS_COMMIT", "abc")
     assert here.made_by().git_commit == head, "a checkout knows better"
-    monkeypatch.setattr(deployment, "_checked_out", lambda _: (None, None))
+    monkeypatch.setattr(deployment, "_checked_out", lambda _: None)
     monkeypatch.setenv("DATAOPS_IMAGE", "sha256:1")
     image = here.made_by()
     assert (image.git_commit, image.clean, image.image) == ("abc", True, "sha256:1")

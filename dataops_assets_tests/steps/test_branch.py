@@ -10,7 +10,8 @@ from dataops_assets.observe.status import describe, overview
 from dataops_assets.observe.why import why_bytes, why_published
 from dataops_assets.storage import layout
 from dataops_assets.storage.deliveries import GAP
-from dataops_assets.storage.publishing import drop
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.publishing import Contended, drop
 from dataops_assets_tests.branches import Branch, everything_in, let_branches_read
 from dataops_assets_tests.steps.january import BAD, DAY, DAYS, HOUR, MONTH, left, short_tree, statuses
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
@@ -345,3 +346,25 @@ def test_what_prod_rejects_later_is_not_taken_for_rejected_by_a_branch_that_has_
     prod.run(now=LATER + HOUR)
     assert branch.lake.provenance("quarantine", branch["readings"], DAY) is None
     assert left(branch) == {}
+
+
+def test_what_is_published_while_it_is_dropped_stays(prod: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    branch = Branch.of(prod)
+    branch.drop("readings", f"{DAY}.csv", readings(DAY, WARM))
+    branch.run(now=LATER)
+    real, left = Folder.create, [True]
+
+    def create(self: Folder, key: str, *more: object) -> None:
+        real(self, key, *more)  # type: ignore[arg-type]
+        if key.endswith("/_dropped") and left:
+            left.pop()
+            branch.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 25}))
+            branch.receive("readings", DAY, now=LATER + HOUR)
+            assert statuses(branch.stage("readings", DAY, now=LATER + HOUR)) == {DAY: "done"}
+
+    monkeypatch.setattr(Folder, "create", create)
+    with pytest.raises(Contended, match="was published again meanwhile, and stays: drop it again"):
+        drop(branch.lake, branch["readings"], DAY)
+    assert branch.read("readings", DAY)["temperature"].max() == 25
+    drop(branch.lake, branch["readings"], DAY)
+    assert branch.lake.published(branch["readings"], DAY) is None

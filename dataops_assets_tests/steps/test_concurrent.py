@@ -12,10 +12,12 @@ import pytest
 from greenlet import getcurrent, greenlet
 
 from dataops_assets import steps
+from dataops_assets.contract import Dataset
 from dataops_assets.gate.verdict import Verdict
-from dataops_assets.steps import content, staging
+from dataops_assets.steps import content, deriving, staging
 from dataops_assets.storage.deliveries import all_receipts
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, records_of
 from dataops_assets.storage.publishing import Contended
 from dataops_assets.storage.store import hash_file
@@ -121,6 +123,63 @@ def test_input_that_changed_while_it_was_read_is_read_again(waiting: Tree, monke
     assert made
     assert made.depends_on["inputs"]["readings"] == {DAY: waiting.lake.version("staged", waiting["readings"], DAY)}
     assert waiting.read("daily", "2024-01")["warmest"].max() == 12
+
+
+def test_input_whose_bytes_came_again_while_it_was_read_is_read_again(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A, B, A: what was read of a folder may be B."""
+    waiting.edit("readings/defs.yaml", "start: 2024-01-01", f"start: {DAY}")
+    waiting.edit("readings/defs.yaml", "end: 2024-01-20", f"end: {DAY}")
+    waiting.run("readings")
+    real, left = deriving.judge_product, [(2, LATER), (1, LATER + timedelta(hours=1))]
+
+    def judge(*arguments: Any) -> Any:
+        if not left:
+            return real(*arguments)
+        deliver(waiting, *left.pop(0))
+        waiting.stage("readings", DAY, now=LATER)
+        found = real(*arguments)
+        deliver(waiting, *left.pop(0))
+        waiting.stage("readings", DAY, now=LATER + timedelta(hours=1))
+        return found
+
+    monkeypatch.setattr(deriving, "judge_product", judge)
+    [outcome] = waiting.derive("daily", "2024-01")
+    assert (outcome.status, left) == ("done", [])
+    assert waiting.read("daily", "2024-01")["warmest"].max() == warmest(waiting) == 11
+
+
+def test_reference_that_is_replaced_while_it_is_read_is_read_again(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, left = Lake.scan_versions, [True]
+
+    def scan(self: Lake, dataset: Dataset, made: Any) -> pl.LazyFrame:
+        if dataset.name == "stations" and left:
+            left.pop()
+            waiting.drop("stations", "stations.csv", "station,height\noslo,94\n")
+            waiting.run("stations", now=LATER)
+        return real(self, dataset, made)
+
+    monkeypatch.setattr(Lake, "scan_versions", scan)
+    [outcome] = waiting.stage("readings", DAY)
+    assert outcome.status == "done"
+    assert waiting.read("readings", DAY)["station"].unique().to_list() == ["oslo"]
+
+
+def test_run_that_was_followed_by_another_does_not_say_that_it_wrote_nothing(
+    waiting: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, left = content.publish, [True]
+
+    def publish(*arguments: Any) -> Provenance:
+        made = real(*arguments)
+        if left:
+            left.pop()
+            deliver(waiting, 2, LATER)
+            list(staging.stage(waiting.lake, waiting["readings"], [DAY], "other", LATER))
+        return made
+
+    monkeypatch.setattr(content, "publish", publish)
+    [outcome] = waiting.stage("readings", DAY)
+    assert (outcome.status, outcome.facts["note"]) == ("done", "")
 
 
 def test_run_that_began_before_a_reference_changed_takes_the_newer_one(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,3 +179,17 @@ def test_received_file_that_rots_refuses_its_partition_and_no_other(filled: Tree
     filled.drop("readings", f"{DAY}.csv", readings(DAY), written=NOW - timedelta(hours=1))
     filled.run("readings")
     assert {outcome.status for outcome in filled.stage("readings", *DAYS)} == {"done"}
+
+
+@pytest.mark.parametrize("journal", ["_verdicts/content/readings/date={}", "raw/readings/date={}/_deliveries"])
+def test_record_that_is_damaged_stops_its_own_partition_alone(filled: Tree, journal: str) -> None:
+    damaged, other = "2024-01-02", "2024-01-03"
+    [record] = filled.store.path(journal.format(damaged)).iterdir()
+    record.write_bytes(record.read_bytes()[:-20])
+    filled.drop("readings", f"{other}.csv", readings(other, {"temperature": 30}))
+    outcomes = filled.run("readings", now=NOW + timedelta(hours=1))
+    told = {outcome.partition: outcome for outcome in outcomes if outcome.status != "done"}
+    assert set(told) == {damaged}
+    assert f"{record.parent.name}/{record.name}: it is no " in told[damaged].reason
+    assert "bring that version of it back" in told[damaged].reason
+    assert filled.read("readings", other)["temperature"].max() == 30

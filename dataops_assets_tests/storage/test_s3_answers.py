@@ -1,5 +1,7 @@
 """What is made of a bucket's answers, and of none."""
 
+import base64
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +9,9 @@ import pytest
 
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Unreachable
+from dataops_assets.storage.store import BadRequest, NotSignedIn, Unreachable, in_words, is_lasting
 from dataops_assets_tests.checkout import free_port
-from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
+from dataops_assets_tests.s3_server import ONCE, Bucket, Credentials, MakeIdentity
 
 
 def test_where_nothing_listens_is_not_reached_and_no_matter_of_rights(bucket: Bucket, tmp_path: Path) -> None:
@@ -24,3 +26,27 @@ def test_who_may_not_list_uploads_is_told_so(bucket: Bucket, identity: MakeIdent
     client = bucket.by(identity("lister", {"Version": "2012-10-17", "Statement": [allowed]})).client(retries=ONCE)
     with pytest.raises(PermissionError, match="s3:ListBucketMultipartUploads"):
         S3(bucket.name, "", Folder(tmp_path), client=client).sweep(datetime.now(UTC), remove=False)
+
+
+@pytest.mark.s3
+def test_whose_key_is_not_known_signs_in_anew(bucket: Bucket, tmp_path: Path) -> None:
+    unknown = bucket.by(Credentials("NOBODYEXAMPLE0000001", "nothing"))
+    with pytest.raises(NotSignedIn) as caught:
+        S3(bucket.name, "", Folder(tmp_path), client=unknown.client(retries=ONCE)).read("a")
+    assert in_words(caught.value).endswith(". Sign in anew; `dataops doctor` tells more")
+
+
+def test_what_no_answer_will_change_is_not_tried_again(bucket: Bucket, tmp_path: Path) -> None:
+    nowhere = S3(f"{bucket.name}-of-nobody", "", Folder(tmp_path), client=bucket.client(retries=ONCE))
+    with pytest.raises(BadRequest, match="NoSuchBucket") as caught:
+        nowhere.create("a", b"", {})
+    assert is_lasting(caught.value)
+    assert in_words(caught.value).endswith(". `dataops doctor` tells what is wrong with it")
+
+
+def test_metadata_of_a_provider_is_no_promise_of_ours(bucket: Bucket, tmp_path: Path) -> None:
+    body = b"one"
+    theirs = {"sha256": base64.b64encode(hashlib.sha256(body).digest()).decode()}
+    bucket.client().put_object(Bucket=bucket.name, Key="landing/a", Body=body, Metadata=theirs)
+    s3 = S3(bucket.name, "", Folder(tmp_path), client=bucket.client(retries=ONCE))
+    assert (s3.read("landing/a"), s3.sha256("landing/a")) == (body, hashlib.sha256(body).hexdigest())

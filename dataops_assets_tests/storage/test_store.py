@@ -131,6 +131,22 @@ def test_look_at_a_store_shows_it_as_it_was_and_changes_nothing(store: Store) ->
             write("zone/set/3", b"3", TAGS)
 
 
+def test_just_the_object_that_was_seen_is_withdrawn(store: Store) -> None:
+    store.create("a", b"one", TAGS)
+    seen = store.entry("a")
+    assert seen
+    replace(store, "a", b"two", seen)
+    with pytest.raises(Lost):
+        store.withdraw("a", seen)
+    assert store.read("a") == b"two"
+    now = store.entry("a")
+    assert now
+    store.withdraw("a", now)
+    assert store.entry("a") is None
+    with pytest.raises(Lost):
+        store.withdraw("a", now)
+
+
 def test_objects_are_removed(store: Store) -> None:
     for name in "abc":
         store.create(f"top/{name}", b"", TAGS)
@@ -214,7 +230,7 @@ def test_bytes_that_changed_are_named(store: Store, request: pytest.FixtureReque
         assert store.sha256("zone/a.parquet") != expected
     else:
         bucket: Bucket = request.getfixturevalue("bucket")
-        metadata = {"sha256": expected}  # as if the disk of the server had forgotten a bit
+        metadata = {"dataops-sha256": expected}  # as if the disk of the server had forgotten a bit
         bucket.client().put_object(
             Bucket=bucket.name, Key="some/prefix/zone/a.parquet", Body=b"as they Were written", Metadata=metadata
         )
@@ -277,7 +293,7 @@ def test_object_carries_tags_hash_and_commit(s3: S3, bucket: Bucket) -> None:
     named = {"Bucket": bucket.name, "Key": "some/prefix/a"}
     tags = s3.client.get_object_tagging(**named)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == TAGS
-    assert s3.client.head_object(**named)["Metadata"] == {"sha256": sha(b"one"), "commit": "the commit"}
+    assert s3.client.head_object(**named)["Metadata"] == {"dataops-sha256": sha(b"one"), "commit": "the commit"}
 
 
 def test_large_object_goes_in_parts(s3: S3, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
