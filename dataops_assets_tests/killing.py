@@ -9,9 +9,10 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
@@ -25,22 +26,31 @@ LATER = NOW + timedelta(hours=1)
 REJECTED = {"hour": 99}
 
 
+class Place(NamedTuple):
+    """A prefix in a bucket, and whether objects are put there in parts."""
+
+    bucket: Bucket
+    prefix: str
+    in_parts: bool = False
+
+
 @dataclass
 class InABucket(Tree):
     """A tree whose store is a prefix of a bucket.
 
     Attributes:
-        place: The bucket and the prefix.
+        place: Where.
     """
 
-    place: tuple[Bucket, str] | None = None
+    place: "Place | None" = None
 
     @property
     def lake(self) -> Lake:
         if self._lake is None:
             assert self.place
-            bucket, prefix = self.place
-            store = S3(bucket.name, prefix, Folder(self.root / "here"), client=bucket.client(retries=ONCE))
+            client = self.place.bucket.client(retries=ONCE)
+            here, parts = Folder(self.root / "here"), self.place.in_parts
+            store = S3(self.place.bucket.name, self.place.prefix, here, client=client, in_parts=parts)
             self._lake = Lake(self.catalog(), store)
         return self._lake
 
@@ -51,14 +61,14 @@ class InABucket(Tree):
         return Path(key)
 
 
-def opened(root: Path, place: tuple[Bucket, str] | None = None) -> Tree:
+def opened(root: Path, place: Place | None = None) -> Tree:
     """The tree in a folder, or in a bucket, whose month has two days."""
     tree = InABucket(root, place=place) if place else Tree(root)
     tree.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-02")
     return tree
 
 
-def redelivered(root: Path, place: tuple[Bucket, str] | None = None) -> Tree:
+def redelivered(root: Path, place: Place | None = None) -> Tree:
     """A tree in which all is published, of which the stations and two days were delivered anew: the second is refused."""
     tree = opened(root, place)
     tree.drop("stations", "stations.csv", STATIONS)
@@ -76,7 +86,7 @@ def deliver_anew(tree: Tree) -> None:
     tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[REJECTED] * 4))
 
 
-def run_until(root: Path, point: int | None, place: tuple[Bucket, str] | None = None) -> int:
+def run_until(root: Path, point: int | None, place: Place | None = None) -> int:
     """Do what is pending, and die at one of the points: each write has one before it can be seen, and one after.
 
     Returns:
@@ -99,8 +109,8 @@ def run_until(root: Path, point: int | None, place: tuple[Bucket, str] | None = 
 
     store, real = tree.lake.store, Folder._place
     if isinstance(store, S3):
-        put = store.client.put_object
-        store.client.put_object = lambda **named: passing(put, **named)
+        for request in ("put_object", "create_multipart_upload", "upload_part", "complete_multipart_upload"):
+            setattr(store.client, request, partial(passing, getattr(store.client, request)))
         tree.run(now=LATER)
         return next(points) - 1
     Folder._place = lambda *given: passing(real, *given)  # type: ignore[method-assign]
@@ -111,7 +121,7 @@ def run_until(root: Path, point: int | None, place: tuple[Bucket, str] | None = 
     return next(points) - 1
 
 
-def kill_at(root: Path, point: int, place: tuple[Bucket, str] | None = None) -> None:
+def kill_at(root: Path, point: int, place: Place | None = None) -> None:
     """Do what is pending in a process that dies at a point."""
     # Of a process that has threads already, no copy can be made.
     processes = multiprocessing.get_context("forkserver")

@@ -21,12 +21,12 @@ from sqlalchemy.exc import OperationalError
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.cli.summary import summarise
-from dataops_assets.components.launch import abandoned, bury, due, launch, stages, untold, zones_written
+from dataops_assets.components.launch import abandoned, bury, due, launch, stages, untold
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
 from dataops_assets.observe.tally import tally
-from dataops_assets.steps.pending import partitions_of
+from dataops_assets.steps.pending import partitions_of, zones_written
 from dataops_assets.storage import landing
 from dataops_assets.storage.folder import Held
 from dataops_assets.storage.lake import Lake

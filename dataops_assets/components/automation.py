@@ -6,13 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from dataops_assets.components.keys import asset_key, in_range
-from dataops_assets.components.launch import TAKEN_ON_TAG, UNFINISHED, abandoned, bury, untold, zones_written
+from dataops_assets.components.keys import asset_key, in_range, range_tags
+from dataops_assets.components.launch import TAKEN_ON_TAG, UNFINISHED, abandoned, bury, untold
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
-from dataops_assets.steps.pending import partitions_of, pending, unsettled
+from dataops_assets.steps.pending import partitions_of, pending, unsettled, zones_written
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.landing import arrivals
 
@@ -186,7 +186,7 @@ def _request(
             return None
     tags = {_STATE_TAG: name}
     if len(run) > 1:
-        tags |= {"dagster/asset_partition_range_start": str(run[0]), "dagster/asset_partition_range_end": str(run[-1])}
+        tags |= range_tags(run)
     return dg.RunRequest(
         run_key=f"{name}:{len(attempts)}",
         asset_selection=[asset_key(zone, dataset)],

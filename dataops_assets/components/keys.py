@@ -22,6 +22,12 @@ _FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
 _STARTS = {"day": "0 0 * * *", "month": "0 0 1 * *", "year": "0 0 1 1 *"}
 
 
+def range_tags(partitions: Sequence[Partition]) -> dict[str, str]:
+    """The tags of a run over all partitions from the first of these to the last."""
+    ends = zip(("start", "end"), (partitions[0], partitions[-1]), strict=True)
+    return {f"dagster/asset_partition_range_{end}": str(partition) for end, partition in ends}
+
+
 def asset_key(zone: Zone, dataset: Dataset) -> dg.AssetKey:
     """The asset of a dataset in a zone: `staged/flights`."""
     return dg.AssetKey([zone, dataset.name])

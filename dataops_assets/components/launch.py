@@ -10,7 +10,7 @@ from types import MappingProxyType
 import dagster as dg
 
 from dataops_assets.components.dagster_private import checked_partitions
-from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def
+from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def, range_tags
 from dataops_assets.components.reports import UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -62,11 +62,6 @@ def stages(catalog: Catalog, wanted: Iterable[Dataset]) -> list[tuple[Zone, list
             if here:
                 found.append((zone, here))
     return found
-
-
-def zones_written(dataset: Dataset) -> tuple[Zone, ...]:
-    """The zones that steps of the dataset write, from left to right."""
-    return ("raw", "staged") if dataset.ingested else ("curated",)
 
 
 def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zone, now: datetime) -> dict[Partition, str]:
@@ -181,10 +176,7 @@ def launch(
         tags[TAKEN_ON_TAG] = "dataops run"
     single = run.partitions[0] if len(run.partitions) == 1 else None
     if len(run.partitions) > 1:
-        tags |= {
-            "dagster/asset_partition_range_start": str(run.partitions[0]),
-            "dagster/asset_partition_range_end": str(run.partitions[-1]),
-        }
+        tags |= range_tags(run.partitions)
     result = job.execute_in_process(
         instance=instance,
         asset_selection=[asset_key(run.zone, dataset) for dataset in run.datasets],

@@ -18,6 +18,7 @@ from dataops_assets.contract.policy import Policy, Zone
 from dataops_assets.contract.schema import Schema
 
 Transform = Callable[..., pl.LazyFrame]
+_LONGEST_TAG = 256
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -156,6 +157,9 @@ class Catalog:
         for path, name, known, kind in named:
             if name not in known:
                 yield dataset.problem(path, f"unknown {kind} `{name}`", choose(name, known) + " (or name it in policy.yaml)")
+        if len("+".join(attributes.readers)) > _LONGEST_TAG:
+            message = f"the names of its {len(attributes.readers)} readers are longer than the tag of an object, {_LONGEST_TAG}"
+            yield dataset.problem(("readers",), message, "name one group in policy.yaml for several of them")
         for i, reference in enumerate(attributes.references):
             path = ("references", i)
             if reference.dataset not in self.datasets:

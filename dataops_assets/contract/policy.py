@@ -1,6 +1,7 @@
 """What is named once for all datasets, in `defs/policy.yaml`: owners, reader groups, classifications, lifecycle classes."""
 
-from typing import Literal, Self
+import re
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -8,6 +9,7 @@ from dataops_assets.contract.duration import Duration, Kept
 from dataops_assets.contract.errors import Mistake
 
 Zone = Literal["landing", "raw", "staged", "quarantine", "curated"]
+_TAG = re.compile(r"[A-Za-z0-9_.:/@-]{1,64}")
 
 
 class Lifecycle(BaseModel):
@@ -80,6 +82,17 @@ class Policy(BaseModel):
     readers: dict[str, str] = Field(min_length=1)
     classifications: dict[str, str] = Field(min_length=1)
     lifecycles: dict[str, Lifecycle] = Field(min_length=1)
+
+    @field_validator("readers", "lifecycles")
+    @classmethod
+    def _fit_into_a_tag(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if not _TAG.fullmatch(name):
+                raise Mistake(
+                    f"`{name}` cannot be the tag of an object",
+                    "call it by letters, digits, `-`, `_`, `.`, `:`, `/` or `@`",
+                )
+        return value
 
     @field_validator("classifications")
     @classmethod

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
-from dataops_assets.steps.pending import partitions_of, pending
+from dataops_assets.steps.pending import partitions_of, pending, zones_written
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance
 
@@ -106,6 +105,5 @@ def _is_due(dataset: Dataset, partition: Partition, now: datetime) -> bool:
 def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:
     """Count over every partition that a dataset has by now, and say which of them wait for a run."""
     found = tally(lake, dataset, partitions_of(dataset, now), now)
-    zones: tuple[Zone, ...] = ("raw", "staged") if dataset.ingested else ("curated",)
-    found.pending = {key for zone in zones for key in pending(lake, dataset, zone, now)}
+    found.pending = {key for zone in zones_written(dataset) for key in pending(lake, dataset, zone, now)}
     return found

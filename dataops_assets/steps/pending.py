@@ -19,6 +19,11 @@ def partitions_of(dataset: Dataset, now: datetime) -> list[Partition]:
     return list(dataset.partitions.keys(now)) if dataset.partitions else [None]
 
 
+def zones_written(dataset: Dataset) -> tuple[Zone, ...]:
+    """The zones that steps of the dataset write, from left to right."""
+    return ("raw", "staged") if dataset.ingested else ("curated",)
+
+
 def pending(
     lake: Lake, dataset: Dataset, zone: Zone, now: datetime, within: Container[Partition] | None = None
 ) -> list[Partition]:

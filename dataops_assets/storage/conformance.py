@@ -118,7 +118,7 @@ def _race(pool: ThreadPoolExecutor, stores: Sequence[Store], reader: Store, key:
             if act == "create":
                 stores[writer].create(key, draft, TAGS)
             else:
-                stores[writer].replace(key, draft, seen, TAGS, commit=str(writer))
+                stores[writer].replace(key, draft, seen, TAGS)
         except Lost:
             return False
         return True

@@ -137,7 +137,7 @@ def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> Rec
         except Lost:
             # What lies there is not what its name says: the bytes that just arrived are put in its place.
             try:
-                store.replace(key, path, store.entry(key), layout.tags(dataset, "raw"), commit=sha256)
+                store.replace(key, path, store.entry(key), layout.tags(dataset, "raw"))
             except Lost:
                 raise ChangedWhileRead("the run that puts a damaged file right meanwhile") from None
     name = entry.key[len(layout.landing(dataset)) + 1 :]

@@ -12,7 +12,7 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -82,10 +82,11 @@ class Provenance(BaseModel):
     replaces: str | None = None
     published_at: datetime
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def commit(self) -> str:
-        """The id of this act of publishing: SHA-256 of the record."""
-        return digest(self.model_dump(mode="json"))
+        """The id of this act of publishing: SHA-256 of the record. An object in a bucket carries it, too."""
+        return digest(self.model_dump(mode="json", exclude={"commit"}))
 
 
 def newest_arrivals(*several: Mapping[str, datetime]) -> dict[str, datetime]:

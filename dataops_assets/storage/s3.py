@@ -28,6 +28,7 @@ from dataops_assets.storage.aws import ATTEMPTS, Answer, ask, new_client
 from dataops_assets.storage.cache import Cache
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
+    CHUNK_BYTES,
     WRITER_LIVES,
     Damaged,
     Entry,
@@ -48,7 +49,6 @@ _PART_BYTES = 32 << 20
 _SHA256 = "dataops-sha256"
 """The name of the hash among the metadata of what is written here; what others write may have a `sha256` of any form."""
 _BATCH = 1000
-_CHUNK_BYTES = 1 << 20
 
 
 class S3(Store):
@@ -156,7 +156,7 @@ class S3(Store):
         def get() -> None:
             found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
             with path.open("wb") as file:
-                for chunk in found["Body"].iter_chunks(_CHUNK_BYTES):
+                for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
 
         def absent() -> None:
@@ -186,7 +186,7 @@ class S3(Store):
         target = {"Bucket": self.bucket, "Key": self._prefix + key}
 
         def put() -> None:
-            if self._in_parts or draft.stat().st_size > _PART_BYTES:
+            if draft.stat().st_size > (0 if self._in_parts else _PART_BYTES):
                 self._put_parts(key, draft, labels, condition)
                 return
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from dataops_assets.storage.folder import Folder
 
-_CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 WRITER_LIVES = timedelta(days=1)
 """What is half done for longer than this was left by a writer that is gone."""
 
@@ -234,7 +234,7 @@ class Store(ABC):
         with self._drafted(key, content) as draft:
             self._create(key, draft, tags)
 
-    def replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str) -> None:
+    def replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str = "") -> None:
         """Let a draft become the object in place of the one that was seen.
 
         Args:
@@ -242,7 +242,7 @@ class Store(ABC):
             draft: The file that holds its bytes.
             seen: The object as it was seen last; None if there was none.
             tags: Its tags.
-            commit: The id of this act, kept with the object where the store can.
+            commit: The id of this act, if it has one, kept with the object where the store can.
 
         Raises:
             Lost: Another one is there, and not the draft's bytes.
@@ -327,7 +327,7 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex."""
     found = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
+        while chunk := stream.read(CHUNK_BYTES):
             found.update(chunk)
     return found.hexdigest()
 

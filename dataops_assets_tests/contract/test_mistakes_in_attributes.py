@@ -6,6 +6,7 @@ from dataops_assets.contract import ContractError
 from dataops_assets_tests.contract.broken import DAILY, POLICY, READINGS, SCHEMA, STATIONS, Broken, assert_told
 from dataops_assets_tests.trees import GOOD, Tree
 
+MANY = [f"{'many' * 12}-{number}" for number in range(6)]
 CASES: dict[str, Broken] = {
     # what may be written at all
     "unknown_attribute": Broken(
@@ -314,6 +315,19 @@ CASES: dict[str, Broken] = {
         "`public` is missing",
         "name it first",
         at="classifications:",
+    ),
+    "reader_with_a_name_that_no_tag_can_hold": Broken(
+        (POLICY, "press: Who tells the public.", "press, radio: Who tells the public."),
+        "`press, radio` cannot be the tag of an object",
+        "call it by letters",
+        at="readers:",
+    ),
+    "readers_that_no_tag_can_hold": Broken(
+        (READINGS, "readers: [analysts", f"readers: [{', '.join(MANY)}, analysts"),
+        "the names of its 8 readers are longer than the tag of an object, 256",
+        "name one group in policy.yaml for several of them",
+        mended="readers: [analysts",
+        also=tuple((POLICY, "  press:", f"  {name}: Many.\n  press:") for name in MANY),
     ),
     "examples_are_no_mapping": Broken(("readings/examples.yaml", "", "- good\n"), "not a mapping", "write `key: value` lines"),
 }

@@ -12,8 +12,9 @@ import pytest
 
 from dataops_assets.storage import leftovers
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.s3 import S3
 from dataops_assets.storage.store import in_words, is_lasting
-from dataops_assets_tests.killing import DAYS, LATER, deliver_anew, kill_at, opened, redelivered, run_until
+from dataops_assets_tests.killing import DAYS, LATER, Place, deliver_anew, kill_at, opened, redelivered, run_until
 from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import NOW, Tree
 
@@ -50,16 +51,20 @@ def test_process_that_is_killed_at_any_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.s3
-def test_process_on_s3_that_is_killed_at_any_write(tmp_path: Path, bucket: Bucket, pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_process_on_s3_that_is_killed_at_any_write(
+    tmp_path: Path, bucket: Bucket, in_parts: bool, pytestconfig: pytest.Config
+) -> None:
     """As in a folder; by default not at each of the points, which take a second each."""
-    base = contents(redelivered(tmp_path / "base", (bucket, "base")))
-    put_back(tmp_path / "undisturbed", (bucket, "undisturbed"), base)
-    points = run_until(tmp_path / "undisturbed", None, (bucket, "undisturbed"))
-    after = contents(opened(tmp_path / "undisturbed", (bucket, "undisturbed")))
-    assert points >= 40
-    for point in range(1, points + 1, 1 if pytestconfig.getoption("--rounds") > 1 else 19):
-        root, place = tmp_path / str(point), (bucket, str(point))
-        put_back(root, place, base)
+    base = contents(redelivered(tmp_path / "base", Place(bucket, "base")))
+    put_back(tmp_path / "undisturbed", Place(bucket, "undisturbed"), base)
+    points = run_until(tmp_path / "undisturbed", None, Place(bucket, "undisturbed", in_parts))
+    after = contents(opened(tmp_path / "undisturbed", Place(bucket, "undisturbed")))
+    assert points >= (120 if in_parts else 40)
+    some = 47 if in_parts else 19
+    for point in range(1, points + 1, 1 if pytestconfig.getoption("--rounds") > 1 else some):
+        root, place = tmp_path / str(point), Place(bucket, str(point), in_parts)
+        put_back(root, place._replace(in_parts=False), base)
 
         kill_at(root, point, place)
 
@@ -71,10 +76,12 @@ def test_process_on_s3_that_is_killed_at_any_write(tmp_path: Path, bucket: Bucke
 
         assert {outcome.status for outcome in tree.run(now=LATER)} <= {"done", "refused"}
         assert contents(tree) == after, f"killed at {point}"
+        store = tree.lake.store
+        assert isinstance(store, S3)
         swept = leftovers.sweep(tree.lake, datetime.now(UTC) + timedelta(days=2), remove=True)
         assert swept.orphans == ()
         assert swept.unfinished > 0  # drafts of the one that was killed
-        assert [*(root / "here/_tmp").iterdir()] == []
+        assert [*store.unfinished(), *(root / "here/_tmp").iterdir()] == []
 
 
 def contents(tree: Tree) -> dict[str, bytes]:
@@ -83,7 +90,7 @@ def contents(tree: Tree) -> dict[str, bytes]:
     return {entry.key: tree.lake.store.read(entry.key) or b"" for top in tops for entry in tree.lake.store.list(top)}
 
 
-def put_back(root: Path, place: tuple[Bucket, str], base: dict[str, bytes]) -> None:
+def put_back(root: Path, place: Place, base: dict[str, bytes]) -> None:
     """Make another prefix such as one was, and deliver anew."""
     tree = opened(root, place)
     for key, content in base.items():
