@@ -158,16 +158,20 @@ def settled(
 ) -> tuple[Verdict, Provenance | None] | None:
     """The last word and what it published, if nothing is left to do: it is about these grounds, and all it tells of is there.
 
-    A delivery that was judged before and comes again is judged again: what was said meanwhile was about another one.
+    A delivery that was judged before and comes again is judged again: what was said meanwhile was about another one. The bytes
+    that stand may be the right ones already, but until they have the number of that verdict, a run that slept may replace them.
     """
     if not said or said.id != digest(depends_on):
         return None
+
+    def is_of_it(made: Provenance | None) -> bool:
+        return made is not None and made.verdict == said.id and made.number >= said.number
+
     rejected = lake.provenance("quarantine", dataset, partition)
-    if (said.rows and said.rows.rejected and rejected is None) or (rejected and rejected.verdict != said.id):
+    if (rejected or (said.rows and said.rows.rejected)) and not is_of_it(rejected):
         return None
     published = lake.provenance(dataset.zone, dataset, partition)
-    done = not said.passed or (published is not None and published.verdict == said.id)
-    return (said, published) if done else None
+    return (said, published) if not said.passed or is_of_it(published) else None
 
 
 def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[], Work], run_id: str, now: datetime) -> Outcome:

@@ -152,7 +152,9 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
             raise Lost(lake.store.address(key))
         kept = record(lake.store, dataset, made.model_copy(update={"replaces": stands}))
         if stands == made.sha256:
-            return kept
+            if lake.store.entry(key) == seen:
+                return kept
+            continue  # an older run has put its own there meanwhile
         try:
             lake.store.replace(key, draft.path, seen, layout.tags(dataset, made.zone), kept.commit)
         except Lost:

@@ -19,11 +19,12 @@ import polars as pl
 from dataops_assets.contract import Catalog
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.verdict import Rows
+from dataops_assets.steps import content
 from dataops_assets.steps.content import NotReady, Work, settle
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.storage import deliveries, folder, landing, layout, leftovers, s3
+from dataops_assets.storage import aws, deliveries, folder, landing, layout, leftovers, s3
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.store import hash_file
+from dataops_assets.storage.store import Store, hash_file
 from dataops_assets_tests.simulation.laws import Laws, follows
 from dataops_assets_tests.simulation.stores import Disk, Kind, Server
 from dataops_assets_tests.simulation.world import Weather, World
@@ -121,6 +122,13 @@ class Simulation:
             self.laws.published(f"staged/{layout.folder(dataset, day)}", outcome.version, outcome.verdict.number)
         return outcome
 
+    def sweep(self, name: str, times: int) -> None:
+        """Sweep records while others write."""
+        lake = self.lake(name)
+        for _ in range(times):
+            with self._failing(name):
+                self.ends["swept"] += len(leftovers.sweep(lake, self.world.now, remove=True).orphans)
+
     def read(self, name: str, times: int) -> None:
         """Read what is published, whole."""
         lake, dataset, chance = self.lake(name), self.catalog[DATASET], self.world.chance
@@ -205,7 +213,7 @@ class Simulation:
         must(expected <= set(rows), f"{day}: in quarantine {rows}, expected {expected}")
 
 
-def simulate(seed: int, kind: Kind, catalog: Catalog, weather: Weather | None = None) -> Simulation:
+def simulate(seed: int, kind: Kind, catalog: Catalog, weather: Weather | None = None, swept: bool = False) -> Simulation:
     """Live through a world.
 
     Args:
@@ -213,6 +221,7 @@ def simulate(seed: int, kind: Kind, catalog: Catalog, weather: Weather | None = 
         kind: The store.
         catalog: The contracts.
         weather: How bad it is; drawn, if it is not given.
+        swept: Whether records are swept meanwhile, in a world in which four times as much is done by four times as many.
     """
     world = World(seed, Weather(0))
     chance = world.chance
@@ -221,21 +230,31 @@ def simulate(seed: int, kind: Kind, catalog: Catalog, weather: Weather | None = 
     top = Path(tempfile.mkdtemp())
     store = Disk(world, top / "data", laws.changed) if kind == "folder" else Server(world, kind, changed=laws.changed)
     simulation = Simulation(world, laws, catalog, store, top / "here")
+    times_more = 4 if swept else 1
     for day in DAYS[: chance.choice((1, 1, 1, 2))]:
         simulation.delivered[day] = []
-        many = chance.randint(2, 12)
+        many = chance.randint(2, 12) * times_more
         world.add(f"provider {day}", lambda day=day, many=many: simulation.provide(f"provider {day}", day, many))  # type: ignore[misc]
     for what, act in (("receiver", simulation.receive), ("stager", simulation.stage), ("reader", simulation.read)):
-        for number in range(1, chance.randint(1, 4 if what == "stager" else 2) + 1):
-            name, times = f"{what} {number}", chance.randint(2, 12)
+        for number in range(1, chance.randint(1, 4 if what == "stager" else 2) * times_more + 1):
+            name, times = f"{what} {number}", chance.randint(2, 12) * times_more
             world.add(name, lambda act=act, name=name, times=times: act(name, times))  # type: ignore[misc]
+    if swept:
+        world.add("sweeper", lambda: simulation.sweep("sweeper", 30))
     try:
-        # Nobody waits in a simulation, and no disk loses power.
+        # Nobody waits in a simulation, no disk loses power, and who acts is no thread.
         with (
+            mock.patch.object(s3.S3, "each", Store.each),
+            mock.patch.object(aws, "jitter_seconds", return_value=0),
             mock.patch.object(s3, "jitter_seconds", return_value=0),
+            mock.patch.object(content, "jitter_seconds", return_value=0),
             mock.patch.object(folder, "_sync"),
         ):
-            world.run()
+            laws.sweeping = swept
+            # No writer lives longer. What is being written lies on a machine that all share here, and is left alone.
+            lives = timedelta(seconds=50 * world.weather.longest)
+            with mock.patch.object(leftovers, "WRITER_LIVES", lives), mock.patch.object(s3.S3, "sweep", return_value=0):
+                world.run()
             world.chance.seed("the end")
             simulation.end()
     finally:

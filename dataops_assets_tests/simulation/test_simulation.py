@@ -42,6 +42,15 @@ def test_laws_hold_in_every_world(catalog: Catalog, kind: Kind, pytestconfig: py
     assert min(ends["done"], ends["refused"], ends["ChangedWhileRead"]) > 0
 
 
+def test_sweep_takes_no_record_that_tells_of_anything(catalog: Catalog, pytestconfig: pytest.Config) -> None:
+    first, many = pytestconfig.getoption("--first-seed"), pytestconfig.getoption("--seeds")
+    bad = Weather(lost=0.02, unheard=0.05, late=0.05, twice=0.02, dies=0.01, sleeps=0.4, longest=100)
+    worlds = [simulate(seed, "counted", catalog, bad, swept=True) for seed in range(first, first + many // 3)]  # they are large
+    swept = sum(one.ends["swept"] for one in worlds)
+    sys.stdout.write(f"\n{swept} records swept in {sum(one.world.steps for one in worlds):,} steps\n")
+    assert many < 100 or swept > 0
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", FOUND)
 def test_laws_hold_where_they_did_not(catalog: Catalog, kind: Kind, seed: int) -> None:
