@@ -40,6 +40,11 @@ def opened(bucket: Bucket, here: Path) -> S3:
     return S3(bucket.name, "data", Folder(here), client=client)
 
 
+def name(fault: Fault | str) -> str:
+    """The same in each process that collects the tests."""
+    return getattr(fault, "__name__", str(fault))
+
+
 def first(fault: Fault, chosen: Callable[[Request], bool]) -> Callable[[Request], Fault]:
     """The fault for each first attempt at what is chosen."""
     seen: set[tuple[str, str]] = set()
@@ -78,7 +83,7 @@ def changes(request: Request) -> bool:
         faults.TOO_MANY_REQUESTS,
         faults.truncate_body,
     ],
-    ids=str,
+    ids=name,
 )
 def test_change_with_a_fault_is_done_once(bucket: Bucket, tmp_path: Path, fault: Fault, pytestconfig: pytest.Config) -> None:
     """No false conflict: each succeeds. No double commit: of each object there is one version more, and it is the last."""
@@ -103,7 +108,7 @@ def test_change_with_a_fault_is_done_once(bucket: Bucket, tmp_path: Path, fault:
     assert len(versions(bucket)) == len({key for key, _ in versions(bucket)}) == 2 * acts
 
 
-@pytest.mark.parametrize("fault", [faults.drop_answer, faults.CONFLICT, Duplicate(1), Duplicate(2), faults.reset], ids=str)
+@pytest.mark.parametrize("fault", [faults.drop_answer, faults.CONFLICT, Duplicate(1), Duplicate(2), faults.reset], ids=name)
 def test_replacement_with_a_fault_is_done_once(
     bucket: Bucket, tmp_path: Path, fault: Fault, pytestconfig: pytest.Config
 ) -> None:
@@ -128,7 +133,7 @@ def test_replacement_with_a_fault_is_done_once(
     assert len(versions(bucket)) == done > acts / 2
 
 
-@pytest.mark.parametrize("fault", [faults.drop_answer, faults.CONFLICT, Duplicate(1), faults.reset, faults.SLOW_DOWN], ids=str)
+@pytest.mark.parametrize("fault", [faults.drop_answer, faults.CONFLICT, Duplicate(1), faults.reset, faults.SLOW_DOWN], ids=name)
 @pytest.mark.parametrize("step", ["uploads", "partNumber", "uploadId"])
 def test_large_object_with_a_fault_in_each_step(bucket: Bucket, tmp_path: Path, fault: Fault, step: str) -> None:
     def chosen(request: Request) -> bool:
@@ -161,7 +166,7 @@ def lasting(fault: Fault, start: Callable[[Request], bool]) -> Callable[[Request
 SKEWED = Refuse(403, "RequestTimeTooSkewed")
 
 
-@pytest.mark.parametrize("fault", [faults.EXPIRED_TOKEN, faults.ACCESS_DENIED, SKEWED], ids=str)
+@pytest.mark.parametrize("fault", [faults.EXPIRED_TOKEN, faults.ACCESS_DENIED, SKEWED], ids=name)
 @pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "in parts"])
 def test_right_that_ends_in_mid_run(bucket: Bucket, tmp_path: Path, fault: Refuse, content: bytes) -> None:
     """A token may run out between two parts; whoever is refused is told of the object, and why."""
@@ -212,7 +217,7 @@ def test_key_that_is_taken_back_in_mid_multipart(bucket: Bucket, identity: MakeI
     assert plain.unfinished() == []
 
 
-@pytest.mark.parametrize("fault", [faults.SLOW_DOWN, faults.TOO_MANY_REQUESTS, faults.CONFLICT, faults.reset], ids=str)
+@pytest.mark.parametrize("fault", [faults.SLOW_DOWN, faults.TOO_MANY_REQUESTS, faults.CONFLICT, faults.reset], ids=name)
 def test_store_that_never_answers_is_told_by_the_object(bucket: Bucket, tmp_path: Path, fault: Fault) -> None:
     with FaultProxy(bucket.endpoint, lambda _: fault) as proxy:
         store = opened(bucket.behind(proxy.endpoint), tmp_path / "here")
@@ -240,7 +245,7 @@ def test_server_that_is_gone(bucket: Bucket, tmp_path: Path) -> None:
         store.read("object")
 
 
-@pytest.mark.parametrize("fault", [faults.truncate_answer, faults.flip_byte], ids=str)
+@pytest.mark.parametrize("fault", [faults.truncate_answer, faults.flip_byte], ids=name)
 @pytest.mark.parametrize("content", [b"small", LARGE], ids=["small", "in parts"])
 def test_answer_that_is_damaged_on_its_way(bucket: Bucket, tmp_path: Path, fault: Fault, content: bytes) -> None:
     plain = opened(bucket, tmp_path / "plain")
