@@ -29,7 +29,7 @@ test: install-dev ## Everything that can be tested on this machine alone
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3"
 
 test-services: install-dev ## What needs more than Python: a browser, an S3 server; what is missing is skipped and told
-	@$(BIN)/pytest -m "chromium or s3" -rs
+	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3" -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
