@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from collections import defaultdict
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -14,7 +15,8 @@ from dataops_assets_tests import publishers
 from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import Tree
 
-DAYS = ["2024-01-05", "2024-01-06", "2024-01-07", "2024-01-08"]
+DAYS = [str(date(2024, 1, 1) + timedelta(days=number)) for number in range(41)]
+SAME, *OTHERS = DAYS
 
 
 def test_on_a_folder(tree: Tree, pytestconfig: pytest.Config) -> None:
@@ -34,8 +36,7 @@ def publish_at_once(tree: Tree, where: str, rounds: int) -> None:
     spawned = multiprocessing.get_context("forkserver")
     spawned.set_forkserver_preload(["__main__", publishers.__name__])
     told = [tree.root / f"told-{number}" for number in range(processes)]
-    # Half of them go for one day alone, the others for all of them in turn.
-    days = [DAYS[:1] if number % 2 else DAYS for number in range(processes)]
+    days = [[day_of(number, turn) for turn in range(times)] for number in range(processes)]
     runs = [
         spawned.Process(target=publishers.publish_many, args=(where, tree.defs, mine, times, start, file))
         for mine, file in zip(days, told, strict=True)
@@ -64,6 +65,11 @@ def publish_at_once(tree: Tree, where: str, rounds: int) -> None:
         assert made
         assert made.number == len(numbers)
         assert pl.read_parquet(lake.read("staged", dataset, day, made.sha256))["delivery"].to_list() == [len(numbers)]
+
+
+def day_of(process: int, turn: int) -> str:
+    """Every fourth time all go for the same day; else each for one that others go for at other times."""
+    return OTHERS[(7 * process + turn) % len(OTHERS)] if turn % 4 else SAME
 
 
 def read_until_all_are_done(lake: Lake, start: object, runs: list[multiprocessing.process.BaseProcess]) -> dict[str, list[int]]:
