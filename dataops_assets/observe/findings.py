@@ -12,7 +12,7 @@ from dataops_assets.gate.verdict import Gate
 from dataops_assets.observe.tally import Tally
 from dataops_assets.storage.lake import Lake, name_of
 
-_REFUSED, _MISSING = 2.0, 1.0
+_DAMAGED, _REFUSED, _MISSING = 3.0, 2.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]]) -> list[Findi
 
 
 def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
+    for partition, damage in tally.damaged.items():
+        yield Finding(dataset, partition, f"{name_of(dataset, partition)}: {damage}", "content", True, _DAMAGED)
     for partition, verdict in tally.refusals.items():
         stays = "" if partition in tally.missing else "; the version before stays published"
         told = f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {verdict.why}{stays}"

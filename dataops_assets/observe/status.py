@@ -5,6 +5,7 @@ Here: how counts, verdicts and contracts read as plain text. Not here: the count
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import zip_longest
@@ -17,7 +18,9 @@ from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import landing
+from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake, name_of
+from dataops_assets.storage.store import Damaged
 
 _WIDTH = 100
 _LABEL = 14
@@ -82,9 +85,9 @@ def describe(lake: Lake, dataset: Dataset, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _worst_first(found: tuple[Tally, Dataset]) -> tuple[int, int, int, str]:
+def _worst_first(found: tuple[Tally, Dataset]) -> tuple[int, int, int, int, str]:
     t, dataset = found
-    return -len(t.refusals), -len(_absent(t)), -t.warned, name_of(dataset, None)
+    return -len(t.damaged), -len(t.refusals), -len(_absent(t)), -t.warned, name_of(dataset, None)
 
 
 def _absent(t: Tally) -> list[Partition]:
@@ -93,7 +96,7 @@ def _absent(t: Tally) -> list[Partition]:
 
 
 def _state(t: Tally) -> str:
-    counts = {"refused": len(t.refusals), "missing": len(_absent(t)), "to be run": len(t.pending)}
+    counts = {"damaged": len(t.damaged), "refused": len(t.refusals), "missing": len(_absent(t)), "to be run": len(t.pending)}
     told = [f"{count} {word}" for word, count in counts.items() if count] or ["good"]
     return ", ".join(told + ([f"{t.warned} warned"] if t.warned else []))
 
@@ -146,7 +149,7 @@ def _origin(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
 
 def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     partitions = partitions_of(dataset, now)
-    arrived = lake.store.each(partial(lake.receipts, dataset), partitions)
+    arrived = lake.store.each(partial(_receipts, lake, dataset), partitions)
     received = [(receipt.received_at, key) for key, several in zip(partitions, arrived, strict=True) for receipt in several]
     if received:
         # Many are received at one moment; the last of them is the newest partition.
@@ -160,6 +163,12 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     yield from _first(list(map(str, strays)))
 
 
+def _receipts(lake: Lake, dataset: Dataset, partition: Partition) -> list[Receipt]:
+    with suppress(Damaged):  # the question whether it is good names it
+        return lake.receipts(dataset, partition)
+    return []
+
+
 def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     t = tally_all(lake, dataset, now)
     gaps = f", declared gaps among them: {t.gaps:,}" if t.gaps else ""
@@ -169,7 +178,9 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     if t.delivered:
         rows = {"rows in": t.delivered, "good": t.good, "rejected": t.rejected, "merged": t.merged, "normalised": t.normalised}
         yield ", ".join(f"{name}: {count:,}" for name, count in rows.items())
-    verdicts = (lake.newest_verdict(dataset, partition) for partition in partitions_of(dataset, now)[::-1])
+    yield from _first([f"{name_of(dataset, partition)}: {damage}" for partition, damage in t.damaged.items()])
+    told_of = [partition for partition in partitions_of(dataset, now)[::-1] if partition not in t.damaged]
+    verdicts = (lake.newest_verdict(dataset, partition) for partition in told_of)
     latest = next(filter(None, verdicts), None)
     if latest:
         word = "passed" if latest.passed else "refused"

@@ -10,6 +10,7 @@ from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.steps.pending import partitions_of, pending, zones_written
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance
+from dataops_assets.storage.store import Damaged
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Tally:
         published: Partitions that are.
         gaps: Partitions that are declared to stay empty; they are published.
         missing: Expected partitions that are not published, in order.
+        damaged: Partitions of which nothing can be told, because a record is damaged; and which one.
         good: Rows that are published.
         delivered, rejected, merged, normalised: Rows, by the newest content verdicts.
         passed, warned, refused: Gates by their newest verdict; one that warned has passed, too.
@@ -35,6 +37,7 @@ class Tally:
     published: int = 0
     gaps: int = 0
     missing: list[Partition] = field(default_factory=list)
+    damaged: dict[Partition, str] = field(default_factory=dict)
     delivered: int = 0
     good: int = 0
     rejected: int = 0
@@ -55,11 +58,19 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
     found = Tally()
     gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
 
-    def look(partition: Partition) -> tuple[Provenance | None, list[Verdict | None]]:
-        return lake.published(dataset, partition), [lake.last_word(gate, dataset, partition) for gate in gates]
+    def look(partition: Partition) -> tuple[Provenance | None, list[Verdict | None]] | Damaged:
+        try:
+            return lake.published(dataset, partition), [lake.last_word(gate, dataset, partition) for gate in gates]
+        except Damaged as error:
+            return error
 
     wanted = list(partitions)
-    for partition, (published, words) in zip(wanted, lake.store.each(look, wanted), strict=True):
+    for partition, seen in zip(wanted, lake.store.each(look, wanted), strict=True):
+        if isinstance(seen, Damaged):
+            found.expected += 1
+            found.damaged[partition] = str(seen)
+            continue
+        published, words = seen
         if published is None and not _is_due(dataset, partition, now):
             continue
         found.expected += 1

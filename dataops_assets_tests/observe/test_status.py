@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from dataops_assets.observe.findings import findings
 from dataops_assets.observe.status import describe, overview
+from dataops_assets.observe.tally import tally_all
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 LATER = NOW + timedelta(hours=1)
@@ -52,6 +54,22 @@ def test_the_worst_is_first(closed: Tree) -> None:
     closed.run(now=LATER)
     assert list(rows(closed)) == ["staged/readings", "curated/daily", "staged/stations"]
     assert "3/3 1 refused" in rows(closed)["staged/readings"]
+
+
+@pytest.mark.parametrize("kept", ["_verdicts/content", "_verdicts/envelope", "_provenance/staged", "raw"])
+def test_a_damaged_record_is_named_and_hides_no_other_partition(closed: Tree, kept: str) -> None:
+    folder = closed.store.path(f"{kept}/readings/date=2024-01-02" + ("/_deliveries" if kept == "raw" else ""))
+    record = max(folder.iterdir())
+    record.write_bytes(record.read_bytes()[:-20])
+    if kept == "raw":  # nothing that is published depends on it; the run that looks at it tells
+        assert "3/3 1 to be run" in rows(closed)["staged/readings"]
+        assert "deliveries received: 2" in told(closed, "readings")
+        return
+    assert "2/3 1 damaged" in rows(closed)["staged/readings"]
+    assert record.name in told(closed, "readings").replace(" ", "")
+    lake = closed.lake.at_a_glance()
+    unmet = [one for one in findings(lake, [(closed["readings"], tally_all(lake, closed["readings"], NOW))]) if one.unmet]
+    assert unmet[0].told.startswith(f"staged/readings 2024-01-02: {record}: it is no ")
 
 
 def test_the_table_is_narrow_and_tells_where_there_is_more(filled: Tree) -> None:
