@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from hashlib import sha1, sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
@@ -28,6 +30,7 @@ _SHARED = re.compile(r"dev/[A-Za-z0-9][A-Za-z0-9_.-]*|branch/pr-[0-9]+")
 _CODE_IS_ASKED_EVERY_SECONDS = 10
 _CODE = ("dataops_assets", "locks", "pyproject.toml")
 _BEGAN = time.time()
+_ASKED: Any = {"capture_output": True, "text": True, "check": True, "timeout": 30}
 _log = logging.getLogger("dataops.denied")
 
 
@@ -68,7 +71,7 @@ class Deployment:
         Args:
             in_parts: Whether a bucket is given each object as it is given a large one.
         """
-        return self._open(self.data, self._permit, in_parts)
+        return self._open(self.data, self.permit, in_parts)
 
     @cached_property
     def base(self) -> Store | None:
@@ -120,7 +123,12 @@ class Deployment:
             return f"the code is not just commit {made_by.git_commit[:12]}: prod is written by an unmodified commit"
         return ""
 
-    def _permit(self, key: str) -> None:
+    def permit(self, key: str) -> None:
+        """Let this process write a key, or tell it and whoever watches that it may not.
+
+        Raises:
+            Forbidden: It may not.
+        """
         try:
             why = self.why_not()
         except PermissionError as error:
@@ -176,16 +184,31 @@ def code() -> tuple[str | None, bool | None]:
 def _checked_out(moment: int) -> tuple[str | None, bool | None] | None:
     """The commit of the checkout, and whether the code is just that, asked once for each moment; None if this is none."""
     del moment
-    if not (PROJECT / ".git").exists():
+    in_git = any((folder / ".git").exists() for folder in (PROJECT, *PROJECT.parents))
+    if not (in_git and (PROJECT / "pyproject.toml").exists()):
         return None
-    asked = ["git", "-C", str(PROJECT), "status", "--porcelain=v2", "--branch", "--", *_CODE]
+    git = ["git", "-C", str(PROJECT)]
     try:
-        told = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30).stdout.splitlines()
+        commit = subprocess.run([*git, "rev-parse", "--verify", "HEAD"], **_ASKED).stdout.strip()
+        listed = subprocess.run([*git, "ls-tree", "-r", "-z", "HEAD", "--", *_CODE], **_ASKED).stdout.split("\0")
     except (OSError, subprocess.SubprocessError):
         return None, None
-    commits = [line.split()[-1] for line in told if line.startswith("# branch.oid ")]
-    changes = [line for line in told if not line.startswith("#")]
-    return (commits[0] if commits and commits[0] != "(initial)" else None), not (changes or _is_older_than_its_files())
+    # Not `git status`: it can be told to overlook files.
+    committed = {path: about.split()[2] for about, _, path in (line.partition("\t") for line in listed if line)}
+    return commit, committed == _code_here(len(commit)) and not _is_older_than_its_files()
+
+
+def _code_here(digits: int) -> dict[str, str]:
+    """The files of the code as they lie here, each with the hash that git gives it: SHA-1, or SHA-256 of 64 digits."""
+    tops = [PROJECT / top for top in _CODE]
+    files = [path for top in tops for path in ([top] if top.is_file() else top.rglob("*")) if path.is_file()]
+    found = {}
+    for path in files:
+        if "__pycache__" not in path.parts:
+            content = path.read_bytes()
+            blob = b"blob %d\0%b" % (len(content), content)
+            found[path.relative_to(PROJECT).as_posix()] = (sha1 if digits == 40 else sha256)(blob).hexdigest()
+    return found
 
 
 def _is_older_than_its_files() -> bool:
@@ -212,7 +235,10 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     Raises:
         DeploymentError: A variable is missing, or has a value that means nothing.
     """
-    name = environment.get("DATAOPS_DEPLOYMENT", "local")
+    name = environment.get("DATAOPS_DEPLOYMENT") or "local"
+    commit = environment.get("DATAOPS_COMMIT")
+    if commit and not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit):
+        raise DeploymentError(f"DATAOPS_COMMIT is {commit!r}, no commit: write all of its hexadecimal digits")
     base = PROJECT if (PROJECT / "pyproject.toml").exists() else Path.cwd()
     home = environment.get("DAGSTER_HOME")
     prod = pipeline = None
@@ -253,7 +279,12 @@ def _missing(variable: str, name: str, what: str) -> str:
 def _address(variable: str, given: str) -> str:
     """A folder's path, absolute, or the address of a prefix in a bucket, without a slash at its end."""
     if not in_a_bucket(given):
+        if given != given.strip() or re.match("[A-Za-z][A-Za-z0-9+.-]*:/", given):
+            raise DeploymentError(
+                f"{variable} is {given!r}: write a folder, or a bucket as s3://bucket/prefix, without blanks around"
+            )
         return str(Path(given).expanduser().resolve())
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[^/]+)*/?", given):
+    steps = given.removeprefix("s3://").rstrip("/").split("/")[1:]
+    if {"", ".", ".."} & set(steps) or not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[^/\s]+)*/*", given):
         raise DeploymentError(f"{variable} is {given!r}, no address of a bucket: write s3://bucket or s3://bucket/prefix")
     return given.rstrip("/")

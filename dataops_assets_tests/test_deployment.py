@@ -53,6 +53,17 @@ def test_prod_names_its_pipeline() -> None:
         ),
         ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://lake-prod"}, "DATAOPS_PIPELINE is not set, which prod needs"),
         ({"DATAOPS_DATA": "s3://lake"}, "DATAOPS_DATA is s3://lake, but local is a folder"),
+        ({"DATAOPS_DATA": "gs://lake"}, "DATAOPS_DATA is 'gs://lake': write a folder, or a bucket as s3://bucket/prefix"),
+        ({"DATAOPS_DATA": " s3://lake"}, "DATAOPS_DATA is ' s3://lake': write a folder, or a bucket as s3://bucket/prefix"),
+        (
+            {**SHARED, "DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_PROD": "S3://lake"},
+            "DATAOPS_PROD is 'S3://lake': write a folder",
+        ),
+        (
+            {**SHARED, "DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_PROD": "s3://a1b/.."},
+            "DATAOPS_PROD is 's3://a1b/..', no address",
+        ),
+        ({"DATAOPS_COMMIT": "deadbeef"}, "DATAOPS_COMMIT is 'deadbeef', no commit: write all of its hexadecimal digits"),
         ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://LAKE"}, "DATAOPS_DATA is 's3://LAKE', no address of a bucket"),
         (
             {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake/x", "DATAOPS_PROD": "s3://lake"},
@@ -173,6 +184,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     module = tmp_path / "checkout/dataops_assets/module.py"
     module.parent.mkdir(parents=True)
     module.write_text("1")
+    (tmp_path / "checkout/pyproject.toml").touch()
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "one"]):
         git(module, *command)
     monkeypatch.setattr(deployment, "PROJECT", tmp_path / "checkout")
@@ -197,6 +209,31 @@ def code_now() -> tuple[str | None, bool | None]:
 def test_code_is_that_of_a_commit(checkout: Path) -> None:
     assert code_now() == (git(checkout, "rev-parse", "HEAD"), True)
     checkout.write_text("2")
+    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
+
+
+@pytest.mark.parametrize(
+    "overlook",
+    [
+        ["update-index", "--assume-unchanged", "dataops_assets/module.py"],
+        ["update-index", "--skip-worktree", "dataops_assets/module.py"],
+    ],
+)
+def test_change_that_git_was_told_to_overlook_is_one(checkout: Path, overlook: list[str]) -> None:
+    git(checkout, *overlook)
+    checkout.write_text("2")
+    assert git(checkout, "status", "--porcelain") == ""
+    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
+
+
+@pytest.mark.parametrize("overlook", ["config", "exclude"])
+def test_file_that_git_was_told_to_overlook_is_a_change(checkout: Path, overlook: str) -> None:
+    if overlook == "config":
+        git(checkout, "config", "status.showUntrackedFiles", "no")
+    else:
+        (checkout.parent.parent / ".git/info/exclude").write_text("extra.py\n")
+    (checkout.parent / "extra.py").write_text("1")
+    assert git(checkout, "status", "--porcelain") == ""
     assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
 
 

@@ -119,7 +119,8 @@ def status(dataset: str | None, partition: str | None) -> None:
 def why(target: str, partition: str | None) -> None:
     """Trace an object back to its deliveries: verdicts, run, code and who ran it.
 
-    TARGET is a file (any copy of one that was published or received), a SHA-256, or a dataset, with a PARTITION.
+    TARGET is a file (any copy of one that was published or received), the address of an object, a SHA-256, or a dataset, with a
+    PARTITION.
     """
     from dataops_assets.observe.why import why_bytes, why_published
 
@@ -131,11 +132,15 @@ def why(target: str, partition: str | None) -> None:
             click.echo(why_published(lake, dataset, existing(dataset, partition, datetime.now(UTC))))
         elif re.fullmatch("[0-9a-f]{64}", target):
             click.echo(why_bytes(lake, target))
+        elif found := _object_at(lake, target):
+            click.echo(why_bytes(lake, found))
         elif Path(target).is_file():
             click.echo(why_bytes(lake, hash_file(Path(target))))
         else:
             known = ", ".join(lake.catalog.datasets)
-            raise click.UsageError(f"{target} is no file, no SHA-256 (64 hex digits) and no dataset; datasets are: {known}")
+            raise click.UsageError(
+                f"{target} is no file, no object here, no SHA-256 (64 hex digits) and no dataset; datasets are: {known}"
+            )
     except LookupError as error:
         raise click.ClickException(str(error)) from error
 
@@ -174,6 +179,14 @@ def drop(dataset: str, partition: str | None) -> None:
     one = f" --partition {partition}" if partition else ""
     click.echo(f"dropped {name_of(found, partition)} in {lake.store.where}; prod still has what it had")
     click.echo(f"to make it again: dg launch --assets {name_of(found, None)}{one}")
+
+
+def _object_at(lake: Lake, address: str) -> str | None:
+    """The SHA-256 of the object with an address, as messages write it."""
+    for store in filter(None, (lake.store, lake.base)):
+        if address.startswith(f"{store.where}/"):
+            return store.sha256(address[len(store.where) + 1 :])
+    return None
 
 
 def _without_zone(name: str) -> str:

@@ -42,6 +42,7 @@ def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         0 if every expected partition is published and no newest delivery is refused; 130 if a person stopped it; else 1.
     """
     try:
+        deployment.current().permit("")  # once, and before anything else, where none of it could be written
         with lake.store.here.held("run"):
             lake.store.here.sweep(datetime.now(UTC), remove=True)
             return _run_pending(lake, datasets)

@@ -30,6 +30,7 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     CHUNK_BYTES,
     WRITER_LIVES,
+    BadRequest,
     Damaged,
     Entry,
     Found,
@@ -49,6 +50,10 @@ _PART_BYTES = 32 << 20
 _SHA256 = "dataops-sha256"
 """The name of the hash among the metadata of what is written here; what others write may have a `sha256` of any form."""
 _BATCH = 1000
+_MARKED = (
+    "nothing is there, and yet it cannot be made: this store takes a delete marker for an object. Whoever may remove versions "
+    "removes the marker (aws s3api delete-object --version-id …)"
+)
 
 
 class S3(Store):
@@ -195,7 +200,10 @@ class S3(Store):
 
         def lost() -> None:
             # An answer that got lost was asked for again, and found the object that the first request had put.
-            if self.sha256(key) != sha256:
+            stands = self.sha256(key)
+            if stands is None and "IfNoneMatch" in condition:
+                raise BadRequest(errno.EEXIST, _MARKED, self.address(key))
+            if stands != sha256:
                 raise Lost(self.address(key))
 
         # Put in place of what is there no more: 404.

@@ -48,7 +48,10 @@ def test_dropped_day_is_hidden_until_the_command_that_it_names_makes_it_again(cl
     assert f"staged/flights: 1 of 5 partitions missing, the first: staged/flights {DAY} was dropped here" in missing.stdout
     made = in_branch(clone, *again.removeprefix("to make it again: ").split())
     assert made.returncode == 0, made.stdout + made.stderr
-    assert f"{clone.root}/shared/branch/pr-1/staged/flights" in in_branch(clone, "dataops", "why", "flights", DAY).stdout
+    why = in_branch(clone, "dataops", "why", "flights", DAY).stdout
+    address = f"{clone.root}/shared/branch/pr-1/staged/flights/date={DAY}/data.parquet"
+    assert address in why
+    assert why.strip() in in_branch(clone, "dataops", "why", address).stdout  # prod has the same bytes
     assert everything_in(clone.root / "data") == prod
 
 

@@ -116,9 +116,9 @@ def test_the_code_is_the_commit_that_is_checked_out(monkeypatch: pytest.MonkeyPa
     found = here.made_by()
     assert (found.git_commit, found.image) == (head, None)
     assert "@" in found.identity
-    monkeypatch.setenv("DATAOPS_COMMIT", "abc")
+    monkeypatch.setenv("DATAOPS_COMMIT", "cd" * 20)
     assert here.made_by().git_commit == head, "a checkout knows better"
     monkeypatch.setattr(deployment, "_checked_out", lambda _: None)
     monkeypatch.setenv("DATAOPS_IMAGE", "sha256:1")
     image = here.made_by()
-    assert (image.git_commit, image.clean, image.image) == ("abc", True, "sha256:1")
+    assert (image.git_commit, image.clean, image.image) == ("cd" * 20, True, "sha256:1")

@@ -13,7 +13,7 @@ import pytest
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.glance import Glance
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Damaged, Entry, Forbidden, Lost, Store
+from dataops_assets.storage.store import BadRequest, Damaged, Entry, Forbidden, Lost, Store
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
 
 TAGS = {"lifecycle": "standard@7 years", "readers": "analysts+press"}
@@ -360,3 +360,13 @@ def test_removal_that_is_refused_for_one_key_is_told(bucket: Bucket, identity: M
     with pytest.raises(PermissionError, match="kept/a"):
         s3.remove(["kept/a", "swept/a"])
     assert s3.entry("kept/a")
+
+
+@pytest.mark.s3
+def test_key_that_a_store_takes_a_delete_marker_for_is_told(bucket: Bucket, tmp_path: Path) -> None:
+    """As versitygw does, and AWS does not."""
+    s3 = S3(bucket.name, "", Folder(tmp_path), client=bucket.client(retries=ONCE))
+    s3.create("a", b"one", TAGS)
+    s3.remove(["a"])
+    with pytest.raises(BadRequest, match="nothing is there, and yet it cannot be made: this store takes a delete marker for"):
+        s3.create("a", b"one", TAGS)
