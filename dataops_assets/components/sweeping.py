@@ -31,7 +31,7 @@ def sweeping() -> dg.Definitions:
     # No schedule: on a laptop, nobody is there at a certain hour.
     @dg.sensor(
         name="sweep",
-        job=job,
+        job_name="sweep_leftovers",  # not the job: Dagster would copy the sensor, and warn of doing so
         minimum_interval_seconds=_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Has what killed runs left behind removed, on every day on which the daemon runs at all.",
