@@ -6,13 +6,15 @@ Not in a test module, so that the server that makes the processes can load it on
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
@@ -66,6 +68,25 @@ def opened(root: Path, place: Place | None = None) -> Tree:
     tree = InABucket(root, place=place) if place else Tree(root)
     tree.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-02")
     return tree
+
+
+class Died(BaseException):
+    """As a process ends that is killed, in this one."""
+
+
+@contextmanager
+def dying_before(key: str) -> Iterator[None]:
+    """Whoever is about to let an object of a folder be seen dies."""
+    real = Folder._place
+
+    def place(self: Folder, draft: Path, written: str) -> None:
+        if written == key:
+            raise Died
+        real(self, draft, written)
+
+    with mock.patch.object(Folder, "_place", place), suppress(Died):
+        yield
+        raise AssertionError(f"nobody wrote {key}")
 
 
 def redelivered(root: Path, place: Place | None = None) -> Tree:

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from unittest import mock
@@ -14,30 +13,24 @@ from dataops_assets import deployment
 from dataops_assets.components import sweeping
 from dataops_assets.definitions import build
 from dataops_assets.deployment import Deployment
-from dataops_assets.storage.folder import Folder
 from dataops_assets_tests.components.dagster_tree import Location
+from dataops_assets_tests.killing import dying_before
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 DAY = "2024-01-05"
 TWO_DAYS_SECONDS = 2 * 86_400
 
 
-class Killed(BaseException):
-    """As a process ends that is killed."""
-
-
 @pytest.fixture
-def left(here: Location, monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+def left(here: Location) -> set[Path]:
     """A run was killed between the record and the object, and the next one was not: what nobody reads, two days later."""
     tree = here.tree
     tree.drop("stations", "stations.csv", STATIONS)
     deliver(tree, 1)
     tree.run()
     deliver(tree, 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(Folder, "_place", killed_at(f"staged/readings/date={DAY}/data.parquet"))
-        with pytest.raises(Killed):
-            tree.run()
+    with dying_before(f"staged/readings/date={DAY}/data.parquet"):
+        tree.run()
     draft = tree.store.path("_tmp/half.parquet.tmp")
     draft.write_bytes(b"half")
     orphan = newest(tree.store.path(f"_provenance/staged/readings/date={DAY}"))
@@ -51,17 +44,6 @@ def left(here: Location, monkeypatch: pytest.MonkeyPatch) -> set[Path]:
 
 def deliver(tree: Tree, warmth: float) -> None:
     tree.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": warmth}))
-
-
-def killed_at(key: str) -> Callable[[Folder, Path, str], None]:
-    real = Folder._place
-
-    def place(self: Folder, draft: Path, written: str) -> None:
-        if written == key:
-            raise Killed
-        real(self, draft, written)
-
-    return place
 
 
 def files(tree: Tree) -> set[Path]:

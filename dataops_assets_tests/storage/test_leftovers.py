@@ -12,13 +12,10 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import Provenance
 from dataops_assets.storage.publishing import drop
 from dataops_assets_tests.branches import Branch, let_branches_read
+from dataops_assets_tests.killing import dying_before
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY = "2024-01-05"
-
-
-class Killed(BaseException):
-    """As a process ends that is killed."""
 
 
 @pytest.fixture
@@ -39,19 +36,10 @@ def deliver(tree: Tree, warmth: float, hours: int = 0) -> Provenance:
     return made
 
 
-def killed_before_it_is_seen(tree: Tree, monkeypatch: pytest.MonkeyPatch, warmth: float, hours: int = 0) -> None:
+def killed_before_it_is_seen(tree: Tree, warmth: float, hours: int = 0) -> None:
     """A run writes its record, and dies."""
-    real, key = Folder._place, layout.data("staged", tree["readings"], DAY)
-
-    def place(self: Folder, draft: Path, written: str) -> None:
-        if written == key:
-            raise Killed
-        real(self, draft, written)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Folder, "_place", place)
-        with pytest.raises(Killed):
-            deliver(tree, warmth, hours)
+    with dying_before(layout.data("staged", tree["readings"], DAY)):
+        deliver(tree, warmth, hours)
 
 
 def grow_old(tree: Tree) -> None:
@@ -64,9 +52,9 @@ def swept(tree: Tree) -> tuple[str, ...]:
     return leftovers.sweep(tree.lake, datetime.now(UTC), remove=True).orphans
 
 
-def test_record_of_what_was_never_seen_goes_once_something_newer_stands(ready: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_record_of_what_was_never_seen_goes_once_something_newer_stands(ready: Tree) -> None:
     deliver(ready, 1)
-    killed_before_it_is_seen(ready, monkeypatch, 2, hours=1)
+    killed_before_it_is_seen(ready, 2, hours=1)
     grow_old(ready)
     assert swept(ready) == (), "the next run may still publish under it"
     deliver(ready, 3, hours=2)
@@ -81,7 +69,7 @@ def test_record_of_what_was_never_seen_goes_once_something_newer_stands(ready: T
 def test_record_under_which_the_next_run_publishes_stays(ready: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sweep has listed everything, and removes while that run is between the record and the object."""
     deliver(ready, 1)
-    killed_before_it_is_seen(ready, monkeypatch, 2, hours=1)
+    killed_before_it_is_seen(ready, 2, hours=1)
     grow_old(ready)
     real, key = Folder._place, layout.data("staged", ready["readings"], DAY)
 
