@@ -192,6 +192,15 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
     Raises:
         Contended: It changed under our hands every time.
     """
+    try:
+        return _settle(lake, dataset, partition, look, run_id, now)
+    except Damaged as error:  # a record, or something it is made from; the partitions after it go on
+        return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {error}")
+
+
+def _settle(
+    lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[], Work], run_id: str, now: datetime
+) -> Outcome:
     wrote = False
     for attempt in range(ROUNDS):
         if attempt:
@@ -200,7 +209,7 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
             given_away = highest_number(lake.store, dataset, partition)  # before the last word is read, which may follow on it
             said = lake.last_word("content", dataset, partition)
             work = look()
-        except (NotReady, Damaged) as error:
+        except NotReady as error:
             return Outcome(partition, "refused", str(error))
         before = settled(lake, dataset, partition, work.depends_on, said)
         if before:

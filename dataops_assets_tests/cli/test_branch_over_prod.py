@@ -147,6 +147,8 @@ def test_branch_does_its_work_over_prod(company: Company) -> None:
     own = company.run(BRANCH, "dataops", "why", "flights", DAY).stdout
     assert f"lies in s3://{company.shared.name}/{BRANCH}/staged/flights/date={DAY}/data.parquet" in own
     assert f"by {company.arn(BRANCH)} · run" in own
+    address = f"s3://{company.shared.name}/{BRANCH}/staged/flights/date={DAY}/data.parquet"
+    assert company.run(BRANCH, "dataops", "why", address).stdout.startswith(own.splitlines()[0])
     through = company.run(BRANCH, "dataops", "why", "carrier_punctuality", "2013-01").stdout
     assert f"by {company.arn(PIPELINE)} · run" in through
     assert "a delivery by Bureau of Transportation Statistics" in through

@@ -92,6 +92,8 @@ def test_sensors_take_what_arrives_in_a_bucket_through_to_the_end(locations: tup
 
 def test_sensors_of_a_person_ask_for_what_differs_from_prod_alone(locations: tuple[Location, Location]) -> None:
     prod, dev = locations
+    waits = [here.defs.resolve_sensor_def("reconcile").minimum_interval_seconds for here in locations]
+    assert waits == [300, 30], "in a person's part, it does what `follow` cannot"
     before = objects(prod)
     assert run_what_is_asked_for(dev) == {}
     assert requests(dev, "reconcile") == []

@@ -15,6 +15,7 @@ from dataops_assets import steps
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps import content, deriving, staging
+from dataops_assets.storage import publishing
 from dataops_assets.storage.deliveries import all_receipts
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
@@ -22,6 +23,7 @@ from dataops_assets.storage.provenance import Provenance, records_of
 from dataops_assets.storage.publishing import Contended
 from dataops_assets.storage.store import hash_file
 from dataops_assets_tests import racing
+from dataops_assets_tests.killing import Died
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY = "2024-01-05"
@@ -253,6 +255,72 @@ def test_older_bytes_that_come_again_are_not_beaten_by_a_run_that_slept(waiting:
     waiting.stage("readings", DAY)
     assert warmest(waiting) == 11
     assert waiting.pending("staged", "readings") == []
+
+
+def test_older_run_that_comes_between_a_look_and_its_confirmation_is_replaced(
+    waiting: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A, B, A, and then a refusal: whoever confirms the second A has nothing to mend it with later."""
+    waiting.stage("readings", DAY)  # A
+    deliver(waiting, 2, LATER)
+    this, key = getcurrent(), f"staged/readings/date={DAY}/data.parquet"
+    sleeps = greenlet(lambda: list(staging.stage(waiting.lake, waiting["readings"], [DAY], "sleeps", LATER)))
+    real_replace, real_record = Folder.replace, publishing.record
+
+    def replace(self: Folder, written: str, *more: object) -> None:
+        slept = getcurrent() is sleeps and written == key
+        if slept:
+            this.switch()
+        real_replace(self, written, *more)  # type: ignore[arg-type]
+        if slept:
+            this.switch()  # and is killed
+
+    def record(*arguments: Any) -> Provenance:
+        made = real_record(*arguments)
+        if getcurrent() is this and made.zone == "staged" and not refused:
+            refused.append(True)
+            sleeps.switch()
+            waiting.drop("readings", f"{DAY}.csv", readings(DAY, *[{"hour": 99}] * 4))
+            waiting.receive("readings", DAY, now=LATER + timedelta(hours=2))
+        return made
+
+    refused: list[bool] = []
+    monkeypatch.setattr(Folder, "replace", replace)
+    monkeypatch.setattr(publishing, "record", record)
+    sleeps.switch()
+    deliver(waiting, 1, LATER + timedelta(hours=1))
+    [outcome] = waiting.stage("readings", DAY, now=LATER + timedelta(hours=1))
+    assert (outcome.status, refused, warmest(waiting)) == ("done", [True], 11)
+    [outcome] = waiting.stage("readings", DAY, now=LATER + timedelta(hours=2))
+    assert (outcome.status, warmest(waiting)) == ("refused", 11)
+
+
+def test_right_bytes_under_an_older_number_are_given_the_newer_one(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A, B, A: the run on the second A dies after its verdict, the next one ends, and only then that on B goes on."""
+    waiting.stage("readings", DAY)  # A
+    deliver(waiting, 2, LATER)
+    this = getcurrent()
+    sleeps = greenlet(lambda: list(staging.stage(waiting.lake, waiting["readings"], [DAY], "sleeps", LATER)))
+    real = content.publish
+
+    def publish(*arguments: Any) -> Provenance:
+        if getcurrent() is not sleeps:
+            raise Died
+        this.switch()
+        made = real(*arguments)
+        this.switch(made)  # and is killed
+        return made
+
+    with monkeypatch.context() as patch:
+        patch.setattr(content, "publish", publish)
+        sleeps.switch()
+        deliver(waiting, 1, LATER + timedelta(hours=1))
+        with pytest.raises(Died):
+            waiting.stage("readings", DAY, now=LATER + timedelta(hours=1))
+    assert waiting.pending("staged", "readings") == [DAY]
+    [outcome] = waiting.stage("readings", DAY, now=LATER + timedelta(hours=1))
+    sleeps.switch()
+    assert (outcome.status, warmest(waiting)) == ("done", 11)
 
 
 def test_receipt_of_an_older_arrival_does_not_come_last(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

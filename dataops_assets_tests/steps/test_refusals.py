@@ -181,7 +181,15 @@ def test_received_file_that_rots_refuses_its_partition_and_no_other(filled: Tree
     assert {outcome.status for outcome in filled.stage("readings", *DAYS)} == {"done"}
 
 
-@pytest.mark.parametrize("journal", ["_verdicts/content/readings/date={}", "raw/readings/date={}/_deliveries"])
+@pytest.mark.parametrize(
+    "journal",
+    [
+        "_verdicts/content/readings/date={}",
+        "_verdicts/envelope/readings/date={}",
+        "_provenance/staged/readings/date={}",
+        "raw/readings/date={}/_deliveries",
+    ],
+)
 def test_record_that_is_damaged_stops_its_own_partition_alone(filled: Tree, journal: str) -> None:
     damaged, other = "2024-01-02", "2024-01-03"
     [record] = filled.store.path(journal.format(damaged)).iterdir()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +13,7 @@ from dataops_assets import steps
 from dataops_assets.gate.verdict import Rows, Verdict
 from dataops_assets.observe.status import overview
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.lake import Lake, NotPublished
 from dataops_assets.storage.publishing import draft, publish, say
 from dataops_assets.storage.store import Entry
 from dataops_assets_tests.branches import FAST, let_branches_read
@@ -99,3 +100,13 @@ def test_status_lists_no_folder_twice(sizes: dict[int, Tree]) -> None:
     for store in (own, base):
         again = {asked: count for asked, count in store.asked.items() if count > 1 and "landing" not in asked}
         assert again == {}
+
+
+@pytest.mark.parametrize("days", STARTS)
+def test_what_is_missing_is_not_asked_for_one_by_one(sizes: dict[int, Tree], days: int) -> None:
+    """The words are about the first few."""
+    lake = replace(sizes[days].lake, store=Counting(sizes[days].root / "empty"))
+    dataset = lake.catalog["readings"]
+    with pytest.raises(NotPublished, match=f"and {days - 5} more"):
+        lake.readable(dataset, dataset.partitions.keys(NOW))
+    assert lake.store.asked["entry"] <= 5 * 10

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from dataops_assets.storage import aws, landing
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
 from dataops_assets.storage.store import BadRequest, NotSignedIn, Unreachable, in_words, is_lasting
 from dataops_assets_tests.checkout import free_port
 from dataops_assets_tests.s3_server import ONCE, Bucket, Credentials, MakeIdentity
+from dataops_assets_tests.trees import Tree, readings
 
 
 def test_where_nothing_listens_is_not_reached_and_no_matter_of_rights(bucket: Bucket, tmp_path: Path) -> None:
@@ -50,3 +52,20 @@ def test_metadata_of_a_provider_is_no_promise_of_ours(bucket: Bucket, tmp_path: 
     bucket.client().put_object(Bucket=bucket.name, Key="landing/a", Body=body, Metadata=theirs)
     s3 = S3(bucket.name, "", Folder(tmp_path), client=bucket.client(retries=ONCE))
     assert (s3.read("landing/a"), s3.sha256("landing/a")) == (body, hashlib.sha256(body).hexdigest())
+
+
+def test_manifest_that_is_damaged_is_waited_for(
+    bucket: Bucket, tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "jitter_seconds", lambda attempt: 0)
+    manifest = 'files: "{partition}/*.csv"\n    complete: {manifest: "{partition}/manifest.json"}'
+    tree.edit("readings/defs.yaml", 'files: "{partition}.csv"', manifest)
+    s3 = S3(bucket.name, "", Folder(tmp_path / "here"), client=bucket.client(retries=ONCE))
+    for day in ("2024-01-05", "2024-01-06"):
+        s3.write(f"landing/readings/{day}/1.csv", readings(day).encode(), {})
+        s3.write(f"landing/readings/{day}/manifest.json", b'{"files": [{"name": "1.csv"}]}', {})
+    key = "landing/readings/2024-01-05/manifest.json"
+    bucket.client().put_object(Bucket=bucket.name, Key=key, Body=b"[]", Metadata={"dataops-sha256": "0" * 64})
+    found = landing.arrivals(s3, tree["readings"], datetime.now(UTC))
+    assert found["2024-01-05"].waiting_for.startswith(f"a manifest that can be read: s3://{bucket.name}/{key}: its bytes have")
+    assert found["2024-01-06"].waiting_for == ""
