@@ -368,3 +368,12 @@ def test_what_is_published_while_it_is_dropped_stays(prod: Tree, monkeypatch: py
     assert branch.read("readings", DAY)["temperature"].max() == 25
     drop(branch.lake, branch["readings"], DAY)
     assert branch.lake.published(branch["readings"], DAY) is None
+
+
+def test_what_prod_rejected_goes_with_the_partition_that_is_dropped(prod: Tree) -> None:
+    prod.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 99}))
+    prod.run(now=LATER)
+    branch = Branch.of(prod)
+    assert branch.lake.provenance("quarantine", branch["readings"], DAY)
+    drop(branch.lake, branch["readings"], DAY)
+    assert branch.lake.provenance("quarantine", branch["readings"], DAY) is None
