@@ -18,7 +18,7 @@ import polars as pl
 
 from dataops_assets.contract import Source
 from dataops_assets.contract.model import Format
-from dataops_assets.gate.content import read_as
+from dataops_assets.gate.casting import read_as
 from dataops_assets.gate.reading import DeliveryError, read_text
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -166,12 +166,12 @@ def _read(path: Path) -> tuple[pl.DataFrame, str]:
     """The sample, and what parts its columns: the separator that gives most of them; empty if it is no csv."""
     source = Source(provider="", files=path.name, null_values=())
     if not source.format.startswith("csv"):
-        return read_text([path], [path.name], source), ""
+        return read_text([path], [path.name], source).lazy().collect(), ""
     found: list[tuple[pl.DataFrame, str]] = []
     errors: list[DeliveryError] = []
     for separator in _SEPARATORS:
         try:
-            text = read_text([path], [path.name], source.model_copy(update={"separator": separator}))
+            text = read_text([path], [path.name], source.model_copy(update={"separator": separator})).lazy().collect()
             found.append((text, separator))
         except DeliveryError as error:
             errors.append(error)

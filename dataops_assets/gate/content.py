@@ -1,26 +1,33 @@
 """The content gate: every row is published, merged or rejected, and a rejected one has all its reasons.
 
-The order is: cast (a value that cannot be read is a reason) → normalise → merge equal rows → judge → split.
+The order is: cast (a value that cannot be read is a reason) → normalise → merge equal rows → judge → split. Rows are known by
+their numbers throughout. What is given as a LazyFrame is never held in memory: it is read once for the order of its rows, once
+for the verdict, and once more by whoever writes what is good.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import polars as pl
 
 from dataops_assets.contract import Dataset
-from dataops_assets.contract.schema import Schema
-from dataops_assets.gate.rules import MISCAST, Rule, with_references
+from dataops_assets.gate import uniqueness
+from dataops_assets.gate.casting import as_text, cast
+from dataops_assets.gate.rules import MISCAST, ROW, Rule, with_references
 from dataops_assets.gate.verdict import Rows, RuleResult, Status
 
-ROW = "__row"
+_ROW_BEFORE = "__row_before"
 _WAS = "__was_"
+_CHANGED = "__changed"
 _BROKEN = "__broken_"
+_BAD = "__bad"
 _MEASURED = "__measured_"
+_AMONG_BAD = "__among_bad_"
+_OFFENDING = "__offending_"
 _OFFENDERS = 10
+_BROKEN_RULES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 class CodeError(Exception):
@@ -57,7 +64,7 @@ class Judged:
         rows: Where the rows went.
         rules: What each rule found.
         reasons: Why the partition is refused; empty if it passes.
-        good: The rows to publish, in order of the key.
+        good: The rows to publish, in order of the key; a LazyFrame, to be written as it is read, if the delivery was one.
         rejected: Row number (from 1, as delivered) and reasons of every rejected row: columns `row` and `reasons`; for a
             product also its values, as text.
     """
@@ -65,12 +72,36 @@ class Judged:
     rows: Rows
     rules: tuple[RuleResult, ...]
     reasons: tuple[str, ...]
-    good: pl.DataFrame
+    good: pl.DataFrame | pl.LazyFrame
     rejected: pl.DataFrame
 
 
+class _Reading:
+    """How rows are read: all at once where they fit into memory, else as they come, again for each question.
+
+    Args:
+        streamed: Whether they may be more than fit into memory.
+    """
+
+    def __init__(self, streamed: bool):
+        self.streamed = streamed
+        self.engine: uniqueness.Engine = "streaming" if streamed else "in-memory"
+
+    def kept(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The same rows; made only once, if they fit."""
+        return rows if self.streamed else rows.collect(engine=self.engine).lazy()
+
+    def asked(self, rows: pl.LazyFrame, questions: Iterable[pl.Expr]) -> pl.DataFrame:
+        """What expressions give that are each a single value: one row."""
+        return rows.select(questions).collect(engine=self.engine)
+
+
 def judge_delivery(
-    dataset: Dataset, rules: list[Rule], text: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool
+    dataset: Dataset,
+    rules: list[Rule],
+    text: pl.DataFrame | pl.LazyFrame,
+    tables: dict[str, pl.LazyFrame],
+    public: bool,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -84,26 +115,28 @@ def judge_delivery(
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
     """
-    frame = _cast(text, dataset.delivered)
+    reading = _Reading(isinstance(text, pl.LazyFrame))
+    rows = cast(text.lazy(), dataset.delivered)
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
-    if not dataset.normalise:
-        return _judge(dataset, rules, frame.select(*dataset.schema.columns, ROW, *marks).collect(), tables, public)
-    before = frame.collect()
+    rows = _normalised(dataset, rows, marks) if dataset.normalise else rows.select(*dataset.schema.columns, ROW, *marks)
+    return _judge(dataset, rules, rows, tables, public, reading)
+
+
+def _normalised(dataset: Dataset, before: pl.LazyFrame, marks: list[str]) -> pl.LazyFrame:
+    """Normalised rows, beside the numbers that they had before, and whether they were changed."""
+    assert dataset.normalise
     types = {name: column.dtype for name, column in dataset.delivered.columns.items()}
     kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
     with code_of(dataset, "normalise"):
         # It sees neither the marks nor the copies to compare with: `pl.col(pl.String)` would change them, too.
-        made = dataset.normalise(before.lazy().drop(marks))
+        made = dataset.normalise(before.drop(marks))
         _check_columns(made, dataset, "normalise")
         if ROW not in made.collect_schema():
             raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
-        rows = made.select(*dataset.schema.columns, ROW).collect()
-    if not rows[ROW].equals(before[ROW]):
-        what = f"changed which rows there are or their order ({text.height} in, {rows.height} out)"
-        raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
-    changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(before[name]) for name in kept))
-    rows = rows.with_columns(changed.alias(_WAS)).hstack(before.select(marks))
-    return _judge(dataset, rules, rows, tables, public)
+    was = before.select(pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept))
+    beside = pl.concat([was, made.select(*dataset.schema.columns, ROW)], how="horizontal_extend")
+    changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept))
+    return beside.select(*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED))
 
 
 def judge_product(
@@ -120,7 +153,7 @@ def judge_product(
     with code_of(dataset, "transform"):
         _check_columns(made, dataset, "transform")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
-    found = _judge(dataset, rules, rows, tables, public)
+    found = _judge(dataset, rules, rows.lazy(), tables, public, _Reading(streamed=False))
     originals = _originals(rows[(found.rejected["row"] - 1).cast(pl.UInt32)].drop(ROW))
     return replace(found, rejected=found.rejected.hstack(originals))
 
@@ -136,180 +169,146 @@ def _check_columns(frame: pl.LazyFrame, dataset: Dataset, step: str) -> None:
             raise CodeError(f"{message}: cast it there")
 
 
-def _cast(text: pl.DataFrame, delivered: Schema) -> pl.LazyFrame:
-    """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked."""
-    casts, marks = [], []
-    for name, column in delivered.columns.items():
-        value = read_as(pl.col(name), text.schema[name], column.dtype)
-        casts.append(value.alias(name))
-        if column.dtype != pl.String:
-            marks.append((value.is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
-    # Columns that nobody asked for are left behind first: they may be called anything.
-    return text.lazy().select(*delivered.columns).with_row_index(ROW, 1).select(ROW, *casts, *marks)
+def _judge(
+    dataset: Dataset,
+    rules: list[Rule],
+    rows: pl.LazyFrame,
+    tables: dict[str, pl.LazyFrame],
+    public: bool,
+    reading: _Reading,
+) -> Judged:
+    rows, delivered, normalised, in_order = _looked_over(dataset, rows, reading)
+    together = uniqueness.find(rows, dataset, rules, in_order, reading.engine)
+    left = together.marked(rows)
+    found, failed = _evaluate(dataset, reading.kept(with_references(left, rules, tables)), rules, public, reading)
+    rejected = _rejected(rules, found)
 
-
-def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
-    """A delivered value as its type: null where it cannot be read.
-
-    Args:
-        value: The delivered value.
-        given: The type that it was delivered as: text, unless the format is typed.
-        wanted: The type of its column.
-    """
-    if given in (pl.Categorical, pl.Enum):
-        value, given = value.cast(pl.String), pl.String()
-    if given in (wanted, pl.Null):
-        return value.cast(wanted)
-    if wanted == pl.String:
-        return as_text(value, given)
-    if given == pl.String:
-        return _parse(value.str.strip_chars(), wanted)
-    if not _alike(given, wanted):
-        return pl.lit(None, wanted)
-    read = value.cast(wanted, strict=False)
-    # What would lose something is not read: 1.5 as a whole number, noon as a day. A float is an approximation anyway.
-    return read if wanted.is_float() else pl.when(read.cast(given, strict=False) == value).then(read)
-
-
-_DAY, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
-
-
-def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
-    """A text as its type; times are ISO 8601, with `T` or a space, and with an offset where the type has a time zone."""
-    if wanted == pl.Boolean:
-        words = {"true": True, "false": False, "1": True, "0": False}
-        return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
-    # Without the patterns, the year 13 is read where 2013 is meant.
-    if wanted == pl.Date:
-        return _matching(text, _DAY).str.to_date("%Y-%m-%d", strict=False)
-    if wanted == pl.Time:
-        return _matching(text, _TIME).str.to_time("%H:%M:%S%.f", strict=False)
-    if isinstance(wanted, pl.Datetime):
-        layout = "%Y-%m-%dT%H:%M:%S%.f" + ("%#z" if wanted.time_zone else "")
-        whole = _matching(text, f"{_DAY}[T ]{_TIME}").str.replace("^(.{10}) ", "${1}T")
-        return whole.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
-    return text.cast(wanted, strict=False)
-
-
-def _matching(text: pl.Expr, beginning: str) -> pl.Expr:
-    return pl.when(text.str.contains(f"^{beginning}")).then(text)
-
-
-def _alike(given: pl.DataType, wanted: pl.DataType) -> bool:
-    """Whether a typed value can mean the same in another type; a number is no date, a local time no moment."""
-    if given.is_numeric():
-        return wanted.is_numeric() or wanted == pl.Boolean
-    local = [dtype == pl.Date or (isinstance(dtype, pl.Datetime) and not dtype.time_zone) for dtype in (given, wanted)]
-    return all(local) or (not any(local) and given.base_type() == wanted.base_type())
-
-
-def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
-    """A value of any type as text."""
-    if given.is_nested() or given in (pl.Binary, pl.Duration, pl.Object):
-        return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
-    return value.cast(pl.String)
-
-
-def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool) -> Judged:
-    columns = list(dataset.schema.columns)
-    delivered = rows.height
-    normalised = int(rows[_WAS].sum()) if _WAS in rows.columns else 0
-    if rows.select(columns).is_duplicated().any():
-        rows = _merge(rows, columns)
-    judged, of_frame, failed = _evaluate(with_references(rows.lazy(), rules, tables).collect(), rules, public)
-
-    rejecting = [rule for rule in rules if rule.severity == "reject" and _BROKEN + rule.name in judged.columns]
-    broken = pl.any_horizontal(pl.lit(False), *(pl.col(_BROKEN + rule.name) for rule in rejecting))
-    bad = judged.filter(broken)
-    good = judged.filter(~broken).select(columns).sort(dataset.attributes.key, maintain_order=True)
-    reasons_of = pl.concat_list(
-        pl.when(pl.col(_BROKEN + rule.name)).then(pl.lit(rule.name)) for rule in rejecting
-    ).list.drop_nulls()
-    rejected = bad.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons_of) if bad.height else _NONE_REJECTED
-
-    counts = judged.select(pl.col("^" + _BROKEN + ".*$").sum()).row(0, named=True)
+    good = uniqueness.among(left, rejected["row"].cast(pl.UInt32), negate=True).select(*dataset.schema.columns)
+    if not in_order:
+        good = good.sort(dataset.attributes.key, maintain_order=True)
     results = []
     for rule in rules:
         if rule.name in failed:
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
             results.append(_result(rule, max(delivered, 1), delivered, detail=detail))
         elif rule.kind == "frame":
-            value = of_frame.get(_MEASURED + rule.name)
-            told = value if public and value is not None and math.isfinite(value) else None
-            results.append(_result(rule, int(not of_frame[rule.name]), 1, measured=told))
+            value = found[_MEASURED + rule.name][0] if rule.measured is not None else None
+            measured = value if public and value is not None and math.isfinite(value) else None
+            results.append(_result(rule, int(not found[rule.name][0]), 1, measured=measured))
         else:
-            count = counts[_BROKEN + rule.name]
-            results.append(_result(rule, count, delivered, _offenders(judged, rule, dataset, public) if count else ()))
-    reasons = [f"{r.rule}: {r.sentence}, but {r.found}" for r in results if r.status == "refused"]
-    share = bad.height / delivered if delivered else 0.0
-    if share > dataset.attributes.tolerance:
-        worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
-        named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        reasons.append(
-            f"{bad.height} of {delivered} rows rejected, {share:.1%}; {dataset.attributes.tolerance:.1%} tolerated: {named}"
-        )
+            results.append(_result(rule, found[_BROKEN + rule.name][0], delivered, _offenders(rule, found)))
     where = Rows(
         delivered=delivered,
-        published=good.height,
-        rejected=bad.height,
-        merged=delivered - judged.height,
+        published=delivered - together.equal.len() - rejected.height,
+        rejected=rejected.height,
+        merged=together.equal.len(),
         normalised=normalised,
     )
-    return Judged(where, tuple(results), tuple(reasons), good, rejected)
+    reasons = _reasons(dataset, results, where)
+    return Judged(where, tuple(results), reasons, good if reading.streamed else good.collect(), rejected)
 
 
-def _evaluate(frame: pl.DataFrame, rules: Sequence[Rule], public: bool) -> tuple[pl.DataFrame, dict[str, Any], dict[str, str]]:
+def _looked_over(dataset: Dataset, rows: pl.LazyFrame, reading: _Reading) -> tuple[pl.LazyFrame, int, int, bool]:
+    """The rows, how many there are, how many of them `normalise` changed, and whether they are in strict order of the key.
+
+    Raises:
+        CodeError: `normalise` failed, lost, added or reordered rows.
+    """
+    questions = [pl.col(ROW).count().alias("rows"), uniqueness.out_of_order(dataset).alias("unordered")]
+    if not dataset.normalise or _CHANGED not in rows.collect_schema():  # a product has none
+        rows = reading.kept(rows)
+        seen = reading.asked(rows, questions)
+        return rows, seen["rows"][0], 0, seen["unordered"][0] <= 1
+    was, changed = pl.col(_ROW_BEFORE), pl.col(_CHANGED)
+    questions += [was.count().alias("before"), was.ne_missing(pl.col(ROW)).any().alias("moved"), changed.sum()]
+    with code_of(dataset, "normalise"):
+        rows = reading.kept(rows)
+        seen = reading.asked(rows, questions)
+    if seen["moved"][0]:
+        what = f"changed which rows there are or their order ({seen['before'][0]} in, {seen['rows'][0]} out)"
+        raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
+    return rows, seen["rows"][0], seen[_CHANGED][0], seen["unordered"][0] <= 1
+
+
+def _evaluate(
+    dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, reading: _Reading
+) -> tuple[pl.DataFrame, dict[str, str]]:
     """Ask every rule.
 
     Returns:
-        The rows with a column for each rule on rows, that tells which break it; whether each rule on the frame holds, and what
-        it measured; and why rules could not be evaluated, because some cannot live with every value (a date with a 13th
-        month): by their names.
+        One row: how many rows break each rule on rows, which do, whether each rule on the frame holds, and what it measured;
+        and why rules could not be evaluated, because some cannot live with every value (a date with a 13th month): by their
+        names.
     """
     try:
-        return *_ask(frame, rules), {}
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        failed = {rule.name: why for rule in rules if (why := _why_not(frame, rule, public))}
+        return _ask(dataset, rows, rules, public, reading), {}
+    except _BROKEN_RULES:
+        failed = {rule.name: why for rule in rules if (why := _why_not(rows, rule, reading, public))}
         if not failed:
             raise
-    return *_ask(frame, [rule for rule in rules if rule.name not in failed]), failed
+    return _ask(dataset, rows, [rule for rule in rules if rule.name not in failed], public, reading), failed
 
 
-def _ask(frame: pl.DataFrame, rules: Sequence[Rule]) -> tuple[pl.DataFrame, dict[str, Any]]:
-    judged = frame.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in rules if rule.kind != "frame")
-    of_frame = [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
-    of_frame += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
-    return judged, frame.select(of_frame).row(0, named=True) if of_frame else {}
+def _ask(dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, reading: _Reading) -> pl.DataFrame:
+    of_rows = [rule for rule in rules if rule.kind != "frame"]
+    bad = pl.any_horizontal(pl.lit(False), *(_BROKEN + rule.name for rule in of_rows if rule.severity == "reject"))
+    marked = rows.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in of_rows)
+    judged = reading.kept(marked.with_columns(bad.alias(_BAD)))
+    questions = [pl.col(_BROKEN + rule.name).sum() for rule in of_rows]
+    questions += [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
+    questions += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
+    if reading.streamed:
+        return reading.asked(judged, (*questions, *_which(dataset, of_rows, public)))
+    found = reading.asked(judged, questions)
+    broken = [rule for rule in of_rows if found[_BROKEN + rule.name][0]]  # the least of them, as a rule
+    return found.hstack(reading.asked(judged, _which(dataset, broken, public))) if broken else found
 
 
-def _why_not(frame: pl.DataFrame, rule: Rule, public: bool) -> str:
+def _which(dataset: Dataset, rules: Sequence[Rule], public: bool) -> Iterator[pl.Expr]:
+    """Which rows are bad, which of these break each rule; and for each rule, the first rows that break it."""
+    yield pl.col(ROW).filter(_BAD).implode().alias(_BAD)
+    for rule in rules:
+        broken = pl.col(_BROKEN + rule.name)
+        if rule.severity == "reject":
+            yield broken.filter(_BAD).implode().alias(_AMONG_BAD + rule.name)
+        shown = [*dataset.attributes.key, *(c for c in rule.columns if public and c in dataset.schema.columns)]
+        yield pl.struct(ROW, *dict.fromkeys(shown)).filter(broken).head(_OFFENDERS).implode().alias(_OFFENDING + rule.name)
+
+
+def _why_not(rows: pl.LazyFrame, rule: Rule, reading: _Reading, public: bool) -> str:
     try:
-        frame.select(rule.passes)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        rows.select(rule.passes).collect(engine=reading.engine)
+    except _BROKEN_RULES as error:
         return told(error, public)
     return ""
 
 
-_NONE_REJECTED = pl.DataFrame(schema={"row": pl.UInt64, "reasons": pl.List(pl.String)})
+def _rejected(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
+    numbers = found[_BAD][0] if _BAD in found.columns else pl.Series([], dtype=pl.UInt32)
+    broken = {rule.name: found[_AMONG_BAD + rule.name][0] for rule in rules if _AMONG_BAD + rule.name in found.columns}
+    rows = pl.DataFrame({ROW: numbers, **broken})
+    reasons = pl.concat_list(pl.lit(None, pl.String), *(pl.when(name).then(pl.lit(name)) for name in broken))
+    return rows.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons.list.drop_nulls())
 
 
-def _merge(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-    """Keep the first of the rows that are equal in every column; rows with an unreadable value are never equal."""
-    unreadable = pl.any_horizontal(pl.lit(False), *(name for name in rows.columns if name.startswith(MISCAST)))
-    marked = rows.with_columns(pl.when(unreadable).then(pl.col(ROW)).alias("__apart"))
-    return marked.unique([*columns, "__apart"], keep="first", maintain_order=True).drop("__apart")
-
-
-def _offenders(judged: pl.DataFrame, rule: Rule, dataset: Dataset, public: bool) -> tuple[dict[str, object], ...]:
-    shown = dict.fromkeys([*dataset.attributes.key, *(c for c in rule.columns if public and c in dataset.schema.columns)])
-    found = (
-        judged.lazy().filter(pl.col(_BROKEN + rule.name)).head(_OFFENDERS).select(pl.col(ROW).alias("row"), *shown).collect()
-    )
-    return tuple({key: _plain(value) for key, value in row.items()} for row in found.iter_rows(named=True))
+def _offenders(rule: Rule, found: pl.DataFrame) -> tuple[dict[str, object], ...]:
+    rows = found[_OFFENDING + rule.name][0] if _OFFENDING + rule.name in found.columns else ()
+    return tuple({"row" if key == ROW else key: _plain(value) for key, value in row.items()} for row in rows)
 
 
 def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def _reasons(dataset: Dataset, results: Sequence[RuleResult], rows: Rows) -> tuple[str, ...]:
+    reasons = [f"{r.rule}: {r.sentence}, but {r.found}" for r in results if r.status == "refused"]
+    share, tolerance = rows.rejected / rows.delivered if rows.delivered else 0.0, dataset.attributes.tolerance
+    if share > tolerance:
+        worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
+        named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
+        found = f"{rows.rejected} of {rows.delivered} rows rejected, {share:.1%}"
+        reasons.append(f"{found}; {tolerance:.1%} tolerated: {named}")
+    return tuple(reasons)
 
 
 def _result(
@@ -340,7 +339,7 @@ def _result(
     )
 
 
-def quarantined(delivery: str, text: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+def quarantined(delivery: str, text: pl.DataFrame | pl.LazyFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """The rejected rows of a delivery: row number, all reasons, and the original text of every column.
 
     Args:
@@ -348,7 +347,13 @@ def quarantined(delivery: str, text: pl.DataFrame, rejected: pl.DataFrame) -> pl
         text: The delivered rows.
         rejected: As `Judged.rejected`.
     """
-    originals = _originals(text[(rejected["row"] - 1).cast(pl.UInt32)])
+    numbers = rejected["row"].cast(pl.UInt32)
+    if isinstance(text, pl.DataFrame):
+        originals = _originals(text[numbers - 1])
+    else:
+        delivered = text.select(pl.struct(pl.all()).alias("__original")).with_row_index(ROW, 1)
+        read = uniqueness.among(delivered, numbers).collect(engine="streaming")
+        originals = _originals(read["__original"].struct.unnest())
     return rejected.select(pl.lit(delivery).alias("delivery"), "row", "reasons").hstack(originals)
 
 

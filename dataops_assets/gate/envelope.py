@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
-from dataops_assets.gate.content import as_text
-from dataops_assets.gate.reading import DeliveryError, as_separated, other_separator
+from dataops_assets.gate.casting import as_text
+from dataops_assets.gate.reading import DeliveryError, Table, as_separated, height, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
 from dataops_assets.gate.wording import in_print, some
 
@@ -41,7 +41,7 @@ def judge_envelope(
     dataset: Dataset,
     partition: Partition,
     parts: Sequence[Part],
-    text: pl.DataFrame | DeliveryError,
+    text: Table | DeliveryError,
     history: Sequence[int],
     others: Mapping[str, Sequence[str]],
 ) -> tuple[RuleResult, ...]:
@@ -63,25 +63,26 @@ def judge_envelope(
     if isinstance(text, DeliveryError):
         which = f"{in_print(text.file)}: " if len(parts) > 1 else ""
         return (*results, _result("readable", readable, "fail", which + text.what, text.remedy))
-    empty = "" if text.height else "there is a header, but no row"
+    rows, given = height(text), text.collect_schema().names()
+    empty = "" if rows else "there is a header, but no row"
     results.append(_result("readable", readable, "fail", ""))
     results.append(_result("not_empty", "there is at least one row", "fail", empty, _WITH_ROWS))
     source = dataset.ingested.source if dataset.ingested else None
-    if source and source.rows and text.height:
-        results.append(_row_count(text.height, source.rows, history, _COLD_START if dataset.partitions else 1))
+    if source and source.rows and rows:
+        results.append(_row_count(rows, source.rows, history, _COLD_START if dataset.partitions else 1))
     expected = list(dataset.delivered.columns)
-    problem, warning = _columns(expected, text.columns, dataset.attributes.classification == "public")
-    meant = _meant_for(expected, text.columns, others)
+    problem, warning = _columns(expected, given, dataset.attributes.classification == "public")
+    meant = _meant_for(expected, given, others)
     remedy = "" if meant else _NAMED
-    other = other_separator(text.columns, source) if source and problem else ""
-    if source and other and set(expected) <= set(text.columns[0].split(other)):
+    other = other_separator(given, source) if source and problem else ""
+    if source and other and set(expected) <= set(given[0].split(other)):
         problem, remedy = f"they are separated by {other!r}", as_separated(source)
     results.append(_result("columns", "the columns are the promised ones", "fail", problem, remedy))
     results.append(_result("columns_order", "the columns come in the promised order, and no more of them", "warn", warning))
     results.append(_result("own_file", "the file belongs to this dataset", "fail", meant, _OWN_FILE))
     named = dataset.partitions.columns if dataset.partitions else ()
-    if partition and named and all(column in text.columns for column in named):
-        results.append(_partition(partition, named, text))
+    if partition and named and all(column in given for column in named):
+        results.append(_partition(partition, named, text, rows))
     return tuple(results)
 
 
@@ -161,8 +162,9 @@ def _meant_for(expected: list[str], given: list[str], others: Mapping[str, Seque
     return f"its columns are those of {' or '.join(meant)}" if meant else ""
 
 
-def _partition(partition: str, named: Sequence[str], text: pl.DataFrame) -> RuleResult:
-    given = text.select(as_text(pl.col(name), text.schema[name]).str.strip_chars().alias(name) for name in named)
+def _partition(partition: str, named: Sequence[str], text: Table, rows: int) -> RuleResult:
+    types = text.collect_schema()
+    given = text.lazy().select(as_text(pl.col(name), types[name]).str.strip_chars().alias(name) for name in named)
     if len(named) == 1:
         fits = pl.col(named[0]).str.contains(f"^{partition}($|[^0-9])")
     else:
@@ -170,12 +172,12 @@ def _partition(partition: str, named: Sequence[str], text: pl.DataFrame) -> Rule
         fits = pl.all_horizontal(
             pl.col(column).cast(pl.Int64, strict=False) == value for column, value in zip(named, wanted, strict=False)
         )
-    odd = given.with_row_index("__row", 1).filter(~fits.fill_null(False))
+    odd = given.with_row_index("__row", 1).filter(~fits.fill_null(False)).select(pl.len().alias("__rows"), pl.all().first())
+    first = odd.collect(engine="in-memory" if isinstance(text, pl.DataFrame) else "streaming").row(0, named=True)
     found = ""
-    if odd.height:
-        first = odd.row(0, named=True)
+    if first["__rows"]:
         values = ", ".join(f"{column} {in_print(str(first[column]))}" for column in named)
-        found = f"{odd.height} of {text.height} rows are of another partition; row {first['__row']} has {values}"
+        found = f"{first['__rows']} of {rows} rows are of another partition; row {first['__row']} has {values}"
     return _result(
         "partition",
         f"every row is of the partition it was delivered for, by {', '.join(named)}",

@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.content import Judged, judge_delivery, judge_product, read_as
+from dataops_assets.gate.casting import read_as
+from dataops_assets.gate.content import Judged, judge_delivery, judge_product
 from dataops_assets.gate.rules import Rule, compile_rules
 
 _UNREADABLE = "not of this type"
@@ -64,7 +65,7 @@ def good_row(dataset: Dataset) -> dict[str, Any]:
     good = dataset.examples.get("good")
     if not isinstance(good, dict):
         return {}
-    published = _judge(dataset, compile_rules(dataset), [good], good).good
+    published = _judge(dataset, compile_rules(dataset), [good], good).good.lazy().collect()
     return published.row(0, named=True) if published.height else {}
 
 

@@ -1,6 +1,7 @@
 """A delivery as a table of text: every value as the provider wrote it, whatever the format.
 
-Values are cast later (`content`), so that one that cannot be read is a reason to reject its row, not an accident.
+Values are cast later (`content`), so that one that cannot be read is a reason to reject its row, not an accident. What is large
+is not held in memory from here on: it is a LazyFrame.
 """
 
 import csv
@@ -10,8 +11,10 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -33,8 +36,14 @@ class DeliveryError(Exception):
         super().__init__(f"{in_print(file)}: {what}. {remedy}")
 
 
+LARGE_BYTES = 128 * 2**20
+"""A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
+Table = pl.DataFrame | pl.LazyFrame
 csv.field_size_limit(2**31 - 1)  # a long value is no fault
-_APART = "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]"
+_APART = {
+    False: "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]",
+    True: "import sys, polars; [polars.scan_parquet(file).sink_batches(lambda _: None) for file in sys.argv[1:]]",
+}
 
 
 def try_apart(files: Sequence[Path], names: Sequence[str], source: Source) -> None:
@@ -48,12 +57,17 @@ def try_apart(files: Sequence[Path], names: Sequence[str], source: Source) -> No
     """
     if source.format != "parquet":
         return
-    tried = subprocess.run([sys.executable, "-I", "-c", _APART, *map(str, files)], capture_output=True, check=False)
+    reading = _APART[_is_large(files)]  # as it will be read here
+    tried = subprocess.run([sys.executable, "-I", "-c", reading, *map(str, files)], capture_output=True, check=False)
     if tried.returncode < 0:
         raise DeliveryError(some(names), f"reading it ends the process (signal {-tried.returncode})", "Deliver it again, whole")
 
 
-def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> pl.DataFrame:
+def _is_large(files: Sequence[Path]) -> bool:
+    return sum(file.stat().st_size for file in files) > LARGE_BYTES // 4
+
+
+def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> Table:
     """Read the files of one delivery, one below the other.
 
     Args:
@@ -63,7 +77,7 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> pl
 
     Returns:
         Every delivered column as text, under its delivered name; a value that means "none" is null. For parquet, the
-        columns keep their type.
+        columns keep their type. A LazyFrame, if it is large.
 
     Raises:
         DeliveryError: A file is damaged, empty, or not of its format; or two files have different columns.
@@ -71,18 +85,21 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> pl
     return joined(read_files(files, names, source), source)
 
 
-def joined(frames: Sequence[pl.DataFrame], source: Source) -> pl.DataFrame:
+def joined(frames: Sequence[Table], source: Source) -> Table:
     """The files of one delivery, one below the other."""
-    return pl.concat(frames, how="diagonal" if source.format == "ndjson" else "vertical")
+    how: Literal["diagonal", "vertical"] = "diagonal" if source.format == "ndjson" else "vertical"
+    whole: Table = pl.concat(frames, how=how)  # type: ignore[type-var]  # all of them are of one kind
+    return whole.lazy() if isinstance(whole, pl.DataFrame) and whole.estimated_size() > LARGE_BYTES else whole
 
 
-def read_files(files: Sequence[Path], names: Sequence[str], source: Source) -> list[pl.DataFrame]:
+def read_files(files: Sequence[Path], names: Sequence[str], source: Source) -> list[Table]:
     """As `read_text`, but file by file.
 
     Raises:
         DeliveryError: As `read_text`.
     """
-    frames = [_read(path, name, source) for path, name in zip(files, names, strict=True)]
+    read = _scan if source.format == "parquet" and _is_large(files) else _read
+    frames = [read(path, name, source) for path, name in zip(files, names, strict=True)]
     for name, frame in zip(names[1:], frames[1:], strict=True):
         differs = _difference(frames[0], frame, source)
         if differs:
@@ -90,25 +107,45 @@ def read_files(files: Sequence[Path], names: Sequence[str], source: Source) -> l
     return frames
 
 
-def _difference(first: pl.DataFrame, other: pl.DataFrame, source: Source) -> str:
+def height(frame: Table) -> int:
+    """How many rows it has."""
+    return frame.height if isinstance(frame, pl.DataFrame) else int(frame.select(pl.len()).collect(engine="streaming").item())
+
+
+def _difference(first: Table, other: Table, source: Source) -> str:
     if source.format == "ndjson":  # where a key without a value may be left out, and comes in any order
         return ""
-    if first.columns != other.columns:
+    types, others = first.collect_schema(), other.collect_schema()
+    if types.names() != others.names():
         return "columns"
-    return "types" if first.schema != other.schema else ""
+    return "types" if types != others else ""
 
 
 def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
     data = path.read_bytes()  # an OSError here is the storage's, and may pass; all below is the delivery's own
-    try:
+    with _readable(name, source):
         if not data:
             raise DeliveryError(name, "it is empty", "Deliver it again")
         if source.format == "parquet":
-            return _without_nulls(pl.read_parquet(data), source)
+            return _without_nulls(pl.read_parquet(data).lazy(), source).collect()
         text = _text(_unpack(data, name, source), name)
         if source.format == "ndjson":
-            return _without_nulls(_ndjson(text, name), source)
+            return _without_nulls(_ndjson(text, name).lazy(), source).collect()
         return _csv(text, name, source)
+
+
+def _scan(path: Path, name: str, source: Source) -> pl.LazyFrame:
+    """A large parquet, every byte of which was read once, but none is kept."""
+    with _readable(name, source):
+        frame = pl.scan_parquet(path)
+        frame.sink_batches(lambda batch: None)
+        return _without_nulls(frame, source)
+
+
+@contextmanager
+def _readable(name: str, source: Source) -> Iterator[None]:
+    try:
+        yield
     except (DeliveryError, MemoryError):
         raise
     # A damaged file can make its reader raise anything: from parquet even PanicException, which is no Exception.
@@ -235,5 +272,5 @@ def _with_numbers(value: object) -> object:
     return [_with_numbers(item) for item in value] if isinstance(value, list) else value
 
 
-def _without_nulls(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
+def _without_nulls(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return frame.with_columns(pl.col(pl.String).replace(dict.fromkeys(source.null_values))) if source.null_values else frame

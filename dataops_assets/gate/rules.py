@@ -19,8 +19,12 @@ from pandera.backends.polars.checks import PolarsCheckBackend
 from dataops_assets.contract import Dataset, Problem, Reference, Severity
 from dataops_assets.contract.errors import choose
 
+ROW = "__row"
+"""The column with the number of a row, from 1, as it was delivered."""
 MISCAST = "__miscast_"
 """Prefix of the boolean columns that tell which values could not be read as their type."""
+SHARED = "__shared_"
+"""Prefix of the boolean columns that tell which rows share with another what no two may share, by rule."""
 
 Kind = Literal["type", "value", "key", "reference", "frame"]
 
@@ -245,9 +249,7 @@ def _table_rules(dataset: Dataset) -> list[Rule]:
 
 
 def _unique_rule(name: str, columns: tuple[str, ...]) -> Rule:
-    incomplete = pl.any_horizontal(pl.col(column).is_null() for column in columns)
-    passes = incomplete | (pl.len().over(*columns) == 1)
-    return _rule(name, f"no two different rows share {', '.join(columns)}", "key", columns, passes)
+    return _rule(name, f"no two different rows share {', '.join(columns)}", "key", columns, ~pl.col(SHARED + name))
 
 
 def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:

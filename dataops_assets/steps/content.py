@@ -261,7 +261,7 @@ def _commit(
     given_away: int,
     look: Callable[[], Work],
     read: tuple[Provenance, ...],
-    good: pl.DataFrame,
+    good: pl.DataFrame | pl.LazyFrame,
     quarantine: Callable[[], pl.DataFrame],
     run_id: str,
     now: datetime,
@@ -276,7 +276,7 @@ def _commit(
     dataset, partition = lake.catalog[verdict.dataset], verdict.partition
     with contextlib.ExitStack() as stack:
 
-        def drafted(zone: Zone, frame: pl.DataFrame) -> Draft:
+        def drafted(zone: Zone, frame: pl.DataFrame | pl.LazyFrame) -> Draft:
             return stack.enter_context(draft(lake, zone, dataset, partition, frame, verdict, run_id, now))
 
         drafts = []

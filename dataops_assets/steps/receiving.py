@@ -16,7 +16,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
-from dataops_assets.gate.reading import DeliveryError, joined, read_files, read_text, try_apart
+from dataops_assets.gate.reading import DeliveryError, Table, height, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import ROUNDS, is_public, kept
@@ -189,16 +189,17 @@ def _grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
 
 
 def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
-    text: pl.DataFrame | DeliveryError
+    text: Table | DeliveryError
     parts = receipt.parts
     try:
         files = _files(lake, dataset, partition, receipt)
         try_apart(*files)
         frames = read_files(*files)
-        parts = [replace(part, rows=frame.height) for part, frame in zip(parts, frames, strict=True)]
+        parts = [replace(part, rows=height(frame)) for part, frame in zip(parts, frames, strict=True)]
         text = joined(frames, files[-1])
     except DeliveryError as error:
         text = error
+    rows = sum(part.rows or 0 for part in parts)
     history = _history(lake, dataset, partition)
     others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
     results = judge_envelope(dataset, partition, parts, text, history, others)
@@ -213,12 +214,12 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         reasons=tuple(f"{result.rule}: {result.detail}" for result in refused),
         remedy=". ".join(dict.fromkeys(result.remedy for result in refused if result.remedy)),
         judged_at=now,
-        rows=Rows(delivered=text.height, published=text.height) if isinstance(text, pl.DataFrame) else None,
+        rows=None if isinstance(text, DeliveryError) else Rows(delivered=rows, published=rows),
         rules=results,
     )
 
 
-def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> pl.DataFrame:
+def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Table:
     """The rows of a received delivery, as text.
 
     Raises:

@@ -99,14 +99,16 @@ def draft(
     zone: Zone,
     dataset: Dataset,
     partition: Partition,
-    frame: pl.DataFrame,
+    frame: pl.DataFrame | pl.LazyFrame,
     verdict: Verdict,
     run_id: str,
     now: datetime,
 ) -> Iterator[Draft]:
-    """Write a partition where nobody reads it yet. Equal rows in equal order give equal bytes."""
+    """Write a partition where nobody reads it yet. Equal rows in equal order give equal bytes, read at once or streamed."""
     with lake.store.draft(layout.data(zone, dataset, partition)) as path:
         _write(frame, path)
+        frame = pl.scan_parquet(path) if isinstance(frame, pl.LazyFrame) else frame
+        counts = frame.lazy().select(pl.len().alias(""), pl.all().null_count()).collect().row(0, named=True)
         provenance = Provenance(
             zone=zone,
             dataset=dataset.name,
@@ -114,9 +116,9 @@ def draft(
             number=verdict.number,
             sha256=hash_file(path),
             bytes=path.stat().st_size,
-            rows=frame.height,
-            columns=columns_of(frame.schema),
-            nulls={name: count for name, count in frame.null_count().row(0, named=True).items() if count},
+            rows=counts.pop(""),
+            columns=columns_of(frame.collect_schema()),
+            nulls={name: count for name, count in counts.items() if count},
             depends_on=verdict.depends_on,
             arrived=verdict.arrived,
             verdict=verdict.id,
@@ -184,9 +186,9 @@ def drop(lake: Lake, dataset: Dataset, partition: Partition) -> None:
         raise Contended(f"{lake.store.address(key)} was published again meanwhile, and stays: drop it again")
 
 
-def _write(frame: pl.DataFrame, path: Path) -> None:
+def _write(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     try:
-        frame.write_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+        frame.lazy().sink_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
     except pl.exceptions.ComputeError as error:  # so polars tells that a disk is full
         code = re.search(r"\(os error (\d+)\)", str(error))
         if code is None:

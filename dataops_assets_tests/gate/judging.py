@@ -3,9 +3,10 @@
 from datetime import date
 
 import polars as pl
+from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.content import Judged, judge_delivery
+from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets_tests.trees import Tree
 
@@ -14,13 +15,28 @@ MONTH = 'pl.date(2024, pl.col("hour"), 1).is_not_null()'
 """No hour is a month from 13 on, so polars cannot evaluate it on every row."""
 
 
-def judge(dataset: Dataset, text: pl.DataFrame, public: bool = True) -> Judged:
+class Held(Judged):
+    """What was found in rows that fit into memory."""
+
+    good: pl.DataFrame
+
+
+def judge(dataset: Dataset, text: pl.DataFrame, public: bool = True) -> Held:
+    """Judge a delivery in memory, and streamed: the same must be found."""
     rules = compile_rules(dataset)
     towns = pl.LazyFrame({"town": sorted(TOWNS)})
     tables = {rule.name: towns.rename({"town": rule.columns[0]}) for rule in rules if rule.reference}
     found = judge_delivery(dataset, rules, text, tables, public)
     assert [result.rule for result in found.rules] == [rule.name for rule in rules]
-    return found
+    streamed = judge_delivery(dataset, rules, text.lazy(), tables, public)
+    said = [repr((each.rows, each.rules, each.reasons)) for each in (found, streamed)]  # NaN equals NaN
+    assert said[0] == said[1]
+    assert isinstance(found.good, pl.DataFrame)
+    assert isinstance(streamed.good, pl.LazyFrame)
+    assert_frame_equal(streamed.good.collect(engine="streaming"), found.good)
+    assert_frame_equal(streamed.rejected, found.rejected)
+    assert_frame_equal(quarantined("d1", text.lazy(), streamed.rejected), quarantined("d1", text, found.rejected))
+    return Held(**vars(found))
 
 
 def delivered(rows: int, without_note: int = 0) -> pl.DataFrame:

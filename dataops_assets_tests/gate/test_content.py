@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.content import quarantined, read_as
+from dataops_assets.gate.casting import read_as
+from dataops_assets.gate.content import quarantined
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets_tests.gate.judging import TOWNS, judge
 from dataops_assets_tests.trees import Tree

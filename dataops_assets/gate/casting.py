@@ -1,0 +1,84 @@
+"""Casting: a delivered value as its type, or null where it cannot be read; and any value as text.
+
+Not here: what happens to a row with a value that cannot be read (`content`).
+"""
+
+import polars as pl
+
+from dataops_assets.contract.schema import Schema
+from dataops_assets.gate.rules import MISCAST, ROW
+
+
+def cast(text: pl.LazyFrame, delivered: Schema) -> pl.LazyFrame:
+    """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked."""
+    given = text.collect_schema()
+    casts, marks = [], []
+    for name, column in delivered.columns.items():
+        value = read_as(pl.col(name), given[name], column.dtype)
+        casts.append(value.alias(name))
+        if column.dtype != pl.String:
+            marks.append((value.is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
+    # Columns that nobody asked for are left behind first: they may be called anything.
+    return text.select(*delivered.columns).with_row_index(ROW, 1).select(ROW, *casts, *marks)
+
+
+def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """A delivered value as its type: null where it cannot be read.
+
+    Args:
+        value: The delivered value.
+        given: The type that it was delivered as: text, unless the format is typed.
+        wanted: The type of its column.
+    """
+    if given in (pl.Categorical, pl.Enum):
+        value, given = value.cast(pl.String), pl.String()
+    if given in (wanted, pl.Null):
+        return value.cast(wanted)
+    if wanted == pl.String:
+        return as_text(value, given)
+    if given == pl.String:
+        return _parse(value.str.strip_chars(), wanted)
+    if not _alike(given, wanted):
+        return pl.lit(None, wanted)
+    read = value.cast(wanted, strict=False)
+    # What would lose something is not read: 1.5 as a whole number, noon as a day. A float is an approximation anyway.
+    return read if wanted.is_float() else pl.when(read.cast(given, strict=False) == value).then(read)
+
+
+_DAY, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+
+
+def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
+    """A text as its type; times are ISO 8601, with `T` or a space, and with an offset where the type has a time zone."""
+    if wanted == pl.Boolean:
+        words = {"true": True, "false": False, "1": True, "0": False}
+        return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
+    # Without the patterns, the year 13 is read where 2013 is meant.
+    if wanted == pl.Date:
+        return _matching(text, _DAY).str.to_date("%Y-%m-%d", strict=False)
+    if wanted == pl.Time:
+        return _matching(text, _TIME).str.to_time("%H:%M:%S%.f", strict=False)
+    if isinstance(wanted, pl.Datetime):
+        layout = "%Y-%m-%dT%H:%M:%S%.f" + ("%#z" if wanted.time_zone else "")
+        whole = _matching(text, f"{_DAY}[T ]{_TIME}").str.replace("^(.{10}) ", "${1}T")
+        return whole.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
+    return text.cast(wanted, strict=False)
+
+
+def _matching(text: pl.Expr, beginning: str) -> pl.Expr:
+    return pl.when(text.str.contains(f"^{beginning}")).then(text)
+
+
+def _alike(given: pl.DataType, wanted: pl.DataType) -> bool:
+    """Whether a typed value can mean the same in another type; a number is no date, a local time no moment."""
+    if given.is_numeric():
+        return wanted.is_numeric() or wanted == pl.Boolean
+    local = [dtype == pl.Date or (isinstance(dtype, pl.Datetime) and not dtype.time_zone) for dtype in (given, wanted)]
+    return all(local) or (not any(local) and given.base_type() == wanted.base_type())
+
+
+def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
+    """A value of any type as text."""
+    if given.is_nested() or given in (pl.Binary, pl.Duration, pl.Object):
+        return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
+    return value.cast(pl.String)
