@@ -23,6 +23,7 @@ _WAS = "__was_"
 _CHANGED = "__changed"
 _BROKEN = "__broken_"
 _BAD = "__bad"
+_LEFT = "__left"
 _MEASURED = "__measured_"
 _AMONG_BAD = "__among_bad_"
 _OFFENDING = "__offending_"
@@ -177,11 +178,13 @@ def _judge(
     public: bool,
     reading: _Reading,
 ) -> Judged:
-    rows, delivered, normalised, in_order = _looked_over(dataset, rows, reading)
+    rows, normalised, in_order = _looked_over(dataset, rows, reading)
     together = uniqueness.find(rows, dataset, rules, in_order, reading.engine)
     left = together.marked(rows)
-    found, failed = _evaluate(dataset, reading.kept(with_references(left, rules, tables)), rules, public, reading)
+    found, failed = _evaluate(reading.kept(with_references(left, rules, tables)), rules, public, reading)
+    delivered = found[_LEFT][0] + together.equal.len()
     rejected = _rejected(rules, found)
+    offenders = _offenders(dataset, left, rules, found, public, reading)
 
     good = uniqueness.among(left, rejected["row"].cast(pl.UInt32), negate=True).select(*dataset.schema.columns)
     if not in_order:
@@ -196,7 +199,7 @@ def _judge(
             measured = value if public and value is not None and math.isfinite(value) else None
             results.append(_result(rule, int(not found[rule.name][0]), 1, measured=measured))
         else:
-            results.append(_result(rule, found[_BROKEN + rule.name][0], delivered, _offenders(rule, found)))
+            results.append(_result(rule, found[_BROKEN + rule.name][0], delivered, offenders.get(rule.name, ())))
     where = Rows(
         delivered=delivered,
         published=delivered - together.equal.len() - rejected.height,
@@ -208,30 +211,29 @@ def _judge(
     return Judged(where, tuple(results), reasons, good if reading.streamed else good.collect(), rejected)
 
 
-def _looked_over(dataset: Dataset, rows: pl.LazyFrame, reading: _Reading) -> tuple[pl.LazyFrame, int, int, bool]:
-    """The rows, how many there are, how many of them `normalise` changed, and whether they are in strict order of the key.
+def _looked_over(dataset: Dataset, rows: pl.LazyFrame, reading: _Reading) -> tuple[pl.LazyFrame, int, bool]:
+    """The rows, how many of them `normalise` changed, and whether they are in strict order of the key.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows.
     """
-    questions = [pl.col(ROW).count().alias("rows"), uniqueness.out_of_order(dataset).alias("unordered")]
+    unordered = uniqueness.out_of_order(dataset).alias("unordered")
     if not dataset.normalise or _CHANGED not in rows.collect_schema():  # a product has none
         rows = reading.kept(rows)
-        seen = reading.asked(rows, questions)
-        return rows, seen["rows"][0], 0, seen["unordered"][0] <= 1
-    was, changed = pl.col(_ROW_BEFORE), pl.col(_CHANGED)
-    questions += [was.count().alias("before"), was.ne_missing(pl.col(ROW)).any().alias("moved"), changed.sum()]
+        return rows, 0, reading.asked(rows, [unordered]).item() <= 1
+    was, now = pl.col(_ROW_BEFORE), pl.col(ROW)
+    moved = was.ne_missing(now).any().alias("moved")
     with code_of(dataset, "normalise"):
         rows = reading.kept(rows)
-        seen = reading.asked(rows, questions)
+        seen = reading.asked(rows, [unordered, moved, was.count(), now.count(), pl.col(_CHANGED).sum()])
     if seen["moved"][0]:
-        what = f"changed which rows there are or their order ({seen['before'][0]} in, {seen['rows'][0]} out)"
+        what = f"changed which rows there are or their order ({seen[_ROW_BEFORE][0]} in, {seen[ROW][0]} out)"
         raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
-    return rows, seen["rows"][0], seen[_CHANGED][0], seen["unordered"][0] <= 1
+    return rows, seen[_CHANGED][0], seen["unordered"][0] <= 1
 
 
 def _evaluate(
-    dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, reading: _Reading
+    rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, reading: _Reading
 ) -> tuple[pl.DataFrame, dict[str, str]]:
     """Ask every rule.
 
@@ -241,38 +243,37 @@ def _evaluate(
         names.
     """
     try:
-        return _ask(dataset, rows, rules, public, reading), {}
+        return _ask(rows, rules, reading), {}
     except _BROKEN_RULES:
         failed = {rule.name: why for rule in rules if (why := _why_not(rows, rule, reading, public))}
         if not failed:
             raise
-    return _ask(dataset, rows, [rule for rule in rules if rule.name not in failed], public, reading), failed
+    return _ask(rows, [rule for rule in rules if rule.name not in failed], reading), failed
 
 
-def _ask(dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, reading: _Reading) -> pl.DataFrame:
+def _ask(rows: pl.LazyFrame, rules: Sequence[Rule], reading: _Reading) -> pl.DataFrame:
     of_rows = [rule for rule in rules if rule.kind != "frame"]
     bad = pl.any_horizontal(pl.lit(False), *(_BROKEN + rule.name for rule in of_rows if rule.severity == "reject"))
     marked = rows.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in of_rows)
     judged = reading.kept(marked.with_columns(bad.alias(_BAD)))
-    questions = [pl.col(_BROKEN + rule.name).sum() for rule in of_rows]
+    questions = [pl.len().alias(_LEFT), *(pl.col(_BROKEN + rule.name).sum() for rule in of_rows)]
     questions += [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
     questions += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
     if reading.streamed:
-        return reading.asked(judged, (*questions, *_which(dataset, of_rows, public)))
+        return reading.asked(judged, (*questions, *_which(of_rows)))
     found = reading.asked(judged, questions)
     broken = [rule for rule in of_rows if found[_BROKEN + rule.name][0]]  # the least of them, as a rule
-    return found.hstack(reading.asked(judged, _which(dataset, broken, public))) if broken else found
+    return found.hstack(reading.asked(judged, _which(broken))) if broken else found
 
 
-def _which(dataset: Dataset, rules: Sequence[Rule], public: bool) -> Iterator[pl.Expr]:
+def _which(rules: Sequence[Rule]) -> Iterator[pl.Expr]:
     """Which rows are bad, which of these break each rule; and for each rule, the first rows that break it."""
     yield pl.col(ROW).filter(_BAD).implode().alias(_BAD)
     for rule in rules:
         broken = pl.col(_BROKEN + rule.name)
         if rule.severity == "reject":
             yield broken.filter(_BAD).implode().alias(_AMONG_BAD + rule.name)
-        shown = [*dataset.attributes.key, *(c for c in rule.columns if public and c in dataset.schema.columns)]
-        yield pl.struct(ROW, *dict.fromkeys(shown)).filter(broken).head(_OFFENDERS).implode().alias(_OFFENDING + rule.name)
+        yield pl.col(ROW).filter(broken).head(_OFFENDERS).implode().alias(_OFFENDING + rule.name)
 
 
 def _why_not(rows: pl.LazyFrame, rule: Rule, reading: _Reading, public: bool) -> str:
@@ -291,9 +292,25 @@ def _rejected(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
     return rows.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons.list.drop_nulls())
 
 
-def _offenders(rule: Rule, found: pl.DataFrame) -> tuple[dict[str, object], ...]:
-    rows = found[_OFFENDING + rule.name][0] if _OFFENDING + rule.name in found.columns else ()
-    return tuple({"row" if key == ROW else key: _plain(value) for key, value in row.items()} for row in rows)
+def _offenders(
+    dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], found: pl.DataFrame, public: bool, reading: _Reading
+) -> dict[str, tuple[dict[str, object], ...]]:
+    """By rule, the first rows that break it: number and key, and for public data the values that it looks at."""
+    numbers, shown = {}, {}
+    for rule in (rule for rule in rules if _OFFENDING + rule.name in found.columns):
+        numbers[rule.name] = found[_OFFENDING + rule.name][0].to_list()
+        looked_at = (column for column in rule.columns if public and column in dataset.schema.columns)
+        shown[rule.name] = dict.fromkeys([*dataset.attributes.key, *looked_at])
+    wanted = pl.Series(sorted({number for each in numbers.values() for number in each}), dtype=pl.UInt32)
+    if wanted.is_empty():
+        return {}
+    columns = dict.fromkeys(column for each in shown.values() for column in each)
+    told = uniqueness.among(rows, wanted).select(ROW, *columns).collect(engine=reading.engine)
+    values = {row[ROW]: row for row in told.iter_rows(named=True)}
+    return {
+        rule: tuple({"row": number} | {column: _plain(values[number][column]) for column in shown[rule]} for number in each)
+        for rule, each in numbers.items()
+    }
 
 
 def _plain(value: object) -> object:

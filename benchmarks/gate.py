@@ -1,0 +1,173 @@
+"""What the content gate costs: `python benchmarks/gate.py [ROWS]` (10,000,000).
+
+Flights, as often as it takes, with rules of every kind; in parquet and in csv, clean and with 1 % of bad rows, in order of the
+key and not. Each figure comes from a process of its own: seconds, and peak memory.
+
+* `bare pass`: the same rules on typed rows, in one query of polars, without any question for uniqueness.
+* `copy`: the same parquet, read and written.
+* `verdict`: reading, uniqueness, and the verdict.
+* `whole`: that, and quarantine and partition written.
+* `pandera`: the same model, validated by pandera itself; it knows neither keys that are null nor NaN.
+"""
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from dataops_assets.catalog import DEFS, load_catalog
+from dataops_assets.cli import sample
+from dataops_assets.contract import Dataset
+from dataops_assets.gate.content import judge_delivery, quarantined
+from dataops_assets.gate.reading import read_text
+from dataops_assets.gate.rules import MISCAST, compile_rules
+
+CONTRACT = """
+type: dataops_assets.components.IngestedDataset
+attributes:
+  description: Flights, many times
+  owner: flight-operations
+  readers: [analysts]
+  lifecycle: operational
+  classification: public
+  source: {provider: "the benchmark", files: "flights.parquet"}
+  key: [copy, carrier, flight, origin, sched_dep_time, day, month]
+  tolerance: 0.05
+"""
+SCHEMA = '''
+import pandera.polars as pa
+import polars as pl
+
+
+class Schema(pa.DataFrameModel):
+    copy: pl.Int16 = pa.Field(ge=0)
+    month: pl.Int8 = pa.Field(in_range={"min_value": 1, "max_value": 12})
+    day: pl.Int8 = pa.Field(in_range={"min_value": 1, "max_value": 31})
+    sched_dep_time: pl.Int16 = pa.Field(in_range={"min_value": 0, "max_value": 2359})
+    dep_delay: pl.Int16 = pa.Field(nullable=True, in_range={"min_value": -60, "max_value": 1440})
+    arr_delay: pl.Int16 = pa.Field(nullable=True, in_range={"min_value": -120, "max_value": 1440})
+    carrier: str = pa.Field()
+    flight: pl.Int16 = pa.Field(ge=1)
+    tailnum: str = pa.Field(nullable=True, str_matches={"pattern": "^[ND][0-9A-Z]*$", "description": "begins with N or D"})
+    origin: str = pa.Field(isin=["EWR", "JFK", "LGA"])
+    dest: str = pa.Field(str_matches={"pattern": "^[A-Z]{3}$", "description": "dest is three capital letters"})
+    air_time: pl.Int16 = pa.Field(nullable=True, gt=0)
+    distance: pl.Int16 = pa.Field(ge=17)
+
+    @pa.dataframe_check
+    def ground_speed(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """not faster than sound"""
+        return data.lazyframe.select(pl.col("distance") * 60.0 / pl.col("air_time") <= 760)
+
+    @pa.dataframe_check
+    def in_the_air(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """who was in the air had departed"""
+        return data.lazyframe.select(pl.col("air_time").is_null() | pl.col("dep_delay").is_not_null())
+
+    @pa.dataframe_check(raise_warning=True)
+    def cancelled_share(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        """at most 20 % are cancelled"""
+        return data.lazyframe.select(pl.col("dep_delay").is_null().mean() <= 0.2)
+'''
+
+
+def dataset(folder: Path, form: str) -> Dataset:
+    defs = folder / "defs"
+    (defs / "flights").mkdir(parents=True, exist_ok=True)
+    (defs / "policy.yaml").write_text((DEFS / "policy.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (defs / "flights/defs.yaml").write_text(CONTRACT.replace("parquet", form), encoding="utf-8")
+    (defs / "flights/schema.py").write_text(SCHEMA, encoding="utf-8")
+    return load_catalog(defs)["flights"]
+
+
+def generate(folder: Path, rows: int) -> None:
+    columns = dataset(folder, "parquet").schema.polars
+    year = pl.concat(pl.read_csv(content, null_values="NA") for name, content in sample.deliveries("flights") if "csv" in name)
+    key = list(dataset(folder, "parquet").attributes.key)
+    year = year.with_columns(pl.lit(0).alias("copy")).select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+    year = year.unique(key, maintain_order=True).sort(key)
+    copies = [year.with_columns(pl.lit(number, pl.Int16).alias("copy")) for number in range(-(-rows // year.height))]
+    clean = pl.concat(copies).head(rows)
+    bad = pl.int_range(rows, eager=True).hash(1) % 100 == 0
+    worse = clean.with_columns(pl.when(bad).then(pl.lit(-1, pl.Int16)).otherwise("distance").alias("distance"))
+    for name, frame in {"clean": clean, "bad": worse, "shuffled": clean.sample(fraction=1, shuffle=True, seed=1)}.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+        frame.write_csv(folder / f"{name}.csv")
+
+
+def bare(folder: Path, file: Path) -> None:
+    rules = [rule for rule in compile_rules(dataset(folder, "parquet")) if rule.kind == "value"]
+    frame = pl.scan_parquet(file)
+    frame = frame.with_columns(pl.lit(False).alias(MISCAST + name) for name in frame.collect_schema())
+    frame.select((~rule.passes).sum().alias(rule.name) for rule in rules).collect(engine="streaming")
+
+
+def copy(folder: Path, file: Path) -> None:
+    pl.scan_parquet(file).sink_parquet(folder / "copy", compression="zstd", row_group_size=131_072)
+
+
+def verdict(folder: Path, file: Path) -> None:
+    of = dataset(folder, file.suffix[1:])
+    assert of.ingested
+    judge_delivery(of, compile_rules(of), read_text([file], [file.name], of.ingested.source), {}, public=True)
+
+
+def whole(folder: Path, file: Path) -> None:
+    of = dataset(folder, file.suffix[1:])
+    assert of.ingested
+    text = read_text([file], [file.name], of.ingested.source)
+    found = judge_delivery(of, compile_rules(of), text, {}, public=True)
+    if found.rejected.height:
+        quarantined("delivery", text, found.rejected).lazy().sink_parquet(folder / "quarantine", compression="zstd")
+    found.good.lazy().sink_parquet(folder / "staged", compression="zstd", row_group_size=131_072)
+
+
+def pandera(folder: Path, file: Path) -> None:
+    frame = pl.read_parquet(file)
+    try:
+        dataset(folder, "parquet").schema.model.validate(frame, lazy=True)  # type: ignore[arg-type]
+    except Exception as error:  # what it finds
+        print(type(error).__name__, file=sys.stderr)
+
+
+MEASURED: dict[str, Callable[[Path, Path], None]] = {one.__name__: one for one in (bare, copy, verdict, whole, pandera)}
+
+
+def measure(folder: Path, name: str, file: str) -> None:
+    """In a process of its own."""
+    began, cpu = time.perf_counter(), time.process_time()
+    MEASURED[name](folder, folder / file)
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(f"{name:8} {file:18}{seconds:7.2f} s{cpu_seconds:9.2f} s of processors{peak / 1e9:7.2f} GB", flush=True)
+
+
+def main(rows: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        # What a process has held counts for those that it starts, so this one holds nothing.
+        subprocess.run([sys.executable, __file__, "generate", name, str(rows)], check=True)
+        print(f"{rows:,} rows, {len(compile_rules(dataset(folder, 'parquet')))} rules")
+        for what, files in {
+            "bare": ("clean.parquet",),
+            "copy": ("clean.parquet",),
+            "verdict": ("clean.parquet", "bad.parquet", "shuffled.parquet", "clean.csv"),
+            "whole": ("clean.parquet", "bad.parquet", "shuffled.parquet", "clean.csv", "bad.csv"),
+            "pandera": ("clean.parquet", "bad.parquet"),
+        }.items():
+            for file in files:
+                subprocess.run([sys.executable, __file__, what, name, file], check=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["generate"]:
+        generate(Path(sys.argv[2]), int(sys.argv[3]))
+    elif len(sys.argv) == 4:
+        measure(Path(sys.argv[2]), sys.argv[1], sys.argv[3])
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000)
