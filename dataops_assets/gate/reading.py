@@ -4,7 +4,6 @@ Values are cast later (`content`), so that one that cannot be read is a reason t
 is not held in memory from here on: it is a LazyFrame.
 """
 
-import csv
 import gzip
 import io
 import json
@@ -19,6 +18,7 @@ from typing import Literal
 import polars as pl
 
 from dataops_assets.contract import Source
+from dataops_assets.gate.delimited import Uneven, counted, structure
 from dataops_assets.gate.wording import in_print, some
 
 
@@ -39,7 +39,6 @@ class DeliveryError(Exception):
 LARGE_BYTES = 128 * 2**20
 """A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
 Table = pl.DataFrame | pl.LazyFrame
-csv.field_size_limit(2**31 - 1)  # a long value is no fault
 _APART = {
     False: "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]",
     True: "import sys, polars; [polars.scan_parquet(file).sink_batches(lambda _: None) for file in sys.argv[1:]]",
@@ -57,14 +56,14 @@ def try_apart(files: Sequence[Path], names: Sequence[str], source: Source) -> No
     """
     if source.format != "parquet":
         return
-    reading = _APART[_is_large(files)]  # as it will be read here
+    reading = _APART[_is_large(files, source)]  # as it will be read here
     tried = subprocess.run([sys.executable, "-I", "-c", reading, *map(str, files)], capture_output=True, check=False)
     if tried.returncode < 0:
         raise DeliveryError(some(names), f"reading it ends the process (signal {-tried.returncode})", "Deliver it again, whole")
 
 
-def _is_large(files: Sequence[Path]) -> bool:
-    return sum(file.stat().st_size for file in files) > LARGE_BYTES // 4
+def _is_large(files: Sequence[Path], source: Source) -> bool:
+    return sum(file.stat().st_size for file in files) * (4 if source.format == "parquet" else 1) > LARGE_BYTES
 
 
 def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> Table:
@@ -98,8 +97,10 @@ def read_files(files: Sequence[Path], names: Sequence[str], source: Source) -> l
     Raises:
         DeliveryError: As `read_text`.
     """
-    read = _scan if source.format == "parquet" and _is_large(files) else _read
+    read = _scan if _is_large(files, source) else _read
     frames = [read(path, name, source) for path, name in zip(files, names, strict=True)]
+    if any(isinstance(frame, pl.LazyFrame) for frame in frames):
+        frames = [frame.lazy() for frame in frames]
     for name, frame in zip(names[1:], frames[1:], strict=True):
         differs = _difference(frames[0], frame, source)
         if differs:
@@ -134,12 +135,15 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
         return _csv(text, name, source)
 
 
-def _scan(path: Path, name: str, source: Source) -> pl.LazyFrame:
-    """A large parquet, every byte of which was read once, but none is kept."""
+def _scan(path: Path, name: str, source: Source) -> Table:
+    """As `_read`, but where the format allows it, every byte is read once and none is kept."""
     with _readable(name, source):
-        frame = pl.scan_parquet(path)
-        frame.sink_batches(lambda batch: None)
-        return _without_nulls(frame, source)
+        if source.format == "parquet":
+            frame = pl.scan_parquet(path)
+            frame.sink_batches(lambda batch: None)
+            return _without_nulls(frame, source)
+        scanned = _scan_csv(path, source) if source.format == "csv" else None
+    return _read(path, name, source) if scanned is None else scanned
 
 
 @contextmanager
@@ -182,42 +186,31 @@ def _text(data: bytes, name: str) -> str:
 def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
     if "\r\r" in text:
         raise DeliveryError(name, r"its lines end in \r\r\n, as after a conversion made twice", "Deliver it in binary mode")
-    header, blank = _structure(text, name, source)
-    frame = pl.read_csv(
-        text.encode(),
-        infer_schema=False,
-        null_values=list(source.null_values),
-        separator=source.separator,
-    )
-    if frame.columns != header:
+    try:
+        made_of = structure(text, source.separator)
+    except Uneven as error:
+        other = other_separator(error.header, source)
+        remedy = as_separated(source) if other else "Deliver rows of equal length, and quote values that hold the separator"
+        raise DeliveryError(name, str(error) + (f", as if {other!r} separated them" if other else ""), remedy) from error
+    frame = pl.read_csv(text.encode(), infer_schema=False, null_values=list(source.null_values), separator=source.separator)
+    if frame.columns != made_of.header:
         # Not by their names: in a file without a header, they are the values of its first row.
-        again = [number for number, column in enumerate(header, 1) if column in header[: number - 1]]
+        again = [number for number, column in enumerate(made_of.header, 1) if column in made_of.header[: number - 1]]
         what = f"column {again[0]} is named like one before it" if again else "its first line names no columns"
         raise DeliveryError(name, what, "Name every column once, in the first line")
-    if frame.height != len(blank):
-        raise DeliveryError(name, f"it has {len(blank)} or {frame.height} rows", "Quote values that hold a line break")
-    return frame.filter(~pl.Series(blank, dtype=pl.Boolean)) if any(blank) else frame
+    if frame.height != made_of.rows:
+        raise DeliveryError(name, f"it has {made_of.rows} or {frame.height} rows", "Quote values that hold a line break")
+    blank = pl.Series(made_of.blank, dtype=pl.UInt32)
+    return frame.filter(~pl.row_index().is_in(blank.implode())) if made_of.blank else frame
 
 
-def _structure(text: str, name: str, source: Source) -> tuple[list[str], list[bool]]:
-    """The names of the columns; and of every row below them whether it is but a blank line.
-
-    polars takes more than it should: it fills up a short row with nulls, drops an empty field too many, and makes nothing of a
-    quote that never ends. So a row that was cut off could pass.
-    """
-    header: list[str] = []
-    blank: list[bool] = []
-    for fields in csv.reader(io.StringIO(text, newline="\n"), delimiter=source.separator, strict=True):
-        if not header:
-            header = fields
-            continue
-        blank.append(not fields)
-        if fields and len(fields) != len(header):
-            what = f"row {len(blank)} has {len(fields)} fields, the header {len(header)}"
-            other = other_separator(header, source)
-            remedy = as_separated(source) if other else "Deliver rows of equal length, and quote values that hold the separator"
-            raise DeliveryError(name, what + (f", as if {other!r} separated them" if other else ""), remedy)
-    return header, blank
+def _scan_csv(path: Path, source: Source) -> pl.LazyFrame | None:
+    """A large csv, every byte of which was read once, but none is kept; None if only parsing it tells what it is made of."""
+    made_of = counted(path, source.separator)
+    if made_of is None:
+        return None
+    frame = pl.scan_csv(path, infer_schema=False, null_values=list(source.null_values), separator=source.separator)
+    return frame if frame.collect_schema().names() == made_of.header and height(frame) == made_of.rows else None
 
 
 def other_separator(header: Sequence[str], source: Source) -> str:

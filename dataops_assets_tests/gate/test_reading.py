@@ -9,15 +9,19 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Source
+from dataops_assets.gate import reading
 from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
 from dataops_assets_tests.trees import fatal_parquet
 
@@ -56,15 +60,31 @@ FORMATS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
 }
 
 
+def everything_is_large() -> AbstractContextManager[object]:
+    return mock.patch.object(reading, "LARGE_BYTES", -1)
+
+
 def read(folder: Path, form: str, *files: bytes, **source: Any) -> pl.DataFrame:
     paths = [folder / str(number) for number in range(len(files))]
     for path, content in zip(paths, files, strict=True):
         path.write_bytes(content)
     names = [f"part-{number}.{form}" for number in range(len(files))]
-    return read_text(paths, names, Source(provider="them", files=f"*.{form}", **source))
+    asked = paths, names, Source(provider="them", files=f"*.{form}", **source)
+    try:
+        with everything_is_large():
+            streamed: pl.DataFrame | pl.LazyFrame | DeliveryError = read_text(*asked)
+    except DeliveryError as error:
+        streamed = error
+    found = read_text(*asked)
+    assert isinstance(found, pl.DataFrame)
+    assert isinstance(streamed, pl.LazyFrame)
+    assert_frame_equal(streamed.collect(engine="streaming"), found)
+    return found
 
 
 def refused(folder: Path, form: str, *files: bytes, **source: Any) -> str:
+    with everything_is_large(), pytest.raises(DeliveryError):
+        read(folder, form, *files, **source)
     with pytest.raises(DeliveryError) as caught:
         read(folder, form, *files, **source)
     message = str(caught.value)
@@ -249,13 +269,14 @@ def survives(folder: Path, form: str, content: bytes) -> None:
     path = folder / "0"
     path.write_bytes(content)
     source = Source(provider="them", files=f"*.{form}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # zipfile's on names that stand twice
-            try_apart([path], [f"part-0.{form}"], source)
-            read_text([path], [f"part-0.{form}"], source)
-    except DeliveryError as error:
-        assert str(error).startswith(f"part-0.{form}: ")  # noqa: PT017
+    for large in (nullcontext(), everything_is_large()):
+        try:
+            with large, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # zipfile's on names that stand twice
+                try_apart([path], [f"part-0.{form}"], source)
+                read_text([path], [f"part-0.{form}"], source).lazy().collect()
+        except DeliveryError as error:
+            assert str(error).startswith(f"part-0.{form}: ")  # noqa: PT017
 
 
 TEXTS = [form for form in FORMATS if form != "parquet"]

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from dataops_assets.contract import Partition
+from dataops_assets.gate import reading
 from dataops_assets.steps.content import NotReady
 from dataops_assets_tests.steps.january import DAY, DAYS, HOUR, MONTH, again, everything, left, short_tree, statuses
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, fatal_parquet, readings
@@ -58,6 +59,25 @@ def test_outcomes_tell_what_was_done(tree: Tree) -> None:
         "temperature": "0.5",
         "note": None,
     }
+
+
+def test_what_is_streamed_becomes_the_same_bytes(tmp_path: Path, filled: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = [{"hour": 99}, {}, {}, {"temperature": None}]
+    bad = readings(DAYS[1], *changes) + readings(DAYS[1]).splitlines()[2] + "\n"
+    streamed = short_tree(tmp_path / "streamed")
+    for tree in (filled, streamed):
+        for dataset, file in (("stations", "stations.csv"), *(("readings", f"{day}.csv") for day in DAYS)):
+            tree.drop(dataset, file, bad if DAYS[1] in file else STATIONS if dataset == "stations" else readings(file[:-4]))
+        assert {outcome.status for outcome in tree.run()} == {"done"}
+        monkeypatch.setattr(reading, "LARGE_BYTES", -1)
+    for zone in ("staged", "quarantine", "curated"):
+        made = {
+            str(path.relative_to(filled.store.root)): path.read_bytes()
+            for path in filled.store.root.glob(f"{zone}/**/*.parquet")
+        }
+        assert made
+        assert made == {file: streamed.store.path(file).read_bytes() for file in made}
+    assert streamed.quarantine("readings", DAYS[1])["reasons"].to_list() == [["hour.in_range"], ["noted"]]
 
 
 def test_nothing_is_judged_or_written_twice(filled: Tree) -> None:
