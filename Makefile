@@ -35,7 +35,7 @@ SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
 	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
 	@$(BIN)/pytest dataops_assets_tests/storage/test_read_through.py --hypothesis-profile soak --hypothesis-seed $(SEED)
-	@$(BIN)/pytest dataops_assets_tests/fuzz --hypothesis-profile soak --hypothesis-seed $(SEED)
+	@$(BIN)/pytest dataops_assets_tests/fuzz dataops_assets_tests/gate/test_as_pandera.py --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
 	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
 	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
