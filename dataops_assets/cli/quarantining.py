@@ -1,0 +1,69 @@
+"""`dataops quarantine`: rejected rows, listed, shown and exported."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import polars as pl
+
+from dataops_assets.cli.main import existing
+from dataops_assets.contract import Dataset
+from dataops_assets.contract.errors import choose
+from dataops_assets.gate.rules import compile_rules
+from dataops_assets.observe.quarantine import in_full, in_short, rejected
+from dataops_assets.steps.pending import partitions_of
+from dataops_assets.storage.lake import Lake
+
+
+def show_quarantine(
+    lake: Lake, datasets: list[Dataset], partition: str | None, rule: str | None, limit: int, export: Path | None
+) -> None:
+    """Tell what lies in quarantine, or write it to a file.
+
+    Args:
+        lake: Where it lies.
+        datasets: Whose rows.
+        partition: Of which partition; None for all.
+        rule: Only rows that this rule rejected; None for all.
+        limit: How many rows are shown.
+        export: Where all rows are written to; None to show them.
+
+    Raises:
+        click.UsageError: There is no such rule or partition, or the file can be of no known kind.
+    """
+    now = datetime.now(UTC)
+    known = {one.name for dataset in datasets for one in compile_rules(dataset)}
+    if rule and rule not in known:
+        raise click.UsageError(f"there is no rule `{rule}`: {choose(rule, known)}")
+    if len(datasets) > 1:
+        if export:
+            raise click.UsageError("name the DATASET to export: each has columns of its own")
+        _list(lake, datasets, rule, now)
+        return
+    [dataset] = datasets
+    keys = [existing(dataset, partition, now)] if partition or not dataset.partitions else partitions_of(dataset, now)
+    if export:
+        _export(rejected(lake, dataset, keys, rule), export)
+    elif len(keys) > 1:
+        _list(lake, datasets, rule, now)
+    else:
+        rows = rejected(lake, dataset, keys, rule)
+        click.echo("\n".join(in_full(rows, limit)) or "nothing lies there")
+
+
+def _list(lake: Lake, datasets: list[Dataset], rule: str | None, now: datetime) -> None:
+    told = False
+    for line in in_short(lake, datasets, rule, now):
+        click.echo(line)
+        told = True
+    click.echo("more: dataops quarantine DATASET PARTITION" if told else "nothing lies there")
+
+
+def _export(rows: pl.DataFrame, file: Path) -> None:
+    if file.suffix == ".csv":
+        rows.with_columns(pl.col("reasons").list.join("; ")).write_csv(file)
+    elif file.suffix == ".parquet":
+        rows.write_parquet(file)
+    else:
+        raise click.UsageError(f"{file} is neither .csv nor .parquet")
+    click.echo(f"wrote {rows.height:,} rows to {file}")

@@ -1,0 +1,86 @@
+"""What lies in quarantine, in words and as rows: which rows were rejected, for which reasons, and what was delivered.
+
+Not here: why a row is rejected (`gate.content`), and what becomes of it (`steps.content`).
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import polars as pl
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.wording import in_print
+from dataops_assets.steps.pending import partitions_of
+from dataops_assets.storage.lake import Lake, name_of
+
+_OURS: dict[str, pl.DataType] = {
+    "partition": pl.String(),
+    "verdict": pl.String(),
+    "delivery": pl.String(),
+    "row": pl.UInt64(),
+    "reasons": pl.List(pl.String),
+}
+
+
+def rejected(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], rule: str | None = None) -> pl.DataFrame:
+    """The rows of a dataset that lie in quarantine.
+
+    Args:
+        lake: Where they lie.
+        dataset: Whose rows.
+        partitions: Of which partitions.
+        rule: Only those that this rule rejected; None for all.
+
+    Returns:
+        `partition`, `verdict` (the id of the one that rejected it), `delivery` (its SHA-256), `row` (its number there, from 1),
+        `reasons`, and every column as it was delivered. One row for each that was rejected, in order.
+
+    Raises:
+        Damaged: A file or its record is not what was written.
+    """
+
+    def look(partition: Partition) -> pl.DataFrame | None:
+        made = lake.provenance("quarantine", dataset, partition)
+        if made is None or not made.rows:
+            return None
+        rows = pl.read_parquet(lake.read("quarantine", dataset, partition, made.sha256))
+        found = rows.select(pl.lit(partition, pl.String).alias("partition"), pl.all())
+        return found if rule is None else found.filter(pl.col("reasons").list.contains(rule))
+
+    found = [rows for rows in lake.store.each(look, partitions) if rows is not None]
+    return pl.concat(found, how="diagonal") if found else pl.DataFrame(schema=_OURS)
+
+
+def in_short(lake: Lake, datasets: Iterable[Dataset], rule: str | None, now: datetime) -> Iterator[str]:
+    """Where rejected rows lie: for each partition, how many, and how often for which reason; the newest last.
+
+    Args:
+        lake: Where they lie.
+        datasets: Whose rows.
+        rule: Only rows that this rule rejected; None for all.
+        now: The time, which decides which partitions there are.
+    """
+    for dataset in datasets:
+        rows = rejected(lake, dataset, partitions_of(dataset, now), rule)
+        for partition in rows["partition"].unique(maintain_order=True):
+            of_it = rows.filter(pl.col("partition").eq_missing(partition))
+            reasons = of_it["reasons"].explode(empty_as_null=False, keep_nulls=False).value_counts()
+            reasons = reasons.sort("count", "reasons", descending=[True, False])
+            told = ", ".join(f"{name} {count:,}" for name, count in reasons.iter_rows())
+            yield f"{name_of(dataset, partition):32} {of_it.height:>8,}  {told}"
+
+
+def in_full(rows: pl.DataFrame, most: int) -> Iterator[str]:
+    """Rejected rows, one after the other: where from, why, and what was delivered.
+
+    Args:
+        rows: As `rejected` gives them.
+        most: How many are told.
+    """
+    for row in rows.head(most).iter_rows(named=True):
+        delivered = ", ".join(f"{name} {in_print(str(value))}" for name, value in row.items() if name not in _OURS)
+        of = f" of the delivery {row['delivery'][:12]}" if row.get("delivery") else ""
+        yield f"row {row['row']}{of}: {', '.join(row['reasons'])}"
+        yield f"    {delivered}"
+    if rows.height > most:
+        yield f"… and {rows.height - most:,} more: --limit {rows.height}, or --export FILE"

@@ -1,0 +1,102 @@
+"""`dataops quarantine`: what was rejected, listed, shown and exported."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from dataops_assets.cli import main
+from dataops_assets_tests.steps.january import DAYS, short_tree
+from dataops_assets_tests.trees import STATIONS, Tree, readings
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Three days, two of which have rejected rows."""
+    tree = short_tree(tmp_path_factory.mktemp("tree"))
+    tree.drop("stations", "stations.csv", STATIONS)
+    bad = [{"hour": 99}, {"temperature": None}], [{"hour": 99, "temperature": None}, {"hour": -1}], []
+    for day, changes in zip(DAYS, bad, strict=True):
+        tree.drop("readings", f"{day}.csv", readings(day, *changes))
+    tree.run()
+    return tree
+
+
+@pytest.fixture
+def quarantine(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> "Ask":
+    monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
+    return Ask()
+
+
+class Ask:
+    def __call__(self, *arguments: str) -> list[str]:
+        found = self.tried(*arguments)
+        assert found.exit_code == 0, found.output
+        return found.output.splitlines()
+
+    def tried(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main.cli, ["quarantine", *arguments])
+
+
+MORE = "more: dataops quarantine DATASET PARTITION"
+
+
+@pytest.mark.parametrize("of", [(), ("readings",)])
+def test_rejected_rows_are_listed_by_partition_and_reason(quarantine: Ask, of: tuple[str, ...]) -> None:
+    first, second, more = quarantine(*of)
+    assert first.split() == ["staged/readings", DAYS[0], "2", "hour.in_range", "1,", "noted", "1"]
+    assert second.split() == ["staged/readings", DAYS[1], "2", "hour.in_range", "2,", "noted", "1"]
+    assert more == MORE
+
+
+def test_rows_are_shown_with_their_reasons_as_they_were_delivered(quarantine: Ask, tree: Tree) -> None:
+    receipt = tree.lake.receipt(tree["readings"], DAYS[1])
+    assert receipt
+    assert quarantine("readings", DAYS[1]) == [
+        f"row 1 of the delivery {receipt.sha256[:12]}: hour.in_range, noted",
+        f"    station oslo, day {DAYS[1]}, hour 99, temperature None, note None",
+        f"row 2 of the delivery {receipt.sha256[:12]}: hour.in_range",
+        f"    station bergen, day {DAYS[1]}, hour -1, temperature 1.5, note None",
+    ]
+    assert quarantine("readings", DAYS[1], "--limit", "1")[2:] == ["… and 1 more: --limit 2, or --export FILE"]
+
+
+def test_rows_of_one_rule_are_shown_alone(quarantine: Ask) -> None:
+    assert [line.split(":")[1] for line in quarantine("readings", DAYS[0], "--rule", "noted") if ":" in line] == [" noted"]
+    first, second, _ = quarantine("--rule", "noted")
+    assert [first.split()[1:3], second.split()[1:3]] == [[DAYS[0], "1"], [DAYS[1], "1"]]
+
+
+@pytest.mark.parametrize("of", [("stations",), ("readings", DAYS[2]), ("--rule", "temperature.finite")])
+def test_nothing_is_said_to_lie_there(quarantine: Ask, of: tuple[str, ...]) -> None:
+    assert quarantine(*of) == ["nothing lies there"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_rows_are_exported(quarantine: Ask, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / f"rejected.{kind}"
+    assert quarantine("readings", "--export", str(file)) == [f"wrote 4 rows to {file}"]
+    found = pl.read_parquet(file) if kind == "parquet" else pl.read_csv(file)
+    assert found["partition"].to_list() == [DAYS[0], DAYS[0], DAYS[1], DAYS[1]]
+    assert found.select("row", pl.col("hour").cast(pl.Int64)).rows() == [(1, 99), (2, 0), (1, 99), (2, -1)]
+    reasons = found["reasons"].list.join("; ") if kind == "parquet" else found["reasons"]
+    assert reasons.to_list() == ["hour.in_range", "noted", "hour.in_range; noted", "hour.in_range"]
+    nothing = tmp_path / f"nothing.{kind}"
+    assert quarantine("stations", "--export", str(nothing)) == [f"wrote 0 rows to {nothing}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("readings", "--rule", "notd"), "there is no rule `notd`: did you mean `noted`?"),
+        (("reading",), "there is no dataset `reading`"),
+        (("readings", "2024-02-30"), "2024-02-30 is no partition of readings"),
+        (("--export", "a.csv"), "name the DATASET to export: each has columns of its own"),
+        (("readings", "--export", "a.xlsx"), "a.xlsx is neither .csv nor .parquet"),
+    ],
+)
+def test_mistakes_are_told(quarantine: Ask, arguments: tuple[str, ...], says: str) -> None:
+    found = quarantine.tried(*arguments)
+    assert found.exit_code == 2
+    assert says in found.output
