@@ -71,20 +71,26 @@ class Deployment:
         Args:
             in_parts: Whether a bucket is given each object as it is given a large one.
         """
-        return self._open(self.data, self.permit, in_parts)
+        return self._open(self.data, self.permit, self._told_by_the_store, in_parts)
 
     @cached_property
     def base(self) -> Store | None:
         """The store that it reads through to, and never writes."""
-        return self._open(self.prod, self._never) if self.prod else None
+        return self._open(self.prod, self._never, self._told_by_the_store) if self.prod else None
 
-    def _open(self, address: str, permit: Callable[[str], None], in_parts: bool = False) -> Store:
+    def _open(
+        self,
+        address: str,
+        permit: Callable[[str], None],
+        denied: Callable[[PermissionError], None],
+        in_parts: bool = False,
+    ) -> Store:
         if not in_a_bucket(address):
-            return Folder(Path(address), permit)
+            return Folder(Path(address), permit, denied)
         from dataops_assets.storage.s3 import S3  # boto3 takes half a second, and most have no bucket
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        return S3(bucket, prefix, Folder(self.cache), permit, in_parts=in_parts)
+        return S3(bucket, prefix, Folder(self.cache), permit, denied, in_parts=in_parts)
 
     @property
     def removes(self) -> bool:
@@ -136,15 +142,23 @@ class Deployment:
         if why:
             raise self._denied(f"{self.data}/{key}", why)
 
+    def _told_by_the_store(self, error: PermissionError) -> None:
+        """Let whoever watches know what a store denies an identity that the code took for one that may."""
+        if self.name != "local":  # which nobody watches
+            self._log_denial(str(error.filename), str(error.strerror))
+
     def _denied(self, place: str, why: str) -> Forbidden:
         """What whoever tries it is told; whoever watches is, too."""
+        self._log_denial(place, why)
+        return Forbidden(place, why)
+
+    def _log_denial(self, place: str, why: str) -> None:
         try:
             who = identity(in_a_bucket(self.data))
         except PermissionError as error:
             who = f"nobody that is known ({error.strerror})"
         told = {"event": "write_denied", "deployment": self.name, "place": place, "identity": who}
         _log.error("write denied: %s as %s: %s", place, who, why, extra=told)
-        return Forbidden(place, why)
 
 
 def in_a_bucket(address: str) -> bool:

@@ -1,5 +1,6 @@
 """Which deployment the environment describes, and who may write where."""
 
+import contextlib
 import logging
 import subprocess
 import sys
@@ -7,12 +8,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from dataops_assets import deployment
 from dataops_assets.deployment import Deployment, DeploymentError, current, in_a_bucket
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import Forbidden, in_words
+from dataops_assets_tests import rights
+from dataops_assets_tests.s3_server import Bucket, MakeIdentity
 
 SHARED = {"DATAOPS_DATA": "s3://lake-dev/shared/", "DATAOPS_PROD": "s3://lake-prod"}
 ME = deployment.identity(in_aws=False)
@@ -139,6 +143,58 @@ def test_nobody_else_writes_to_prod(prod: Deployment, tmp_path: Path, caplog: py
     [record] = caplog.records
     told = {name: getattr(record, name) for name in ("event", "deployment", "place", "identity")}
     assert told == {"event": "write_denied", "deployment": "prod", "place": f"{prod.data}/staged/a", "identity": ME}
+
+
+@pytest.mark.s3
+@pytest.mark.usefixtures("_merged")
+def test_what_a_bucket_denies_who_passes_for_the_pipeline_is_told_to_who_watches(
+    bucket: Bucket, identity: MakeIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engineer = bucket.by(identity("engineer", rights.through_to_prod(bucket.name, "shared", "dev/engineer")))
+    who = engineer.sts().get_caller_identity()["Arn"]
+    for name, value in engineer.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    deployment.identity.cache_clear()
+    prod = Deployment("prod", f"s3://{bucket.name}", pipeline=who, cache=tmp_path)
+    acts = (
+        lambda store: store.create("staged/a", b"one", {}),
+        lambda store: store.write("staged/a", b"one", {}),
+        lambda store: store.remove(["staged/a"]),
+        lambda store: store.read("staged/a"),
+    )
+    with pytest.raises(PermissionError, match="s3:PutObject"):
+        acts[0](prod.store)
+    for act in acts[1:]:
+        with contextlib.suppress(PermissionError):
+            act(prod.store)
+    deployment.identity.cache_clear()
+    told = {"event": "write_denied", "deployment": "prod", "place": f"s3://{bucket.name}/staged/a", "identity": who}
+    assert [{name: getattr(record, name) for name in told} for record in caplog.records] == [told] * 3
+
+
+@pytest.mark.usefixtures("_merged", "nobody")
+def test_what_the_folder_itself_denies_is_told_to_who_watches(prod: Deployment, caplog: pytest.LogCaptureFixture) -> None:
+    prod.store.create("staged/a", b"one", {})
+    me = Deployment(prod.name, prod.data, pipeline=deployment.identity(in_aws=False))
+    (Path(prod.data) / "staged").chmod(0o555)
+    with pytest.raises(PermissionError):
+        me.store.create("staged/b", b"two", {})
+    (Path(prod.data) / "_tmp").chmod(0o555)
+    with pytest.raises(PermissionError):
+        me.store.create("raw/b", b"two", {})
+    assert [record.event for record in caplog.records] == ["write_denied"] * 2  # type: ignore[attr-defined]
+    assert all(record.place.startswith(prod.data) for record in caplog.records)  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("nobody")
+def test_what_a_folder_of_ones_own_denies_is_told_to_who_tried_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    local = Deployment("local", str(tmp_path / "data"))
+    local.store.create("a", b"one", {})
+    (tmp_path / "data/_tmp").chmod(0o555)
+    with pytest.raises(PermissionError):
+        local.store.create("b", b"two", {})
+    assert caplog.records == []
 
 
 def test_changed_code_does_not_write_to_prod(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from dataops_assets.storage.store import BadRequest, Damaged, NotSignedIn, Unreachable, jitter_seconds
+from dataops_assets.storage.store import BadRequest, Closed, Damaged, NotSignedIn, Unreachable, jitter_seconds
 
 ATTEMPTS = 8
 _ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload")
@@ -37,6 +37,7 @@ _NOT_SIGNED_IN = (
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
 )
+_READING = ("Get", "Head", "List")
 _LOST = ("412", "PreconditionFailed")
 _AGAIN = (
     "409",
@@ -82,7 +83,8 @@ def ask(
         lost: What to do if it is not as the request's condition says.
 
     Raises:
-        PermissionError: The answer is no.
+        Closed: The answer to a request to read is no.
+        PermissionError: The answer to any other is no.
         NotSignedIn: The answer is that nobody is known to ask.
         BadRequest: The answer is that this cannot be done.
         Damaged: The bytes were not those that were written, however often they were asked for.
@@ -102,9 +104,7 @@ def ask(
             if lost and code in _LOST:
                 return lost()
             if code in (*_DENIED, *_NOT_SIGNED_IN):
-                told = error.response["Error"].get("Message", "")
-                kind = PermissionError if code in _DENIED else NotSignedIn
-                raise kind(errno.EACCES, f"{code}: {told}", place) from error
+                raise _denial(error, place) from error
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if status < _SERVER_ERROR and code not in _AGAIN:
                 raise BadRequest(errno.EINVAL, said, place) from error
@@ -117,6 +117,16 @@ def ask(
         except BotoCoreError as error:  # no credentials, no such profile
             raise NotSignedIn(errno.EACCES, str(error), place) from error
     raise damaged or Unreachable(errno.EIO, f"{said} ({ATTEMPTS} attempts)", place)
+
+
+def _denial(error: ClientError, place: str) -> PermissionError:
+    code, told = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    if code in _NOT_SIGNED_IN:
+        return NotSignedIn(errno.EACCES, f"{code}: {told}", place)
+    if error.operation_name == "HeadObject":  # its answer has no room to say so
+        told += ", s3:GetObject is not allowed"
+    kind = Closed if error.operation_name.startswith(_READING) else PermissionError
+    return kind(errno.EACCES, f"{code}: {told}", place)
 
 
 def caller() -> str:

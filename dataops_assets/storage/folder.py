@@ -22,6 +22,7 @@ from dataops_assets.storage.store import (
     anyone,
     hash_file,
     is_full,
+    nobody_watches,
     other_bytes,
 )
 
@@ -52,10 +53,16 @@ class Folder(Store):
     Args:
         root: The folder; made when first written to.
         permit: Raises `Forbidden` for a key that this process may not write.
+        denied: Is told of a write or removal that the folder itself denies.
     """
 
-    def __init__(self, root: Path, permit: Callable[[str], None] = anyone):
-        super().__init__(str(root), permit)
+    def __init__(
+        self,
+        root: Path,
+        permit: Callable[[str], None] = anyone,
+        denied: Callable[[PermissionError], None] = nobody_watches,
+    ):
+        super().__init__(str(root), permit, denied)
         self.root = root
 
     @property
@@ -147,11 +154,11 @@ class Folder(Store):
     @contextlib.contextmanager
     def draft(self, key: str) -> Iterator[Path]:
         """A file to write an object into, to be placed later; removed at the end, if it was not."""
-        self._permit(key)
         target, aside = self.path(key), self.path(_ASIDE)
-        aside.mkdir(parents=True, exist_ok=True)
-        # Cut, or a name as long as names may be would be too long with more at its end.
-        handle, name = tempfile.mkstemp(prefix=f"{target.name[:_PREFIX]}.", suffix=".tmp", dir=aside)
+        with self._permitted(key):
+            aside.mkdir(parents=True, exist_ok=True)
+            # Cut, or a name as long as names may be would be too long with more at its end.
+            handle, name = tempfile.mkstemp(prefix=f"{target.name[:_PREFIX]}.", suffix=".tmp", dir=aside)
         os.close(handle)
         path = Path(name)
         try:

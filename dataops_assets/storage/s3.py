@@ -41,6 +41,7 @@ from dataops_assets.storage.store import (
     anyone,
     hash_file,
     jitter_seconds,
+    nobody_watches,
     other_bytes,
 )
 
@@ -64,6 +65,7 @@ class S3(Store):
         prefix: Where the keys of this store begin; empty for the top.
         here: The folder on this machine for drafts and what was read.
         permit: Raises `Forbidden` for a key that this process may not write.
+        denied: Is told of a write or removal that the store itself denies.
         client: A client of boto3's for S3; without one, `new_client` makes it.
         in_parts: Whether each object is put as a large one is, which is in parts.
     """
@@ -74,10 +76,11 @@ class S3(Store):
         prefix: str,
         here: Folder,
         permit: Callable[[str], None] = anyone,
+        denied: Callable[[PermissionError], None] = nobody_watches,
         client: Any = None,
         in_parts: bool = False,
     ) -> None:
-        super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"), permit)
+        super().__init__(f"s3://{bucket}/{prefix}".rstrip("/"), permit, denied)
         self.bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._here = here
@@ -270,8 +273,8 @@ class S3(Store):
                 if remove:
                     named = {"Bucket": self.bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
                     key = upload["Key"][len(self._prefix) :]
-                    self._permit(key)
-                    self._ask(key, partial(self.client.abort_multipart_upload, **named), absent=lambda: None)
+                    with self._permitted(key):
+                        self._ask(key, partial(self.client.abort_multipart_upload, **named), absent=lambda: None)
         return found
 
     def unfinished(self) -> Sequence[dict[str, Any]]:

@@ -65,6 +65,10 @@ class NotSignedIn(PermissionError):
     """There are no credentials, or those that there are have ended, or are not known."""
 
 
+class Closed(PermissionError):
+    """A store does not let this identity read."""
+
+
 class Forbidden(PermissionError):
     """This process may not write here; nothing was written."""
 
@@ -90,6 +94,8 @@ def in_words(error: OSError) -> str:
         remedy = ". `dataops doctor` tells what is wrong with it"
     elif isinstance(error, NotSignedIn):
         remedy = ". Sign in anew; `dataops doctor` tells more"
+    elif isinstance(error, Closed):
+        remedy = ". Let this identity read it; `dataops doctor` tells who it is"
     elif is_full(error):
         remedy = ". Make room on that disk, and run again"
     elif str(place).startswith("s3://"):
@@ -125,17 +131,28 @@ def anyone(key: str) -> None:
     """The permit of a store that all who reach it may write to."""
 
 
+def nobody_watches(error: PermissionError) -> None:
+    """For a store whose denials are told to whoever tried, and to nobody else."""
+
+
 class Store(ABC):
     """A store of objects.
 
     Args:
         where: How people call its top: a folder, or the address of a prefix in a bucket.
         permit: Raises `Forbidden` for a key that this process may not write.
+        denied: Is told of a write or removal that the store itself denies.
     """
 
-    def __init__(self, where: str, permit: Callable[[str], None] = anyone):
+    def __init__(
+        self,
+        where: str,
+        permit: Callable[[str], None] = anyone,
+        denied: Callable[[PermissionError], None] = nobody_watches,
+    ):
         self.where = where
         self._permit = permit
+        self._denied = denied
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Store) and self.where == other.where
@@ -230,8 +247,7 @@ class Store(ABC):
             Lost: There is one with other bytes.
             Forbidden: This process may not write there.
         """
-        self._permit(key)
-        with self._drafted(key, content) as draft:
+        with self._drafted(key, content) as draft, self._permitted(key):
             self._create(key, draft, tags)
 
     def replace(self, key: str, draft: Path, seen: Entry | None, tags: Tags, commit: str = "") -> None:
@@ -248,8 +264,8 @@ class Store(ABC):
             Lost: Another one is there, and not the draft's bytes.
             Forbidden: This process may not write there.
         """
-        self._permit(key)
-        self._replace(key, draft, seen, tags, commit)
+        with self._permitted(key):
+            self._replace(key, draft, seen, tags, commit)
 
     def write(self, key: str, content: bytes | Path, tags: Tags) -> None:
         """Write an object in place of the one that may be there, as a provider does.
@@ -257,8 +273,7 @@ class Store(ABC):
         Raises:
             Forbidden: This process may not write there.
         """
-        self._permit(key)
-        with self._drafted(key, content) as draft:
+        with self._drafted(key, content) as draft, self._permitted(key):
             self._write(key, draft, tags)
 
     def withdraw(self, key: str, seen: Entry) -> None:
@@ -268,8 +283,8 @@ class Store(ABC):
             Lost: Another one is there, or none.
             Forbidden: This process may not write there.
         """
-        self._permit(key)
-        self._withdraw(key, seen)
+        with self._permitted(key):
+            self._withdraw(key, seen)
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects; those that are there no more are as good.
@@ -277,9 +292,8 @@ class Store(ABC):
         Raises:
             PermissionError: One of them may not be removed.
         """
-        for key in keys:
-            self._permit(key)
-        self._remove(keys)
+        with self._permitted(*keys):
+            self._remove(keys)
 
     @abstractmethod
     def sweep(self, now: datetime, remove: bool) -> int:
@@ -292,6 +306,19 @@ class Store(ABC):
         Returns:
             How many there were.
         """
+
+    @contextlib.contextmanager
+    def _permitted(self, *keys: str) -> Iterator[None]:
+        """Change keys if this process may; what the store denies in spite of that is told to who watches, too."""
+        for key in keys:
+            self._permit(key)
+        try:
+            yield
+        except PermissionError as error:
+            # Not what the code refuses, nor what nobody known asks, nor a file of this machine on its way to a bucket.
+            if not isinstance(error, Closed | Forbidden | NotSignedIn) and str(error.filename).startswith(self.where):
+                self._denied(error)
+            raise
 
     @contextlib.contextmanager
     def _drafted(self, key: str, content: bytes | Path) -> Iterator[Path]:

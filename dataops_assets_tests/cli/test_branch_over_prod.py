@@ -114,6 +114,7 @@ def test_and_by_the_store_itself_where_the_code_lets_it_through(company: Company
     told = (company.checkout.root / f"tried-{ENGINEER.replace('/', '-')}.txt").read_text()
     assert f"s3://{company.prod.name}/raw/" in told
     assert f"{company.arn(ENGINEER)} is not authorized to perform: s3:PutObject" in told
+    assert f"write denied: s3://{company.prod.name}/raw/" in told
     assert "Give this identity the right to it, or work as dev/<person> (DATAOPS_DEPLOYMENT)" in told
     assert "is not written:" not in told, "the code's own guard was not out of the way"
     assert "Traceback" not in told

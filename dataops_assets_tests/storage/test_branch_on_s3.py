@@ -12,7 +12,7 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import drop
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Store
+from dataops_assets.storage.store import Closed, Store, in_words
 from dataops_assets_tests import rights
 from dataops_assets_tests.branches import let_branches_read
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
@@ -136,6 +136,26 @@ def test_same_job_by_somebody_else_is_denied_by_the_store_and_told_with_who_and_
         world.engineer.drop("stations", "stations.csv", STATIONS)
     assert world.written() == before
     assert {outcome.status for outcome in world.prod.run()} == {"done"}
+
+
+def test_read_that_prod_denies_a_branch_is_told_with_the_right_that_it_needs(
+    world: World, identity: MakeIdentity, tmp_path: Path
+) -> None:
+    prod, shared = world.buckets
+    listing = rights.through_to_prod("other", shared.name, NAME)
+    listing["Statement"].append({"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{prod.name}"})
+    client = prod.by(identity("blind", listing)).client(retries=ONCE)
+    here = Folder(tmp_path / "blind")
+    blind = Lake(
+        world.branch.lake.catalog, S3(shared.name, NAME, here, client=client), base=S3(prod.name, "", here, client=client)
+    )
+    with pytest.raises(Closed) as told:
+        blind.read("staged", blind.catalog["readings"], DAY, "0" * 64)
+    place = f"s3://{prod.name}/staged/readings/date={DAY}/data.parquet"
+    wanted = (
+        f"{place}: 403: Forbidden, s3:GetObject is not allowed. Let this identity read it; `dataops doctor` tells who it is"
+    )
+    assert in_words(told.value) == wanted
 
 
 def test_pipeline_cannot_delete(world: World) -> None:
