@@ -3,6 +3,8 @@
 Not here: the checks (`observe.doctor`).
 """
 
+from collections import Counter
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,7 +14,7 @@ from dataops_assets.catalog import DEFS
 from dataops_assets.deployment import DeploymentError
 from dataops_assets.observe.doctor import Check, chosen, examine, races_of, signed_in
 
-_STYLES = {"ok": "green", "wrong": "bold red", "not checked": "yellow"}
+_STYLES = {"ok": "green", "limited": "yellow", "wrong": "bold red", "not checked": "yellow"}
 
 
 def examine_deployment(rounds: int) -> int:
@@ -34,7 +36,7 @@ def examine_deployment(rounds: int) -> int:
     for name, value in chosen(here, who).items():
         console.print(f"{name:20} {escape(value)}")
     console.print()
-    wrong = unchecked = 0
+    states: Counter[str] = Counter()
     columns = (
         TextColumn("writers race for one object"),
         BarColumn(),
@@ -50,11 +52,11 @@ def examine_deployment(rounds: int) -> int:
         for check in examine(here, who, DEFS, rounds, after_round):
             progress.update(bar, visible=False)
             _tell(console, check)
-            wrong += check.state == "wrong"
-            unchecked += check.state == "not checked"
-    told = f"{wrong} wrong" if wrong else "nothing is wrong"
-    console.print(f"\n{told}" + (f" · {unchecked} not checked" if unchecked else ""), style="bold")
-    return 1 if wrong else 0
+            states[check.state] += 1
+    told = [f"{states['wrong']} wrong" if states["wrong"] else "nothing is wrong"]
+    told += [f"{states[state]} {state}" for state in ("limited", "not checked") if states[state]]
+    console.print("\n" + " · ".join(told), style="bold")
+    return 1 if states["wrong"] else 0
 
 
 def _tell(console: Console, check: Check) -> None:

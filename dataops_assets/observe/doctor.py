@@ -18,7 +18,7 @@ from dataops_assets.contract import Catalog, ContractError
 from dataops_assets.deployment import Deployment
 from dataops_assets.storage import bucket
 from dataops_assets.storage.bucket import Answer
-from dataops_assets.storage.conformance import probe
+from dataops_assets.storage.conformance import makes_again, probe
 from dataops_assets.storage.lake import BRANCHES, Lake
 from dataops_assets.storage.leftovers import sweep
 from dataops_assets.storage.s3 import S3
@@ -61,13 +61,13 @@ class Check:
 
     Attributes:
         name: What.
-        state: How it ended.
+        state: How it ended; `limited` if something does not work there that a deployment can do without.
         told: What was found, or why it was not tried.
-        remedy: The way out, if it is wrong.
+        remedy: The way out, if it is wrong or limited.
     """
 
     name: str
-    state: Literal["ok", "wrong", "not checked"]
+    state: Literal["ok", "limited", "wrong", "not checked"]
     told: str
     remedy: str = ""
 
@@ -141,6 +141,8 @@ def examine(here: Deployment, who: Answer | None, defs: Path, rounds: int, after
                 yield from _conditional_writes(name, open_store, here, rounds, after_round)
             else:
                 yield Check(name, "not checked", "nothing can be written")
+        if base and writes.state != "wrong":
+            yield _dropping(store)
     yield _leftovers(here, catalog) if answers else _unreached("leftovers")
 
     if base:
@@ -296,6 +298,19 @@ def _conditional_writes(
     if not found.breaches:
         stays = f"; {found.left} stays, as prod removes nothing" if found.left else ""
         yield Check(name, "ok", f"one winner of {found.writers} writers in each of {2 * found.rounds} rounds{stays}")
+
+
+def _dropping(store: Store) -> Check:
+    """Whether a partition that a branch drops can be made again: nothing is lost where it cannot."""
+    name = "dropping"
+    try:
+        said = makes_again(store)
+    except OSError as error:
+        return Check(name, "wrong", f"{error.filename}: {error.strerror}", "let this identity do s3:DeleteObject there")
+    if said:
+        told = "a partition of one's own that is dropped stays so: this store takes the mark of a removal for an object"
+        return Check(name, "limited", told, "drop none there; who has, asks whoever may remove versions to remove the mark")
+    return Check(name, "ok", "what is removed can be made again")
 
 
 def _leftovers(here: Deployment, catalog: Catalog | None) -> Check:

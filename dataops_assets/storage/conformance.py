@@ -16,7 +16,7 @@ from threading import Barrier
 from uuid import uuid4
 
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.store import Damaged, Entry, Lost, Store
+from dataops_assets.storage.store import BadRequest, Damaged, Entry, Lost, Store
 
 WRITERS = 32
 ROUNDS = 10
@@ -104,6 +104,25 @@ def probe(
             if told := [what for broken, when, what in found if (broken, when) == (law, act)]:
                 breaches.append(Breach(law, act, len(told), told[0]))
     return Conformance(writers, rounds, tuple(breaches), "" if remove else prefix)
+
+
+def makes_again(store: Store) -> str:
+    """Make an object, remove it, and make it again, as happens to a partition that is dropped.
+
+    Returns:
+        What the store said if it does not do so; empty if it does.
+    """
+    prefix = f"_doctor/{uuid4().hex}"
+    key = f"{prefix}/again"
+    try:
+        store.create(key, b"once", TAGS)
+        store.remove([key])
+        store.create(key, b"again", TAGS)
+    except BadRequest as error:
+        return str(error.strerror)
+    finally:
+        _clear(store, prefix, [key])
+    return ""
 
 
 def _race(pool: ThreadPoolExecutor, stores: Sequence[Store], reader: Store, key: str, act: str) -> list[tuple[str, str]]:

@@ -52,8 +52,8 @@ _SHA256 = "dataops-sha256"
 """The name of the hash among the metadata of what is written here; what others write may have a `sha256` of any form."""
 _BATCH = 1000
 _MARKED = (
-    "nothing is there, and yet it cannot be made: this store takes a delete marker for an object. Whoever may remove versions "
-    "removes the marker (aws s3api delete-object --version-id …)"
+    "what was removed cannot be made again there: this store takes a delete marker for an object. Whoever may remove versions "
+    "removes the marker (aws s3api delete-object --version-id …), and runs it again"
 )
 
 
