@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dataops_assets.storage import layout, mark
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
 from dataops_assets.storage.store import Forbidden, Store
@@ -111,14 +112,23 @@ class Deployment:
     def _never(self, key: str) -> None:
         raise self._denied(f"{self.prod}/{key}", f"{self.name} reads prod, and never writes there")
 
+    @cached_property
+    def _is_in_prods(self) -> str:
+        """What DATAOPS_DATA names, of which dev and branches have a part each, if prod has marked it as its own; else empty."""
+        place = self.data.removesuffix(f"/{self.name}") if self.prod else self.data
+        return place if mark.is_prods(self._open(place, self._never, self._told_by_the_store)) else ""
+
     def why_not(self) -> str:
-        """Why this process may not write here; empty if it may. To prod writes only the pipeline, running an unmodified commit.
+        """Why this process may not write here; empty if it may.
+
+        To prod writes only the pipeline, running an unmodified commit; nobody else writes where prod has left its mark.
 
         Raises:
             PermissionError: There are no credentials, or AWS does not know them.
         """
         if self.pipeline is None:
-            return ""
+            place = self._is_in_prods
+            return place and f"{place} is prod's: set DATAOPS_DATA to where {self.name} may write"
         made_by = self.made_by()
         if made_by.identity != self.pipeline:
             why = f"{made_by.identity} is not {self.pipeline} (DATAOPS_PIPELINE), which alone writes to prod"
@@ -130,7 +140,7 @@ class Deployment:
         return ""
 
     def permit(self, key: str) -> None:
-        """Let this process write a key, or tell it and whoever watches that it may not.
+        """Let this process write a key, or tell it and whoever watches that it may not. Prod's first write is that of its mark.
 
         Raises:
             Forbidden: It may not.
@@ -138,9 +148,13 @@ class Deployment:
         try:
             why = self.why_not()
         except PermissionError as error:
+            if self.pipeline is None:
+                raise
             why = f"{error.filename}: {error.strerror}"
         if why:
             raise self._denied(f"{self.data}/{key}", why)
+        if self.pipeline and key != layout.MARK and not key.startswith(f"{layout.TRIALS}/"):
+            mark.leave(self.store, self.pipeline)
 
     def _told_by_the_store(self, error: PermissionError) -> None:
         """Let whoever watches know what a store denies an identity that the code took for one that may."""

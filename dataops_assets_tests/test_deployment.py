@@ -1,11 +1,12 @@
 """Which deployment the environment describes, and who may write where."""
 
 import contextlib
+import json
 import logging
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
@@ -13,12 +14,15 @@ import pytest
 
 from dataops_assets import deployment
 from dataops_assets.deployment import Deployment, DeploymentError, current, in_a_bucket
+from dataops_assets.storage import mark
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import Forbidden, in_words
 from dataops_assets_tests import rights
+from dataops_assets_tests.fault_proxy import Exchange, FaultProxy, Request, forward
 from dataops_assets_tests.s3_server import Bucket, MakeIdentity
 
 SHARED = {"DATAOPS_DATA": "s3://lake-dev/shared/", "DATAOPS_PROD": "s3://lake-prod"}
+MARK = "_deployment/prod.json"
 ME = deployment.identity(in_aws=False)
 
 
@@ -156,6 +160,7 @@ def test_what_a_bucket_denies_who_passes_for_the_pipeline_is_told_to_who_watches
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     deployment.identity.cache_clear()
+    bucket.client().put_object(Bucket=bucket.name, Key=MARK)
     prod = Deployment("prod", f"s3://{bucket.name}", pipeline=who, cache=tmp_path)
     acts = (
         lambda store: store.create("staged/a", b"one", {}),
@@ -225,6 +230,54 @@ def test_name_in_the_environment_makes_nobody_the_pipeline(prod: Deployment, mon
     deployment.identity.cache_clear()
     assert deployment.identity(in_aws=False) == ME
     prod.store.create("a", b"one", {})
+
+
+@pytest.mark.usefixtures("_merged")
+def test_first_write_of_prod_leaves_its_mark_and_none_changes_it(prod: Deployment) -> None:
+    prod.store.create("a", b"one", {})
+    left = prod.store.read(MARK)
+    assert left
+    assert json.loads(left)["pipeline"] == ME
+    mark.is_prods.cache_clear()  # as another process
+    prod.store.create("b", b"two", {})
+    assert prod.store.read(MARK) == left
+
+
+@pytest.mark.usefixtures("_merged")
+def test_trial_of_doctor_leaves_no_mark(prod: Deployment) -> None:
+    prod.store.create("_doctor/1/000000", b"one", {})
+    assert prod.store.entry(MARK) is None
+
+
+@pytest.mark.usefixtures("_merged")
+@pytest.mark.parametrize("name", ["local", "dev/me", "branch/pr-1"])
+def test_nobody_else_writes_where_prod_has_left_its_mark(prod: Deployment, name: str, tmp_path: Path) -> None:
+    prod.store.create("a", b"one", {})
+    elsewhere = {"DATAOPS_DEPLOYMENT": name, "DATAOPS_DATA": prod.data, "DATAOPS_PROD": str(tmp_path / "another")}
+    with pytest.raises(Forbidden) as caught:
+        current(elsewhere).store.create("a/b", b"two", {})
+    assert f"is not written: {prod.data} is prod's: set DATAOPS_DATA to where {name} may write" in str(caught.value)
+    assert {path.name for path in Path(prod.data).iterdir()} == {"_deployment", "_tmp", "_write.lock", "a"}
+    current({**elsewhere, "DATAOPS_DATA": str(tmp_path / "mine")}).store.create("a", b"two", {})
+
+
+@pytest.mark.usefixtures("_merged")
+def test_store_is_asked_once_for_the_mark(bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def count(request: Request) -> Callable[[Exchange], None]:
+        asked.append((request.method, request.query.get("prefix", "")))
+        return forward
+
+    with FaultProxy(bucket.endpoint, count) as proxy:
+        for variable, value in bucket.behind(proxy.endpoint).environment().items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        for _ in range(2):
+            branch = Deployment("branch/pr-1", f"s3://{bucket.name}/branch/pr-1", f"s3://{bucket.name}-prod", cache=tmp_path)
+            for key in ("a", "b"):
+                branch.store.create(key, b"one", {})
+    assert [request for request in asked if request[0] == "GET"] == [("GET", "_deployment/")]
 
 
 def test_checkout_knows_better_than_the_environment(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

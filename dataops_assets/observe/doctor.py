@@ -16,7 +16,7 @@ from dataops_assets import deployment
 from dataops_assets.catalog import load_catalog
 from dataops_assets.contract import Catalog, ContractError
 from dataops_assets.deployment import Deployment
-from dataops_assets.storage import bucket
+from dataops_assets.storage import bucket, layout, mark
 from dataops_assets.storage.bucket import Answer
 from dataops_assets.storage.conformance import makes_again, probe
 from dataops_assets.storage.lake import BRANCHES, Lake
@@ -148,10 +148,11 @@ def examine(here: Deployment, who: Answer | None, defs: Path, rounds: int, after
     if base:
         answers = yield from _store("prod", base, "DATAOPS_PROD")
         if answers:
+            yield _mark(base)
             yield _reading(base, catalog)
             yield _ban("writing prod", base)
         else:
-            yield from map(_unreached, ("reading prod", "writing prod"))
+            yield from map(_unreached, ("mark of prod", "reading prod", "writing prod"))
 
 
 def _unreached(name: str) -> Check:
@@ -239,7 +240,8 @@ def _writing(here: Deployment) -> Check:
     """Whether this process may write where the deployment writes."""
     name = "writing"
     if why := here.why_not():
-        return Check(name, "wrong", why, "run an unmodified commit, from a checkout or an image of it")
+        remedy = "run an unmodified commit, from a checkout or an image of it"
+        return Check(name, "wrong", why, remedy if here.pipeline else "make a place for it, if there is none")
     if isinstance(here.store, S3):
         may = bucket.may_write(here.store)
         if isinstance(may, Answer):
@@ -248,7 +250,7 @@ def _writing(here: Deployment) -> Check:
             return Check(name, "ok", f"these credentials may write below {here.store.where}")
         return Check(name, "wrong", f"the store says no below {here.store.where}", "let this identity do s3:PutObject there")
     try:
-        with here.store.draft("_doctor") as draft:
+        with here.store.draft(f"{layout.TRIALS}/?") as draft:
             draft.write_bytes(b"?")
     except OSError as error:
         remedy = "give this user the right to write there, or set DATAOPS_DATA to a folder of its own"
@@ -327,6 +329,15 @@ def _leftovers(here: Deployment, catalog: Catalog | None) -> Check:
     then = "the sensor `sweep` has them removed" if here.removes else "prod removes nothing"
     told = f"{found.unfinished:,} interrupted writes, {len(found.orphans):,} records of what was never published: {then}"
     return Check(name, "ok", told)
+
+
+def _mark(base: Store) -> Check:
+    """Whether that is prod's storage: prod says so itself, from its first run on."""
+    name = "mark of prod"
+    if mark.is_prods(base):
+        return Check(name, "ok", f"{base.where} is {mark.told(base)}")
+    told = f"nothing in {base.where} says that it is prod's: its pipeline has not run yet, or DATAOPS_PROD names another place"
+    return Check(name, "not checked", told)
 
 
 def _reading(base: Store, catalog: Catalog | None) -> Check:

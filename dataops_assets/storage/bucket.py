@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
+from dataops_assets.storage import layout
 from dataops_assets.storage.aws import caller
 from dataops_assets.storage.s3 import S3
 
@@ -67,7 +68,7 @@ def may_write(store: S3) -> bool | Answer:
     Asked for is to add to an upload that was never begun. That needs the right to put objects and can never succeed, be the
     store as broken as it likes. Rights are looked at first: who has them is told that there is no such upload.
     """
-    key = _key(store, f"_doctor/{uuid4().hex}")
+    key = _key(store, f"{layout.TRIALS}/{uuid4().hex}")
     asked = {"Bucket": store.bucket, "Key": key, "UploadId": uuid4().hex, "PartNumber": 1, "Body": b""}
     answer = _ask(lambda: store.client.upload_part(**asked))
     return {"NoSuchUpload": True, "AccessDenied": False}.get(answer.code, answer)

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
 
+from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import BadRequest, Damaged, Entry, Lost, Store
 
@@ -85,7 +86,7 @@ def probe(
         OSError: A writer was told neither that it won nor that it lost.
     """
     stores = [open_store() for _ in range(writers)]
-    prefix = f"_doctor/{uuid4().hex}"
+    prefix = f"{layout.TRIALS}/{uuid4().hex}"
     keys = [f"{prefix}/{number:06}" for number in range(rounds)]
     found: list[tuple[str, str, str]] = []
     try:
@@ -112,7 +113,7 @@ def makes_again(store: Store) -> str:
     Returns:
         What the store said if it does not do so; empty if it does.
     """
-    prefix = f"_doctor/{uuid4().hex}"
+    prefix = f"{layout.TRIALS}/{uuid4().hex}"
     key = f"{prefix}/again"
     try:
         store.create(key, b"once", TAGS)

@@ -8,12 +8,18 @@ staged|curated/<dataset>/[date=…/]_dropped             in a branch: the partit
 _verdicts/<gate>/<dataset>/[date=…/]<number>.json      every verdict
 _provenance/<zone>/<dataset>/[date=…/]<number>-<sha256>.json   how an object came to be; the number is that of its verdict
 _sha256/<sha256>/<zone>/<dataset>/[date=…/]<number>    nothing inside: its key leads from bytes to the record of them
+_deployment/prod.json                     prod's mark: whose storage this is, and since when
 _doctor/<id>/…                            what `dataops doctor` tries the store with; removed at its end
 _tmp/…, _<name>.lock                      what is being written, and by whom; only in a folder on this machine
 """
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
+
+MARK = "_deployment/prod.json"
+"""The object by which prod says that this is its storage."""
+TRIALS = "_doctor"
+"""Where `dataops doctor` tries a store."""
 
 
 def folder(dataset: Dataset, partition: Partition) -> str:

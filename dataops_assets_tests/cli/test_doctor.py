@@ -23,6 +23,8 @@ from dataops_assets_tests.fault_proxy import Exchange, FaultProxy, forward
 from dataops_assets_tests.s3_server import ONCE, Bucket, Credentials, MakeIdentity
 
 COMMIT = "a" * 40
+MARK = "_deployment/prod.json"
+PRODS = [MARK, "staged/airports/data.parquet"]
 STATES = ("ok", "limited", "wrong", "not checked")
 
 
@@ -86,6 +88,8 @@ def prod(bucket: Bucket) -> Iterator[Bucket]:
     """A bucket beside the other, for prod."""
     with bucket.server.bucket() as prod:
         prod.client().put_object(Bucket=prod.name, Key="staged/airports/data.parquet", Body=b"1")
+        mark = b'{"since": "2024-01-01T00:00:00Z", "pipeline": "arn:aws:iam::123456789012:role/pipeline"}'
+        prod.client().put_object(Bucket=prod.name, Key=MARK, Body=mark)
         yield prod
 
 
@@ -136,10 +140,22 @@ def test_a_folder_over_prod(ask: Ask, tmp_path: Path) -> None:
     assert told.chosen["data"] == str(tmp_path / "shared/branch/pr-7")
     assert told.chosen["reads through to"] == str(tmp_path / "prod")
     assert list((tmp_path / "prod").iterdir()) == []
+    assert told.states["mark of prod"] == "not checked"
+    assert "or DATAOPS_PROD names another place" in told.of("mark of prod")
 
     told = ask({**names, "DATAOPS_DEPLOYMENT": "branch/pr-7", "DATAOPS_PROD": str(tmp_path / "prd")})
     assert (told.code, told.wrong) == (1, {"prod"})
     assert "set DATAOPS_PROD to one that there is" in told.of("prod")
+
+
+def test_what_is_prods_is_not_taken_for_ones_own(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "prod/_deployment").mkdir(parents=True)
+    (tmp_path / "prod" / MARK).write_text("{}")
+    data = tmp_path / "prod"
+    for name in ("local", "dev/me"):
+        told = ask({"DATAOPS_DEPLOYMENT": name, "DATAOPS_DATA": str(data), "DATAOPS_PROD": str(tmp_path / "prd")})
+        assert (told.code, told.states["writing"], told.states["conditional writes"]) == (1, "wrong", "not checked")
+        assert f"set DATAOPS_DATA to where {name} may write" in told.of("writing")
 
 
 def test_prod_in_a_folder_is_tried_by_its_pipeline_alone(ask: Ask, tmp_path: Path) -> None:
@@ -210,7 +226,8 @@ def test_dev_with_the_rights_that_it_needs(ask: Ask, bucket: Bucket, prod: Bucke
     assert told.chosen["identity"] == me.sts().get_caller_identity()["Arn"]
     assert "staged/airports/data.parquet opens" in told.of("reading prod")
     assert "the store refuses these credentials" in told.of("writing prod")
-    assert (objects(bucket), objects(prod)) == ([], ["staged/airports/data.parquet"])
+    assert told.of("mark of prod").splitlines()[0].endswith(f"s3://{prod.name} is prod's since 2024-01-01")
+    assert (objects(bucket), objects(prod)) == ([], PRODS)
 
 
 def test_what_is_dropped_can_be_made_again(ask: Ask, bucket: Bucket, prod: Bucket) -> None:
@@ -250,7 +267,7 @@ def test_credentials_that_may_write_to_prod(ask: Ask, bucket: Bucket, prod: Buck
     told = ask(as_dev(bucket, prod))
     assert (told.code, told.wrong) == (1, {"writing prod"})
     assert f"take s3:PutObject on s3://{prod.name} from this identity" in told.of("writing prod")
-    assert objects(prod) == ["staged/airports/data.parquet"]
+    assert objects(prod) == PRODS
 
 
 @pytest.mark.s3
@@ -270,20 +287,21 @@ def test_prod_as_an_engineer_and_as_the_pipeline(ask: Ask, bucket: Bucket, prod:
     assert (told.code, told.states["writing"], told.states["conditional writes"]) == (0, "ok", "not checked")
     assert "the store refuses these credentials" in told.of("writing")
     assert f"only {pipeline} (DATAOPS_PIPELINE) writes to prod" in told.of("conditional writes")
-    assert objects(prod) == ["staged/airports/data.parquet"]
+    assert objects(prod) == PRODS
 
     told = ask(as_prod(prod, pipeline))
     for race in ("conditional writes", "writes in parts"):
         assert (told.code, told.states[race]) == (0, "ok")
         assert "stays, as prod removes nothing" in told.of(race)
-    assert [key.split("/")[0] for key in objects(prod)] == ["_doctor", "_doctor", "staged"]
+    assert [key.split("/")[0] for key in objects(prod)] == ["_deployment", "_doctor", "_doctor", "staged"]
 
 
 def test_nothing_answers_there(ask: Ask, bucket: Bucket, prod: Bucket) -> None:
     told = ask({**as_dev(bucket, prod), "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{free_port()}"})
     assert (told.code, told.wrong) == (1, {"store", "prod"})
     assert "set AWS_ENDPOINT_URL_S3 to where it answers" in told.of("store")
-    assert told.states["writing"] == told.states["conditional writes"] == told.states["writing prod"] == "not checked"
+    for name in ("writing", "conditional writes", "mark of prod", "writing prod"):
+        assert told.states[name] == "not checked"
 
 
 @pytest.mark.s3
