@@ -312,7 +312,15 @@ def _address(variable: str, given: str) -> str:
                 f"{variable} is {given!r}: write a folder, or a bucket as s3://bucket/prefix, without blanks around"
             )
         return str(Path(given).expanduser().resolve())
-    steps = given.removeprefix("s3://").rstrip("/").split("/")[1:]
-    if {"", ".", ".."} & set(steps) or not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{2,62}(/[^/\s]+)*/*", given):
-        raise DeploymentError(f"{variable} is {given!r}, no address of a bucket: write s3://bucket or s3://bucket/prefix")
-    return given.rstrip("/")
+    name, *steps = given.removeprefix("s3://").removesuffix("/").split("/")
+    why = ""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{2,62}", name):
+        why = "a bucket's name is 3 to 63 small letters, digits, dots and hyphens"
+    elif {"", ".", ".."} & set(steps):
+        why = "there is a name between any two slashes, and it is not . or .."
+    elif re.search(r"\s", given):
+        why = "there is no blank in it"
+    if why:
+        told = f"no address of a bucket: {why}. Write s3://bucket or s3://bucket/prefix"
+        raise DeploymentError(f"{variable} is {given!r}, {told}")
+    return given.removesuffix("/")

@@ -72,6 +72,18 @@ def test_prod_names_its_pipeline() -> None:
             "DATAOPS_PROD is 's3://a1b/..', no address",
         ),
         ({"DATAOPS_COMMIT": "deadbeef"}, "DATAOPS_COMMIT is 'deadbeef', no commit: write all of its hexadecimal digits"),
+        (
+            {**SHARED, "DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_PROD": "s3://x///"},
+            "DATAOPS_PROD is 's3://x///', no address of a bucket: a bucket's name is 3 to 63",
+        ),
+        (
+            {**SHARED, "DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev///"},
+            "DATAOPS_DATA is 's3://lake-dev///', no address of a bucket: there is a name bet",
+        ),
+        (
+            {**SHARED, "DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev/a b"},
+            "DATAOPS_DATA is 's3://lake-dev/a b', no address of a bucket: there is no blank",
+        ),
         ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://LAKE"}, "DATAOPS_DATA is 's3://LAKE', no address of a bucket"),
         (
             {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake/x", "DATAOPS_PROD": "s3://lake"},

@@ -24,7 +24,7 @@ def examine_deployment(rounds: int) -> int:
         rounds: How often writers race for an object.
 
     Returns:
-        0 if nothing is wrong; else 1.
+        1 if something is wrong; else 0, even if something was not checked.
     """
     console = Console(soft_wrap=True, emoji=False, highlight=False)
     try:

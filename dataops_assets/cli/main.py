@@ -171,7 +171,8 @@ def why(target: str, partition: str | None) -> None:
 def doctor(rounds: int) -> None:
     """Check the deployment: where it reads and writes, as whom, and whether that can be trusted.
 
-    What is wrong comes with the way out. The exit code is 0 only if nothing is.
+    What is wrong comes with the way out. The exit code is 1 if anything is, else 0: what could not be checked is told, with the
+    reason, and is not wrong.
     """
     from dataops_assets.cli.doctor import examine_deployment
 

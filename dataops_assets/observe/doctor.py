@@ -26,6 +26,7 @@ from dataops_assets.storage.store import Store
 
 _SKEW = timedelta(minutes=1)
 _ROOM_BYTES = 1 << 30
+_OF_PROD = ("mark of prod", "reading prod", "writing prod")
 _SIGN_IN = "sign in anew (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _SET_CLOCK = "let a time server set whichever clock is wrong: beyond 15 minutes S3 refuses every request"
 _REMEDIES = {
@@ -35,7 +36,7 @@ _REMEDIES = {
     "PermanentRedirect": "set AWS_REGION to the region of the bucket",
     "RequestTimeTooSkewed": _SET_CLOCK,
     "NoRegionError": "set AWS_REGION",
-    "ValueError": "set {endpoint} to an address that begins with https:// or http://",
+    "ValueError": "set {endpoint}, or AWS_ENDPOINT_URL, to an address that begins with https:// or http://",
     **dict.fromkeys(
         (
             "ExpiredToken",
@@ -119,11 +120,28 @@ def examine(here: Deployment, who: Answer | None, defs: Path, rounds: int, after
     except ContractError as error:
         yield Check("contracts", "wrong", str(error).splitlines()[0], "`dg check defs` tells all of it")
 
+    told = {who.told} if who else set()
     try:
-        store, base = here.store, here.base
+        store = here.store
     except PermissionError as error:
-        yield _answered("store", bucket.refusal(error), "", "")
-        return
+        yield _unopened("store", bucket.refusal(error), told)
+        yield _room(here)
+        yield from map(_unreached, ("writing", *races_of(here), "leftovers"))
+    else:
+        yield from _own(here, store, who, catalog, rounds, after_round)
+    try:
+        base = here.base
+    except PermissionError as error:
+        yield _unopened("prod", bucket.refusal(error), told)
+        yield from map(_unreached, _OF_PROD)
+    else:
+        yield from _through_to(base, catalog) if base else ()
+
+
+def _own(
+    here: Deployment, store: Store, who: Answer | None, catalog: Catalog | None, rounds: int, after_round: Callable[[], None]
+) -> Iterator[Check]:
+    """What is written."""
     answers = yield from _store("store", store, "DATAOPS_DATA")
     yield _room(here)
     races = races_of(here)
@@ -141,18 +159,28 @@ def examine(here: Deployment, who: Answer | None, defs: Path, rounds: int, after
                 yield from _conditional_writes(name, open_store, here, rounds, after_round)
             else:
                 yield Check(name, "not checked", "nothing can be written")
-        if base and writes.state != "wrong":
+        if here.prod and writes.state != "wrong":
             yield _dropping(store)
     yield _leftovers(here, catalog) if answers else _unreached("leftovers")
 
-    if base:
-        answers = yield from _store("prod", base, "DATAOPS_PROD")
-        if answers:
-            yield _mark(base)
-            yield _reading(base, catalog)
-            yield _ban("writing prod", base)
-        else:
-            yield from map(_unreached, ("mark of prod", "reading prod", "writing prod"))
+
+def _through_to(base: Store, catalog: Catalog | None) -> Iterator[Check]:
+    """What is read through to."""
+    answers = yield from _store("prod", base, "DATAOPS_PROD")
+    if answers:
+        yield _mark(base)
+        yield _reading(base, catalog)
+        yield _ban("writing prod", base)
+    else:
+        yield from map(_unreached, _OF_PROD)
+
+
+def _unopened(name: str, answer: Answer, told: set[str]) -> Check:
+    """One setting keeps a client from being made for each service and store: it is told once."""
+    if answer.told in told:
+        return Check(name, "not checked", answer.told)
+    told.add(answer.told)
+    return _answered(name, answer, "", "")
 
 
 def _unreached(name: str) -> Check:
@@ -227,10 +255,10 @@ def _versions(name: str, store: S3) -> Check:
 
 def _room(here: Deployment) -> Check:
     """A draft lies on this machine, also where the store is a bucket."""
-    store, variable = here.store.here, "DATAOPS_CACHE" if isinstance(here.store, S3) else "DATAOPS_DATA"
-    there = next(folder for folder in (store.root, *store.root.parents) if folder.exists())
+    root, variable = (here.cache, "DATAOPS_CACHE") if deployment.in_a_bucket(here.data) else (Path(here.data), "DATAOPS_DATA")
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    told = f"{free / (1 << 30):,.1f} GiB free for {store.root}"
+    told = f"{free / (1 << 30):,.1f} GiB free for {root}"
     if free < _ROOM_BYTES:
         return Check("room", "wrong", told, f"make room on that disk, or set {variable} to a folder on another")
     return Check("room", "ok", told)
@@ -355,4 +383,4 @@ def _reading(base: Store, catalog: Catalog | None) -> Check:
         except OSError as error:
             told = f"{error.filename}: {error.strerror}"
             return Check(name, "wrong", told, f"let this identity read it: {dataset.name} has `{BRANCHES}` among its readers")
-    return Check(name, "ok", f"nothing is published there that `{BRANCHES}` may read")
+    return Check(name, "not checked", f"nothing is published there yet that `{BRANCHES}` may read")

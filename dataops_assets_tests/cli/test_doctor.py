@@ -323,16 +323,41 @@ def test_no_credentials(ask: Ask, bucket: Bucket, prod: Bucket, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("setting", "remedy"),
+    ("setting", "where", "remedy"),
     [
-        ({"AWS_PROFILE": "nobody"}, "set AWS_PROFILE"),
-        ({"AWS_ENDPOINT_URL_S3": "localhost:9000"}, "set AWS_ENDPOINT_URL_S3 to an address that begins with https://"),
+        ({"AWS_PROFILE": "nobody"}, "credentials", "set AWS_PROFILE"),
+        ({"AWS_ENDPOINT_URL_S3": "localhost:9000"}, "store", "set AWS_ENDPOINT_URL_S3, or AWS_ENDPOINT_URL, to an address"),
+        (
+            {"AWS_ENDPOINT_URL_S3": "localhost:9000", "AWS_ENDPOINT_URL_STS": "localhost:9000"},
+            "credentials",
+            "set AWS_ENDPOINT_URL_STS, or AWS_ENDPOINT_URL, to an address that begins with https:// or http://",
+        ),
     ],
 )
-def test_settings_that_make_no_client(ask: Ask, bucket: Bucket, prod: Bucket, setting: dict[str, str], remedy: str) -> None:
+def test_setting_that_makes_no_client_is_told_once_and_the_rest_is_checked(
+    ask: Ask, bucket: Bucket, prod: Bucket, setting: dict[str, str], where: str, remedy: str
+) -> None:
     told = ask(as_dev(bucket, prod) | setting)
-    assert (told.code, told.states["store"]) == (1, "wrong")
-    assert remedy in told.of("store")
+    assert (told.code, told.wrong) == (1, {where})
+    assert remedy in told.of(where)
+    assert {told.states[name] for name in ("prod", "writing", "leftovers", "reading prod")} == {"not checked"}
+    assert told.states["contracts"] == told.states["room"] == "ok"
+
+
+def test_setting_that_makes_no_client_for_prod_leaves_the_own_folder(ask: Ask, tmp_path: Path, prod: Bucket) -> None:
+    own = {"DATAOPS_DATA": str(tmp_path / "shared"), "AWS_ENDPOINT_URL_S3": "localhost:9000"}
+    told = ask(as_dev(prod, prod) | own)
+    assert (told.code, told.wrong, told.states["conditional writes"]) == (1, {"prod"}, "ok")
+
+
+def test_prod_in_which_nothing_is_published_yet_is_not_wrong(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "prod").mkdir()
+    names = {"DATAOPS_DATA": str(tmp_path / "shared"), "DATAOPS_PROD": str(tmp_path / "prod")}
+    told = ask({**names, "DATAOPS_DEPLOYMENT": "dev/me"})
+    assert told.states["mark of prod"] == told.states["reading prod"] == "not checked"
+    assert "nothing is published there yet that `branches` may read" in told.of("reading prod")
+    assert (told.code, told.wrong) == (0, set())
+    assert told.text.splitlines()[-1] == "nothing is wrong · 3 not checked"
 
 
 def test_no_such_bucket(ask: Ask, bucket: Bucket, prod: Bucket) -> None:
