@@ -1,11 +1,15 @@
-"""What each identity may do in prod's bucket and in the one that dev and branches share, as policies of IAM."""
+"""What each identity may do in prod's bucket and in the one that dev and branches share, as policies of IAM.
+
+docs/how-to.md shows them; a test holds the two together.
+"""
 
 from typing import Any
 
 _READ = ["s3:GetObject"]
-_WRITE = ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
+_PUT = ["s3:PutObject", "s3:AbortMultipartUpload"]
+_WRITE = [*_PUT, "s3:PutObjectTagging"]
 # Not limited to prefixes: without the right to list, what is absent cannot be told from what is forbidden.
-_LIST = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+_LIST = ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketVersioning"]
 
 
 def pipeline(prod: str) -> dict[str, Any]:
@@ -17,6 +21,17 @@ def through_to_prod(prod: str, shared: str, name: str) -> dict[str, Any]:
     """A branch, or an engineer: reads prod, and does what it likes below its own name."""
     own = f"{shared}/{name}/*"
     return _policy((_READ, [f"{prod}/*", own]), ([*_WRITE, "s3:DeleteObject"], [own]), (_LIST, [prod, shared]))
+
+
+def provider(prod: str, dataset: str) -> dict[str, Any]:
+    """A provider drops into its own folder, and sees nothing."""
+    return _policy((_PUT, [f"{prod}/landing/{dataset}/*"]))
+
+
+def reader(prod: str, dataset: str) -> dict[str, Any]:
+    """A reader reads what is published of a dataset."""
+    published = [f"{prod}/{zone}/{dataset}/*" for zone in ("staged", "curated")]
+    return _policy((_READ, published), (["s3:ListBucket"], [prod]))
 
 
 def _policy(*allowed: tuple[list[str], list[str]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMAND = re.compile(r"(cat|cp|dagster|dataops|dg|echo|git|make|mkdir|mv|printf|python|rm|sed|source|touch) ")
+_COMMAND = re.compile(r"(cat|cp|dagster|dataops|dg|echo|export|git|make|mkdir|mv|printf|python|rm|sed|source|touch) ")
 """What an indented block begins with, if it is no drawing and no output."""
 
 _BLOCK = re.compile(
