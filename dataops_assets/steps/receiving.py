@@ -27,7 +27,7 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.landing import Arrival
 from dataops_assets.storage.publishing import Contended, say
-from dataops_assets.storage.store import Damaged, Lost
+from dataops_assets.storage.store import Damaged, Lost, Withheld
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
 
@@ -125,7 +125,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
                 verdict = say(lake, judged, said)
             except Lost:  # another run has judged something meanwhile
                 continue
-            except Damaged as error:  # no verdict: the gate was not asked
+            except (Damaged, Withheld) as error:  # no verdict: the gate was not asked
                 return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}")
         if receipt is None:
             facts = {"rows": 0, "note": f"declared gap: {dataset.gap_reason(partition)}"}

@@ -20,7 +20,7 @@ from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.glance import Glance
 from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, records_of
-from dataops_assets.storage.store import Damaged, Entry, Store
+from dataops_assets.storage.store import Damaged, Entry, Store, Withheld
 
 _Numbered = TypeVar("_Numbered", Receipt, Verdict)
 BRANCHES = "branches"
@@ -35,8 +35,9 @@ class NotPublished(Exception):
 class Lake:
     """Every zone of a deployment, seen through the contracts.
 
-    A branch reads through to prod: what of a partition is not its own is prod's, if the dataset lets branches read it. Which of
-    the two holds a partition is told by what lies in the branch, and by nothing else.
+    A branch reads through to prod: what of a partition is not its own is prod's, if the dataset lets branches read it, as it is
+    declared here and as it was published there. Which of the two holds a partition is told by what lies in the branch, and by
+    nothing else.
 
     Attributes:
         catalog: The declared datasets.
@@ -98,6 +99,12 @@ class Lake:
         told = f"{dataset.zone}/{dataset.name}: {own:,} of its own, {sum(map(bool, held)) - own:,} from prod"
         return told + (f", {dropped:,} dropped" if dropped else "")
 
+    def _withheld(self, made: Provenance | None) -> str:
+        """Why something that prod has published is not read here, whatever the contracts here say; empty if it is."""
+        if made is None or made.readers is None or BRANCHES in made.readers:
+            return ""
+        return f"prod has published it for {', '.join(made.readers)}: `{BRANCHES}` is not among its readers there"
+
     def address(self, zone: Zone, dataset: Dataset, partition: Partition) -> str:
         """Where people find a partition's rows."""
         held = self.holder(zone, dataset, partition)
@@ -110,9 +117,15 @@ class Lake:
 
     def provenance(self, zone: Zone, dataset: Dataset, partition: Partition) -> Provenance | None:
         """How what lies there came to be. None if nothing does, or if no gate let these bytes pass."""
+        store, made = self._recorded(zone, dataset, partition)
+        return None if store == self.base and self._withheld(made) else made
+
+    def _recorded(self, zone: Zone, dataset: Dataset, partition: Partition) -> tuple[Store | None, Provenance | None]:
+        """The store that holds what lies there, and how that came to be, whoever may read it."""
         held = self.holder(zone, dataset, partition)
-        sha256 = held[0].sha256(held[1].key, held[1]) if held else None
-        return newest_record(held[0], zone, dataset, partition, sha256) if held and sha256 else None
+        if held is None or (sha256 := held[0].sha256(held[1].key, held[1])) is None:
+            return None, None
+        return held[0], newest_record(held[0], zone, dataset, partition, sha256)
 
     def published(self, dataset: Dataset, partition: Partition) -> Provenance | None:
         """What others may read: bytes that a gate let pass, and no gap that was withdrawn since. Their hash is the version."""
@@ -194,10 +207,15 @@ class Lake:
 
         Raises:
             Damaged: Its bytes are not those that were delivered.
+            Withheld: They are prod's, which has published what it made of them for others.
         """
         key = deliveries.raw_key(dataset, partition, sha256)
         below = self.beneath(dataset)
         holder = below if below and not self.store.entry(key) else self.store
+        if holder == below:
+            found = journal.entries(below, layout.provenance(dataset.zone, dataset, partition))
+            if why := self._withheld(journal.read(below, found[-1], Provenance) if found else None):
+                raise Withheld(below.address(key), why)
         try:
             return holder.local(key, sha256)
         except FileNotFoundError as error:
@@ -272,6 +290,9 @@ class Lake:
         if published and (differs := outdated(dataset, published)):
             since = f"and since then {refused}" if refused else "run it again"
             return f"was published under an older contract, {differs}; {since}"
+        store, made = self._recorded(dataset.zone, dataset, partition)
+        if store == self.base and (withheld := self._withheld(made)):
+            return f"is not published here, and not to be read from prod: {withheld}"
         if self.version(dataset.zone, dataset, partition) and not self.provenance(dataset.zone, dataset, partition):
             return "was not published by a gate: its bytes have no provenance"
         if self.is_dropped(dataset, partition):

@@ -56,6 +56,7 @@ class Provenance(BaseModel):
         arrived: By ingested dataset, when the newest delivery that went into it was received, in UTC.
         verdict: The id of the content verdict that let it pass.
         corrections: The corrections that changed it.
+        readers: The reader groups that it was published for; None in what was published before this was recorded.
         run_id: The Dagster run that published it.
         made_by: Who, and with which code.
         replaces: The data version that stood there before; None if none did.
@@ -77,6 +78,7 @@ class Provenance(BaseModel):
     arrived: dict[str, datetime] = {}
     verdict: str
     corrections: tuple[str, ...] = ()
+    readers: tuple[str, ...] | None = None
     run_id: str
     made_by: MadeBy = MadeBy()
     replaces: str | None = None
@@ -86,7 +88,8 @@ class Provenance(BaseModel):
     @property
     def commit(self) -> str:
         """The id of this act of publishing: SHA-256 of the record. An object in a bucket carries it, too."""
-        return digest(self.model_dump(mode="json", exclude={"commit"}))
+        unknown = {"readers"} if self.readers is None else set()  # then it was no part of the record
+        return digest(self.model_dump(mode="json", exclude={"commit", *unknown}))
 
 
 def newest_arrivals(*several: Mapping[str, datetime]) -> dict[str, datetime]:

@@ -122,6 +122,7 @@ def draft(
             depends_on=verdict.depends_on,
             arrived=verdict.arrived,
             verdict=verdict.id,
+            readers=dataset.attributes.readers,
             run_id=run_id,
             made_by=lake.made_by(),
             published_at=now,

@@ -69,6 +69,16 @@ class Closed(PermissionError):
     """A store does not let this identity read."""
 
 
+class Withheld(Closed):
+    """Prod has published something for others; it was not read."""
+
+    def __init__(self, place: str, why: str):
+        super().__init__(errno.EACCES, why, place)
+
+    def __str__(self) -> str:
+        return f"{self.filename} is not read: {self.strerror}"
+
+
 class Forbidden(PermissionError):
     """This process may not write here; nothing was written."""
 
@@ -87,7 +97,7 @@ def is_lasting(error: OSError) -> bool:
 def in_words(error: OSError) -> str:
     """A fault of the machine in one line: where, what, and the way out, where one is known."""
     place, what = error.filename2 or error.filename, error.strerror or str(error)
-    if place is None or isinstance(error, Forbidden | Damaged):
+    if place is None or isinstance(error, Forbidden | Withheld | Damaged):
         return str(error)
     remedy = ""
     if isinstance(error, Unreachable | BadRequest):
