@@ -76,15 +76,17 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         definitions = build(DEFS, deployment.current())
         batches = list(_batches(lake, datasets))
         whole = set(datasets) == set(lake.catalog)
-        never_told = _never_told(instance, lake, datasets)
+        seen = lake.at_a_glance()  # shared by all that look, until a run has changed something
+        never_told = _never_told(instance, seen, datasets)
         bar = progress.add_task("", total=len(batches))
         for title, wanted, within in batches:
             progress.update(bar, description=title)
             before = time.monotonic()
             done: dict[Dataset, set[Partition]] = {}
             for zone, layer in stages(lake.catalog, wanted):
-                for planned in due(lake, zone, layer, datetime.now(UTC), within, never_told):
+                for planned in due(seen, zone, layer, datetime.now(UTC), within, never_told):
                     failures += launch(definitions, instance, lake, planned, taken_on=whole)
+                    seen = lake.at_a_glance()
                     runs += 1
                     if interrupted():
                         raise KeyboardInterrupt
@@ -92,12 +94,12 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
                         never_told[zone, dataset.name] -= set(planned.partitions)
                         done.setdefault(dataset, set()).update(planned.partitions)
             if done:
-                console.print(_line(lake, title, done, time.monotonic() - before), highlight=False)
+                console.print(_line(seen, title, done, time.monotonic() - before), highlight=False)
             progress.advance(bar)
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
     told = list(dict.fromkeys(failure.strip() for failure in failures))
-    return 0 if summarise(lake, datasets, told, runs, time.monotonic() - began, console) else 1
+    return 0 if summarise(seen, datasets, told, runs, time.monotonic() - began, console) else 1
 
 
 def _never_told(
@@ -129,7 +131,7 @@ def _reads_partitions(lake: Lake, dataset: Dataset) -> bool:
 
 
 def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], seconds: float) -> str:
-    lake, now = lake.at_a_glance(), datetime.now(UTC)
+    now = datetime.now(UTC)
     found = [tally(lake, dataset, sorted(partitions, key=str), now) for dataset, partitions in done.items()]
     ingested = [t for t, dataset in zip(found, done, strict=True) if dataset.ingested]
     days = max(t.expected for t in found)

@@ -33,7 +33,7 @@ def summarise(
     """Tell how it ended.
 
     Args:
-        lake: Where everything lies.
+        lake: Where everything lies, as it is now.
         datasets: What was to be run.
         failures: What failed in ways that no verdict tells.
         runs: How many runs there were.
@@ -43,7 +43,7 @@ def summarise(
     Returns:
         Whether all that the contracts demand holds.
     """
-    lake, now = lake.at_a_glance(), datetime.now(UTC)
+    now = datetime.now(UTC)
     counted = [(dataset, tally_all(lake, dataset, now)) for dataset in datasets]
     worth = findings(lake, counted)
     unmet = [finding for finding in worth if finding.unmet]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -225,6 +226,12 @@ def _still(source: Source, files: Sequence[Entry], now: datetime) -> str:
     return f"{names} to be still for {quiet.total_seconds():g} s: the run after that receives it" if waits else ""
 
 
+@lru_cache(maxsize=10_000)
+def _manifest(store: Store, proof: Entry) -> _Manifest:
+    """What a manifest says, read once for each time that it is written."""
+    return _Manifest.model_validate_json(store.read(proof.key) or b"")
+
+
 def _by_manifest(store: Store, partition: Partition, lying: Sequence[Entry], proof: Entry, top: str) -> Arrival:
     """The delivery that a manifest describes: the files it names, and no other that may lie beside them."""
 
@@ -233,7 +240,7 @@ def _by_manifest(store: Store, partition: Partition, lying: Sequence[Entry], pro
         return Arrival(partition, tuple(lying), proof, f"a manifest in place of {proof.key} ({what}), written as {written}")
 
     try:
-        named = _Manifest.model_validate_json(store.read(proof.key) or b"").files
+        named = _manifest(store.itself, proof).files
     except Damaged as error:
         return Arrival(partition, tuple(lying), proof, f"a manifest that can be read: {error}")
     except PermissionError:

@@ -1,0 +1,34 @@
+"""How often `dataops run` asks a bucket when nothing is to be done."""
+
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+from dataops_assets_tests.checkout import BIN, make_checkout
+from dataops_assets_tests.fault_proxy import FaultProxy, forward
+from dataops_assets_tests.s3_server import Bucket
+
+
+def test_run_with_nothing_to_do_lists_no_folder_of_data_twice_and_reads_nothing_twice(bucket: Bucket, tmp_path: Path) -> None:
+    checkout = make_checkout(tmp_path / "clone")
+    pipeline = bucket.sts().get_caller_identity()["Arn"]
+    here = {"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": f"s3://{bucket.name}", "DATAOPS_PIPELINE": pipeline}
+
+    def run(bucket: Bucket, *command: str) -> str:
+        environment = checkout.environment | bucket.environment() | here | {"DATAOPS_COMMIT": "ab" * 20}
+        asked = [str(BIN / "dataops"), *command]
+        return subprocess.run(
+            asked, cwd=checkout.root, env=environment, capture_output=True, text=True, timeout=600, check=False
+        ).stdout
+
+    run(bucket, "deliver", "flights")
+    run(bucket, "run")
+    with FaultProxy(bucket.endpoint, lambda request: forward) as proxy:
+        assert run(bucket.behind(proxy.endpoint), "run").startswith("nothing was pending")
+        seen = [request for request, _ in proxy.seen]
+    assert {request.method for request in seen} <= {"GET", "HEAD"}
+    listed = Counter(request.query["prefix"] for request in seen if "list-type" in request.query)
+    read = Counter((request.method, request.path) for request in seen if "list-type" not in request.query)
+    assert len(listed) > 30
+    assert {folder: times for folder, times in listed.items() if times > 1 and not folder.startswith("landing/")} == {}
+    assert {what: times for what, times in read.items() if times > 1} == {}
