@@ -51,9 +51,8 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault
                 raise click.UsageError(f"{name} cannot have the fault `{fault}`: {error}") from error
             except sample.NoSample as error:
                 raise click.ClickException(str(error)) from error
-    click.echo(
-        f"delivered {written} files into {lake.store.address('landing')}" + (f"; {same} were there already" if same else "")
-    )
+    before = f"; {same} were there already" if same else ""
+    click.echo(f"delivered {written} file{'s' * (written != 1)} into {lake.store.address('landing')}{before}")
     if fault:
         click.echo(
             f"in {dataset} {partition or ''}".strip() + f" {FAULTS[fault].told}; `make dev` sees it, or: dataops run {dataset}"

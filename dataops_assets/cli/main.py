@@ -155,6 +155,9 @@ def why(target: str, partition: str | None) -> None:
             click.echo(why_bytes(lake, found))
         elif Path(target).is_file():
             click.echo(why_bytes(lake, hash_file(Path(target))))
+        elif re.fullmatch("[0-9a-f]{7,63}", target):
+            whole = "`dataops why DATASET PARTITION` tells it"
+            raise click.UsageError(f"{target} is the beginning of a SHA-256: write all of its 64 digits; {whole}")
         else:
             known = ", ".join(lake.catalog.datasets)
             raise click.UsageError(

@@ -53,10 +53,13 @@ def summarise(
         console.print(f"… and {len(unmet) - _MOST_UNMET} more: {command('status')}")
     for failure in failures[:_MOST_UNMET]:
         console.print(failure, style="red", highlight=False)
+    if len(failures) > _MOST_UNMET:
+        console.print(f"… and {len(failures) - _MOST_UNMET} more failures", style="red")
     _print_landing(lake, datasets, now, console)
     console.print(_table(counted))
     told = "all that the contracts demand holds" if holds else "not all that the contracts demand holds"
-    console.print(f"{told} · {runs} runs · {seconds:.0f} s · files in {lake.store.where}", style="bold", highlight=False)
+    counted_runs = f"{runs} run{'s' * (runs != 1)}" + (f" · {len(failures)} failed" if failures else "")
+    console.print(f"{told} · {counted_runs} · {seconds:.0f} s · files in {lake.store.where}", style="bold", highlight=False)
     if holds and deployment.current().pipeline is None:  # nobody is invited to break prod
         _invite(console)
     return holds

@@ -180,9 +180,9 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         yield ", ".join(f"{name}: {count:,}" for name, count in rows.items())
     yield from _first([f"{name_of(dataset, partition)}: {damage}" for partition, damage in t.damaged.items()])
     told_of = [partition for partition in partitions_of(dataset, now)[::-1] if partition not in t.damaged]
-    verdicts = (lake.newest_verdict(dataset, partition) for partition in told_of)
-    latest = next(filter(None, verdicts), None)
-    if latest:
+    verdicts = filter(None, (lake.newest_verdict(dataset, partition) for partition in told_of))
+    # Many are given at one moment; the last of them is that on the newest partition.
+    if latest := max(verdicts, key=lambda verdict: verdict.judged_at, default=None):
         word = "passed" if latest.passed else "refused"
         yield f"the last word{_for(latest.partition)}: {word} by the {latest.gate} gate at {moment(latest.judged_at)}"
     yield from _first(list(_refusals(dataset, t)))

@@ -1,6 +1,8 @@
 """How `dataops run` ends: what lies in landing and was not received is told, and what needs no hand is no warning."""
 
 import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -18,6 +20,24 @@ def line(tree: Tree, text: str) -> str:
     console = Console(file=written, force_terminal=True, color_system="standard", width=300)
     summarise(tree.lake, [tree["readings"]], (), 0, 0.0, console)
     return next((line for line in written.getvalue().splitlines() if text in line), "")
+
+
+def ending(failures: list[str], runs: int) -> str:
+    """What is told of the runs, on a tree without datasets."""
+    written = io.StringIO()
+    with TemporaryDirectory() as folder:
+        summarise(Tree(Path(folder)).lake, [], failures, runs, 0.0, Console(file=written, width=300))
+    return written.getvalue()
+
+
+def test_last_line_counts_what_failed() -> None:
+    assert "all that the contracts demand holds · 1 run · 0 s" in ending([], 1)
+    assert "not all that the contracts demand holds · 2 runs · 1 failed · 0 s" in ending(["no room"], 2)
+    many = ending([f"fault {number}" for number in range(7)], 9)
+    assert "· 9 runs · 7 failed ·" in many
+    assert "fault 4" in many
+    assert "fault 5" not in many
+    assert "… and 2 more failures" in many
 
 
 def test_file_that_comes_early_is_no_warning_and_hides_none(tree: Tree) -> None:

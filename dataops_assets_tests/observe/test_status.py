@@ -93,6 +93,12 @@ def test_a_refusal_says_why_and_when_and_what_is_read_instead(closed: Tree) -> N
     assert "the version before it is read" in answer
 
 
+def test_last_word_is_the_newest_whatever_its_partition(filled: Tree) -> None:
+    filled.drop("readings", "2024-01-02.csv", readings("2024-01-02", {"temperature": 9.5}))
+    filled.run(now=LATER)
+    assert "the last word for 2024-01-02: passed by the content gate at 2024-03-01 13:00" in told(filled, "readings")
+
+
 def test_what_never_passed_is_refused_and_not_read(filled: Tree) -> None:
     filled.drop("readings", "2024-01-04.csv", "nonsense\n1\n")
     filled.run(now=LATER)
