@@ -29,6 +29,7 @@ _WANTED = {
     "int": "a whole number",
     "float": "a number",
     "bool": "`true` or `false`",
+    "date": "a day, as 2027-12-31",
     "string": "text; in quotes, if it looks like a number or a date",
     "list": "a list: [one, another]",
     "tuple": "a list: [one, another]",
@@ -74,8 +75,8 @@ class Document:
         return Document(self.file, data, lines)
 
 
-def parse_yaml(text: str, file: str) -> Document:
-    """Read one YAML document.
+def parse_yaml(text: str, file: str, top: type[dict[Any, Any]] | type[list[Any]] = dict) -> Document:
+    """Read one YAML document, which is a mapping or a list, and may be empty.
 
     Aliases are refused: they are needless in a contract, and a few lines of them can stand for gigabytes. So are values that
     lie deep in one another, which end the process that reads them.
@@ -99,7 +100,7 @@ def parse_yaml(text: str, file: str) -> Document:
             lines: dict[Path, int] = {}
             if node is not None:
                 _walk(node, (), lines, file, loader)
-            data = {} if node is None else loader.construct_document(node)
+            data = top() if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
     except (yaml.YAMLError, ValueError) as error:
@@ -107,8 +108,9 @@ def parse_yaml(text: str, file: str) -> Document:
         line = mark.line + 1 if mark else 1
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ContractError([Problem(file, line, f"not readable as YAML: {what}", "mend the syntax at this line")]) from error
-    if not isinstance(data, dict):
-        raise ContractError([Problem(file, 1, "not a mapping", "write `key: value` lines")])
+    if not isinstance(data, top):
+        wanted = ("a mapping", "`key: value` lines") if top is dict else ("a list", "every entry below a `- ` of its own")
+        raise ContractError([Problem(file, 1, f"not {wanted[0]}", f"write {wanted[1]}")])
     return Document(file, data, lines)
 
 

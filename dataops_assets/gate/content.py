@@ -1,10 +1,10 @@
 """The content gate: every row is published, merged or rejected, and a rejected one has all its reasons.
 
-The order is: cast (a value that cannot be read is a reason) → normalise → merge equal rows → judge → split.
+The order is: cast (a value that cannot be read is a reason) → normalise → correct → merge equal rows → judge → split.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +13,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.schema import Schema
+from dataops_assets.gate.corrected import ORIGINAL, Corrected, Corrections, correct
 from dataops_assets.gate.rules import MISCAST, Rule, with_references
 from dataops_assets.gate.verdict import Rows, RuleResult, Status
 
@@ -60,6 +61,7 @@ class Judged:
         good: The rows to publish, in order of the key.
         rejected: Row number (from 1, as delivered) and reasons of every rejected row: columns `row` and `reasons`; for a
             product also its values, as text.
+        corrected: What was corrected before.
     """
 
     rows: Rows
@@ -67,10 +69,16 @@ class Judged:
     reasons: tuple[str, ...]
     good: pl.DataFrame
     rejected: pl.DataFrame
+    corrected: Corrected
 
 
 def judge_delivery(
-    dataset: Dataset, rules: list[Rule], text: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool
+    dataset: Dataset,
+    rules: list[Rule],
+    text: pl.DataFrame,
+    tables: dict[str, pl.LazyFrame],
+    public: bool,
+    corrections: Corrections | None = None,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -80,14 +88,32 @@ def judge_delivery(
         text: The delivered columns as `read_text` gives them.
         tables: The values that references must exist among; see `with_references`.
         public: Whether offending values may be shown.
+        corrections: The corrections of the partition, if there are any.
+
+    Raises:
+        CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
+        CorrectionError: A correction does not fit the rows.
+    """
+    rows, corrected = correct(normalised(dataset, text, corrections.originals if corrections else ()), corrections)
+    return _judge(dataset, rules, rows, corrected, tables, public)
+
+
+def normalised(dataset: Dataset, text: pl.DataFrame, originals: Collection[str] = ()) -> pl.DataFrame:
+    """The rows of a delivery, typed and normalised: the columns of the schema, row numbers, and what could not be read.
+
+    Args:
+        dataset: Whose delivery it is.
+        text: The delivered columns as `read_text` gives them.
+        originals: The columns whose delivered text is kept beside the value.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
     """
-    frame = _cast(text, dataset.delivered)
+    frame = _cast(text, dataset.delivered, originals)
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
+    marks += [ORIGINAL + name for name in originals]
     if not dataset.normalise:
-        return _judge(dataset, rules, frame.select(*dataset.schema.columns, ROW, *marks).collect(), tables, public)
+        return frame.select(*dataset.schema.columns, ROW, *marks).collect()
     before = frame.collect()
     types = {name: column.dtype for name, column in dataset.delivered.columns.items()}
     kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
@@ -102,8 +128,7 @@ def judge_delivery(
         what = f"changed which rows there are or their order ({text.height} in, {rows.height} out)"
         raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
     changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(before[name]) for name in kept))
-    rows = rows.with_columns(changed.alias(_WAS)).hstack(before.select(marks))
-    return _judge(dataset, rules, rows, tables, public)
+    return rows.with_columns(changed.alias(_WAS)).hstack(before.select(marks))
 
 
 def judge_product(
@@ -120,7 +145,7 @@ def judge_product(
     with code_of(dataset, "transform"):
         _check_columns(made, dataset, "transform")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
-    found = _judge(dataset, rules, rows, tables, public)
+    found = _judge(dataset, rules, rows, Corrected(rows.height), tables, public)
     originals = _originals(rows[(found.rejected["row"] - 1).cast(pl.UInt32)].drop(ROW))
     return replace(found, rejected=found.rejected.hstack(originals))
 
@@ -136,9 +161,9 @@ def _check_columns(frame: pl.LazyFrame, dataset: Dataset, step: str) -> None:
             raise CodeError(f"{message}: cast it there")
 
 
-def _cast(text: pl.DataFrame, delivered: Schema) -> pl.LazyFrame:
+def _cast(text: pl.DataFrame, delivered: Schema, originals: Collection[str]) -> pl.LazyFrame:
     """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked."""
-    casts, marks = [], []
+    casts, marks = [], [as_text(pl.col(name), text.schema[name]).alias(ORIGINAL + name) for name in originals]
     for name, column in delivered.columns.items():
         value = read_as(pl.col(name), text.schema[name], column.dtype)
         casts.append(value.alias(name))
@@ -210,10 +235,17 @@ def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     return value.cast(pl.String)
 
 
-def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict[str, pl.LazyFrame], public: bool) -> Judged:
+def _judge(
+    dataset: Dataset,
+    rules: list[Rule],
+    rows: pl.DataFrame,
+    corrected: Corrected,
+    tables: dict[str, pl.LazyFrame],
+    public: bool,
+) -> Judged:
     columns = list(dataset.schema.columns)
-    delivered = rows.height
-    normalised = int(rows[_WAS].sum()) if _WAS in rows.columns else 0
+    came = rows.height
+    rewritten = int(rows[_WAS].sum()) if _WAS in rows.columns else 0
     if rows.select(columns).is_duplicated().any():
         rows = _merge(rows, columns)
     judged, of_frame, failed = _evaluate(with_references(rows.lazy(), rules, tables).collect(), rules, public)
@@ -232,30 +264,33 @@ def _judge(dataset: Dataset, rules: list[Rule], rows: pl.DataFrame, tables: dict
     for rule in rules:
         if rule.name in failed:
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
-            results.append(_result(rule, max(delivered, 1), delivered, detail=detail))
+            results.append(_result(rule, max(came, 1), came, detail=detail))
         elif rule.kind == "frame":
             value = of_frame.get(_MEASURED + rule.name)
             told = value if public and value is not None and math.isfinite(value) else None
             results.append(_result(rule, int(not of_frame[rule.name]), 1, measured=told))
         else:
             count = counts[_BROKEN + rule.name]
-            results.append(_result(rule, count, delivered, _offenders(judged, rule, dataset, public) if count else ()))
+            results.append(_result(rule, count, came, _offenders(judged, rule, dataset, public) if count else ()))
     reasons = [f"{r.rule}: {r.sentence}, but {r.found}" for r in results if r.status == "refused"]
-    share = bad.height / delivered if delivered else 0.0
+    share = bad.height / came if came else 0.0
     if share > dataset.attributes.tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
         reasons.append(
-            f"{bad.height} of {delivered} rows rejected, {share:.1%}; {dataset.attributes.tolerance:.1%} tolerated: {named}"
+            f"{bad.height} of {came} rows rejected, {share:.1%}; {dataset.attributes.tolerance:.1%} tolerated: {named}"
         )
     where = Rows(
-        delivered=delivered,
+        delivered=corrected.delivered,
         published=good.height,
         rejected=bad.height,
-        merged=delivered - judged.height,
-        normalised=normalised,
+        merged=came - judged.height,
+        added=corrected.added.height,
+        dropped=corrected.dropped,
+        normalised=rewritten,
+        corrected=corrected.corrected,
     )
-    return Judged(where, tuple(results), tuple(reasons), good, rejected)
+    return Judged(where, tuple(results), tuple(reasons), good, rejected, corrected)
 
 
 def _evaluate(frame: pl.DataFrame, rules: Sequence[Rule], public: bool) -> tuple[pl.DataFrame, dict[str, Any], dict[str, str]]:
@@ -340,16 +375,25 @@ def _result(
     )
 
 
-def quarantined(delivery: str, text: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+def quarantined(delivery: str, text: pl.DataFrame, found: Judged) -> pl.DataFrame:
     """The rejected rows of a delivery: row number, all reasons, and the original text of every column.
+
+    A row that a correction added names that in place of the delivery, and has the values that stand there.
 
     Args:
         delivery: The SHA-256 of the delivery.
         text: The delivered rows.
-        rejected: As `Judged.rejected`.
+        found: What the gate found.
     """
-    originals = _originals(text[(rejected["row"] - 1).cast(pl.UInt32)])
-    return rejected.select(pl.lit(delivery).alias("delivery"), "row", "reasons").hstack(originals)
+    came, added = (found.rejected.filter(side) for side in (pl.col("row") <= text.height, pl.col("row") > text.height))
+    originals = _originals(text[(came["row"] - 1).cast(pl.UInt32)])
+    rows = came.select(pl.lit(delivery).alias("delivery"), "row", "reasons").hstack(originals)
+    if added.is_empty():
+        return rows
+    numbers = (added["row"] - 1 - text.height).cast(pl.UInt32)
+    by = pl.Series("delivery", [f"correction:{found.corrected.added_by[number]}" for number in numbers])
+    more = added.select(by, "row", "reasons").hstack(_originals(found.corrected.added[numbers]))
+    return pl.concat([rows, more], how="diagonal")
 
 
 _TAKEN = ("verdict", "delivery", "row", "reasons")

@@ -120,6 +120,7 @@ def draft(
             depends_on=verdict.depends_on,
             arrived=verdict.arrived,
             verdict=verdict.id,
+            corrections=tuple(correction.id for correction in verdict.corrections),
             run_id=run_id,
             made_by=lake.made_by(),
             published_at=now,

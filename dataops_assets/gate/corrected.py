@@ -1,0 +1,73 @@
+"""What the gate asks of corrections: rows come in typed and normalised, and go on as they should have been delivered.
+
+Here: the order in which that is asked, and what is known of it afterwards. Not here: what a correction is (`corrections`).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+from dataops_assets.gate.verdict import AppliedCorrection
+
+ORIGINAL = "__original_"
+"""Prefix of the columns with the delivered text of values, where a correction asks for it."""
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What corrections did.
+
+    Attributes:
+        delivered: The rows that came in.
+        corrected: Those of which a value was set.
+        added: The rows that no provider delivered, every column as text. They are numbered on after the delivered ones.
+        added_by: The id of the correction that adds each of them.
+        dropped: The rows that were left out.
+        applied: What each correction did.
+    """
+
+    delivered: int
+    corrected: int = 0
+    added: pl.DataFrame = field(default_factory=pl.DataFrame)
+    added_by: tuple[str, ...] = ()
+    dropped: int = 0
+    applied: tuple[AppliedCorrection, ...] = ()
+
+
+class Corrections(Protocol):
+    """The corrections of one partition, as expressions: nothing is read before the gate collects it."""
+
+    @property
+    def originals(self) -> Collection[str]:
+        """The columns of which the delivered text is needed, under `ORIGINAL` and their name."""
+
+    def asked(self, rows: pl.LazyFrame) -> Sequence[pl.LazyFrame]:
+        """What must be known of the rows before they are corrected: small tables."""
+
+    def told(self, answers: Sequence[pl.DataFrame]) -> Corrected:
+        """What the corrections do, by what was asked.
+
+        Raises:
+            CorrectionError: One of them does not fit the rows.
+        """
+
+    def applied(self, rows: pl.LazyFrame, found: Corrected) -> pl.LazyFrame:
+        """The rows as they are corrected, in their order, those that are added at the end."""
+
+
+class CorrectionError(Exception):
+    """A correction does not fit the delivery. The message names its file and line."""
+
+
+def correct(rows: pl.DataFrame, corrections: Corrections | None) -> tuple[pl.DataFrame, Corrected]:
+    """Correct the rows of a partition.
+
+    Raises:
+        CorrectionError: A correction does not fit them.
+    """
+    if corrections is None:
+        return rows, Corrected(rows.height)
+    found = corrections.told(pl.collect_all(corrections.asked(rows.lazy())))
+    return corrections.applied(rows.lazy(), found).collect(), found
