@@ -143,8 +143,7 @@ def corrections_of(document: Document) -> tuple[Correction, ...]:
         ContractError: With every mistake in the entries by themselves.
     """
     found, problems = [], []
-    for i in range(len(document.data)):
-        entry = document.below((i,))
+    for entry in document.entries():
         try:
             found.append(Correction(validate(CorrectionAttributes, entry), entry))
         except ContractError as error:

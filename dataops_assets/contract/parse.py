@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin
 
@@ -73,6 +73,13 @@ class Document:
             data = data[step]
         lines = {there[len(path) :]: line for there, line in self.lines.items() if there[: len(path)] == path}
         return Document(self.file, data, lines)
+
+    def entries(self) -> Iterator["Document"]:
+        """The entries of a list, each by itself."""
+        lines: list[dict[Path, int]] = [{} for _ in self.data]
+        for (i, *there), line in ((path, line) for path, line in self.lines.items() if path):
+            lines[int(i)][tuple(there)] = line
+        yield from (Document(self.file, data, found) for data, found in zip(self.data, lines, strict=True))
 
 
 def parse_yaml(text: str, file: str, top: type[dict[Any, Any]] | type[list[Any]] = dict) -> Document:
