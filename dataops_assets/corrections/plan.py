@@ -19,8 +19,8 @@ from dataops_assets.corrections.identity import id_of, of_partition
 from dataops_assets.corrections.problems import collide, key_of
 from dataops_assets.corrections.values import as_written, column_of, condition, is_readable
 from dataops_assets.corrections.wording import Wording
-from dataops_assets.gate.content import ROW, as_text
-from dataops_assets.gate.corrected import ORIGINAL, Corrected, CorrectionError
+from dataops_assets.gate.content import ROW, as_text, told
+from dataops_assets.gate.corrected import ORIGINAL, REMEDY, Corrected, CorrectionError
 from dataops_assets.gate.rules import MISCAST
 from dataops_assets.gate.verdict import AppliedCorrection
 
@@ -98,6 +98,17 @@ class Plan:
         changed = pl.any_horizontal(pl.lit(False), *(hit for entry, hit in self._where if entry.columns))
         return found, rows.select(pl.len().alias(_ROWS), changed.sum().alias(_CHANGED), *counts)
 
+    def failed(self, rows: pl.LazyFrame) -> str:
+        """Which conditions cannot be evaluated on these rows; empty if all can."""
+        wrong = []
+        for entry, hit in self._where:
+            try:
+                rows.select(hit.sum()).collect()
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+                why = told(error, self._dataset.attributes.classification == "public")
+                wrong.append(f"{entry.at}: `where` cannot be evaluated on these rows: {why}")
+        return "; ".join(wrong)
+
     def told(self, answers: Sequence[pl.DataFrame]) -> Corrected:
         """What the corrections do, by what was asked.
 
@@ -110,7 +121,7 @@ class Plan:
             by_slot.setdefault(row[_SLOT], []).append(row)
         wrong = [*self._expired(), *self._wrong_by_key(by_slot), *self._wrong_by_condition(counts)]
         if wrong:
-            raise CorrectionError("; ".join(dict.fromkeys(wrong)) + ". Mend the correction, or remove it")
+            raise CorrectionError("; ".join(dict.fromkeys(wrong)) + f". {REMEDY}")
         conditions = {entry: counts[f"{_WHERE}{i}"] for i, (entry, _) in enumerate(self._where)}
         hit = [row for row in named if self._sets(row) and not any(self._by_condition(row))]
         drops = [slot for slot in self._slots.values() if slot.drops]

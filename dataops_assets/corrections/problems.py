@@ -1,10 +1,8 @@
 """The mistakes in a `corrections.yaml` that can be told before any row is read."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-
-import polars as pl
 
 from dataops_assets.contract import Correction, Dataset, Policy, Problem
 from dataops_assets.contract.errors import Mistake, choose
@@ -40,7 +38,7 @@ def _of(correction: Correction, dataset: Dataset, policy: Policy) -> Iterator[Pr
     yield from _partition(correction, dataset)
     if said.key is not None:
         yield from _names(correction, ("key",), said.key, dataset.attributes.key, dataset)
-        yield from _values(correction, ("key",), said.key, dataset, checked)
+        yield from _values(correction, ("key",), said.key, dataset)
         yield from (
             correction.problem(("key", name), f"`{name}` has no value", "name the row by the whole of its key")
             for name, value in said.key.items()
@@ -53,7 +51,7 @@ def _of(correction: Correction, dataset: Dataset, policy: Policy) -> Iterator[Pr
             yield correction.problem(("where",), mistake.message, mistake.remedy)
     if said.drop:
         yield from _unknown(correction, ("drop",), said.drop, dataset)
-        yield from _values(correction, ("drop",), said.drop, dataset, _expected)
+        yield from _expectations(correction, ("drop",), said.drop, dataset)
     if said.changes:
         yield from _changes(correction, dataset)
     if said.add is not None:
@@ -87,7 +85,7 @@ def _changes(correction: Correction, dataset: Dataset) -> Iterator[Problem]:
         elif change.expects and change.before == change.after and type(change.before) is type(change.after):
             yield correction.problem(("set", name), f"`{name}` is not changed", "write another value as `to`, or remove it")
     before = {name: change.before for name, change in changes.items() if change.expects}
-    yield from _values(correction, ("set",), before, dataset, _expected, "from")
+    yield from _expectations(correction, ("set",), before, dataset, "from")
     yield from _new_values(correction, {name: (("set", name, "to"), c.after) for name, c in changes.items()}, dataset)
 
 
@@ -117,21 +115,22 @@ def _values(
     path: Path,
     said: dict[str, Any],
     dataset: Dataset,
-    check: Callable[[Any, pl.DataType], object],
     *below: str,
 ) -> Iterator[Problem]:
     for name, value in said.items():
         if name not in dataset.schema.columns:
             continue
         try:
-            check(value, dataset.schema.columns[name].dtype)
+            checked(value, dataset.schema.columns[name].dtype)
         except Mistake as mistake:
             yield correction.problem((*path, name, *below), f"`{name}`: {mistake.message}", mistake.remedy)
 
 
-def _expected(value: Any, dtype: pl.DataType) -> object:
-    """An expected value may be a text that cannot be read: it may be just that which is corrected."""
-    return value if isinstance(value, str) else checked(value, dtype)
+def _expectations(correction: Correction, path: Path, said: dict[str, Any], dataset: Dataset, *below: str) -> Iterator[Problem]:
+    """Expected values: of a delivered column also a text that cannot be read, since that may be just what is corrected."""
+    texts = {name for name, value in said.items() if isinstance(value, str) and name in dataset.delivered.columns}
+    values = {name: value for name, value in said.items() if name not in texts}
+    yield from _values(correction, path, values, dataset, *below)
 
 
 def _new_values(correction: Correction, said: dict[str, tuple[Path, Any]], dataset: Dataset) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from dataops_assets.gate.verdict import AppliedCorrection
 
+REMEDY = "Mend the correction, or remove it"
 ORIGINAL = "__original_"
 """Prefix of the columns with the delivered text of values, where a correction asks for it."""
 
@@ -46,6 +47,9 @@ class Corrections(Protocol):
     def asked(self, rows: pl.LazyFrame) -> Sequence[pl.LazyFrame]:
         """What must be known of the rows before they are corrected: small tables."""
 
+    def failed(self, rows: pl.LazyFrame) -> str:
+        """Which corrections cannot be evaluated on these rows; empty if none."""
+
     def told(self, answers: Sequence[pl.DataFrame]) -> Corrected:
         """What the corrections do, by what was asked.
 
@@ -69,5 +73,11 @@ def correct(rows: pl.DataFrame, corrections: Corrections | None) -> tuple[pl.Dat
     """
     if corrections is None:
         return rows, Corrected(rows.height)
-    found = corrections.told(pl.collect_all(corrections.asked(rows.lazy())))
+    try:
+        answers = pl.collect_all(corrections.asked(rows.lazy()))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # a text that is cast to a number
+        if not (why := corrections.failed(rows.lazy())):
+            raise
+        raise CorrectionError(f"{why}. {REMEDY}") from error
+    found = corrections.told(answers)
     return corrections.applied(rows.lazy(), found).collect(), found

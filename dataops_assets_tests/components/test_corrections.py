@@ -72,6 +72,19 @@ def test_automation_waits_for_no_corrections(here: Location) -> None:
     assert here.requested() == {}, "what the step tells of the corrections is no news"
 
 
+def test_who_says_in_the_ui_that_something_was_corrected_changes_nothing(here: Location) -> None:
+    colder(here, DAY)
+    here.deliver_all()
+    here.references()
+    here.run("raw/readings", over=WHOLE)
+    here.run("staged/readings", over=WHOLE)
+    here.requested()
+    here.instance.report_runless_asset_event(dg.AssetMaterialization(CORRECTIONS, partition=OTHER))
+    assert "staged/readings" not in here.requested()
+    assert here.tree.pending("staged", "readings") == []
+    assert here.tree.read("readings", OTHER)["temperature"].min() == 0
+
+
 def test_an_edit_is_seen_in_storage_and_runs_its_partition_alone(here: Location) -> None:
     colder(here, DAY)
     here.deliver_all()

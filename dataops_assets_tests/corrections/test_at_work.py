@@ -126,6 +126,11 @@ def test_values_rows_and_counts_after_all_shapes(measured: Tree) -> None:
             id="conditions",
         ),
         pytest.param(
+            [{"partition": DAY, "where": "CAST(station AS INT) = 1", "rows": 1, "drop": True}],
+            ["0: `where` cannot be evaluated on these rows: {why}"],
+            id="cast",
+        ),
+        pytest.param(
             [hour(0, set=temperature(40, 4), valid_until="2024-02-29")],
             ["0: it was valid until 2024-02-29 and has expired: confirm it with a later `valid_until`"],
             id="expired",
@@ -153,13 +158,11 @@ def test_a_correction_that_does_not_fit_refuses_the_partition_by_file_and_line(
         rest = rest.replace("collides with 1", f"collides with {lines[-1]}").replace(
             "collides with 0", f"collides with {lines[0]}"
         )
-        named.append(f"{lines[int(number)]}: {rest.format(day=DAY)}")
-    says = "; ".join(named)
+        named.append(f"{lines[int(number)]}: {rest.format(day=DAY, why='')}")
     assert refused.status == "refused"
     assert refused.verdict is None
-    assert refused.reason == (
-        f"staged/readings {DAY}: {says}. Mend the correction, or remove it; what was published before stays"
-    )
+    assert refused.reason.startswith(f"staged/readings {DAY}: {'; '.join(named)}")
+    assert refused.reason.endswith("Mend the correction, or remove it; what was published before stays")
     assert measured.lake.published(measured["readings"], DAY) == before
     assert measured.lake.verdicts("content", measured["readings"], DAY) == words
     assert measured.pending("staged", "readings") == [DAY]
