@@ -123,7 +123,7 @@ def whole(folder: Path, file: Path) -> None:
     text = read_text([file], [file.name], of.ingested.source)
     found = judge_delivery(of, compile_rules(of), text, {}, public=True)
     if found.rejected.height:
-        quarantined("delivery", text, found.rejected).lazy().sink_parquet(folder / "quarantine", compression="zstd")
+        quarantined("delivery", text, found).lazy().sink_parquet(folder / "quarantine", compression="zstd")
     found.good.lazy().sink_parquet(folder / "staged", compression="zstd", row_group_size=131_072)
 
 

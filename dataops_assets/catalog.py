@@ -16,10 +16,12 @@ from typing import Any
 import pandera.polars as pa
 
 from dataops_assets.contract import Catalog, ContractError, Dataset, DerivedAttributes, IngestedAttributes, Policy, Problem
+from dataops_assets.contract.correction import CORRECTIONS, Correction, CorrectionAttributes
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import DatasetAttributes, is_dataset_name
 from dataops_assets.contract.parse import Document, parse_yaml, validate
 from dataops_assets.contract.schema import Schema
+from dataops_assets.corrections import correction_problems
 from dataops_assets.gate.rules import rule_problems
 from dataops_assets.gate.verdict import digest
 
@@ -28,7 +30,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.DerivedDataset": DerivedAttributes,
 }
 _OURS = "dataops_assets."
-_NOT_DATA = ("defs.yaml", "examples.yaml", "README.md")
+_NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
 DEFS = Path(__file__).parent / "defs"
 
 
@@ -69,15 +71,16 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
     problems = catalog.problems()
     for dataset in catalog:
         problems += rule_problems(dataset)
+        problems += correction_problems(dataset, policy)
     if problems:
         raise ContractError(problems)
     return catalog
 
 
-def _read(path: Path, defs: Path) -> Document:
+def _read(path: Path, defs: Path, top: type[dict[Any, Any]] | type[list[Any]] = dict) -> Document:
     file = str(path.relative_to(defs.parent))
     try:
-        return parse_yaml(_text(path, file), file)
+        return parse_yaml(_text(path, file), file, top)
     except FileNotFoundError as error:
         raise ContractError([Problem(file, 1, "is missing", f"write {file}")]) from error
 
@@ -116,7 +119,7 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
     schema_module = _module(file.parent / "schema.py", folder)
     schema = _schema(schema_module, "Schema", folder)
     ingested = isinstance(attributes, IngestedAttributes)
-    examples = file.parent / "examples.yaml"
+    examples, written = file.parent / "examples.yaml", file.parent / CORRECTIONS
     return Dataset(
         name=name,
         folder=folder,
@@ -129,7 +132,25 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
         transform=None if ingested else _transform(file.parent, folder, attributes),
         fetch=_function(file.parent / "fetch.py", "fetch", folder) if (file.parent / "fetch.py").exists() else None,
         examples=_read(examples, defs).data if examples.exists() else {},
+        corrections=corrections_of(_read(written, defs, list)) if written.exists() else (),
     )
+
+
+def corrections_of(document: Document) -> tuple[Correction, ...]:
+    """The entries of a `corrections.yaml`.
+
+    Raises:
+        ContractError: With every mistake in the entries by themselves.
+    """
+    found, problems = [], []
+    for entry in document.entries():
+        try:
+            found.append(Correction(validate(CorrectionAttributes, entry), entry))
+        except ContractError as error:
+            problems += error.problems
+    if problems:
+        raise ContractError(problems)
+    return tuple(found)
 
 
 def _version(folder: Path, document: Document) -> str:

@@ -74,6 +74,7 @@ def make_checkout(root: Path, last: str = LAST) -> Checkout:
     weather.write_text(
         weather.read_text(encoding="utf-8").replace("partition: 2013-12-31", f"partition: {last}"), encoding="utf-8"
     )
+    weather.with_name("corrections.yaml").unlink()  # of days that are no more
     return Checkout(root)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -165,6 +166,64 @@ def why(target: str, partition: str | None) -> None:
             )
     except LookupError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _pairs(_: click.Context, option: click.Parameter, given: Iterable[str]) -> dict[str, str]:
+    """`column=value` options, by column.
+
+    Raises:
+        click.BadParameter: One has no `=`, or a column comes twice.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign or name in found:
+            raise click.BadParameter("comes twice" if sign else f"write {pair}=<value>", param=option)
+        found[name] = value
+    return found
+
+
+@cli.command()
+@click.argument("dataset")
+@click.argument("partition", required=False)
+@click.option("--key", multiple=True, metavar="COLUMN=VALUE", callback=_pairs, help="The row, by each column of its key.")
+@click.option("--where", metavar="SQL", help="Or the rows, by a condition over the columns.")
+@click.option("--set", "changes", multiple=True, metavar="COLUMN=VALUE", callback=_pairs, help="A new value; null is none.")
+@click.option("--drop", is_flag=True, help="Leave the rows out.")
+@click.option("--add", multiple=True, metavar="COLUMN=VALUE", callback=_pairs, help="Or a row more: its values.")
+@click.option("--reason", required=True, help="Why.")
+@click.option("--requested-by", required=True, metavar="TEAM", help="Who asked for it: a team of policy.yaml.")
+@click.option("--reference", required=True, help="Where that can be read.")
+@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The last day it is applied.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show the rows before and after.")
+def correct(
+    dataset: str,
+    partition: str | None,
+    key: dict[str, str],
+    where: str | None,
+    changes: dict[str, str],
+    drop: bool,
+    add: dict[str, str],
+    reason: str,
+    requested_by: str,
+    reference: str,
+    until: datetime,
+    dry_run: bool,
+) -> None:
+    """Correct delivered rows: write an entry of corrections.yaml, with the old values filled in.
+
+    Tried first on the delivery that counts. Nothing is published before the entry is committed and run.
+    """
+    from dataops_assets.cli.correct import correct_dataset
+    from dataops_assets.corrections.writing import Wish
+
+    lake = open_lake()
+    [found] = named(lake, (_without_zone(dataset),))
+    if found.derived:
+        raise click.UsageError(f"{found.name} is made here, not delivered: correct {' or '.join(found.derived.inputs)}")
+    partition = existing(found, partition, datetime.now(UTC))
+    said = {"reason": reason, "requested_by": requested_by, "reference": reference, "valid_until": until.date()}
+    correct_dataset(lake, found, partition, Wish(key, where, changes, drop, add, said), DEFS, dry_run)
 
 
 @cli.command()

@@ -136,11 +136,13 @@ def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], seconds: 
     ingested = [t for t, dataset in zip(found, done, strict=True) if dataset.ingested]
     days = max(t.expected for t in found)
     rows = sum(t.delivered for t in ingested)
+    corrected = sum(t.corrected + t.added + t.dropped for t in ingested)
     parts = [
         f"{days} days" if days > 1 else "",
         f"{rows:,} rows" if ingested else "",
         f"{sum(t.rejected for t in ingested)} rejected",
         f"{sum(t.normalised for t in ingested)} normalised",
+        f"{corrected} corrected" if corrected else "",
         f"gates: {sum(t.passed for t in found)} passed",
         f"{sum(t.warned for t in found)} warned",
         f"{sum(t.refused for t in found)} refused",

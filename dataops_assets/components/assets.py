@@ -13,10 +13,11 @@ from dataops_assets import steps
 from dataops_assets.components.automation import when_inputs_are_published
 from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.dagster_private import selected_assets
-from dataops_assets.components.keys import asset_key, keys_of, partitions_def, published_key
-from dataops_assets.components.reports import emit, retried_only_if_transient, tell_landing, tell_quarantine
+from dataops_assets.components.keys import asset_key, corrections_key, keys_of, partitions_def, published_key
+from dataops_assets.components.reports import emit, retried_only_if_transient, tell_corrections, tell_landing, tell_quarantine
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset, Partition
+from dataops_assets.contract.correction import CORRECTIONS
 from dataops_assets.contract.policy import Zone
 from dataops_assets.steps.content import NotReady
 from dataops_assets.storage.lake import Lake
@@ -38,7 +39,8 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
         return dg.Definitions(assets=[_derived(catalog, dataset), rejected])
     landing = _spec(catalog, dataset, "landing", [])
     quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
-    return dg.Definitions(assets=[landing, _raw(catalog, dataset), quarantine, _staged(catalog, dataset)])
+    corrections = [_corrections(catalog, dataset)] if dataset.corrections else []
+    return dg.Definitions(assets=[landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)])
 
 
 def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **more: Any) -> dg.AssetSpec:
@@ -81,6 +83,31 @@ def _as_link(contact: str) -> str | dg.UrlMetadataValue:
     return dg.MetadataValue.url(contact) if contact.startswith("https://") else contact
 
 
+def _corrections(catalog: Catalog, dataset: Dataset) -> dg.AssetSpec:
+    """What stands between raw and staged where a dataset is corrected; the staging step applies it, and tells of it.
+
+    As an output of that step it would force everyone to select both.
+    """
+    attributes = dataset.attributes
+    return dg.AssetSpec(
+        key=corrections_key(dataset),
+        description=f"Reviewed edits of what was delivered, applied before the gate.\n\n{attributes.description}",
+        deps=[asset_key("raw", dataset)],
+        group_name="corrections",
+        owners=[f"team:{attributes.owner}"],
+        tags={"classification": attributes.classification, "lifecycle": attributes.lifecycle.name},
+        kinds={"yaml"},
+        partitions_def=partitions_def(dataset.partitions),
+        metadata={
+            "keep_until": "as long as git keeps it",
+            "readers": ", ".join(attributes.readers),
+            "classification": f"{attributes.classification}: {catalog.policy.classifications[attributes.classification]}",
+            "contract": f"{dataset.folder}/{CORRECTIONS}",
+            "contact": _as_link(catalog.policy.owners[attributes.owner].contact),
+        },
+    )
+
+
 def _check(dataset: Dataset, zone: Zone, name: str, description: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         name=name,
@@ -110,7 +137,9 @@ def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
 
 
 def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
-    deps = [asset_key("raw", dataset), *(published_key(catalog[name]) for name in dataset.upstream)]
+    corrections = [corrections_key(dataset)] if dataset.corrections else []
+    deps = [asset_key("raw", dataset), *corrections, *(published_key(catalog[name]) for name in dataset.upstream)]
+    raw = dg.AssetSelection.assets(asset_key("raw", dataset))
 
     @dg.multi_asset(
         name=f"stage_{dataset.name}",
@@ -121,7 +150,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 "staged",
                 deps,
                 skippable=True,
-                automation_condition=when_inputs_are_published(raw=dg.AssetSelection.assets(asset_key("raw", dataset))),
+                automation_condition=when_inputs_are_published(raw, dg.AssetSelection.assets(*corrections)),
                 freshness_policy=_freshness(dataset),
             ),
         ],
@@ -134,6 +163,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
             _refuse_layers(context, catalog, dataset)
             here = lake.lake()
             done = _outcomes(here, dataset, context, steps.stage)
+            tell_corrections(context, dataset, done)
             tell_quarantine(context, dataset, done)
             yield from emit(context, dataset, "staged", "content", done)
 

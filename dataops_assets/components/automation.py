@@ -26,7 +26,9 @@ _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
 
-def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.AutomationCondition[Any]:
+def when_inputs_are_published(
+    raw: dg.AssetSelection | None = None, aside: dg.AssetSelection | None = None
+) -> dg.AutomationCondition[Any]:
     """Run a partition when what it is made from has changed, and all of that is there.
 
     As `eager`, but for every partition instead of the latest, and only if a data version differs. A partition is there if
@@ -35,11 +37,14 @@ def when_inputs_are_published(raw: dg.AssetSelection | None = None) -> dg.Automa
     Args:
         raw: A dataset's own raw, where every delivery is there at once: its envelope must have passed for just the partitions
             that are needed, and every run of it counts, since it is received again when the contract changes.
+        aside: What the step tells of by itself, for few of its partitions: none is waited for, and none is news.
     """
     condition = dg.AutomationCondition
+    aside = aside or dg.AssetSelection.assets()
     taken_on = condition.all_new_updates_have_run_tags(tag_keys={TAKEN_ON_TAG})
-    changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed())
-    ready: dg.AutomationCondition[Any] = ~condition.any_deps_missing() & ~condition.any_deps_in_progress()
+    changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed()).ignore(aside)
+    missing, in_progress = condition.any_deps_missing().ignore(aside), condition.any_deps_in_progress().ignore(aside)
+    ready: dg.AutomationCondition[Any] = ~missing & ~in_progress
     if raw is not None:
         changed |= condition.any_deps_match(condition.newly_updated()).allow(raw)
         # Not `all_deps_blocking_checks_passed`: that is true as soon as one of the partitions that flow into one has passed.

@@ -33,6 +33,11 @@ def asset_key(zone: Zone, dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey([zone, dataset.name])
 
 
+def corrections_key(dataset: Dataset) -> dg.AssetKey:
+    """The asset that stands for the corrections of a dataset; what corrects them is git, so it lies in no zone."""
+    return dg.AssetKey(["corrections", dataset.name])
+
+
 def published_key(dataset: Dataset) -> dg.AssetKey:
     """The asset that others read."""
     return asset_key(dataset.zone, dataset)

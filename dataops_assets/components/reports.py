@@ -10,10 +10,10 @@ from typing import Any
 import dagster as dg
 
 from dataops_assets.components.dagster_private import TargetMaterialization
-from dataops_assets.components.keys import asset_key
+from dataops_assets.components.keys import asset_key, corrections_key
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.verdict import RuleResult, Verdict
+from dataops_assets.gate.verdict import AppliedCorrection, RuleResult, Verdict
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.store import in_words, is_lasting
 
@@ -49,6 +49,38 @@ def tell_quarantine(context: dg.AssetExecutionContext, dataset: Dataset, outcome
             ]
         )
     context.log_event(dg.AssetMaterialization(asset_key("quarantine", dataset), metadata=metadata))
+
+
+def tell_corrections(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
+    """Report what was corrected, which no step of its own does: one event for each published partition that has corrections.
+
+    Its data version is the hash of the entries, so that the page of the asset shows which partitions an edit has touched.
+    """
+    for outcome in outcomes:
+        verdict = outcome.verdict
+        if outcome.status != "done" or verdict is None or not verdict.corrections:
+            continue
+        table = dg.MetadataValue.table([dg.TableRecord(_row(correction)) for correction in verdict.corrections[:_SHOWN]])
+        metadata: dict[str, Any] = {"corrections": len(verdict.corrections), "entries": table, **_corrected(verdict)}
+        tags = {_DATA_VERSION: verdict.depends_on["corrections"]}
+        key = corrections_key(dataset)
+        context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata, tags=tags))
+
+
+def _row(correction: AppliedCorrection) -> dict[str, str | int]:
+    return {
+        "what": correction.what,
+        "rows": correction.rows,
+        "reason": correction.reason,
+        "requested by": correction.requested_by,
+        "reference": correction.reference,
+        "id": correction.id,
+    }
+
+
+def _corrected(verdict: Verdict) -> dict[str, int]:
+    counts = verdict.rows.model_dump() if verdict.rows else {}
+    return {f"{name}_rows": counts[name] for name in ("corrected", "added", "dropped") if counts.get(name)}
 
 
 def emit(

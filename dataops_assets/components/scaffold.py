@@ -25,8 +25,9 @@ from dataops_assets.components.inference import InferenceError, Sample, infer
 from dataops_assets.components.resource import defs_root
 from dataops_assets.contract import Catalog, ContractError, Dataset, Partitions, Policy
 from dataops_assets.contract.model import is_dataset_name
-from dataops_assets.gate.content import CodeError, judge_delivery
+from dataops_assets.gate.content import judge_delivery
 from dataops_assets.gate.examples import failed_examples, good_row
+from dataops_assets.gate.functions import CodeError
 from dataops_assets.gate.reading import DeliveryError, read_text
 from dataops_assets.gate.rules import compile_rules
 

@@ -5,6 +5,7 @@ between them, and the errors that name file, line and remedy. Not here: reading 
 """
 
 from dataops_assets.contract.catalog import Catalog, Dataset
+from dataops_assets.contract.correction import Correction
 from dataops_assets.contract.errors import ContractError, Problem
 from dataops_assets.contract.model import (
     DatasetAttributes,
@@ -20,6 +21,7 @@ from dataops_assets.contract.policy import Policy
 __all__ = [
     "Catalog",
     "ContractError",
+    "Correction",
     "Dataset",
     "DatasetAttributes",
     "DerivedAttributes",

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from dataops_assets.contract.correction import Correction
 from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.errors import Problem, choose
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes
@@ -37,8 +38,9 @@ class Dataset:
         transform: The function that makes a derived dataset from its inputs.
         fetch: The function that brings one partition's file, where the provider is asked instead of waited for.
         examples: `examples.yaml`: a good row, and for each rule the change that it must reject.
-        version: SHA-256 of all that the files in its folder say but the examples, as hex: two equal versions judge and make
-            alike.
+        corrections: The entries of `corrections.yaml`, in their order.
+        version: SHA-256 of all that the files in its folder say but examples and corrections, as hex: two equal versions judge
+            and make alike.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Dataset:
     transform: Transform | None = None
     fetch: Callable[..., None] | None = None
     examples: dict[str, Any] = field(default_factory=dict)
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def ingested(self) -> IngestedAttributes | None:

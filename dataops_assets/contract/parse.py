@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin
 
@@ -29,6 +29,7 @@ _WANTED = {
     "int": "a whole number",
     "float": "a number",
     "bool": "`true` or `false`",
+    "date": "a day, as 2027-12-31",
     "string": "text; in quotes, if it looks like a number or a date",
     "list": "a list: [one, another]",
     "tuple": "a list: [one, another]",
@@ -73,9 +74,16 @@ class Document:
         lines = {there[len(path) :]: line for there, line in self.lines.items() if there[: len(path)] == path}
         return Document(self.file, data, lines)
 
+    def entries(self) -> Iterator["Document"]:
+        """The entries of a list, each by itself."""
+        lines: list[dict[Path, int]] = [{} for _ in self.data]
+        for (i, *there), line in ((path, line) for path, line in self.lines.items() if path):
+            lines[int(i)][tuple(there)] = line
+        yield from (Document(self.file, data, found) for data, found in zip(self.data, lines, strict=True))
 
-def parse_yaml(text: str, file: str) -> Document:
-    """Read one YAML document.
+
+def parse_yaml(text: str, file: str, top: type[dict[Any, Any]] | type[list[Any]] = dict) -> Document:
+    """Read one YAML document, which is a mapping or a list, and may be empty.
 
     Aliases are refused: they are needless in a contract, and a few lines of them can stand for gigabytes. So are values that
     lie deep in one another, which end the process that reads them.
@@ -99,7 +107,7 @@ def parse_yaml(text: str, file: str) -> Document:
             lines: dict[Path, int] = {}
             if node is not None:
                 _walk(node, (), lines, file, loader)
-            data = {} if node is None else loader.construct_document(node)
+            data = top() if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
     except (yaml.YAMLError, ValueError) as error:
@@ -107,8 +115,9 @@ def parse_yaml(text: str, file: str) -> Document:
         line = mark.line + 1 if mark else 1
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ContractError([Problem(file, line, f"not readable as YAML: {what}", "mend the syntax at this line")]) from error
-    if not isinstance(data, dict):
-        raise ContractError([Problem(file, 1, "not a mapping", "write `key: value` lines")])
+    if not isinstance(data, top):
+        wanted = ("a mapping", "`key: value` lines") if top is dict else ("a list", "every entry below a `- ` of its own")
+        raise ContractError([Problem(file, 1, f"not {wanted[0]}", f"write {wanted[1]}")])
     return Document(file, data, lines)
 
 

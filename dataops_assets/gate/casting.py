@@ -3,16 +3,24 @@
 Not here: what happens to a row with a value that cannot be read (`content`).
 """
 
+from collections.abc import Collection
+
 import polars as pl
 
 from dataops_assets.contract.schema import Schema
-from dataops_assets.gate.rules import MISCAST, ROW
+from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
 
-def cast(text: pl.LazyFrame, delivered: Schema) -> pl.LazyFrame:
-    """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked."""
+def cast(text: pl.LazyFrame, delivered: Schema, originals: Collection[str] = ()) -> pl.LazyFrame:
+    """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked.
+
+    Args:
+        text: The delivered columns.
+        delivered: What they should be.
+        originals: The columns whose delivered text is kept beside the value.
+    """
     given = text.collect_schema()
-    casts, marks = [], []
+    casts, marks = [], [as_text(pl.col(name), given[name]).alias(ORIGINAL + name) for name in originals]
     for name, column in delivered.columns.items():
         value = read_as(pl.col(name), given[name], column.dtype)
         casts.append(value.alias(name))

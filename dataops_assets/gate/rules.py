@@ -23,6 +23,8 @@ ROW = "__row"
 """The column with the number of a row, from 1, as it was delivered."""
 MISCAST = "__miscast_"
 """Prefix of the boolean columns that tell which values could not be read as their type."""
+ORIGINAL = "__original_"
+"""Prefix of the columns with the delivered text of values, where a correction asks for it."""
 SHARED = "__shared_"
 """Prefix of the boolean columns that tell which rows share with another what no two may share, by rule."""
 

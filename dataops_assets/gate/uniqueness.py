@@ -8,14 +8,13 @@ Not here: what becomes of such rows (`content`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import polars as pl
 
 from dataops_assets.contract import Dataset
+from dataops_assets.gate.query import Query
 from dataops_assets.gate.rules import MISCAST, ROW, SHARED, Rule
 
-Engine = Literal["in-memory", "streaming"]
 _NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt32)
 
 
@@ -59,7 +58,7 @@ def out_of_order(dataset: Dataset) -> pl.Expr:
     return (~after.fill_null(False)).sum()
 
 
-def find(rows: pl.LazyFrame, dataset: Dataset, rules: Sequence[Rule], in_order: bool, engine: Engine) -> Sharing:
+def find(rows: pl.LazyFrame, dataset: Dataset, rules: Sequence[Rule], in_order: bool, query: Query) -> Sharing:
     """Which rows are not alone; a row with a value that could not be read equals no other, and without a key shares none.
 
     Args:
@@ -67,36 +66,36 @@ def find(rows: pl.LazyFrame, dataset: Dataset, rules: Sequence[Rule], in_order: 
         dataset: Whose rows.
         rules: Its rules.
         in_order: Whether they come in strict order of their key.
-        engine: How polars is to look.
+        query: How they are read.
     """
     columns, key = list(dataset.schema.columns), dataset.attributes.key
     equal = _NO_ROWS
-    alike = _NO_ROWS if in_order else _alike(rows, key, engine)
+    alike = _NO_ROWS if in_order else _alike(rows, key, query)
     if not alike.is_empty():
         marks = [name for name in rows.collect_schema() if name.startswith(MISCAST)]
         apart = pl.when(pl.any_horizontal(pl.lit(False), *marks)).then(ROW).alias("__apart")
-        several = among(rows, alike).select(ROW, *columns, apart).collect(engine=engine)
+        several = query.collected(among(rows, alike).select(ROW, *columns, apart))
         alone = several.unique([*columns, "__apart"], keep="first", maintain_order=True)
         equal = several[ROW].filter(~several[ROW].is_in(alone[ROW].implode()))
         alike = alone[ROW]
     left = among(rows, equal, negate=True)
     sharing = {}
     for rule in (rule for rule in rules if rule.kind == "key"):
-        suspected = alike if rule.columns == key else _alike(left, rule.columns, engine)
-        sharing[rule.name] = _sharing(left, suspected, rule.columns, engine)
+        suspected = alike if rule.columns == key else _alike(left, rule.columns, query)
+        sharing[rule.name] = _sharing(left, suspected, rule.columns, query)
     return Sharing(equal, sharing)
 
 
-def _alike(rows: pl.LazyFrame, columns: Sequence[str], engine: Engine) -> pl.Series:
+def _alike(rows: pl.LazyFrame, columns: Sequence[str], query: Query) -> pl.Series:
     """The numbers of the rows whose hash of some columns is that of another."""
-    hashes = rows.select(ROW, pl.struct(*columns).hash().alias("hash")).collect(engine=engine)
+    hashes = query.collected(rows.select(ROW, pl.struct(*columns).hash().alias("hash")))
     in_line = hashes["hash"].sort()
     several = in_line.filter(in_line == in_line.shift(1)).unique()
     return hashes[ROW].filter(hashes["hash"].is_in(several.implode())) if several.len() else _NO_ROWS
 
 
-def _sharing(rows: pl.LazyFrame, alike: pl.Series, columns: Sequence[str], engine: Engine) -> pl.Series:
+def _sharing(rows: pl.LazyFrame, alike: pl.Series, columns: Sequence[str], query: Query) -> pl.Series:
     if alike.is_empty():
         return _NO_ROWS
-    several = among(rows, alike).select(ROW, *columns).drop_nulls(list(columns)).collect(engine=engine)
+    several = query.collected(among(rows, alike).select(ROW, *columns).drop_nulls(list(columns)))
     return several.filter(pl.len().over(*columns) > 1)[ROW]

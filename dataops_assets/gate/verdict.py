@@ -72,14 +72,16 @@ class RuleResult(BaseModel):
 
 
 class Rows(BaseModel):
-    """Where the rows of a partition went: `delivered = published + rejected + merged`, always.
+    """Where the rows of a partition went: `delivered + added = published + rejected + merged + dropped`, always.
 
     Attributes:
         delivered: Rows that came in.
         published: Rows that are good (they are published only if the gate passes).
         rejected: Rows that break a rejecting rule; they are in quarantine.
         merged: Rows that equal another one in every column.
+        added, dropped: Rows that corrections added, and left out.
         normalised: Rows that `normalise` changed; they are counted above, too.
+        corrected: Rows of which corrections set a value; they are counted above, too.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,7 +90,30 @@ class Rows(BaseModel):
     published: int
     rejected: int = 0
     merged: int = 0
+    added: int = 0
+    dropped: int = 0
     normalised: int = 0
+    corrected: int = 0
+
+
+class AppliedCorrection(BaseModel):
+    """What a correction did to a partition.
+
+    Attributes:
+        id: SHA-256 of all that its entry says.
+        what: What it does, in a line.
+        rows: The rows that it changed, dropped or added.
+        reason, requested_by, reference: As its entry says.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    what: str
+    rows: int
+    reason: str
+    requested_by: str
+    reference: str
 
 
 class Verdict(BaseModel):
@@ -108,6 +133,7 @@ class Verdict(BaseModel):
         judged_at: When, in UTC.
         rows: Where the rows went; None if they could not be counted.
         rules: What each rule found.
+        corrections: What was corrected before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -125,6 +151,7 @@ class Verdict(BaseModel):
     judged_at: datetime
     rows: Rows | None = None
     rules: tuple[RuleResult, ...] = ()
+    corrections: tuple[AppliedCorrection, ...] = ()
 
     @property
     def id(self) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.verdict import Gate
+from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.tally import Tally
 from dataops_assets.storage.lake import Lake, name_of
 
-_DAMAGED, _REFUSED, _MISSING = 3.0, 2.0, 1.0
+_DAMAGED, _REFUSED, _MISSING, _EXPIRED = 3.0, 2.0, 1.0, 0.9
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
         told = f"{name_of(dataset, None)}: {len(absent):,} of {tally.expected:,} partitions missing, the first: {why}"
         # What is made of something that is missing is missing for that reason.
         yield Finding(dataset, absent[0], told, "content", True, _MISSING if dataset.ingested else _MISSING / 2)
+    for correction in tally.expired:
+        told = f"{name_of(dataset, correction.partition)}: {expired(correction)}"
+        yield Finding(dataset, correction.partition, told, "content", False, _EXPIRED)
     rules = {rule.name: rule for rule in compile_rules(dataset)}
     for name, (partition, result) in tally.worst.items():
         if result.severity == "reject":

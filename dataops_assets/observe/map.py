@@ -13,6 +13,7 @@ from itertools import zip_longest
 from statistics import fmean
 
 from dataops_assets.contract import Catalog, Dataset
+from dataops_assets.contract.correction import CORRECTIONS
 from dataops_assets.contract.policy import Zone
 
 PIPELINE = "production pipeline only"
@@ -205,6 +206,7 @@ def _box(catalog: Catalog, dataset: Dataset, zone: Zone, x: int, y: int) -> _Box
     facts = {
         "owner": f"{attributes.owner} · {attributes.classification}" if zone == dataset.zone else "",
         "by": _transform(dataset) if zone == "curated" else "",
+        "edits": _corrections(dataset) if zone == "staged" else "",
         "read": ", ".join(attributes.readers),
         "write": writer_of(dataset, zone),
         "keep": str(catalog.keep(dataset, zone)),
@@ -221,6 +223,10 @@ def _box(catalog: Catalog, dataset: Dataset, zone: Zone, x: int, y: int) -> _Box
 
 def _transform(dataset: Dataset) -> str:
     return f"{dataset.name}/transform.py"
+
+
+def _corrections(dataset: Dataset) -> str:
+    return f"{dataset.name}/{CORRECTIONS}" if dataset.corrections else ""
 
 
 def _wrap(text: str, width: int, size: float) -> list[str]:
@@ -296,7 +302,8 @@ def _moves(catalog: Catalog, dataset: Dataset) -> Iterator[tuple[str, str, str, 
             yield source, main, "reference", "looked up by the gate"
     if dataset.ingested:
         yield f"landing/{dataset.name}", f"raw/{dataset.name}", "receive", "receive"
-        yield f"raw/{dataset.name}", main, "stage", "stage"
+        edits = f", corrected by {_corrections(dataset)}" if dataset.corrections else ""
+        yield f"raw/{dataset.name}", main, "stage", f"stage{edits}"
     rejecting = f"raw/{dataset.name}" if dataset.ingested else main
     yield rejecting, f"quarantine/{dataset.name}", "rejected", "rejected rows"
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.gate.wording import moment
+from dataops_assets.observe.corrections import applied
 from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -83,6 +84,7 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
         if not verdict.passed:
             counts["good"] = counts.pop("published", 0)
         yield "    rows: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    yield from (f"    {applied(correction)}" for correction in verdict.corrections)
     broken = [result for result in verdict.rules if result.effect in _EFFECTS]
     for result in sorted(broken, key=lambda result: (_EFFECTS.index(result.effect), -result.extent)):
         yield f"    {result.effect:9} {result.rule}: {result.sentence}, but {result.found}"

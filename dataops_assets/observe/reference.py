@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from dataops_assets.contract.correction import CorrectionAttributes, Until
 from dataops_assets.contract.duration import Duration, Kept, Limited
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes, Reason, Share
 from dataops_assets.contract.parse import attribute_docs
@@ -27,6 +28,7 @@ _PAGES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Every dataset", DatasetAttributes),
     ("A delivered dataset", IngestedAttributes),
     ("A product", DerivedAttributes),
+    ("An entry of corrections.yaml", CorrectionAttributes),
     ("policy.yaml", Policy),
 )
 _ALIASES: tuple[tuple[Any, str], ...] = (
@@ -34,8 +36,17 @@ _ALIASES: tuple[tuple[Any, str], ...] = (
     (Limited, "duration"),
     (Share, "share, from 0 to 1"),
     (Reason, "text, not empty"),
+    (Until, "day"),
 )
-_WORDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", date: "day, month or year", Duration: "duration"}
+_WORDS: dict[Any, str] = {
+    Any: "value",
+    bool: "`true`",
+    str: "text",
+    int: "whole number",
+    float: "number",
+    date: "day, month or year",
+    Duration: "duration",
+}
 
 _INTRODUCTION = """\
 # Reference of the contract
@@ -66,7 +77,7 @@ def _sections(title: str, model: type[BaseModel], path: str) -> Iterator[str]:
     yield ""
     for name in own:
         for inner in _models(hints[name]):
-            here = f"{path}{name}"
+            here = f"{path}{own[name].alias or name}"
             yield from _sections(f"`{here}`", inner, f"{here}.")
 
 

@@ -14,6 +14,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.wording import moment
+from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.pending import partitions_of
@@ -177,6 +178,8 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         yield lake.sides(dataset, partitions_of(dataset, now))
     if t.delivered:
         rows = {"rows in": t.delivered, "good": t.good, "rejected": t.rejected, "merged": t.merged, "normalised": t.normalised}
+        edits = {"corrected": t.corrected, "added": t.added, "dropped": t.dropped}
+        rows |= {name: count for name, count in edits.items() if count}
         yield ", ".join(f"{name}: {count:,}" for name, count in rows.items())
     yield from _first([f"{name_of(dataset, partition)}: {damage}" for partition, damage in t.damaged.items()])
     told_of = [partition for partition in partitions_of(dataset, now)[::-1] if partition not in t.damaged]
@@ -189,6 +192,7 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     absent = _absent(t)
     if absent:
         yield f"missing: {len(absent):,}, the first: {lake.why_missing(dataset, absent[:1])}"
+    yield from _first([f"an expired correction: {expired(one)}" for one in t.expired])
     yield from _rules(lake, dataset, t)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract import Correction, Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.steps.pending import partitions_of, pending, zones_written
 from dataops_assets.storage.lake import Lake
@@ -24,13 +24,14 @@ class Tally:
         missing: Expected partitions that are not published, in order.
         damaged: Partitions of which nothing can be told, because a record is damaged; and which one.
         good: Rows that are published.
-        delivered, rejected, merged, normalised: Rows, by the newest content verdicts.
+        delivered, rejected, merged, normalised, corrected, added, dropped: Rows, by the newest content verdicts.
         passed, warned, refused: Gates by their newest verdict; one that warned has passed, too.
         refusals: The newest verdicts that refused, by partition.
         broken: Rows that broke each rule.
         warnings: The partitions in which each rule warned.
         worst: By rule, the partition in which it was broken worst, and what was found there.
         pending: The partitions of which something is new, but not run yet; known only where all were counted.
+        expired: The corrections that have expired; known only where all were counted.
     """
 
     expected: int = 0
@@ -43,6 +44,9 @@ class Tally:
     rejected: int = 0
     merged: int = 0
     normalised: int = 0
+    corrected: int = 0
+    added: int = 0
+    dropped: int = 0
     passed: int = 0
     warned: int = 0
     refused: int = 0
@@ -51,6 +55,7 @@ class Tally:
     warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
     worst: dict[str, tuple[Partition, RuleResult]] = field(default_factory=dict)
     pending: set[Partition] = field(default_factory=set)
+    expired: list[Correction] = field(default_factory=list)
 
 
 def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> Tally:
@@ -103,6 +108,9 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.rejected += rows.rejected
         found.merged += rows.merged
         found.normalised += rows.normalised
+        found.corrected += rows.corrected
+        found.added += rows.added
+        found.dropped += rows.dropped
         found.broken.update({result.rule: result.broken for result in verdict.rules if result.broken})
 
 
@@ -117,4 +125,5 @@ def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:
     """Count over every partition that a dataset has by now, and say which of them wait for a run."""
     found = tally(lake, dataset, partitions_of(dataset, now), now)
     found.pending = {key for zone in zones_written(dataset) for key in pending(lake, dataset, zone, now)}
+    found.expired = [one for one in dataset.corrections if one.attributes.valid_until < now.date()]
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.wording import moment
+from dataops_assets.observe.corrections import applied
 from dataops_assets.storage import deliveries, journal
 from dataops_assets.storage.deliveries import GAP, Receipt
 from dataops_assets.storage.lake import Lake
@@ -57,6 +58,7 @@ def _object(lake: Lake, made: Provenance, indent: str = "") -> Iterator[str]:
         counts = ", ".join(f"{name} {count:,}" for name, count in verdict.rows.model_dump().items() if count)
         warned = f" · {len(verdict.warnings)} warned" if verdict.warnings else ""
         yield f"{indent}its content gate {'passed' if verdict.passed else 'refused'} it: {counts}{warned}"
+    yield from (f"{indent}{applied(one)}" for one in (verdict.corrections if verdict else ()))
     yield f"{indent}made from"
     if "delivery" in made.depends_on:
         yield from _delivery(lake, dataset, made, indent + "  ")

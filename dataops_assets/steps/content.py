@@ -11,7 +11,9 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.content import CodeError, Judged
+from dataops_assets.gate.content import Judged
+from dataops_assets.gate.corrected import CorrectionError
+from dataops_assets.gate.functions import CodeError
 from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
@@ -216,7 +218,7 @@ def _settle(
             return _outcome(lake, dataset, partition, *before, work.note() if wrote or not attempt else _overtaken(before[1]))
         try:
             found, quarantine = work.judge()
-        except (CodeError, DeliveryError, Damaged) as error:
+        except (CodeError, CorrectionError, DeliveryError, Damaged) as error:
             # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
             reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
             return Outcome(partition, "refused", reason, facts={"note": work.note()})
@@ -251,6 +253,7 @@ def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, 
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
+        corrections=found.corrected.applied,
     )
 
 
@@ -343,6 +346,7 @@ def _outcome(
         "rejected": rows.rejected,
         "merged": rows.merged,
         "normalised": rows.normalised,
+        **{name: count for name in ("corrected", "added", "dropped") if (count := getattr(rows, name))},
         "path": lake.address(dataset.zone, dataset, partition),
     }
     return Outcome(partition, "done", "", published.sha256, verdict, facts, rows.rejected)

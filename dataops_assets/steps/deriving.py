@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.content import Judged, code_of, judge_product
+from dataops_assets.gate.content import Judged, judge_product
+from dataops_assets.gate.functions import code_of
 from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.steps.content import (
     Referred,

@@ -14,8 +14,8 @@ from typing import Any, Literal
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Source
-from dataops_assets.gate.content import told
 from dataops_assets.gate.envelope import HISTORY, judge_envelope
+from dataops_assets.gate.functions import told
 from dataops_assets.gate.reading import DeliveryError, Table, height, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment

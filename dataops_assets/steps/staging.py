@@ -1,4 +1,4 @@
-"""Raw → staged and quarantine: type, normalise, judge and publish a received delivery."""
+"""Raw → staged and quarantine: type, normalise, correct, judge and publish a received delivery."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
+from dataops_assets.corrections import Plan, of_partition, version_of
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.gate.verdict import Verdict
@@ -42,7 +43,7 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
     for partition in partitions:
 
         def look(partition: Partition = partition) -> Work:
-            return _look(lake, dataset, partition, rules, *referred.now())
+            return _look(lake, dataset, partition, rules, *referred.now(), now)
 
         yield settle(lake, dataset, partition, look, run_id, now)
 
@@ -54,13 +55,15 @@ def _look(
     rules: list[Rule],
     known: dict[str, Provenance],
     tables: dict[str, pl.LazyFrame],
+    now: datetime,
 ) -> Work:
     receipt, depends_on = grounds(lake, dataset, partition, versions_of(known))
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
-        found = judge_delivery(dataset, rules, text, tables, is_public(dataset))
-        return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found.rejected)
+        corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
+        found = judge_delivery(dataset, rules, text, tables, is_public(dataset), corrections)
+        return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
 
     gap = dataset.gap_reason(partition)
     prods = "its delivery is prod's" if receipt and not receipt.number else ""
@@ -90,10 +93,13 @@ def grounds(
         if verdict is None and newest and newest.passed and (receipt or dataset.gap_reason(partition)):
             raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
         raise NotReady(_refused(dataset, verdict) if verdict else lake.why_missing(dataset, [partition]))
+    corrections = of_partition(dataset, partition)
     return receipt, {
         "delivery": receipt.sha256 if receipt else deliveries.GAP,
         "contract": dataset.version,
         "references": referred,
+        # Only where there are any, so that the grounds of all other partitions stay as they are.
+        **({"corrections": version_of(corrections)} if corrections else {}),
     }
 
 

@@ -55,7 +55,7 @@ class Provenance(BaseModel):
         depends_on: All that it was made from: delivery or inputs with their data versions, contract version.
         arrived: By ingested dataset, when the newest delivery that went into it was received, in UTC.
         verdict: The id of the content verdict that let it pass.
-        corrections: The corrections that changed it.
+        corrections: The ids of the corrections that changed it; the verdict says what they are.
         readers: The reader groups that it was published for; None in what was published before this was recorded.
         run_id: The Dagster run that published it.
         made_by: Who, and with which code.

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.content import CodeError, Judged, judge_product
+from dataops_assets.gate.content import Judged, judge_product
+from dataops_assets.gate.functions import CodeError
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets_tests.gate.judging import MONTH, delivered, judge
 from dataops_assets_tests.trees import Tree

@@ -159,7 +159,7 @@ def test_every_row_goes_to_one_place_for_all_its_reasons(sample: Dataset, rows: 
     assert found.reasons == ()  # all is tolerated here
     sample.schema.model.validate(found.good, lazy=True)
 
-    kept_text = quarantined("d1", text, found.rejected)
+    kept_text = quarantined("d1", text, found)
     assert kept_text.select(list(CELLS)).rows() == [rows[number - 1] for number in found.rejected["row"]]
     assert kept_text.columns == ["delivery", "row", "reasons", *CELLS]
 
@@ -252,6 +252,6 @@ def test_quarantine_keeps_what_no_table_would_hold(sample: Dataset) -> None:
     text = pl.DataFrame([{**row, "row": "taken", "row_": "too", "delivery": "x", "__row": 1, "__was_k": 1}])
     found = judge(sample, text)
     assert found.rejected["reasons"].to_list() == [["k.type", "flag.type", "code.str_matches"]]
-    [kept] = quarantined("d1", text, found.rejected).to_dicts()
+    [kept] = quarantined("d1", text, found).to_dicts()
     assert (kept["delivery"], kept["row"], kept["row__"], kept["row_"], kept["delivery_"]) == ("d1", 1, "taken", "too", "x")
     assert (kept["k"], kept["code"], kept["flag"]) == ("[1]", r"b'\xff'", "{'a': 1}")

@@ -160,6 +160,13 @@ def test_every_box_names_readers_writer_and_keep_until(chosen: str) -> None:
             assert f"owner{dataset.attributes.owner}·{dataset.attributes.classification}" in words(box), key
 
 
+def test_a_dataset_that_is_corrected_says_by_which_file() -> None:
+    found = boxes(draw(CATALOG))
+    edited = {key for key, box in found.items() if "edits" in words(box)}
+    assert edited == {"staged/airports", "staged/planes", "staged/weather"}
+    assert "editsairports/corrections.yaml" in words(found["staged/airports"])
+
+
 def test_a_dataset_that_is_fetched_is_dropped_by_the_pipeline() -> None:
     fetched = replace(CATALOG["airports"], fetch=lambda partition, folder: None)
     box = boxes(draw(Catalog(CATALOG.policy, [fetched])))["landing/airports"]
@@ -173,7 +180,8 @@ def test_every_dependency_has_an_arrow_and_no_arrow_is_invented(chosen: str) -> 
     for dataset in catalog:
         name, main = dataset.name, f"{dataset.zone}/{dataset.name}"
         if dataset.ingested:
-            expected |= {f"landing/{name} → raw/{name}: receive", f"raw/{name} → {main}: stage"}
+            edits = f", corrected by {name}/corrections.yaml" if dataset.corrections else ""
+            expected |= {f"landing/{name} → raw/{name}: receive", f"raw/{name} → {main}: stage{edits}"}
             expected.add(f"raw/{name} → quarantine/{name}: rejected rows")
         else:
             expected.add(f"{main} → quarantine/{name}: rejected rows")

@@ -49,6 +49,9 @@ def test_every_attribute_that_may_be_written_is_on_the_page_with_its_meaning() -
         ("source", "rows", "`[number, number]`", "`[0.5, 2.0]`"),
         ("source", "null_values", "list of texts", '`[""]`'),
         ("gaps", "reason", "text, not empty", ""),
+        ("An entry of corrections.yaml", "drop", "by name: value or `true`", "none"),
+        ("An entry of corrections.yaml", "valid_until", "day", ""),
+        ("set", "from", "value", "none"),
         ("lifecycles", "raw", "duration, or `{forever: <reason>}`", ""),
     ],
 )

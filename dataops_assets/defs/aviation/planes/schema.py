@@ -3,12 +3,6 @@
 import pandera.polars as pa
 import polars as pl
 
-_ONE_SPELLING = {
-    "AIRBUS INDUSTRIE": "AIRBUS",
-    "CANADAIR LTD": "CANADAIR",
-    "MCDONNELL DOUGLAS AIRCRAFT CO": "MCDONNELL DOUGLAS",
-    "MCDONNELL DOUGLAS CORPORATION": "MCDONNELL DOUGLAS",
-}
 _COMPANY = r"( INDUSTRIE| AIRCRAFT| CO| CORP| CORPORATION| INC| LTD)+$"
 
 
@@ -57,8 +51,3 @@ class Schema(pa.DataFrameModel):
         """no two manufacturers differ only in words such as INC or CORPORATION"""
         name = pl.col("manufacturer").str.replace(_COMPANY, "")
         return data.lazyframe.select(pl.col("manufacturer").n_unique().over(name) == 1)
-
-
-def normalise(planes: pl.LazyFrame) -> pl.LazyFrame:
-    """The registry spells some manufacturers in several ways."""
-    return planes.with_columns(pl.col("manufacturer").replace(_ONE_SPELLING))

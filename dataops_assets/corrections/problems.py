@@ -1,0 +1,187 @@
+"""The mistakes in a `corrections.yaml` that can be told before any row is read."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from dataops_assets.contract import Correction, Dataset, Policy, Problem
+from dataops_assets.contract.errors import Mistake, choose
+from dataops_assets.contract.parse import Path
+from dataops_assets.corrections.values import as_written, checked, column_of, condition
+
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+def correction_problems(dataset: Dataset, policy: Policy) -> list[Problem]:
+    """Every mistake in the corrections of a dataset: in each by itself, and between two of them."""
+    if dataset.derived and dataset.corrections:
+        remedy = "correct what it is made from, or change transform.py"
+        return [dataset.corrections[0].problem((), f"`{dataset.name}` is made here, not delivered", remedy)]
+    found = [problem for correction in dataset.corrections for problem in _of(correction, dataset, policy)]
+    return found or list(_collisions(dataset))
+
+
+def key_of(correction: Correction, dataset: Dataset) -> tuple[Any, ...] | None:
+    """The values of the key of the row that a correction is about; None if it names rows by a condition."""
+    said = correction.attributes.key if correction.attributes.add is None else correction.attributes.add
+    if said is None:
+        return None
+    types = {name: dataset.schema.columns[name].dtype for name in dataset.attributes.key}
+    return tuple(column_of([as_written(said[name], dtype)], dtype)[0] for name, dtype in types.items())
+
+
+def _of(correction: Correction, dataset: Dataset, policy: Policy) -> Iterator[Problem]:
+    said = correction.attributes
+    if said.requested_by not in policy.owners:
+        message = f"unknown owner `{said.requested_by}`"
+        yield correction.problem(("requested_by",), message, choose(said.requested_by, policy.owners))
+    yield from _partition(correction, dataset)
+    if said.key is not None:
+        yield from _names(correction, ("key",), said.key, dataset.attributes.key, dataset)
+        yield from _values(correction, ("key",), said.key, dataset)
+        yield from (
+            correction.problem(("key", name), f"`{name}` has no value", "name the row by the whole of its key")
+            for name, value in said.key.items()
+            if value is None
+        )
+    if said.where is not None:
+        try:
+            condition(said.where, dataset)
+        except Mistake as mistake:
+            yield correction.problem(("where",), mistake.message, mistake.remedy)
+    if said.drop:
+        yield from _unknown(correction, ("drop",), said.drop, dataset)
+        yield from _expectations(correction, ("drop",), said.drop, dataset)
+    if said.changes:
+        yield from _changes(correction, dataset)
+    if said.add is not None:
+        yield from _names(correction, ("add",), said.add, tuple(dataset.schema.columns), dataset)
+        yield from _new_values(correction, {name: (("add", name), value) for name, value in said.add.items()}, dataset)
+        yield from _elsewhere(correction, said.add, dataset)
+
+
+def _partition(correction: Correction, dataset: Dataset) -> Iterator[Problem]:
+    key, partitions = correction.partition, dataset.partitions
+    if partitions is None and key is not None:
+        yield correction.problem(("partition",), f"{dataset.name} has no partitions", "remove `partition`")
+    elif partitions and key is None:
+        yield correction.problem((), "`partition` is missing", f"add `partition: {partitions.key_of(partitions.start)}`")
+    elif partitions and key is not None and not partitions.contains(key, _END_OF_TIME):
+        remedy = "name one between the first and the last partition"
+        yield correction.problem(("partition",), f"`{key}` is no partition of this dataset", remedy)
+
+
+def _changes(correction: Correction, dataset: Dataset) -> Iterator[Problem]:
+    changes = correction.attributes.changes or {}
+    yield from _unknown(correction, ("set",), changes, dataset)
+    parting = dataset.partitions.columns if dataset.partitions else ()
+    for name, change in changes.items():
+        if name in dataset.attributes.key:
+            remedy = "drop the row, and add it under the right key"
+            yield correction.problem(("set", name), f"`{name}` is part of the key", remedy)
+        elif name in parting:
+            message = f"`{name}` tells the partition of a row"
+            yield correction.problem(("set", name), message, "drop the row here, and add it to the partition where it belongs")
+        elif change.expects and change.before == change.after and type(change.before) is type(change.after):
+            yield correction.problem(("set", name), f"`{name}` is not changed", "write another value as `to`, or remove it")
+    before = {name: change.before for name, change in changes.items() if change.expects}
+    yield from _expectations(correction, ("set",), before, dataset, "from")
+    yield from _new_values(correction, {name: (("set", name, "to"), c.after) for name, c in changes.items()}, dataset)
+
+
+def _names(
+    correction: Correction, path: Path, said: Iterable[str], wanted: tuple[str, ...], dataset: Dataset
+) -> Iterator[Problem]:
+    """Columns that must all be named, and no others; one that is misspelled is not missing, too."""
+    unknown = list(_unknown(correction, path, said, dataset))
+    yield from unknown
+    missing = [name for name in wanted if name not in said]
+    others = [name for name in said if name in dataset.schema.columns and name not in wanted]
+    if missing and not unknown:
+        yield correction.problem(path, f"`{path[0]}` leaves out {', '.join(missing)}", f"name all of {', '.join(wanted)}")
+    for name in others:
+        yield correction.problem((*path, name), f"`{name}` is not part of the key", f"name {', '.join(wanted)} alone")
+
+
+def _unknown(correction: Correction, path: Path, said: Iterable[str], dataset: Dataset) -> Iterator[Problem]:
+    for name in said:
+        if name not in dataset.schema.columns:
+            message = f"column `{name}` is not in the schema"
+            yield correction.problem((*path, name), message, choose(name, dataset.schema.columns))
+
+
+def _values(
+    correction: Correction,
+    path: Path,
+    said: dict[str, Any],
+    dataset: Dataset,
+    *below: str,
+) -> Iterator[Problem]:
+    for name, value in said.items():
+        if name not in dataset.schema.columns:
+            continue
+        try:
+            checked(value, dataset.schema.columns[name].dtype)
+        except Mistake as mistake:
+            yield correction.problem((*path, name, *below), f"`{name}`: {mistake.message}", mistake.remedy)
+
+
+def _expectations(correction: Correction, path: Path, said: dict[str, Any], dataset: Dataset, *below: str) -> Iterator[Problem]:
+    """Expected values: of a delivered column also a text that cannot be read, since that may be just what is corrected."""
+    texts = {name for name, value in said.items() if isinstance(value, str) and name in dataset.delivered.columns}
+    values = {name: value for name, value in said.items() if name not in texts}
+    yield from _values(correction, path, values, dataset, *below)
+
+
+def _new_values(correction: Correction, said: dict[str, tuple[Path, Any]], dataset: Dataset) -> Iterator[Problem]:
+    for name, (path, value) in said.items():
+        column = dataset.schema.columns.get(name)
+        if column and value is None and not column.nullable:
+            yield correction.problem(path, f"`{name}` may not be without a value", "write a value; or drop the row")
+        elif column:
+            try:
+                checked(value, column.dtype)
+            except Mistake as mistake:
+                yield correction.problem(path, f"`{name}`: {mistake.message}", mistake.remedy)
+
+
+def _elsewhere(correction: Correction, row: dict[str, Any], dataset: Dataset) -> Iterator[Problem]:
+    """A row that is added must be of the partition that it is added to, as every delivered one is."""
+    key = correction.partition
+    names = [name for name in (dataset.partitions.columns if dataset.partitions else ()) if name in row]
+    if key is None or not names:
+        return
+    told = [str(row[name]) for name in names]
+    wanted = [key] if len(names) == 1 else key.split("-")
+    fits = told[0].startswith(key) if len(names) == 1 else [part.zfill(2) for part in told] == wanted
+    if not fits:
+        message = f"the row is of another partition: {', '.join(map(' '.join, zip(names, told, strict=True)))}"
+        yield correction.problem(("add", names[0]), message, f"add it there, or write the values of {key}")
+
+
+def _collisions(dataset: Dataset) -> Iterator[Problem]:
+    """Corrections by key that are about the same cell, or the same row; those by a condition are compared on the rows."""
+    taken: dict[tuple[Any, ...], list[Correction]] = {}
+    for correction in dataset.corrections:
+        key = key_of(correction, dataset)
+        if key is None:
+            continue
+        others = taken.setdefault((correction.partition, *key), [])
+        for other in others:
+            both = collide(correction, other)
+            if both:
+                message = f"collides with the correction in line {other.source.line(())}: {both}"
+                yield correction.problem((), message, "make one of the two, or remove one")
+        others.append(correction)
+
+
+def collide(one: Correction, other: Correction) -> str:
+    """What two corrections of the same row both do to it; empty if they do not meet."""
+    added = [correction.attributes.add is not None for correction in (one, other)]
+    dropped = [correction.attributes.drop is not None for correction in (one, other)]
+    if any(added):
+        return "both add the row" if all(added) else ""
+    if any(dropped):
+        return "both drop the row" if all(dropped) else "one drops the row, the other changes it"
+    both = sorted(one.columns & other.columns)
+    return f"both set {', '.join(both)}" if both else ""

@@ -1,0 +1,72 @@
+"""Values as YAML has them, read as the values of a column: just as the gate reads what a provider wrote."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from typing import Any
+
+import polars as pl
+
+from dataops_assets.contract import Dataset
+from dataops_assets.contract.errors import Mistake
+from dataops_assets.gate.casting import read_as
+
+
+def as_written(value: Any, dtype: pl.DataType) -> str | None:
+    """A value as a provider would write it.
+
+    Raises:
+        Mistake: It is a list or a mapping; or it is no text, where the column is.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str | bool | int | float | date | datetime | time):
+        raise Mistake(f"{value!r} is no single value", "write one value, or `null` for none")
+    if dtype == pl.String and not isinstance(value, str):
+        raise Mistake(f"{value!r} is no text", "put it in quotes: the column is text")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def column_of(texts: Sequence[str | None], dtype: pl.DataType) -> pl.Series:
+    """Texts as the values of a column; null where one cannot be read."""
+    read = read_as(pl.col("text"), pl.String(), dtype)
+    return pl.Series("text", texts, pl.String).to_frame().select(read).to_series()
+
+
+def is_readable(text: str | None, dtype: pl.DataType) -> bool:
+    """Whether a text can be read as a value of a type; no value always can."""
+    return text is None or column_of([text], dtype)[0] is not None
+
+
+def checked(value: Any, dtype: pl.DataType) -> str | None:
+    """As `as_written`, of a value that the column can hold.
+
+    Raises:
+        Mistake: It cannot.
+    """
+    text = as_written(value, dtype)
+    try:
+        if is_readable(text, dtype):
+            return text
+    except pl.exceptions.PolarsError as error:
+        raise Mistake(f"values of type {dtype} cannot be written here", "leave the column out") from error
+    raise Mistake(f"{value!r} cannot be read as {dtype}", "write it as the provider would, in quotes if it looks like a number")
+
+
+def condition(where: str, dataset: Dataset) -> pl.Expr:
+    """A condition in SQL as an expression over the columns of a dataset, never null.
+
+    Raises:
+        Mistake: It cannot be evaluated, or is not true or false of a row.
+    """
+    try:
+        expression = pl.sql_expr(where)
+        found = dataset.schema.two_rows.select(expression)
+    # Some of what SQL can say makes polars panic, which is no Exception.
+    except (Exception, pl.exceptions.PanicException) as error:
+        why = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise Mistake(f"`where` cannot be evaluated: {why}", "write a condition over the columns of schema.py") from error
+    if found.dtypes != [pl.Boolean] or found.height != 2:
+        raise Mistake("`where` is not true or false of each row", "write a condition over the columns, as `seats = 379`")
+    return expression.fill_null(False)

@@ -1,0 +1,120 @@
+"""The functions that a dataset brings along, `normalise` and `transform`: whatever they do wrong is told by their names.
+
+Not here: what is judged of the rows that they make (`content`).
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import polars as pl
+
+from dataops_assets.contract import Dataset
+from dataops_assets.gate import uniqueness
+from dataops_assets.gate.casting import cast
+from dataops_assets.gate.query import Query
+from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
+
+_ROW_BEFORE = "__row_before"
+_WAS = "__was_"
+_CHANGED = "__changed"
+
+
+class CodeError(Exception):
+    """`normalise` or `transform` failed, or did not keep its promise. The message says which, and how to mend it."""
+
+
+@contextmanager
+def code_of(dataset: Dataset, step: str) -> Iterator[None]:
+    """Run a function of a dataset's own: whatever it raises is told by its name.
+
+    Raises:
+        CodeError: In place of any exception but those of storage and memory, which may pass.
+    """
+    try:
+        yield
+    except (CodeError, OSError, MemoryError):
+        raise
+    except (Exception, pl.exceptions.PanicException) as error:
+        why = told(error, dataset.attributes.classification == "public")
+        raise CodeError(f"{step} of {dataset.name} failed: {why}") from error
+
+
+def told(error: BaseException, public: bool) -> str:
+    """An exception in a line; polars puts values into its messages, which only public data may show."""
+    text = next(iter(str(error).strip().splitlines()), "") if public else ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """The rows of a delivery, typed and normalised.
+
+    Attributes:
+        rows: The columns of the schema, row numbers, and marks of what could not be read.
+        changed: How many rows `normalise` changed.
+        in_order: Whether they are in strict order of the key.
+    """
+
+    rows: pl.LazyFrame
+    changed: int
+    in_order: bool
+
+
+def normalised(
+    dataset: Dataset, text: pl.DataFrame | pl.LazyFrame, query: Query, originals: Collection[str] = ()
+) -> Normalised:
+    """Type and normalise the rows of a delivery.
+
+    Args:
+        dataset: Whose delivery it is.
+        text: The delivered columns as `read_text` gives them.
+        query: How they are read.
+        originals: The columns whose delivered text is kept beside the value.
+
+    Raises:
+        CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
+    """
+    rows = cast(text.lazy(), dataset.delivered, originals)
+    marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
+    marks += [ORIGINAL + name for name in originals]
+    unordered = uniqueness.out_of_order(dataset).alias("unordered")
+    if dataset.normalise is None:
+        rows = query.kept(rows.select(*dataset.schema.columns, ROW, *marks))
+        return Normalised(rows, 0, query.asked(rows, [unordered]).item() <= 1)
+    with code_of(dataset, "normalise"):
+        rows = query.kept(_beside(dataset, rows, marks))
+        was, now = pl.col(_ROW_BEFORE), pl.col(ROW)
+        moved = was.ne_missing(now).any().alias("moved")
+        seen = query.asked(rows, [unordered, moved, was.count(), now.count(), pl.col(_CHANGED).sum()])
+    if seen["moved"][0]:
+        what = f"changed which rows there are or their order ({seen[_ROW_BEFORE][0]} in, {seen[ROW][0]} out)"
+        raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
+    return Normalised(rows.drop(_ROW_BEFORE, _CHANGED), seen[_CHANGED][0], seen["unordered"][0] <= 1)
+
+
+def _beside(dataset: Dataset, before: pl.LazyFrame, marks: list[str]) -> pl.LazyFrame:
+    """Normalised rows, beside the numbers that they had before, and whether they were changed."""
+    assert dataset.normalise
+    types = {name: column.dtype for name, column in dataset.delivered.columns.items()}
+    kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
+    # It sees neither the marks nor the copies to compare with: `pl.col(pl.String)` would change them, too.
+    made = dataset.normalise(before.drop(marks))
+    check_columns(made, dataset, "normalise")
+    if ROW not in made.collect_schema():
+        raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
+    was = before.select(pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept))
+    beside = pl.concat([was, made.select(*dataset.schema.columns, ROW)], how="horizontal_extend")
+    changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept))
+    return beside.select(*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED))
+
+
+def check_columns(frame: pl.LazyFrame, dataset: Dataset, step: str) -> None:
+    found = frame.collect_schema()
+    missing = [name for name in dataset.schema.columns if name not in found]
+    if missing:
+        raise CodeError(f"{step} of {dataset.name} leaves out {', '.join(missing)}: make every column of schema.py")
+    for name, column in dataset.schema.columns.items():
+        if found[name] != column.dtype:
+            message = f"{step} of {dataset.name} makes column `{name}` as {found[name]}, but schema.py says {column.dtype}"
+            raise CodeError(f"{message}: cast it there")

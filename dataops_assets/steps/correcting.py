@@ -1,0 +1,102 @@
+"""A correction that is asked for at a prompt: tried on what was delivered, and written into the dataset's `corrections.yaml`.
+
+Here: which rows it is about, what becomes of them, and the file. Not here: how an entry is written (`corrections.writing`), and
+what a partition is corrected by when it is staged (`staging`).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from dataops_assets.catalog import corrections_of
+from dataops_assets.contract import ContractError, Dataset, Partition
+from dataops_assets.contract.correction import CORRECTIONS
+from dataops_assets.contract.parse import parse_yaml
+from dataops_assets.corrections import Plan, correction_problems
+from dataops_assets.corrections.writing import Wish, entry_of, hit_by, text_of
+from dataops_assets.gate.casting import as_text
+from dataops_assets.gate.corrected import correct
+from dataops_assets.gate.functions import normalised
+from dataops_assets.gate.query import Query
+from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
+from dataops_assets.steps.receiving import read_delivery
+from dataops_assets.storage.lake import Lake
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A correction that fits what was delivered.
+
+    Attributes:
+        file: Where it belongs.
+        text: What stands there then.
+        entry: The entry alone.
+        before: The rows that it changes, as they were delivered, as text; none, if it adds one.
+        after: The same rows as they are then, or the one that it adds.
+    """
+
+    file: Path
+    text: str
+    entry: str
+    before: pl.DataFrame
+    after: pl.DataFrame
+
+    def write(self) -> None:
+        """Write the file; whoever reads it meanwhile sees the old one or the new one."""
+        beside = self.file.with_name(f".{self.file.name}.tmp")
+        beside.write_text(self.text, encoding="utf-8")
+        beside.replace(self.file)
+
+
+def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs: Path, today: date) -> Proposal:
+    """Try a correction on the delivery that counts, together with those that there are.
+
+    Args:
+        lake: Where the delivery lies.
+        dataset: Whose it is.
+        partition: Which part.
+        wish: What is asked for.
+        defs: The folder that holds `policy.yaml`.
+        today: The day, which decides what has expired.
+
+    Raises:
+        LookupError: Nothing was received.
+        Mistake: It is not clear which rows are meant, or a value cannot be read.
+        ContractError: The entry, or the file with it, has a mistake.
+        CorrectionError: It does not fit the rows, or one that was there before does not.
+    """
+    receipt = lake.receipt(dataset, partition)
+    if receipt is None and not dataset.gap_reason(partition):
+        raise LookupError(f"nothing was received for {dataset.name} {partition or ''}".strip())
+    types = dataset.delivered.columns
+    text = read_delivery(lake, dataset, partition, receipt) if receipt else pl.DataFrame(schema=dict.fromkeys(types, pl.String))
+    query = Query(streamed=False)
+    rows = normalised(dataset, text, query, [name for name in dataset.schema.columns if name in types]).rows.collect()
+    hit = hit_by(dataset, wish, rows)
+    entry = text_of(entry_of(dataset, partition, wish, hit))
+
+    file = defs.parent / dataset.folder / CORRECTIONS
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    whole = before + ("" if before.endswith("\n") or not before else "\n") + ("\n" if before.strip() else "") + entry
+    corrections = corrections_of(parse_yaml(whole, f"{dataset.folder}/{CORRECTIONS}", list))
+    corrected = replace(dataset, corrections=corrections)
+    problems = correction_problems(corrected, lake.catalog.policy)
+    if problems:
+        raise ContractError(problems)
+    done = correct(rows.lazy(), Plan(corrected, partition, today), query)[0].collect()
+    changed = pl.col(ROW).is_in(hit[ROW].implode()) | (pl.col(ROW) > rows.height if wish.add else pl.lit(False))
+    after = done.filter(changed).tail(max(hit.height, 1))
+    return Proposal(file, whole, entry, _told(dataset, hit), _told(dataset, after))
+
+
+def _told(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows as text; of a value that cannot be read, what was delivered."""
+    columns = []
+    for name, column in dataset.schema.columns.items():
+        value = as_text(pl.col(name), column.dtype)
+        if MISCAST + name in rows.columns:
+            value = pl.when(MISCAST + name).then(pl.col(ORIGINAL + name)).otherwise(value)
+        columns.append(value.alias(name))
+    return rows.select(columns)

@@ -1,0 +1,270 @@
+"""What corrections do to a partition on its way to staged, and how one that does not fit its delivery refuses it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dataops_assets_tests.corrections.entries import correct
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
+
+DAY = "2024-01-01"
+EXPECT = "expect its original text, if that is meant"
+OSLO = {"key": {"station": "oslo"}, "set": {"height": {"from": 94, "to": 95}}}
+
+
+def hour(number: int, station: str = "oslo", **said: Any) -> dict[str, Any]:
+    """A correction of an hour of the first day."""
+    return {"partition": DAY, "key": {"station": station, "day": DAY, "hour": number}, **said}
+
+
+def temperature(before: Any, after: Any) -> dict[str, Any]:
+    return {"temperature": {"from": before, "to": after}}
+
+
+@pytest.fixture
+def measured(tree: Tree) -> Tree:
+    """The stations, and a day with faults: a sign that is lost, a word for a number, and a row that came twice."""
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    rows = readings(DAY, {"temperature": 40}, {"temperature": "warm"}, {}, {}, rows=6)
+    tree.drop("readings", f"{DAY}.csv", rows + rows.splitlines()[-1] + "\n")
+    tree.receive("readings", DAY)
+    return tree
+
+
+def staged(tree: Tree) -> dict[tuple[str, int], Any]:
+    """The temperatures that are published, by station and hour."""
+    return {(row["station"], row["hour"]): row["temperature"] for row in tree.read("readings", DAY).to_dicts()}
+
+
+def test_values_rows_and_counts_after_all_shapes(measured: Tree) -> None:
+    correct(
+        measured,
+        "readings",
+        hour(0, set={**temperature(40, -4), "note": {"from": None, "to": "below zero"}}),
+        hour(0, "bergen", set=temperature("warm", 7)),
+        hour(1, "bergen", drop={"temperature": 3.5}),
+        {"partition": DAY, "add": {"station": "oslo", "day": DAY, "hour": 23, "temperature": 1, "note": None}},
+        {"partition": DAY, "where": "hour = 2 AND station = 'bergen'", "rows": 2, "set": {"temperature": {"to": 0}}},
+    )
+    [done] = measured.stage("readings", DAY)
+
+    assert staged(measured) == {
+        ("oslo", 0): -4,
+        ("bergen", 0): 7,
+        ("oslo", 1): 2.5,
+        ("oslo", 2): 4.5,
+        ("bergen", 2): 0,
+        ("oslo", 23): 1,
+    }
+    assert done.verdict
+    rows = done.verdict.rows
+    assert rows
+    assert (rows.delivered, rows.added, rows.published, rows.merged, rows.dropped, rows.corrected) == (7, 1, 6, 1, 1, 4)
+    assert [(one.rows, one.requested_by) for one in done.verdict.corrections] == [(1, "lab")] * 4 + [(2, "lab")]
+    assert (
+        done.verdict.corrections[0].what == "station oslo, day 2024-01-01, hour 0: temperature 40 → -4, note null → below zero"
+    )
+    published = measured.lake.published(measured["readings"], DAY)
+    assert published
+    assert published.corrections == tuple(one.id for one in done.verdict.corrections)
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        pytest.param(
+            [hour(0, set=temperature(41, -4))], ["0: station oslo, day {day}, hour 0: `temperature` is 40.0, not 41"], id="old"
+        ),
+        pytest.param(
+            [hour(0, set=temperature(None, 1))],
+            ["0: station oslo, day {day}, hour 0: `temperature` is 40.0, not null"],
+            id="null",
+        ),
+        pytest.param(
+            [hour(0, "bergen", set=temperature(None, 1))],
+            ["0: station bergen, day {day}, hour 0: `temperature` cannot be read; " + EXPECT],
+            id="unread",
+        ),
+        pytest.param(
+            [hour(0, "bergen", set=temperature("cold", 1))],
+            ["0: station bergen, day {day}, hour 0: `temperature` cannot be read: warm; " + EXPECT],
+            id="other_text",
+        ),
+        pytest.param([hour(7, set=temperature(1, 2))], ["0: no row has station oslo, day {day}, hour 7"], id="no_row"),
+        pytest.param(
+            [hour(2, "bergen", set=temperature(5.5, 2))], ["0: 2 rows have station bergen, day {day}, hour 2"], id="not_unique"
+        ),
+        pytest.param(
+            [hour(0, drop={"temperature": 1})], ["0: station oslo, day {day}, hour 0: `temperature` is 40.0, not 1"], id="drop"
+        ),
+        pytest.param(
+            [{"partition": DAY, "add": {"station": "oslo", "day": DAY, "hour": 0, "temperature": 1, "note": None}}],
+            ["0: it adds a row that is there already: station oslo, day {day}, hour 0"],
+            id="add",
+        ),
+        pytest.param(
+            [{"partition": DAY, "where": "hour = 0", "rows": 3, "drop": True}],
+            ["0: `where` is true of 2 rows, not of 3"],
+            id="count",
+        ),
+        pytest.param(
+            [
+                hour(0, set=temperature(40, -4)),
+                {"partition": DAY, "where": "hour = 0", "rows": 2, "set": {"temperature": {"to": 1}}},
+            ],
+            ["0: it collides with 1 on station oslo, day {day}, hour 0: both set temperature"],
+            id="key_and_condition",
+        ),
+        pytest.param(
+            [
+                {"partition": DAY, "where": "hour < 2", "rows": 4, "drop": True},
+                {"partition": DAY, "where": "hour = 1", "rows": 2, "set": {"note": {"to": "x"}}},
+            ],
+            ["1: it collides with 0 on 2 rows: one drops the row, the other changes it"],
+            id="conditions",
+        ),
+        pytest.param(
+            [{"partition": DAY, "where": "CAST(station AS INT) = 1", "rows": 1, "drop": True}],
+            ["0: `where` cannot be evaluated on these rows: {why}"],
+            id="cast",
+        ),
+        pytest.param(
+            [hour(0, set=temperature(40, 4), valid_until="2024-02-29")],
+            ["0: it was valid until 2024-02-29 and has expired: confirm it with a later `valid_until`"],
+            id="expired",
+        ),
+        pytest.param(
+            [hour(7, set=temperature(1, 2)), hour(8, set=temperature(1, 2))],
+            ["0: no row has station oslo, day {day}, hour 7", "1: no row has station oslo, day {day}, hour 8"],
+            id="several",
+        ),
+    ],
+)
+def test_a_correction_that_does_not_fit_refuses_the_partition_by_file_and_line(
+    measured: Tree, entries: list[dict[str, Any]], told: list[str]
+) -> None:
+    measured.stage("readings", DAY)
+    before = measured.lake.published(measured["readings"], DAY)
+    words = measured.lake.verdicts("content", measured["readings"], DAY)
+    lines = [f"defs/readings/corrections.yaml:{line}" for line in correct(measured, "readings", *entries)]
+
+    [refused] = measured.stage("readings", DAY)
+
+    named = []
+    for one in told:
+        number, _, rest = one.partition(": ")
+        rest = rest.replace("collides with 1", f"collides with {lines[-1]}").replace(
+            "collides with 0", f"collides with {lines[0]}"
+        )
+        named.append(f"{lines[int(number)]}: {rest.format(day=DAY, why='')}")
+    assert refused.status == "refused"
+    assert refused.verdict is None
+    assert refused.reason.startswith(f"staged/readings {DAY}: {'; '.join(named)}")
+    assert refused.reason.endswith("Mend the correction, or remove it; what was published before stays")
+    assert measured.lake.published(measured["readings"], DAY) == before
+    assert measured.lake.verdicts("content", measured["readings"], DAY) == words
+    assert measured.pending("staged", "readings") == [DAY]
+
+
+def test_values_of_data_that_is_not_public_are_not_told(measured: Tree) -> None:
+    for name in ("readings", "daily"):
+        measured.edit(f"{name}/defs.yaml", "classification: public", "classification: secret")
+    measured.receive("readings", DAY)
+    correct(measured, "readings", hour(0, set=temperature(41, -4)))
+    [refused] = measured.stage("readings", DAY)
+    assert "hour 0: `temperature` has another value than expected" in refused.reason
+    correct(measured, "readings", hour(0, set=temperature(40, -4)))
+    [done] = measured.stage("readings", DAY)
+    assert done.verdict
+    assert [one.what for one in done.verdict.corrections] == ["station oslo, day 2024-01-01, hour 0: temperature set"]
+
+
+def test_a_corrected_row_that_is_rejected_keeps_its_original_text(measured: Tree) -> None:
+    correct(measured, "readings", hour(0, "bergen", set=temperature("warm", 999)))
+    measured.stage("readings", DAY)
+    [row] = measured.quarantine("readings", DAY).to_dicts()
+    assert (row["temperature"], row["reasons"]) == ("warm", ["temperature.less_than_or_equal_to"])
+
+
+def test_an_added_row_that_is_rejected_names_its_correction(measured: Tree) -> None:
+    row = {"station": "oslo", "day": DAY, "hour": 22, "temperature": 999, "note": "hot"}
+    correct(measured, "readings", {"partition": DAY, "add": row})
+    [done] = measured.stage("readings", DAY)
+    assert done.verdict
+    [one] = done.verdict.corrections
+    added = measured.quarantine("readings", DAY).filter(delivery=f"correction:{one.id}").to_dicts()
+    assert [(row["row"], row["station"], row["hour"], row["temperature"]) for row in added] == [(8, "oslo", "22", "999")]
+
+
+def test_a_declared_gap_can_be_filled_by_hand(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key: [station", "  gaps: [{partition: 2024-01-05, reason: a strike}]\n  key: [station")
+    row = {"station": "oslo", "day": "2024-01-05", "hour": 1, "temperature": 1, "note": None}
+    correct(tree, "readings", {"partition": "2024-01-05", "add": row})
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    tree.receive("readings", "2024-01-05")
+    [done] = tree.stage("readings", "2024-01-05")
+    assert done.status == "done"
+    assert tree.read("readings", "2024-01-05")["hour"].to_list() == [1]
+
+
+def test_an_edit_makes_pending_just_the_partitions_that_it_touches(filled: Tree) -> None:
+    said = {"key": {"station": "oslo", "day": "2024-01-02", "hour": 0}, "set": temperature(0.5, -0.5)}
+    correct(filled, "readings", {"partition": "2024-01-02", **said})
+    before = {day: filled.lake.published(filled["readings"], day) for day in ("2024-01-01", "2024-01-02", "2024-01-03")}
+    assert (filled.pending("raw", "readings"), filled.pending("staged", "readings")) == ([], ["2024-01-02"])
+
+    done = filled.run()
+
+    assert [outcome.partition for outcome in done] == ["2024-01-02"]
+    after = {day: filled.lake.published(filled["readings"], day) for day in before}
+    assert [day for day in before if before[day] != after[day]] == ["2024-01-02"]
+    assert filled.pending("staged", "readings") == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("- partition", "# it is so\n- partition"),
+        ("partition: '2024-01-02'", "partition: 2024-01-02"),
+        ("reason: read", "reason:  read"),
+    ],
+    ids=["comment", "quotes", "layout"],
+)
+def test_what_a_file_looks_like_makes_nothing_pending(filled: Tree, edit: tuple[str, str]) -> None:
+    said = {"key": {"station": "oslo", "day": "2024-01-02", "hour": 0}, "set": temperature(0.5, -0.5)}
+    correct(filled, "readings", {"partition": "2024-01-02", **said})
+    filled.run()
+    filled.edit("readings/corrections.yaml", *edit)
+    assert filled.pending("staged", "readings") == []
+
+
+def test_the_order_of_a_file_makes_nothing_pending(tree: Tree) -> None:
+    more = {"add": {"station": "bodo", "height": 11}}
+    correct(tree, "stations", OSLO, more)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    correct(tree, "stations", more, OSLO)
+    assert tree.pending("staged", "stations") == []
+
+
+def test_what_is_published_stays_when_its_correction_expires(tree: Tree) -> None:
+    correct(tree, "stations", {**OSLO, "valid_until": "2024-03-05"})
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    later = NOW + timedelta(days=30)
+    assert tree.pending("staged", "stations", now=later) == []
+
+    tree.drop("stations", "stations.csv", STATIONS + "bodo,11\n", written=later - timedelta(hours=1))
+    *_, refused = tree.run("stations", now=later)
+
+    assert "defs/stations/corrections.yaml:1: it was valid until 2024-03-05 and has expired" in refused.reason
+    assert tree.read("stations")["height"].to_list() == [12, 95]
+
+
+def test_the_last_day_counts(tree: Tree) -> None:
+    correct(tree, "stations", {**OSLO, "valid_until": NOW.date().isoformat()})
+    tree.drop("stations", "stations.csv", STATIONS)
+    assert [outcome.status for outcome in tree.run("stations")] == ["done", "done"]

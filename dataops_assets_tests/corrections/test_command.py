@@ -1,0 +1,227 @@
+"""`dataops correct`: the old values are filled in, the rows are shown before and after, and what does not fit is told."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from dataops_assets.cli import sample
+from dataops_assets.cli.correct import correct_dataset
+from dataops_assets.contract import ContractError, Partition
+from dataops_assets.corrections.writing import Wish
+from dataops_assets_tests.checkout import Checkout, make_checkout
+from dataops_assets_tests.corrections.entries import correct
+from dataops_assets_tests.trees import STATIONS, Tree, readings
+
+DAY = "2024-01-01"
+SAID = {"reason": "read wrongly", "requested_by": "lab", "reference": "the lab's book", "valid_until": date(2030, 12, 31)}
+NOTHING = Wish(key={}, where=None, changes={}, drop=False, add={}, said=SAID)
+HOUR = {"station": "bergen", "day": DAY, "hour": "0"}
+
+
+def wish(**said: Any) -> Wish:
+    return Wish(**{**vars(NOTHING), **said})
+
+
+@pytest.fixture
+def received(tree: Tree) -> Tree:
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    tree.drop("readings", f"{DAY}.csv", readings(DAY, {}, {"temperature": "warm", "note": "a, b"}))
+    tree.receive("readings", DAY)
+    return tree
+
+
+def ask(tree: Tree, dataset: str, partition: Partition, asked: Wish, dry_run: bool = False) -> None:
+    correct_dataset(tree.lake, tree[dataset], partition, asked, tree.defs, dry_run)
+    tree.write(f"{dataset}/touched", "")  # the contracts are read anew
+    tree.remove(f"{dataset}/touched")
+
+
+def entries(tree: Tree, dataset: str) -> Any:
+    return yaml.safe_load((tree.defs / dataset / "corrections.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "entry", "published"),
+    [
+        pytest.param(
+            wish(key=HOUR, changes={"temperature": "7", "note": "null"}),
+            {
+                "key": {"station": "bergen", "day": date(2024, 1, 1), "hour": 0},
+                "set": {"temperature": {"from": "warm", "to": 7.0}, "note": {"from": "a, b", "to": None}},
+            },
+            [0.5, 2.5, 3.5, 7.0],
+            id="set",
+        ),
+        pytest.param(
+            wish(key=HOUR, drop=True),
+            {
+                "key": {"station": "bergen", "day": date(2024, 1, 1), "hour": 0},
+                "drop": {"temperature": "warm", "note": "a, b"},
+            },
+            [0.5, 2.5, 3.5],
+            id="drop",
+        ),
+        pytest.param(
+            wish(add={**HOUR, "hour": "9", "temperature": "-1"}),
+            {"add": {"station": "bergen", "day": date(2024, 1, 1), "hour": 9, "temperature": -1.0, "note": None}},
+            [-1.0, 0.5, 2.5, 3.5],
+            id="add",
+        ),
+        pytest.param(
+            wish(where="hour = 1", changes={"temperature": "0"}),
+            {"where": "hour = 1", "rows": 2, "set": {"temperature": {"to": 0.0}}},
+            [0.0, 0.0, 0.5],
+            id="where",
+        ),
+        pytest.param(wish(where="hour = 1", drop=True), {"where": "hour = 1", "rows": 2, "drop": True}, [0.5], id="where_drop"),
+    ],
+)
+def test_what_is_written_is_what_staging_applies(
+    received: Tree, asked: Wish, entry: dict[str, Any], published: list[float]
+) -> None:
+    ask(received, "readings", DAY, asked)
+    assert entries(received, "readings") == [{"partition": date(2024, 1, 1), **entry, **SAID}]
+    [done] = received.stage("readings", DAY)
+    assert done.status == "done", done.reason
+    assert sorted(received.read("readings", DAY)["temperature"].to_list()) == published
+
+
+def test_a_dry_run_shows_the_rows_before_and_after_and_writes_nothing(
+    received: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(received, "readings", DAY, wish(where="hour = 1", changes={"temperature": "0"}), dry_run=True)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["station", "day", "hour", "temperature"]
+    assert lines[1:5] == [
+        ["before", "oslo", DAY, "1", "2.5"],
+        ["after", "oslo", DAY, "1", "0.0"],
+        ["before", "bergen", DAY, "1", "3.5"],
+        ["after", "bergen", DAY, "1", "0.0"],
+    ]
+    assert not (received.defs / "readings/corrections.yaml").exists()
+
+
+def test_a_value_that_cannot_be_read_is_shown_as_it_was_delivered(received: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(received, "readings", DAY, wish(key=HOUR, changes={"temperature": "7"}), dry_run=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in lines[:3]] == ["temperature", "warm", "7.0"]
+
+
+def test_what_stands_in_the_file_stays_comments_and_all(received: Tree) -> None:
+    correct(received, "stations", {"key": {"station": "oslo"}, "set": {"height": {"from": 94, "to": 95}}})
+    file = received.defs / "stations/corrections.yaml"
+    before = f"# measured anew\n{file.read_text(encoding='utf-8')}# the end"
+    received.write("stations/corrections.yaml", before)
+    ask(received, "stations", None, wish(key={"station": "bergen"}, changes={"height": "13"}))
+    assert file.read_text(encoding="utf-8").startswith(f"{before}\n\n- key: {{station: bergen}}\n")
+    assert len(received["stations"].corrections) == 2
+
+
+def test_old_values_are_those_before_any_correction(received: Tree) -> None:
+    """As they must be in the file, whose order does not matter."""
+    correct(received, "stations", {"where": "height < 50", "rows": 1, "set": {"height": {"to": 13}}})
+    with pytest.raises(click.ClickException, match=r"corrections\.yaml:\d+: it collides with .*: both set height"):
+        ask(received, "stations", None, wish(key={"station": "bergen"}, changes={"height": "14"}))
+    assert len(entries(received, "stations")) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (wish(key=HOUR, changes={"temprature": "1"}), "readings has no column `temprature`: did you mean `temperature`?"),
+        (wish(key={**HOUR, "hour": "7"}, changes={"note": "x"}), "no row of readings: station bergen, day 2024-01-01, hour 7"),
+        (wish(key={"station": "oslo"}, changes={"note": "x"}), "the key is station, day, hour: add `--key day=…`"),
+        (wish(key={**HOUR, "hour": "x"}, changes={"note": "x"}), "`hour`: 'x' cannot be read as Int8"),
+        (wish(key=HOUR, changes={"temperature": "x"}), "`temperature`: 'x' cannot be read as Float64"),
+        (wish(where="hour = 7", drop=True), "no row of readings fits `hour = 7`"),
+        (wish(where="hour", drop=True), "`where` is not true or false of each row"),
+        (wish(key=HOUR), "say --set or --drop; or say --add"),
+        (wish(key=HOUR, where="hour = 0", drop=True), "name a row by --key, or rows by --where"),
+        (wish(key=HOUR, changes={"note": "x"}, drop=True), "say --set or --drop"),
+    ],
+)
+def test_what_is_not_clear_is_told(received: Tree, asked: Wish, says: str) -> None:
+    with pytest.raises(click.UsageError) as caught:
+        ask(received, "readings", DAY, asked)
+    assert says in caught.value.message
+    assert not (received.defs / "readings/corrections.yaml").exists()
+
+
+def test_one_of_several_rows_cannot_be_named_by_their_key(received: Tree) -> None:
+    received.drop("stations", "stations.csv", STATIONS + "oslo,95\n")
+    received.receive("stations")
+    with pytest.raises(click.UsageError, match="2 rows of stations: station oslo: name them by `--where`"):
+        ask(received, "stations", None, wish(key={"station": "oslo"}, changes={"height": "96"}))
+
+
+def test_a_mistake_in_the_entry_is_told_as_one_in_the_file(received: Tree) -> None:
+    asked = wish(key={"station": "oslo"}, changes={"height": "96"}, said={**SAID, "requested_by": "lap"})
+    with pytest.raises(
+        ContractError, match=r"defs/stations/corrections\.yaml:5: unknown owner `lap`\n    remedy: did you mean `lab`"
+    ):
+        ask(received, "stations", None, asked)
+
+
+def test_what_was_not_received_cannot_be_corrected(received: Tree) -> None:
+    with pytest.raises(click.ClickException, match="nothing was received for readings 2024-01-02"):
+        ask(received, "readings", "2024-01-02", wish(key=HOUR, drop=True))
+
+
+def test_values_of_data_that_is_not_public_are_not_shown(received: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("stations", "readings", "daily"):
+        received.edit(f"{name}/defs.yaml", "classification: public", "classification: secret")
+    ask(received, "stations", None, wish(key={"station": "oslo"}, changes={"height": "96"}), dry_run=True)
+    told = capsys.readouterr().out
+    assert told.startswith("staged/stations: 1 rows; secret values are not shown, but stand in the entry\n")
+    assert "before" not in told
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A clone with the airports received and run."""
+    checkout = make_checkout(tmp_path_factory.mktemp("clone"))
+    for file, content in sample.deliveries("airports"):
+        path: Path = checkout.root / "data/landing/airports" / file
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    done = checkout.run("dataops", "run", "airports")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return checkout
+
+
+def test_at_a_prompt_an_airport_gets_its_time_zone(clone: Checkout) -> None:
+    said = ("--reason", "it has none", "--requested-by", "reference-data", "--reference", "the map", "--until", "2030-12-31")
+    asked = ("dataops", "correct", "airports", "--key", "faa=YAK", "--set", "tzone=America/Anchorage", *said)
+    file = clone.root / "dataops_assets/defs/aviation/airports/corrections.yaml"
+    before = file.read_text(encoding="utf-8")
+    tried = clone.run(*asked, "--dry-run")
+    assert (tried.returncode, file.read_text(encoding="utf-8")) == (0, before), tried.stderr
+    done = clone.run(*asked)
+    assert done.returncode == 0, done.stderr
+    assert "after   YAK  America/Anchorage" in done.stdout
+    assert file.read_text(encoding="utf-8").startswith(before)
+    ran = clone.run("dataops", "run", "airports")
+    assert (ran.returncode, "4 corrected" in ran.stdout) == (0, True), ran.stdout
+    again = clone.run(*asked)
+    assert again.returncode == 1
+    assert "defs/aviation/airports/corrections.yaml:46: collides with the correction in line" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("routes",), "routes is made here, not delivered: correct flights"),
+        (("airports", "--set", "tz"), "write tz=<value>"),
+        (("airports", "--set", "tz=1", "--set", "tz=2"), "comes twice"),
+        (("airports", "2013-01-01", "--key", "faa=YAK", "--drop"), "airports has no partitions"),
+    ],
+)
+def test_a_wrong_word_at_a_prompt_is_told(clone: Checkout, words: tuple[str, ...], says: str) -> None:
+    said = ("--reason", "x", "--requested-by", "reference-data", "--reference", "x", "--until", "2030-12-31")
+    failed = clone.run("dataops", "correct", *words, *said)
+    assert (failed.returncode, says in failed.stderr) == (2, True), failed.stderr

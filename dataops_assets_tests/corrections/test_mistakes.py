@@ -1,0 +1,193 @@
+"""A mistake in corrections.yaml is told when the contracts load, with file, line and a way out, as in any declared file."""
+
+from typing import Any
+
+import pytest
+
+from dataops_assets.contract import ContractError
+from dataops_assets_tests.corrections.entries import correct, written
+from dataops_assets_tests.trees import Tree
+
+OSLO = {"key": {"station": "oslo"}, "set": {"height": {"from": 94, "to": 95}}}
+BERGEN = {"key": {"station": "bergen"}, "drop": {"height": 12}}
+BODO = {"add": {"station": "bodo", "height": 11}}
+LOW = {"where": "height < 15", "rows": 1, "set": {"height": {"to": 13}}}
+GOOD = [OSLO, BERGEN, BODO, LOW]
+
+HOUR: dict[str, Any] = {"partition": "2024-01-01", "key": {"station": "oslo", "day": "2024-01-01", "hour": 0}}
+COLDER = {**HOUR, "set": {"temperature": {"from": 0.5, "to": -0.5}}}
+MORE = {"station": "oslo", "day": "2024-01-01", "hour": 5, "temperature": 1.5, "note": None}
+
+
+def test_every_shape_loads(tree: Tree) -> None:
+    correct(tree, "stations", *GOOD)
+    correct(tree, "readings", COLDER, {"partition": "2024-01-02", "where": "temperature IS NULL", "rows": 3, "drop": True})
+    assert [len(tree[name].corrections) for name in ("stations", "readings")] == [4, 2]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing is wrong\n", "[]\n"])
+def test_a_file_may_be_empty(tree: Tree, text: str) -> None:
+    tree.write("stations/corrections.yaml", text)
+    assert tree["stations"].corrections == ()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "entry", "at", "says", "remedy"),
+    [
+        pytest.param("stations", {**OSLO, "key": {}}, "key", "leaves out station", "name all of station", id="no_key"),
+        pytest.param(
+            "stations", {**OSLO, "key": {"staton": "oslo"}}, "staton", "not in the schema", "`station`", id="key_typo"
+        ),
+        pytest.param("stations", {**OSLO, "key": {"station": 1}}, "station", "1 is no text", "in quotes", id="key_type"),
+        pytest.param("stations", {**OSLO, "key": {"station": None}}, "station", "no value", "the whole of its key", id="null"),
+        pytest.param(
+            "readings",
+            {**COLDER, "key": {"station": "oslo"}},
+            "key",
+            "leaves out day, hour",
+            "station, day, hour",
+            id="part_of_key",
+        ),
+        pytest.param(
+            "stations",
+            {**OSLO, "key": {"station": "oslo", "height": 94}},
+            "height",
+            "not part of the key",
+            "alone",
+            id="not_in_key",
+        ),
+        pytest.param(
+            "stations", {**OSLO, "set": {"hight": {"from": 1, "to": 2}}}, "hight", "not in the schema", "height", id="set"
+        ),
+        pytest.param("stations", {**OSLO, "set": {"height": {"from": 94}}}, "height", "`to`", "", id="no_to"),
+        pytest.param(
+            "stations", {**OSLO, "set": {"height": {"to": 95}}}, "- key", "which value is expected", "from", id="no_from"
+        ),
+        pytest.param(
+            "stations", {**OSLO, "set": {"height": {"from": 94, "to": 1.5}}}, "to", "1.5 cannot", "provider", id="type"
+        ),
+        pytest.param(
+            "stations", {**OSLO, "set": {"height": {"from": 9.5, "to": 1}}}, "from", "9.5 cannot", "quotes", id="from"
+        ),
+        pytest.param(
+            "stations", {**OSLO, "set": {"height": {"from": 94, "to": [1]}}}, "to", "no single value", "one", id="list"
+        ),
+        pytest.param(
+            "stations", {**OSLO, "set": {"height": {"from": 94, "to": None}}}, "to", "without a value", "drop", id="to_null"
+        ),
+        pytest.param(
+            "stations", {**OSLO, "set": {"height": {"from": 94, "to": 94}}}, "height", "not changed", "another", id="same"
+        ),
+        pytest.param(
+            "stations",
+            {**OSLO, "set": {"station": {"from": "oslo", "to": "moss"}}},
+            "  station",
+            "part of the key",
+            "add it",
+            id="key",
+        ),
+        pytest.param(
+            "readings",
+            {"partition": "2024-01-01", "where": "hour = 1", "rows": 1, "set": {"day": {"to": "2024-01-02"}}},
+            "day",
+            "`day`",
+            "add it",
+            id="moves",
+        ),
+        pytest.param("stations", {**BERGEN, "drop": {}}, "- key", "which value is expected", "drop", id="drop_unguarded"),
+        pytest.param("stations", {**BERGEN, "drop": False}, "drop", "tells not what", "true", id="drop_false"),
+        pytest.param("stations", {**BERGEN, "drop": {"x": 1}}, "x", "not in the schema", "height", id="drop_typo"),
+        pytest.param("stations", {"add": {"station": "bodo"}}, "add", "leaves out height", "station, height", id="add_less"),
+        pytest.param("stations", {"add": {"station": "bodo", "height": None}}, "height", "without a value", "", id="add_null"),
+        pytest.param("stations", {"add": {"station": "bodo", "height": "x"}}, "height", "cannot be read", "", id="add_type"),
+        pytest.param(
+            "readings",
+            {"partition": "2024-01-02", "add": MORE},
+            "day",
+            "another partition: day 2024-01-01",
+            "there",
+            id="add_elsewhere",
+        ),
+        pytest.param("stations", {**LOW, "rows": None}, "- where", "`rows`", "both", id="no_rows"),
+        pytest.param("stations", {**LOW, "rows": 0}, "rows", "`rows`", "at least 1", id="no_row"),
+        pytest.param("stations", {**OSLO, "rows": 1}, "- key", "`rows`", "both", id="rows_of_key"),
+        pytest.param("stations", {**LOW, "where": "hight < 1"}, "where", "hight", "schema.py", id="where_typo"),
+        pytest.param("stations", {**LOW, "where": "height"}, "where", "not true or false", "seats = 379", id="where_number"),
+        pytest.param("stations", {**LOW, "where": "MAX(height) < 1"}, "where", "not true or false", "", id="where_one_value"),
+        pytest.param("stations", {**LOW, "where": "height <"}, "where", "cannot be evaluated", "", id="where_syntax"),
+        pytest.param("stations", {**LOW, "where": "EXISTS (SELECT 1)"}, "where", "cannot be evaluated", "", id="where_query"),
+        pytest.param(
+            "stations", {**LOW, "set": {"height": {"from": 12, "to": 1}}}, "- where", "`where` says", "", id="where_from"
+        ),
+        pytest.param("stations", {**OSLO, **LOW}, "- key", "not clear", "`key` or `where`", id="key_and_where"),
+        pytest.param("stations", {**OSLO, **BERGEN}, "- key", "not clear", "`set` or `drop`", id="set_and_drop"),
+        pytest.param("stations", {"key": {"station": "oslo"}}, "- key", "not clear", "`add`", id="nothing"),
+        pytest.param("stations", {**OSLO, "partition": "2024-01-01"}, "partition", "no partitions", "remove", id="partition"),
+        pytest.param(
+            "readings", {**COLDER, "partition": None}, "- key", "`partition` is missing", "2024-01-01", id="no_partition"
+        ),
+        pytest.param(
+            "readings", {**COLDER, "partition": "2024-02-01"}, "partition", "no partition", "between", id="no_such_day"
+        ),
+        pytest.param("stations", {**OSLO, "reason": None}, "- key", "`reason` is missing", "reason", id="no_reason"),
+        pytest.param("stations", {**OSLO, "reason": " "}, "reason", "reason", "text that is not empty", id="empty_reason"),
+        pytest.param("stations", {**OSLO, "requested_by": None}, "- key", "`requested_by` is missing", "team", id="nobody"),
+        pytest.param(
+            "stations", {**OSLO, "requested_by": "lap"}, "requested_by", "unknown owner `lap`", "`lab`", id="no_owner"
+        ),
+        pytest.param("stations", {**OSLO, "reference": None}, "- key", "`reference` is missing", "", id="no_reference"),
+        pytest.param("stations", {**OSLO, "valid_until": None}, "- key", "`valid_until` is missing", "", id="for_ever"),
+        pytest.param("stations", {**OSLO, "valid_until": 2030}, "valid_until", "2030 is not a day", "2027-12-31", id="a_year"),
+        pytest.param("stations", {**OSLO, "valid_until": "soon"}, "valid_until", "'soon'", "a day", id="no_day"),
+        pytest.param("stations", {**OSLO, "resaon": "x"}, "resaon", "unknown attribute `resaon`", "`reason`", id="unknown"),
+        pytest.param("daily", OSLO, "- key", "made here, not delivered", "transform.py", id="product"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(
+    tree: Tree, dataset: str, entry: dict[str, Any], at: str, says: str, remedy: str
+) -> None:
+    tree.write(f"{dataset}/corrections.yaml", f"# the first line\n{written(entry)}")
+
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+
+    [problem] = caught.value.problems
+    lines = (tree.defs / problem.file.removeprefix("defs/")).read_text(encoding="utf-8").splitlines()
+    assert (problem.file, at in lines[problem.line - 1]) == (f"defs/{dataset}/corrections.yaml", True), str(problem)
+    assert says in problem.message
+    assert remedy in problem.remedy
+
+
+def test_what_is_no_list_is_told(tree: Tree) -> None:
+    tree.write("stations/corrections.yaml", "key: {station: oslo}\n")
+    with pytest.raises(ContractError, match=r"defs/stations/corrections\.yaml:1: not a list\n    remedy: write every entry"):
+        tree.catalog()
+
+
+@pytest.mark.parametrize(
+    ("entries", "says"),
+    [
+        ([OSLO, OSLO], "both set height"),
+        ([BERGEN, BERGEN], "both drop the row"),
+        ([BODO, {"add": {"station": "bodo", "height": 12}}], "both add the row"),
+        ([OSLO, {**BERGEN, "key": {"station": "oslo"}}], "one drops the row, the other changes it"),
+    ],
+    ids=["set", "drop", "add", "drop_and_set"],
+)
+def test_two_corrections_of_one_row_collide(tree: Tree, entries: list[dict[str, Any]], says: str) -> None:
+    [first, _, second] = correct(tree, "stations", entries[0], LOW, entries[1])
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+    [problem] = caught.value.problems
+    assert problem.line == second
+    assert problem.message == f"collides with the correction in line {first}: {says}"
+
+
+def test_what_meets_in_no_cell_does_not_collide(tree: Tree) -> None:
+    """Other columns of one row, the same cell of another partition, a row that is dropped and added anew."""
+    noted = {**HOUR, "set": {"note": {"from": None, "to": "cold"}}}
+    again = {"add": {"station": "bergen", "height": 13}}
+    other = {**COLDER, "partition": "2024-01-02"}
+    correct(tree, "readings", COLDER, noted, other)
+    correct(tree, "stations", BERGEN, again)
+    tree.catalog()
