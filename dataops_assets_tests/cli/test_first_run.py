@@ -170,7 +170,8 @@ def test_the_ui_shows_runs_and_assets_of_the_command_line(webserver: str):
         assert node["owners"][0]["team"]
         labels = {entry["label"] for entry in node["metadataEntries"]}
         assert {"keep_until", "readers", "classification"} <= labels
-    assert {node["groupName"] for node in nodes.values()} == {"landing", "raw", "staged", "quarantine", "curated"}
+    zones = {"landing", "raw", "staged", "quarantine", "curated"}
+    assert {node["groupName"] for node in nodes.values()} == {*zones, "corrections"}
 
 
 def test_dg_dev_shows_the_same(webserver: str, clone: Checkout, tmp_path: Path):
