@@ -4,13 +4,12 @@ Here: how an entry is written, and where that was. Not here: whether it fits its
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from dataops_assets.contract.errors import Mistake, Problem
-from dataops_assets.contract.model import Reason
+from dataops_assets.contract.model import Reason, Until
 from dataops_assets.contract.parse import Document, Path
 from dataops_assets.contract.partitions import Partition
 
@@ -40,16 +39,6 @@ def _read_drop(value: Any) -> Any:
     if value is not True and not isinstance(value, dict):
         raise Mistake(f"{value!r} tells not what is dropped", "write `{<column>: <expected value>}`; with `where`, `true`")
     return {} if value is True else value
-
-
-def _read_day(value: Any) -> Any:
-    if isinstance(value, str | date) and not isinstance(value, datetime):
-        return value
-    raise Mistake(f"{value!r} is not a day", "write it as `2027-12-31`")
-
-
-Until = Annotated[date, BeforeValidator(_read_day)]
-"""The last day of something, written as a day."""
 
 
 class CorrectionAttributes(BaseModel):

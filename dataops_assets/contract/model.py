@@ -1,6 +1,7 @@
 """The attributes of a dataset's `defs.yaml`. Every docstring here is the reference that users read."""
 
 import re
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
@@ -131,6 +132,16 @@ class Reference(_Attributes):
         return f"{'+'.join(self.columns)}.in_{self.dataset}"
 
 
+def _read_day(value: Any) -> Any:
+    if isinstance(value, str | date) and not isinstance(value, datetime):
+        return value
+    raise Mistake(f"{value!r} is not a day", "write it as `2027-12-31`")
+
+
+Until = Annotated[date, BeforeValidator(_read_day)]
+"""The last day of something, written as a day."""
+
+
 class RuleOptions(_Attributes):
     """What a rule does, where it differs from its default.
 
@@ -138,10 +149,13 @@ class RuleOptions(_Attributes):
         severity: `reject`, `warn` or `fail`.
         tolerance: The share of rows that may break the rule before it warns or fails; for a rejecting rule, before the
             whole partition is refused.
+        shadow_until: Until the end of this day, in UTC, the rule only warns, whatever else it does: so a new rule is seen at
+            work before it bites. What was published by then is not judged again.
     """
 
     severity: Severity | None = None
     tolerance: Share | None = None
+    shadow_until: Until | None = None
 
 
 def _read_rule(value: Any) -> Any:

@@ -8,6 +8,7 @@ import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal
 
 import pandera.backends.polars.builtin_checks  # noqa: F401  (registers the built-in checks)
@@ -106,13 +107,17 @@ class NotCompiled(Exception):
         self.rule = rule
 
 
-def compile_rules(dataset: Dataset) -> list[Rule]:
+def compile_rules(dataset: Dataset, today: date | None = None) -> list[Rule]:
     """Every rule of a dataset, in a stable order.
+
+    Args:
+        dataset: The dataset.
+        today: The day, which decides what is still in shadow; None for the rules as they are after that.
 
     Raises:
         NotCompiled: A check is not of the form `data.lazyframe.select(<boolean expression>)`.
     """
-    return [_with_options(rule, dataset) for rule in (*_column_rules(dataset), *_table_rules(dataset))]
+    return [_with_options(rule, dataset, today) for rule in (*_column_rules(dataset), *_table_rules(dataset))]
 
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
@@ -124,27 +129,31 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
     problems = [*_type_problems(dataset), *_ignored(dataset)]
     known = {rule.name: rule for rule in rules}
     for name, options in dataset.attributes.rules.items():
+        softened = options.severity in ("warn", "fail") or options.shadow_until is not None
         if name not in known:
             message = f"options for the unknown rule `{name}`"
             problems.append(dataset.problem(("rules", name), message, choose(name, known)))
         elif options.severity == "reject" and known[name].kind == "frame":
             message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
             problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
-        elif options.severity in ("warn", "fail") and name == "key.unique":
+        elif softened and name == "key.unique":
             # A warning, or a tolerated failure, would publish rows that nobody can tell apart.
             message = "rule `key.unique` must reject, since the key is what tells rows apart"
             remedy = "name more columns as the `key`; `{tolerance: 0}` refuses all where one row is rejected"
             problems.append(dataset.problem(("rules", name), message, remedy))
-        elif options.severity in ("warn", "fail") and name.endswith(".finite"):
+        elif softened and name.endswith(".finite"):
             message = f"rule `{name}` must reject, since no sum and no mean over NaN or infinity means anything"
             problems.append(
                 dataset.problem(("rules", name), message, "make it none in `normalise`, or leave the rule as it is")
             )
-        elif options.severity in ("warn", "fail") and name.endswith(".not_null"):
+        elif softened and name.endswith(".not_null"):
             # A warning, or a tolerated failure, would publish what the schema says cannot be there.
             message = f"rule `{name}` must reject, since the schema says that the column always has a value"
             remedy = "make the column nullable in schema.py, or leave the rule as it is"
             problems.append(dataset.problem(("rules", name), message, remedy))
+        elif options.shadow_until and known[name].kind == "type":
+            message = f"rule `{name}` cannot be in shadow, since a value that cannot be read would be published as none"
+            problems.append(dataset.problem(("rules", name), message, "remove `shadow_until`"))
     for rule in rules:
         if not rule.sentence:
             message = f"rule `{rule.name}` has no sentence in words"
@@ -193,8 +202,11 @@ def _problem(dataset: Dataset, rule: str, message: str, remedy: str) -> Problem:
     return Problem(f"{dataset.folder}/schema.py", line, message, remedy)
 
 
-def _with_options(rule: Rule, dataset: Dataset) -> Rule:
+def _with_options(rule: Rule, dataset: Dataset, today: date | None) -> Rule:
     options = dataset.attributes.rules.get(rule.name)
+    if options and options.shadow_until and today and today <= options.shadow_until:
+        sentence = f"{rule.sentence} (until {options.shadow_until} it only warns)"
+        return replace(rule, severity="warn", tolerance=0.0, sentence=sentence)
     severity = (options.severity if options else None) or rule.severity
     tolerance = options.tolerance if options and options.tolerance is not None else _DEFAULT_TOLERANCE[severity]
     return replace(rule, severity=severity, tolerance=tolerance)

@@ -18,9 +18,9 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from dataops_assets.contract.correction import CorrectionAttributes, Until
+from dataops_assets.contract.correction import CorrectionAttributes
 from dataops_assets.contract.duration import Duration, Kept, Limited
-from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes, Reason, Share
+from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes, Reason, Share, Until
 from dataops_assets.contract.parse import attribute_docs
 from dataops_assets.contract.policy import Policy
 

@@ -34,7 +34,7 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
     Raises:
         NotReady: A dataset that the rules refer to is not published.
     """
-    rules = compile_rules(dataset)
+    rules = compile_rules(dataset, now.date())
     referred = Referred(lake, dataset, rules)
     for partition in partitions:
         parts = input_partitions(lake, dataset, partition, now)

@@ -140,6 +140,41 @@ CASES: dict[str, Broken] = {
         "make it none in `normalise`, or leave the rule as it is",
         mended="rules: {temperature.finite: reject}",
     ),
+    **{
+        f"{name}_in_shadow": Broken(
+            (READINGS, "tolerance: 0.5", f"rules: {{{rule}: {{shadow_until: 2024-12-31}}}}"),
+            says,
+            remedy,
+            mended="tolerance: 0.5",
+        )
+        for name, rule, says, remedy in (
+            ("shared_keys", "key.unique", "rule `key.unique` must reject", "name more columns as the `key`"),
+            (
+                "missing_values",
+                "hour.not_null",
+                "rule `hour.not_null` must reject",
+                "make the column nullable",
+            ),
+            (
+                "what_is_no_number",
+                "temperature.finite",
+                "rule `temperature.finite` must reject",
+                "make it none",
+            ),
+            (
+                "unreadable_values",
+                "hour.type",
+                "rule `hour.type` cannot be in shadow, since a value that cannot be read would be published as none",
+                "remove `shadow_until`",
+            ),
+        )
+    },
+    "shadow_without_a_day": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {noted: {shadow_until: soon}}"),
+        "'soon'",
+        "",
+        mended="rules: {noted: {shadow_until: 2024-12-31}}",
+    ),
     # what pandera can say, but the gate does not do
     **{
         f"column_{name}": Broken(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dataops_assets_tests.steps.january import BAD, DAY, DAYS, HOUR, MONTH, again, everything, left, short_tree, statuses
-from dataops_assets_tests.trees import NOW, Tree, readings
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 
 @pytest.fixture
@@ -201,3 +201,25 @@ def test_record_that_is_damaged_stops_its_own_partition_alone(filled: Tree, jour
     assert f"{record.parent.name}/{record.name}: it is no " in told[damaged].reason
     assert "bring that version of it back" in told[damaged].reason
     assert filled.read("readings", other)["temperature"].max() == 30
+
+
+def test_rule_in_shadow_only_warns_until_its_last_day_is_over(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "tolerance: 0.5", f"tolerance: 0\n  rules: {{noted: {{shadow_until: {NOW.date()}}}}}")
+    tree.drop("stations", "stations.csv", STATIONS)
+    for day in DAYS[:2]:
+        tree.drop("readings", f"{day}.csv", readings(day, {"temperature": None}))
+    tree.run("stations")
+    tree.receive("readings", *DAYS[:2])
+
+    [first] = tree.stage("readings", DAYS[0])
+    assert (first.status, first.facts["rows"], first.quarantined) == ("done", 4, 0)
+    assert first.verdict
+    [warned] = first.verdict.warnings
+    told = f"without a temperature there is a note (until {NOW.date()} it only warns)"
+    assert (warned.rule, warned.sentence, warned.broken) == ("noted", told, 1)
+
+    tomorrow = NOW + timedelta(days=1)
+    [second] = tree.stage("readings", DAYS[1], now=tomorrow)
+    assert (second.status, second.quarantined) == ("refused", 1)
+    [again] = tree.stage("readings", DAYS[0], now=tomorrow)
+    assert (again.status, again.version) == ("done", first.version)
