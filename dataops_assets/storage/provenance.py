@@ -55,6 +55,8 @@ class Provenance(BaseModel):
         depends_on: All that it was made from: delivery or inputs with their data versions, contract version.
         arrived: By ingested dataset, when the newest delivery that went into it was received, in UTC.
         verdict: The id of the content verdict that let it pass.
+        broken: What its gate found: by broken rule, how many rows break it, 1 for a rule on the whole; all others hold.
+            None in what was published before this was recorded.
         corrections: The ids of the corrections that changed it; the verdict says what they are.
         readers: The reader groups that it was published for; None in what was published before this was recorded.
         run_id: The Dagster run that published it.
@@ -77,6 +79,7 @@ class Provenance(BaseModel):
     depends_on: dict[str, Any]
     arrived: dict[str, datetime] = {}
     verdict: str
+    broken: dict[str, int] | None = None
     corrections: tuple[str, ...] = ()
     readers: tuple[str, ...] | None = None
     run_id: str
@@ -88,7 +91,7 @@ class Provenance(BaseModel):
     @property
     def commit(self) -> str:
         """The id of this act of publishing: SHA-256 of the record. An object in a bucket carries it, too."""
-        unknown = {"readers"} if self.readers is None else set()  # then it was no part of the record
+        unknown = {name for name in ("broken", "readers") if getattr(self, name) is None}  # then it was no part of the record
         return digest(self.model_dump(mode="json", exclude={"commit", *unknown}))
 
 

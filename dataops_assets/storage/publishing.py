@@ -123,6 +123,7 @@ def draft(
             arrived=verdict.arrived,
             verdict=verdict.id,
             readers=dataset.attributes.readers,
+            broken={result.rule: result.broken for result in verdict.rules if result.broken},
             corrections=tuple(correction.id for correction in verdict.corrections),
             run_id=run_id,
             made_by=lake.made_by(),

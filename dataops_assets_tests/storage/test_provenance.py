@@ -2,6 +2,7 @@
 
 import pytest
 
+from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import provenance
 from dataops_assets_tests.trees import Tree, readings
 
@@ -26,3 +27,13 @@ def test_version_that_was_replaced_is_not_damage(filled: Tree) -> None:
     filled.run("readings")
     with pytest.raises(FileNotFoundError, match="another version"):
         filled.lake.read("staged", filled["readings"], DAY, made.sha256)
+
+
+def test_record_tells_what_the_gate_found_and_an_older_one_keeps_its_commit(filled: Tree) -> None:
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 99}))
+    filled.run("readings")
+    made = filled.lake.published(filled["readings"], DAY)
+    assert made
+    assert made.broken == {"hour.in_range": 1}
+    older = {name: value for name, value in made.model_dump(mode="json").items() if name not in ("broken", "readers", "commit")}
+    assert provenance.Provenance.model_validate(older).commit == digest(older)
