@@ -82,6 +82,7 @@ class Rows(BaseModel):
         added, dropped: Rows that corrections added, and left out.
         normalised: Rows that `normalise` changed; they are counted above, too.
         corrected: Rows of which corrections set a value; they are counted above, too.
+        released: Rows of the same delivery that lay in quarantine, and are published now; they are counted above, too.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,6 +95,7 @@ class Rows(BaseModel):
     dropped: int = 0
     normalised: int = 0
     corrected: int = 0
+    released: int = 0
 
 
 class AppliedCorrection(BaseModel):

@@ -346,7 +346,7 @@ def _outcome(
         "rejected": rows.rejected,
         "merged": rows.merged,
         "normalised": rows.normalised,
-        **{name: count for name in ("corrected", "added", "dropped") if (count := getattr(rows, name))},
+        **{name: count for name in ("corrected", "added", "dropped", "released") if (count := getattr(rows, name))},
         "path": lake.address(dataset.zone, dataset, partition),
     }
     return Outcome(partition, "done", "", published.sha256, verdict, facts, rows.rejected)

@@ -1,6 +1,7 @@
 """Raw → staged and quarantine: type, normalise, correct, judge and publish a received delivery."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +64,9 @@ def _look(
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
         corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
         found = judge_delivery(dataset, rules, text, tables, is_public(dataset), corrections)
+        if receipt and not found.reasons:
+            released = _released(lake, dataset, partition, receipt.sha256, found.rejected)
+            found = replace(found, rows=found.rows.model_copy(update={"released": released}))
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
 
     gap = dataset.gap_reason(partition)
@@ -101,6 +105,20 @@ def grounds(
         # Only where there are any, so that the grounds of all other partitions stay as they are.
         **({"corrections": version_of(corrections)} if corrections else {}),
     }
+
+
+def _released(lake: Lake, dataset: Dataset, partition: Partition, delivery: str, rejected: pl.DataFrame) -> int:
+    """How many rows of a delivery lie in quarantine that are not rejected any more.
+
+    Raises:
+        FileNotFoundError: Another version is there by now.
+    """
+    lie = lake.provenance("quarantine", dataset, partition)
+    if lie is None or not lie.rows:
+        return 0
+    rows = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256), columns=["delivery", "row"])
+    numbers = rows.filter(pl.col("delivery") == delivery)["row"].unique()
+    return int((~numbers.is_in(rejected["row"].implode())).sum())
 
 
 def _refused(dataset: Dataset, verdict: Verdict) -> str:

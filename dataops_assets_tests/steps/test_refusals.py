@@ -223,3 +223,19 @@ def test_rule_in_shadow_only_warns_until_its_last_day_is_over(tree: Tree) -> Non
     assert (second.status, second.quarantined) == ("refused", 1)
     [again] = tree.stage("readings", DAYS[0], now=tomorrow)
     assert (again.status, again.version) == ("done", first.version)
+
+
+def test_changed_rule_releases_rows_from_quarantine(filled: Tree) -> None:
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 24}, {"hour": 99}, {"temperature": None}))
+    filled.run("readings")
+    before = filled.quarantine("readings", DAY)
+    assert before["row"].to_list() == [1, 2, 3]
+    filled.edit("readings/schema.py", '"max_value": 23', '"max_value": 24')
+    [staged] = [
+        done for done in filled.run("readings") if done.verdict and done.verdict.gate == "content" and done.partition == DAY
+    ]
+    assert (staged.facts["released"], staged.facts["rows"]) == (1, 2)
+    after = filled.quarantine("readings", DAY)
+    assert after.drop("verdict").equals(before.drop("verdict")[1:])
+    [again] = filled.stage("readings", DAY)
+    assert again.verdict == staged.verdict
