@@ -131,7 +131,7 @@ def test_writer_that_fails_leaves_what_was_published(filled: Tree, monkeypatch: 
     def fail(*_: object, **__: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", fail)
     with (
         pytest.raises(OSError, match="no space left"),
         draft(filled.lake, "staged", filled["readings"], DAY, before.clear(), verdict(), "run", NOW) as drafted,
