@@ -107,8 +107,8 @@ def draft(
     """Write a partition where nobody reads it yet. Equal rows in equal order give equal bytes, read at once or streamed."""
     with lake.store.draft(layout.data(zone, dataset, partition)) as path:
         _write(frame, path)
-        frame = pl.scan_parquet(path) if isinstance(frame, pl.LazyFrame) else frame
-        counts = frame.lazy().select(pl.len().alias(""), pl.all().null_count()).collect().row(0, named=True)
+        whole = pl.scan_parquet(path) if isinstance(frame, pl.LazyFrame) else frame.lazy()
+        nulls = whole.select(pl.all().null_count()).collect().row(0, named=True)
         provenance = Provenance(
             zone=zone,
             dataset=dataset.name,
@@ -116,9 +116,9 @@ def draft(
             number=verdict.number,
             sha256=hash_file(path),
             bytes=path.stat().st_size,
-            rows=counts.pop(""),
-            columns=columns_of(frame.collect_schema()),
-            nulls={name: count for name, count in counts.items() if count},
+            rows=int(whole.select(pl.len()).collect().item()),
+            columns=columns_of(whole.collect_schema()),
+            nulls={name: count for name, count in nulls.items() if count},
             depends_on=verdict.depends_on,
             arrived=verdict.arrived,
             verdict=verdict.id,
