@@ -51,7 +51,10 @@ def correct_dataset(lake: Lake, dataset: Dataset, partition: Partition, wish: Wi
     if dry_run:
         click.echo(f"nothing was written; without --dry-run this is added to {found.file}")
         return
-    found.write()
+    try:
+        found.write()
+    except Mistake as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"added to {found.file}; review and commit it, and then: {command('run', dataset.name)}")
 
 

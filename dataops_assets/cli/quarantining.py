@@ -32,38 +32,39 @@ def show_quarantine(
         click.UsageError: There is no such rule or partition, or the file can be of no known kind.
     """
     now = datetime.now(UTC)
-    known = {one.name for dataset in datasets for one in compile_rules(dataset)}
-    if rule and rule not in known:
-        raise click.UsageError(f"there is no rule `{rule}`: {choose(rule, known)}")
     if len(datasets) > 1:
         if export:
             raise click.UsageError("name the DATASET to export: each has columns of its own")
-        _list(lake, datasets, rule, now)
+        _tell(list(in_short(lake, datasets, rule, now)), _MORE, datasets, rule)
         return
     [dataset] = datasets
     keys = [existing(dataset, partition, now)] if partition or not dataset.partitions else partitions_of(dataset, now)
     if export:
         _export(rejected(lake, dataset, keys, rule), export)
     elif len(keys) > 1:
-        _list(lake, datasets, rule, now)
+        _tell(list(in_short(lake, datasets, rule, now)), _MORE, datasets, rule)
     else:
-        rows = rejected(lake, dataset, keys, rule)
-        click.echo("\n".join(in_full(rows, limit)) or "nothing lies there")
+        _tell(list(in_full(rejected(lake, dataset, keys, rule), limit)), "", datasets, rule)
 
 
-def _list(lake: Lake, datasets: list[Dataset], rule: str | None, now: datetime) -> None:
-    told = False
-    for line in in_short(lake, datasets, rule, now):
-        click.echo(line)
-        told = True
-    click.echo("more: dataops quarantine DATASET PARTITION" if told else "nothing lies there")
+_MORE = "more: dataops quarantine DATASET PARTITION"
+
+
+def _tell(lines: list[str], more: str, datasets: list[Dataset], rule: str | None) -> None:
+    known = {one.name for dataset in datasets for one in compile_rules(dataset)}
+    if rule and not lines and rule not in known:  # one that is no more may still have rejected rows
+        raise click.UsageError(f"there is no rule `{rule}`: {choose(rule, known)}")
+    click.echo("\n".join([*lines, *filter(None, [more])] if lines else ["nothing lies there"]))
 
 
 def _export(rows: pl.DataFrame, file: Path) -> None:
-    if file.suffix == ".csv":
-        rows.with_columns(pl.col("reasons").list.join("; ")).write_csv(file)
-    elif file.suffix == ".parquet":
-        rows.write_parquet(file)
-    else:
-        raise click.UsageError(f"{file} is neither .csv nor .parquet")
+    try:
+        if file.suffix == ".csv":
+            rows.with_columns(pl.col("reasons").list.join("; ")).write_csv(file)
+        elif file.suffix == ".parquet":
+            rows.write_parquet(file)
+        else:
+            raise click.UsageError(f"{file} is neither .csv nor .parquet")
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror or error}") from error
     click.echo(f"wrote {rows.height:,} rows to {file}")

@@ -1,5 +1,6 @@
 """What a correction is known by, whatever its file looks like."""
 
+import json
 from collections.abc import Iterable
 
 from dataops_assets.contract import Correction, Dataset, Partition
@@ -13,7 +14,8 @@ def of_partition(dataset: Dataset, partition: Partition) -> tuple[Correction, ..
 
 def id_of(correction: Correction) -> str:
     """SHA-256 of all that an entry says, as hex: neither its place, nor comments, nor layout."""
-    return digest(correction.attributes.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    said = correction.attributes.model_dump(by_alias=True, exclude_unset=True)
+    return digest(json.loads(json.dumps(said, default=str)))  # pydantic's own way to JSON makes NaN null
 
 
 def version_of(corrections: Iterable[Correction]) -> str:

@@ -26,7 +26,7 @@ from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 from dataops_assets.gate.verdict import AppliedCorrection
 
 _SLOT, _DROPS, _WHERE = "__slot", "__drops", "__where_"
-_EXPECTS, _FROM, _UNREAD = "__expects_", "__from_", "__unread_"
+_EXPECTS, _FROM, _UNREAD, _HAS = "__expects_", "__from_", "__unread_", "__has_"
 _SETS, _TO, _AGREES, _IS, _MARKED = "__sets_", "__to_", "__agrees_", "__is_", "__marked_"
 _ROWS, _CHANGED = "__rows", "__changed"
 
@@ -124,7 +124,8 @@ class Plan:
         if wrong:
             raise CorrectionError("; ".join(dict.fromkeys(wrong)) + f". {REMEDY}")
         conditions = {entry: counts[f"{_WHERE}{i}"] for i, (entry, _) in enumerate(self._where)}
-        hit = [row for row in named if self._sets(row) and not any(self._by_condition(row))]
+        setting = {number for number, slot in enumerate(self._slots.values()) if slot.sets}
+        hit = [row for row in named if row[_SLOT] in setting and not any(self._by_condition(row))]
         drops = [slot for slot in self._slots.values() if slot.drops]
         return Corrected(
             delivered=counts[_ROWS],
@@ -177,9 +178,11 @@ class Plan:
         slot.drops |= said.drop is not None
 
     def _unread(self, slot: _Slot, name: str) -> str | None:
-        """The text that is expected in place of a value that can be read."""
+        """The text that is expected in place of a value that could be read as it was delivered."""
         text = as_written(slot.expects.get(name), self._types[name])
-        return None if is_readable(text, self._types[name]) else text
+        delivered = self._dataset.delivered.columns.get(name)
+        both = (self._types[name], delivered.dtype if delivered else self._types[name])
+        return None if all(is_readable(text, dtype) for dtype in both) else text
 
     @cached_property
     def _table(self) -> pl.DataFrame:
@@ -195,6 +198,7 @@ class Plan:
             columns[_EXPECTS + name] = [name in slot.expects for slot in slots]
             columns[_FROM + name] = self._column(name, [slot.expects.get(name) for slot in slots])
             columns[_UNREAD + name] = pl.Series([self._unread(slot, name) for slot in slots], dtype=pl.String)
+            columns[_HAS + name] = columns[_FROM + name].is_not_null() | columns[_UNREAD + name].is_null()
         for name in self._set:
             columns[_SETS + name] = [name in slot.sets for slot in slots]
             columns[_TO + name] = self._column(name, [slot.sets.get(name) for slot in slots])
@@ -208,7 +212,7 @@ class Plan:
 
     def _agrees(self, name: str, marks: Sequence[str]) -> pl.Expr:
         marked = pl.col(MISCAST + name) if MISCAST + name in marks else pl.lit(False)
-        same = pl.col(name).eq_missing(pl.col(_FROM + name)) & ~marked & pl.col(_UNREAD + name).is_null()
+        same = pl.col(name).eq_missing(pl.col(_FROM + name)) & ~marked & pl.col(_HAS + name)
         if name in self.originals:
             same |= marked & pl.col(ORIGINAL + name).eq(pl.col(_UNREAD + name)).fill_null(False)
         return same | ~pl.col(_EXPECTS + name)
@@ -258,9 +262,6 @@ class Plan:
     def _by_condition(self, row: Mapping[str, Any]) -> list[int]:
         """The conditions that are true of a row that is named by key."""
         return [i for i in range(len(self._where)) if row[f"{_WHERE}{i}"]]
-
-    def _sets(self, row: Mapping[str, Any]) -> bool:
-        return bool(list(self._slots.values())[row[_SLOT]].sets)
 
     def _dropped(self, row: Mapping[str, Any]) -> bool:
         return any(self._where[i][0].attributes.drop is not None for i in self._by_condition(row))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from dataops_assets.contract import Correction, Dataset, Policy, Problem
@@ -140,7 +141,11 @@ def _new_values(correction: Correction, said: dict[str, tuple[Path, Any]], datas
             yield correction.problem(path, f"`{name}` may not be without a value", "write a value; or drop the row")
         elif column:
             try:
-                checked(value, column.dtype)
+                text = checked(value, column.dtype)
+                if column.dtype.is_float() and text is not None and not isfinite(float(text)):
+                    yield correction.problem(
+                        path, f"`{name}`: {text} is no finite number", "write a number, or `null` for none"
+                    )
             except Mistake as mistake:
                 yield correction.problem(path, f"`{name}`: {mistake.message}", mistake.remedy)
 

@@ -219,9 +219,13 @@ def _offenders(
     those = query.collected(uniqueness.among(rows, wanted).select(ROW, *columns))
     values = {row[ROW]: row for row in those.iter_rows(named=True)}
     return {
-        rule: tuple({"row": number} | {column: _plain(values[number][column]) for column in shown[rule]} for number in each)
+        rule: tuple({"row": number} | {_beside(c): _plain(values[number][c]) for c in shown[rule]} for number in each)
         for rule, each in numbers.items()
     }
+
+
+def _beside(column: str) -> str:
+    return "row_" if column == "row" else column
 
 
 def _plain(value: object) -> object:
@@ -295,7 +299,7 @@ def quarantined(delivery: str, text: pl.DataFrame | pl.LazyFrame, found: Judged)
     return pl.concat([lie, more], how="diagonal")
 
 
-_TAKEN = ("verdict", "delivery", "row", "reasons")
+_TAKEN = ("partition", "verdict", "delivery", "row", "reasons")
 
 
 def _originals(rows: pl.DataFrame) -> pl.DataFrame:

@@ -44,6 +44,7 @@ def rejected(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], rule
         if made is None or not made.rows:
             return None
         rows = pl.read_parquet(lake.read("quarantine", dataset, partition, made.sha256))
+        rows = rows.rename({"partition": "partition_"}, strict=False)  # a delivered column of that name
         found = rows.select(pl.lit(partition, pl.String).alias("partition"), pl.all())
         return found if rule is None else found.filter(pl.col("reasons").list.contains(rule))
 
@@ -79,7 +80,8 @@ def in_full(rows: pl.DataFrame, most: int) -> Iterator[str]:
     """
     for row in rows.head(most).iter_rows(named=True):
         delivered = ", ".join(f"{name} {in_print(str(value))}" for name, value in row.items() if name not in _OURS)
-        of = f" of the delivery {row['delivery'][:12]}" if row.get("delivery") else ""
+        kind, _, correction = (row.get("delivery") or "").partition(":")
+        of = f" added by the correction {correction[:12]}" if correction else f" of the delivery {kind[:12]}" if kind else ""
         yield f"row {row['row']}{of}: {', '.join(row['reasons'])}"
         yield f"    {delivered}"
     if rows.height > most:

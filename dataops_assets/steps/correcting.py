@@ -4,6 +4,7 @@ Here: which rows it is about, what becomes of them, and the file. Not here: how 
 what a partition is corrected by when it is staged (`staging`).
 """
 
+import os
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ import polars as pl
 from dataops_assets.catalog import corrections_of
 from dataops_assets.contract import ContractError, Dataset, Partition
 from dataops_assets.contract.correction import CORRECTIONS
+from dataops_assets.contract.errors import Mistake
 from dataops_assets.contract.parse import parse_yaml
 from dataops_assets.corrections import Plan, correction_problems
 from dataops_assets.corrections.writing import Wish, entry_of, hit_by, text_of
@@ -33,6 +35,7 @@ class Proposal:
         file: Where it belongs.
         text: What stands there then.
         entry: The entry alone.
+        was: What stood there when it was asked for.
         before: The rows that it changes, as they were delivered, as text; none, if it adds one.
         after: The same rows as they are then, or the one that it adds.
     """
@@ -40,12 +43,19 @@ class Proposal:
     file: Path
     text: str
     entry: str
+    was: str
     before: pl.DataFrame
     after: pl.DataFrame
 
     def write(self) -> None:
-        """Write the file; whoever reads it meanwhile sees the old one or the new one."""
-        beside = self.file.with_name(f".{self.file.name}.tmp")
+        """Write the file; whoever reads it meanwhile sees the old one or the new one.
+
+        Raises:
+            Mistake: Somebody else has changed it meanwhile.
+        """
+        if _read(self.file) != self.was:
+            raise Mistake(f"{self.file} was changed meanwhile", "ask again")
+        beside = self.file.with_name(f".{self.file.name}.{os.getpid()}.tmp")
         beside.write_text(self.text, encoding="utf-8")
         beside.replace(self.file)
 
@@ -78,7 +88,7 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     entry = text_of(entry_of(dataset, partition, wish, hit))
 
     file = defs.parent / dataset.folder / CORRECTIONS
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    before = _read(file)
     whole = before + ("" if before.endswith("\n") or not before else "\n") + ("\n" if before.strip() else "") + entry
     corrections = corrections_of(parse_yaml(whole, f"{dataset.folder}/{CORRECTIONS}", list))
     corrected = replace(dataset, corrections=corrections)
@@ -88,7 +98,11 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     done = correct(rows.lazy(), Plan(corrected, partition, today), query)[0].collect()
     changed = pl.col(ROW).is_in(hit[ROW].implode()) | (pl.col(ROW) > rows.height if wish.add else pl.lit(False))
     after = done.filter(changed).tail(max(hit.height, 1))
-    return Proposal(file, whole, entry, _told(dataset, hit), _told(dataset, after))
+    return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after))
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def _told(dataset: Dataset, rows: pl.DataFrame) -> pl.DataFrame:

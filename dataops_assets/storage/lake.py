@@ -308,7 +308,8 @@ class Lake:
             return f"is not published: it {arrived}, or has not been run yet"
         if verdict.depends_on.get("delivery") == deliveries.GAP and not dataset.gap_reason(partition):
             return "is not published: its gap is no longer declared, and nothing was delivered"
-        return f"is not published: its {verdict.gate} gate passed at {moment(verdict.judged_at)}, but the next step has not run"
+        passed = f"its {verdict.gate} gate passed at {moment(verdict.judged_at)}"
+        return f"is not published: {passed}, but the next step has not run, or has failed"
 
     def refused_since(self, dataset: Dataset, partition: Partition) -> str:
         """What to know before reading a published partition: that something newer was refused. Empty if nothing was."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dataops_assets.corrections.identity import id_of
 from dataops_assets_tests.corrections.entries import correct
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -268,3 +269,23 @@ def test_the_last_day_counts(tree: Tree) -> None:
     correct(tree, "stations", {**OSLO, "valid_until": NOW.date().isoformat()})
     tree.drop("stations", "stations.csv", STATIONS)
     assert [outcome.status for outcome in tree.run("stations")] == ["done", "done"]
+
+
+def test_an_expected_nan_is_another_entry_than_expected_none(measured: Tree) -> None:
+    said = [hour(0, set=temperature(before, 1)) for before in (float("nan"), None)]
+    files = [(correct(measured, "readings", one), measured["readings"].corrections[0])[1] for one in said]
+    assert id_of(files[0]) != id_of(files[1])
+
+
+def test_a_value_that_the_provider_may_not_write_can_be_expected(tree: Tree) -> None:
+    """Delivered as a whole number, and a float from there on."""
+    delivered = (tree.defs / "stations/schema.py").read_text()
+    staged = delivered.partition("class Schema")[2].replace("pl.Int16", "float")
+    to_float = "def normalise(rows):\n    return rows.with_columns(pl.col('height').cast(pl.Float64))\n"
+    tree.write(
+        "stations/schema.py", delivered.replace("class Schema", "class Delivered") + f"\n\nclass Schema{staged}\n\n{to_float}"
+    )
+    tree.drop("stations", "stations.csv", STATIONS.replace("94", "94.5"))
+    correct(tree, "stations", {"key": {"station": "oslo"}, "set": {"height": {"from": "94.5", "to": 94}}})
+    tree.run("stations")
+    assert tree.read("stations").rows_by_key("station", unique=True)["oslo"] == (94.0,)

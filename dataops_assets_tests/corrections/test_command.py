@@ -11,10 +11,12 @@ import yaml
 from dataops_assets.cli import sample
 from dataops_assets.cli.correct import correct_dataset
 from dataops_assets.contract import ContractError, Partition
+from dataops_assets.contract.errors import Mistake
 from dataops_assets.corrections.writing import Wish
+from dataops_assets.steps.correcting import propose
 from dataops_assets_tests.checkout import Checkout, make_checkout
 from dataops_assets_tests.corrections.entries import correct
-from dataops_assets_tests.trees import STATIONS, Tree, readings
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY = "2024-01-01"
 SAID = {"reason": "read wrongly", "requested_by": "lab", "reference": "the lab's book", "valid_until": date(2030, 12, 31)}
@@ -225,3 +227,12 @@ def test_a_wrong_word_at_a_prompt_is_told(clone: Checkout, words: tuple[str, ...
     said = ("--reason", "x", "--requested-by", "reference-data", "--reference", "x", "--until", "2030-12-31")
     failed = clone.run("dataops", "correct", *words, *said)
     assert (failed.returncode, says in failed.stderr) == (2, True), failed.stderr
+
+
+def test_a_file_that_changed_meanwhile_is_left_alone(received: Tree) -> None:
+    asked = wish(key={"station": "oslo"}, changes={"height": "95"})
+    found = propose(received.lake, received["stations"], None, asked, received.defs, NOW.date())
+    ask(received, "stations", None, wish(key={"station": "bergen"}, changes={"height": "13"}))
+    with pytest.raises(Mistake, match="changed meanwhile: ask again"):
+        found.write()
+    assert [one["key"] for one in entries(received, "stations")] == [{"station": "bergen"}]

@@ -34,6 +34,31 @@ def test_a_file_may_be_empty(tree: Tree, text: str) -> None:
 @pytest.mark.parametrize(
     ("dataset", "entry", "at", "says", "remedy"),
     [
+        *(
+            pytest.param(
+                "readings",
+                {**HOUR, "set": {"temperature": {"from": 0.5, "to": value}}},
+                "to",
+                f"{value} is no finite number",
+                "`null` for none",
+                id=str(value),
+            )
+            for value in (float("nan"), float("inf"))
+        ),
+        *(
+            pytest.param(
+                "stations",
+                {**LOW, "where": where},
+                "where",
+                f"asks for `{word}`, which is not the same whenever it is asked",
+                "true of the same rows at any time",
+                id=word,
+            )
+            for word, where in (
+                ("current_date", "height < 50 AND CURRENT_DATE < '2030-01-01'"),
+                ("row_number", "ROW_NUMBER() OVER () = 1"),
+            )
+        ),
         pytest.param("stations", {**OSLO, "key": {}}, "key", "leaves out station", "name all of station", id="no_key"),
         pytest.param(
             "stations", {**OSLO, "key": {"staton": "oslo"}}, "staton", "not in the schema", "`station`", id="key_typo"

@@ -218,7 +218,7 @@ def test_what_passed_one_gate_says_that_the_next_step_is_missing(tree: Tree) -> 
     tree.drop("readings", f"{DAY}.csv", readings(DAY))
     tree.receive("readings", DAY)
     with pytest.raises(
-        NotPublished, match=r"its envelope gate passed at 2024-03-01 12:00:00 UTC, but the next step has not run"
+        NotPublished, match=r"its envelope gate passed at 2024-03-01 12:00:00 UTC, but the next step has not run, or has failed"
     ):
         tree.lake.scan(tree["readings"], [DAY])
 
