@@ -9,14 +9,16 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
 from dataops_assets.gate.casting import as_text, cast
+from dataops_assets.gate.profile import Profile, profile
 from dataops_assets.gate.rules import MISCAST, ROW, Rule, with_references
-from dataops_assets.gate.verdict import Rows, RuleResult, Status
+from dataops_assets.gate.verdict import Rows, RuleResult, Status, Unusual
 
 _ROW_BEFORE = "__row_before"
 _WAS = "__was_"
@@ -68,6 +70,8 @@ class Judged:
         good: The rows to publish, in order of the key; a LazyFrame, to be written as it is read, if the delivery was one.
         rejected: Row number (from 1, as delivered) and reasons of every rejected row: columns `row` and `reasons`; for a
             product also its values, as text.
+        profile: What the good rows are like, if it was asked for.
+        unusual: What of that is unlike the partitions before; see `drift`.
     """
 
     rows: Rows
@@ -75,6 +79,8 @@ class Judged:
     reasons: tuple[str, ...]
     good: pl.DataFrame | pl.LazyFrame
     rejected: pl.DataFrame
+    profile: Profile | None = None
+    unusual: tuple[Unusual, ...] = ()
 
 
 class _Reading:
@@ -103,6 +109,7 @@ def judge_delivery(
     text: pl.DataFrame | pl.LazyFrame,
     tables: dict[str, pl.LazyFrame],
     public: bool,
+    began: datetime | None = None,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -112,6 +119,7 @@ def judge_delivery(
         text: The delivered columns as `read_text` gives them.
         tables: The values that references must exist among; see `with_references`.
         public: Whether offending values may be shown.
+        began: When the partition began; without it no profile is taken.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
@@ -120,7 +128,7 @@ def judge_delivery(
     rows = cast(text.lazy(), dataset.delivered)
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
     rows = _normalised(dataset, rows, marks) if dataset.normalise else rows.select(*dataset.schema.columns, ROW, *marks)
-    return _judge(dataset, rules, rows, tables, public, reading)
+    return _judge(dataset, rules, rows, tables, public, reading, began)
 
 
 def _normalised(dataset: Dataset, before: pl.LazyFrame, marks: list[str]) -> pl.LazyFrame:
@@ -141,7 +149,12 @@ def _normalised(dataset: Dataset, before: pl.LazyFrame, marks: list[str]) -> pl.
 
 
 def judge_product(
-    dataset: Dataset, rules: list[Rule], made: pl.LazyFrame, tables: dict[str, pl.LazyFrame], public: bool
+    dataset: Dataset,
+    rules: list[Rule],
+    made: pl.LazyFrame,
+    tables: dict[str, pl.LazyFrame],
+    public: bool,
+    began: datetime | None = None,
 ) -> Judged:
     """Judge the rows that a transform made; as `judge_delivery`, but they are typed already.
 
@@ -154,7 +167,7 @@ def judge_product(
     with code_of(dataset, "transform"):
         _check_columns(made, dataset, "transform")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
-    found = _judge(dataset, rules, rows.lazy(), tables, public, _Reading(streamed=False))
+    found = _judge(dataset, rules, rows.lazy(), tables, public, _Reading(streamed=False), began)
     originals = _originals(rows[(found.rejected["row"] - 1).cast(pl.UInt32)].drop(ROW))
     return replace(found, rejected=found.rejected.hstack(originals))
 
@@ -177,6 +190,7 @@ def _judge(
     tables: dict[str, pl.LazyFrame],
     public: bool,
     reading: _Reading,
+    began: datetime | None,
 ) -> Judged:
     rows, normalised, in_order = _looked_over(dataset, rows, reading)
     together = uniqueness.find(rows, dataset, rules, in_order, reading.engine)
@@ -187,8 +201,8 @@ def _judge(
     offenders = _offenders(dataset, left, rules, found, public, reading)
 
     good = uniqueness.among(left, rejected["row"].cast(pl.UInt32), negate=True).select(*dataset.schema.columns)
-    if not in_order:
-        good = good.sort(dataset.attributes.key, maintain_order=True)
+    ordered = good if in_order else good.sort(dataset.attributes.key, maintain_order=True)
+    published = ordered if reading.streamed else ordered.collect()
     results = []
     for rule in rules:
         if rule.name in failed:
@@ -208,7 +222,10 @@ def _judge(
         normalised=normalised,
     )
     reasons = _reasons(dataset, results, where)
-    return Judged(where, tuple(results), reasons, good if reading.streamed else good.collect(), rejected)
+    taken = None
+    if began:
+        taken = profile(good if reading.streamed else published, where.published, where.merged, began)
+    return Judged(where, tuple(results), reasons, published, rejected, taken)
 
 
 def _looked_over(dataset: Dataset, rows: pl.LazyFrame, reading: _Reading) -> tuple[pl.LazyFrame, int, bool]:

@@ -25,6 +25,8 @@ MISCAST = "__miscast_"
 """Prefix of the boolean columns that tell which values could not be read as their type."""
 SHARED = "__shared_"
 """Prefix of the boolean columns that tell which rows share with another what no two may share, by rule."""
+STATISTICS = "statistics.usual"
+"""The rule on the statistics of a partition, which those before decide: `drift` finds whether it holds, no expression."""
 
 Kind = Literal["type", "value", "key", "reference", "frame"]
 
@@ -245,6 +247,8 @@ def _table_rules(dataset: Dataset) -> list[Rule]:
         sentence = f"{' and '.join(reference.columns)} exists in {reference.dataset}"
         passes = pl.col(_reference_column(reference))
         rules.append(Rule(reference.rule, sentence, "reference", "reject", 1.0, reference.columns, passes, reference))
+    if attributes.partitions:
+        rules.append(_rule(STATISTICS, "it is like the partitions before it", "frame", (), pl.lit(True), "warn"))
     return rules
 
 

@@ -251,6 +251,8 @@ def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, 
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
+        profile=found.profile,
+        unusual=found.unusual,
     )
 
 

@@ -20,6 +20,7 @@ from dataops_assets.steps.content import (
     settle,
     versions_of,
 )
+from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.receiving import read_delivery, standing_verdict
 from dataops_assets.storage import deliveries
@@ -38,11 +39,11 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
         NotReady: A dataset that the rules refer to is not published.
     """
     rules = compile_rules(dataset)
-    referred = Referred(lake, dataset, rules)
+    referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
     for partition in partitions:
 
         def look(partition: Partition = partition) -> Work:
-            return _look(lake, dataset, partition, rules, *referred.now())
+            return _look(lake, dataset, partition, rules, before, *referred.now())
 
         yield settle(lake, dataset, partition, look, run_id, now)
 
@@ -52,6 +53,7 @@ def _look(
     dataset: Dataset,
     partition: Partition,
     rules: list[Rule],
+    before: Before,
     known: dict[str, Provenance],
     tables: dict[str, pl.LazyFrame],
 ) -> Work:
@@ -59,7 +61,8 @@ def _look(
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
-        found = judge_delivery(dataset, rules, text, tables, is_public(dataset))
+        found = judge_delivery(dataset, rules, text, tables, is_public(dataset), before.start_of(partition))
+        found = before.compared(partition, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found.rejected)
 
     gap = dataset.gap_reason(partition)
