@@ -90,8 +90,9 @@ def _questions(name: str, dtype: pl.DataType, began: datetime) -> Iterator[tuple
     yield "nulls", value.null_count() / pl.len()
     if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Null):
         return
-    yield "distinct", value.n_unique()
-    yield "top", value.drop_nulls().unique_counts().max() / pl.len()
+    counts = value.drop_nulls().unique_counts()
+    yield "distinct", counts.len() + value.has_nulls()
+    yield "top", counts.max() / pl.len()
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         text = value.cast(pl.String)
         yield "length", text.str.len_chars().mean()
@@ -101,8 +102,9 @@ def _questions(name: str, dtype: pl.DataType, began: datetime) -> Iterator[tuple
     if number is None:
         return
     yield "mean", number.mean()
+    ordered = number.sort()
     for what, share in _QUANTILES.items():
-        yield what, number.quantile(share, "linear")
+        yield what, ordered.quantile(share, "linear")
 
 
 def _as_number(value: pl.Expr, dtype: pl.DataType, began: datetime) -> pl.Expr | None:
