@@ -1,17 +1,21 @@
-"""A picture of a derived dataset on its materialization, where the contract asks for one."""
+"""Pictures in metadata: of a derived dataset, where the contract asks for one; of statistics that are unlike those before."""
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.verdict import Unusual
 from dataops_assets.storage.lake import Lake
 
 _MOST_BARS = 400
+_MOST_STATISTICS = 3
 _INCHES, _DPI = (8, 2.6), 80
+_COLOUR, _STRIKING = "#4f43dd", "#d92d20"
 
 
 def chart_metadata(lake: Lake, dataset: Dataset, partition: Partition) -> dict[str, Any]:
@@ -32,11 +36,42 @@ def _bars(labels: list[Any], values: list[float], title: str, unit: str) -> str:
 
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     axes = figure.subplots()
-    axes.bar(labels, values, color="#4f43dd", width=0.9)
+    axes.bar(labels, values, color=_COLOUR, width=0.9)
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_ylabel(unit.replace("_", " "), fontsize=8)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+    return _png(figure)
+
+
+def unusual_metadata(unusual: Sequence[Unusual]) -> dict[str, Any]:
+    """The worst statistics of an unusual partition beside those before it, as metadata; empty if none may be shown."""
+    shown = [one for one in unusual if one.value is not None][:_MOST_STATISTICS]
+    if not shown:
+        return {}
+    lines = "\n".join(f"* {one.told}" for one in unusual)
+    names = ", ".join(one.statistic for one in shown)
+    picture = f"![{names}, and in the partitions before](data:image/png;base64,{_courses(shown)})"
+    return {"unusual": dg.MetadataValue.md(f"{lines}\n\n{picture}")}
+
+
+def _courses(unusual: Sequence[Unusual]) -> str:
+    """Each statistic over the partitions before, a line; and what it is now, a point."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_INCHES[0], 1.3 * len(unusual) + 0.3), dpi=_DPI, layout="constrained")
+    for axes, one in zip(figure.subplots(len(unusual), squeeze=False)[:, 0], unusual, strict=True):
+        before = [float("nan") if value is None else value for value in one.before]
+        axes.plot(range(-len(before), 0), before, color=_COLOUR, marker=".", linewidth=1)
+        axes.plot([0], [one.value], color=_STRIKING, marker="o")
+        axes.set_title(one.statistic, fontsize=9, loc="left")
+        axes.tick_params(labelsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("partitions before", fontsize=8)
+    return _png(figure)
+
+
+def _png(figure: Any) -> str:
     target = io.BytesIO()
     figure.savefig(target, format="png", metadata={"Software": None})
     return base64.b64encode(target.getvalue()).decode()

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from dataops_assets.components.charts import unusual_metadata
 from dataops_assets.components.dagster_private import TargetMaterialization
 from dataops_assets.components.keys import asset_key, corrections_key
 from dataops_assets.contract import Dataset, Partition
@@ -224,6 +225,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
         if not verdict.passed:
             counts["good"] = counts.pop("published")  # nothing was published
         metadata |= {f"rows_{name}": count for name, count in counts.items() if count}
+    metadata |= unusual_metadata(verdict.unusual)
     offenders = [row for result in _worst_first(verdict.rules) for row in _offenders(result)]
     if offenders:
         metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])

@@ -115,6 +115,10 @@ class Partitions(BaseModel):
             return date(first.year + 1, 1, 1)
         return date(first.year + first.month // 12, first.month % 12 + 1, 1)
 
+    def start_of(self, key: str) -> datetime:
+        """The moment at which the partition begins, in its own time zone."""
+        return datetime.combine(self.first_day(key), time(), ZoneInfo(self.timezone))
+
     def end_of(self, key: str) -> datetime:
         """The moment, in UTC, at which the partition is over."""
         after = self._next(self.first_day(key))

@@ -8,6 +8,7 @@ rows, once for the verdict, and once more by whoever writes what is good.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import polars as pl
 
@@ -16,9 +17,10 @@ from dataops_assets.gate import uniqueness
 from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised, told
+from dataops_assets.gate.profile import Profile, profile
 from dataops_assets.gate.query import Query
 from dataops_assets.gate.rules import ROW, Rule, with_references
-from dataops_assets.gate.verdict import Rows, RuleResult, Status
+from dataops_assets.gate.verdict import Rows, RuleResult, Status, Unusual
 
 _BROKEN = "__broken_"
 _BAD = "__bad"
@@ -42,6 +44,8 @@ class Judged:
         rejected: Row number (from 1, as delivered) and reasons of every rejected row: columns `row` and `reasons`; for a
             product also its values, as text.
         corrected: What was corrected before.
+        profile: What the good rows are like, if it was asked for.
+        unusual: What of that is unlike the partitions before; see `drift`.
     """
 
     rows: Rows
@@ -50,6 +54,8 @@ class Judged:
     good: pl.DataFrame | pl.LazyFrame
     rejected: pl.DataFrame
     corrected: Corrected
+    profile: Profile | None = None
+    unusual: tuple[Unusual, ...] = ()
 
 
 def judge_delivery(
@@ -59,6 +65,7 @@ def judge_delivery(
     tables: dict[str, pl.LazyFrame],
     public: bool,
     corrections: Corrections | None = None,
+    began: datetime | None = None,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -69,6 +76,7 @@ def judge_delivery(
         tables: The values that references must exist among; see `with_references`.
         public: Whether offending values may be shown.
         corrections: The corrections of the partition, if there are any.
+        began: When the partition began; without it no profile is taken.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
@@ -78,11 +86,16 @@ def judge_delivery(
     typed = normalised(dataset, text, query, corrections.originals if corrections else ())
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()
-    return _judge(dataset, rules, replace(typed, rows=rows, in_order=in_order), corrected, tables, public, query)
+    return _judge(dataset, rules, replace(typed, rows=rows, in_order=in_order), corrected, tables, public, query, began)
 
 
 def judge_product(
-    dataset: Dataset, rules: list[Rule], made: pl.LazyFrame, tables: dict[str, pl.LazyFrame], public: bool
+    dataset: Dataset,
+    rules: list[Rule],
+    made: pl.LazyFrame,
+    tables: dict[str, pl.LazyFrame],
+    public: bool,
+    began: datetime | None = None,
 ) -> Judged:
     """Judge the rows that a transform made; as `judge_delivery`, but they are typed already.
 
@@ -96,7 +109,7 @@ def judge_product(
         check_columns(made, dataset, "transform")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
     typed = Normalised(rows.lazy(), 0, in_order=False)
-    found = _judge(dataset, rules, typed, Corrected(), tables, public, Query(streamed=False))
+    found = _judge(dataset, rules, typed, Corrected(), tables, public, Query(streamed=False), began)
     originals = _originals(rows[(found.rejected["row"] - 1).cast(pl.UInt32)].drop(ROW))
     return replace(found, rejected=found.rejected.hstack(originals))
 
@@ -109,6 +122,7 @@ def _judge(
     tables: dict[str, pl.LazyFrame],
     public: bool,
     query: Query,
+    began: datetime | None,
 ) -> Judged:
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
@@ -118,8 +132,8 @@ def _judge(
     offenders = _offenders(dataset, left, rules, found, public, query)
 
     good = uniqueness.among(left, rejected["row"].cast(pl.UInt32), negate=True).select(*dataset.schema.columns)
-    if not typed.in_order:
-        good = good.sort(dataset.attributes.key, maintain_order=True)
+    ordered = good if typed.in_order else good.sort(dataset.attributes.key, maintain_order=True)
+    published = ordered if query.streamed else ordered.collect()
     results = []
     for rule in rules:
         if rule.name in failed:
@@ -142,7 +156,10 @@ def _judge(
         corrected=corrected.corrected,
     )
     reasons = _reasons(dataset, results, came, where)
-    return Judged(where, tuple(results), reasons, good if query.streamed else good.collect(), rejected, corrected)
+    taken = None
+    if began:
+        taken = profile(good if query.streamed else published, where.published, where.merged, began)
+    return Judged(where, tuple(results), reasons, published, rejected, corrected, taken)
 
 
 def _evaluate(rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, query: Query) -> tuple[pl.DataFrame, dict[str, str]]:

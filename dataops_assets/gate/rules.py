@@ -28,6 +28,8 @@ ORIGINAL = "__original_"
 """Prefix of the columns with the delivered text of values, where a correction asks for it."""
 SHARED = "__shared_"
 """Prefix of the boolean columns that tell which rows share with another what no two may share, by rule."""
+STATISTICS = "statistics.usual"
+"""The rule on the statistics of a partition, which those before decide: `drift` finds whether it holds, no expression."""
 
 Kind = Literal["type", "value", "key", "reference", "frame"]
 
@@ -259,6 +261,8 @@ def _table_rules(dataset: Dataset) -> list[Rule]:
         sentence = f"{' and '.join(reference.columns)} exists in {reference.dataset}"
         passes = pl.col(_reference_column(reference))
         rules.append(Rule(reference.rule, sentence, "reference", "reject", 1.0, reference.columns, passes, reference))
+    if attributes.partitions:
+        rules.append(_rule(STATISTICS, "it is like the partitions before it", "frame", (), pl.lit(True), "warn"))
     return rules
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Partition, Severity
+from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.wording import some
 
 Gate = Literal["envelope", "content"]
@@ -69,6 +70,26 @@ class RuleResult(BaseModel):
         if not self.offenders:
             return "not here"
         return f"{self.broken:,} of {self.checked:,} rows ({self.broken / self.checked:.1%}) break it"
+
+
+class Unusual(BaseModel):
+    """A statistic of a partition that is unlike those of the partitions before.
+
+    Attributes:
+        statistic: `<column>.<what>`, `rows` or `merged`; see `gate.profile`.
+        surprise: How far it is off, in terms of how far it may be: more than 1.
+        told: All that in words.
+        value: What it is; only of public data.
+        before: What it was in the 28 partitions before, the latest last; only of public data.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    statistic: str
+    surprise: float
+    told: str
+    value: float | None = None
+    before: tuple[float | None, ...] = ()
 
 
 class Rows(BaseModel):
@@ -136,6 +157,8 @@ class Verdict(BaseModel):
         rows: Where the rows went; None if they could not be counted.
         rules: What each rule found.
         corrections: What was corrected before.
+        profile: What the good rows are like, to compare later partitions with; of the content gate, where there are partitions.
+        unusual: The statistics of it that are unlike those before, the worst first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -154,6 +177,8 @@ class Verdict(BaseModel):
     rows: Rows | None = None
     rules: tuple[RuleResult, ...] = ()
     corrections: tuple[AppliedCorrection, ...] = ()
+    profile: Profile | None = None
+    unusual: tuple[Unusual, ...] = ()
 
     @property
     def id(self) -> str:

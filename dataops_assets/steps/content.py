@@ -254,6 +254,8 @@ def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, 
         rows=found.rows,
         rules=found.rules,
         corrections=found.corrected.applied,
+        profile=found.profile,
+        unusual=found.unusual,
     )
 
 

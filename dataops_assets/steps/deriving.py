@@ -20,6 +20,7 @@ from dataops_assets.steps.content import (
     settle,
     versions_of,
 )
+from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_arrivals
@@ -35,12 +36,12 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
         NotReady: A dataset that the rules refer to is not published.
     """
     rules = compile_rules(dataset, now.date())
-    referred = Referred(lake, dataset, rules)
+    referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
     for partition in partitions:
         parts = input_partitions(lake, dataset, partition, now)
 
-        def look(parts: dict[str, list[Partition]] = parts) -> Work:
-            return _look(lake, dataset, parts, rules, *referred.now())
+        def look(partition: Partition = partition, parts: dict[str, list[Partition]] = parts) -> Work:
+            return _look(lake, dataset, partition, parts, rules, before, *referred.now())
 
         yield settle(lake, dataset, partition, look, run_id, now)
 
@@ -48,8 +49,10 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
 def _look(
     lake: Lake,
     dataset: Dataset,
+    partition: Partition,
     parts: dict[str, list[Partition]],
     rules: list[Rule],
+    before: Before,
     known: dict[str, Provenance],
     tables: dict[str, pl.LazyFrame],
 ) -> Work:
@@ -61,7 +64,8 @@ def _look(
         frames = {name: lake.scan_versions(lake.catalog[name], made) for name, made in read.items()}
         with code_of(dataset, "transform"):
             made = transform(**frames)
-        found = judge_product(dataset, rules, made, tables, is_public(dataset))
+        found = judge_product(dataset, rules, made, tables, is_public(dataset), before.start_of(partition))
+        found = before.compared(partition, found)
         return found, lambda: found.rejected
 
     went_in = (*known.values(), *(made for several in read.values() for made in several))

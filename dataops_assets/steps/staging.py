@@ -22,6 +22,7 @@ from dataops_assets.steps.content import (
     settle,
     versions_of,
 )
+from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.receiving import read_delivery, standing_verdict
 from dataops_assets.storage import deliveries
@@ -40,11 +41,11 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
         NotReady: A dataset that the rules refer to is not published.
     """
     rules = compile_rules(dataset, now.date())
-    referred = Referred(lake, dataset, rules)
+    referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
     for partition in partitions:
 
         def look(partition: Partition = partition) -> Work:
-            return _look(lake, dataset, partition, rules, *referred.now(), now)
+            return _look(lake, dataset, partition, rules, before, *referred.now(), now)
 
         yield settle(lake, dataset, partition, look, run_id, now)
 
@@ -54,6 +55,7 @@ def _look(
     dataset: Dataset,
     partition: Partition,
     rules: list[Rule],
+    before: Before,
     known: dict[str, Provenance],
     tables: dict[str, pl.LazyFrame],
     now: datetime,
@@ -63,7 +65,8 @@ def _look(
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
         corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
-        found = judge_delivery(dataset, rules, text, tables, is_public(dataset), corrections)
+        found = judge_delivery(dataset, rules, text, tables, is_public(dataset), corrections, before.start_of(partition))
+        found = before.compared(partition, found)
         if receipt and not found.reasons:
             released = _released(lake, dataset, partition, receipt.sha256, found.rejected)
             found = replace(found, rows=found.rows.model_copy(update={"released": released}))

@@ -1,0 +1,216 @@
+"""Drift: is a partition like those before it?
+
+Each statistic of a profile is compared with its own history, in the order of the partitions, and nobody has to name a bound:
+
+1. Its *distance* is how far it is from the median of the partitions before, in terms of their median absolute deviation
+   (Hampel, The influence curve and its role in robust estimation, 1974) and a floor: what never moved may move a little.
+2. Its *surprise* is that distance in terms of the largest that it has had before. So what is restless by nature, such as delays
+   or rain, has a wide bound, and what is steady a narrow one. The shorter the history, the wider the bound.
+
+Here: distances, and what is said of them. Not here: the statistics (`profile`), and where the profiles before come from.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from dataops_assets.gate.content import Judged
+from dataops_assets.gate.profile import Profile, statistics_of
+from dataops_assets.gate.rules import STATISTICS, Rule
+from dataops_assets.gate.verdict import RuleResult, Status, Unusual
+from dataops_assets.gate.wording import some
+
+Numbers = npt.NDArray[np.float64]
+
+USUAL = 28
+"""How many partitions before one tell what is usual: four weeks, if they are days."""
+CALIBRATED = 180
+"""How many partitions before one tell how far a statistic goes by nature."""
+_COLD_START = 14
+_LEAST_LIMIT = 8.0
+_BEYOND = 1.5
+_PATIENCE = 30
+_WIDENED = 2.0
+_BREAK = 3.0
+_TOLD = 5
+_NORMAL = 1.4826  # the standard deviation of a normal distribution, in terms of its median absolute deviation
+_NEW, _ROWS, _MERGED = "new", "rows", "merged"
+_SHARES = ("nulls", "top", _NEW, _MERGED)
+
+
+class History:
+    """The profiles of the partitions before one, in their order.
+
+    Args:
+        schema: The columns of the dataset.
+    """
+
+    def __init__(self, schema: Mapping[str, pl.DataType]):
+        named = [("", _ROWS), ("", _MERGED), *statistics_of(schema)]
+        self.names = named + [(name, _NEW) for name, what in named if what == "length"]
+        self.partitions: deque[str] = deque(maxlen=USUAL + CALIBRATED)
+        self._categories: deque[Mapping[str, Mapping[str, int]]] = deque(maxlen=USUAL + CALIBRATED)
+        self._values: deque[Numbers] = deque(maxlen=USUAL)
+        self._distances: deque[Numbers] = deque(maxlen=CALIBRATED)
+        self._place = {name: place for place, name in enumerate(self.names)}
+        self._kinds = np.array([what for _, what in self.names])
+        self._beside = {
+            what: np.array([self._place.get((name, what), -1) for name, _ in self.names]) for what in ("q05", "q95", "distinct")
+        }
+
+    def add(self, partition: str, profile: Profile) -> None:
+        """Take the next partition among those before. One that is unusual widens what is usual, but by no more than double."""
+        values = self.numbers(profile)
+        distances = self._distances_of(values)
+        self._distances.append(np.where(np.isnan(distances), np.nan, np.fmin(distances, self._limits() * _WIDENED)))
+        self._values.append(values)
+        self._categories.append(profile.categories)
+        self.partitions.append(partition)
+
+    def surprises(self, profile: Profile) -> Numbers:
+        """By statistic, its distance in terms of what is usual: more than 1 is unusual, NaN is what cannot be told."""
+        return self._distances_of(self.numbers(profile)) / self._limits()
+
+    def before(self, place: int) -> Numbers:
+        """The values that a statistic had in the partitions that tell what is usual, the latest last."""
+        return np.array([values[place] for values in self._values])
+
+    def numbers(self, profile: Profile) -> Numbers:
+        """The statistics of a profile, by `names`; NaN where there is none."""
+        values = np.full(len(self.names), np.nan)
+        values[:2] = profile.rows, profile.merged
+        for column, statistics in profile.columns.items():
+            for what, value in statistics.items():
+                if (place := self._place.get((column, what))) is not None:
+                    values[place] = value
+        for column, counts in profile.categories.items():
+            new = self.new_categories(profile, column)
+            if new is not None and (place := self._place.get((column, _NEW))) is not None:
+                values[place] = sum(counts[value] for value in new) / max(1, sum(counts.values()))
+        return values
+
+    def new_categories(self, profile: Profile, column: str) -> list[str] | None:
+        """The values of a column that no partition before had; None if none had few enough to tell."""
+        known = set().union(*(categories.get(column, ()) for categories in self._categories))
+        return [value for value in profile.categories.get(column, ()) if value not in known] if known else None
+
+    def _distances_of(self, values: Numbers) -> Numbers:
+        if len(self._values) < _COLD_START:
+            return np.full(len(self.names), np.nan)
+        before = np.stack(self._values)
+        median, known = _median(before)
+        deviation, _ = _median(np.abs(before - median))
+        with np.errstate(invalid="ignore", over="ignore"):
+            distances = np.abs(values - median) / (_NORMAL * deviation + self._floors(before, median))
+        return np.where(known >= _COLD_START, distances, np.nan)
+
+    def _floors(self, before: Numbers, median: Numbers) -> Numbers:
+        """The least that counts as a deviation, in the unit of each statistic; NaN is what has none.
+
+        Values may move by a part of the spread of their column, counts by a part of themselves, shares by a row.
+        """
+        low, high, distinct = (before[:, places] for places in self._beside.values())
+        spread = np.fmax.reduce(high - low, axis=0)
+        # Of a column with one value all over each partition, such as its day, no value is unusual.
+        spread = np.where((self._beside["q05"] >= 0) & (spread > 0), spread, np.nan)
+        one_value = (self._beside["distinct"] >= 0) & (np.fmax.reduce(distinct, axis=0) <= 1)
+        a_row = 1 / max(median[0], 1.0)
+        kinds = self._kinds
+        return np.select(
+            [np.isin(kinds, (_ROWS, "distinct")), kinds == "nulls", kinds == "top", np.isin(kinds, (_NEW, _MERGED))],
+            [np.maximum(1, 0.01 * median), max(a_row, 0.002), max(a_row, 0.02), a_row / 4],
+            np.where(
+                kinds == "length",
+                np.where(one_value, np.nan, 0.002 * median),
+                np.where(kinds == "mean", 0.01 * spread, 0.05 * spread),
+            ),
+        )
+
+    def _limits(self) -> Numbers:
+        """The distance, by statistic, beyond which it is unusual; NaN as long as too few partitions tell."""
+        if not self._distances:
+            return np.full(len(self.names), np.nan)
+        before = np.stack(self._distances)
+        told = (~np.isnan(before)).sum(axis=0)
+        largest = np.fmax.reduce(before, axis=0, initial=_LEAST_LIMIT)
+        return np.where(told >= _COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
+
+
+def compared(found: Judged, rules: list[Rule], history: History, public: bool) -> Judged:
+    """What the content gate found, with what its profile tells in the light of those before.
+
+    Args:
+        found: What was found.
+        rules: The rules of the dataset; without one on statistics nothing is compared.
+        history: The profiles of the partitions before.
+        public: Whether values may be shown.
+    """
+    rule = next((rule for rule in rules if rule.name == STATISTICS), None)
+    if rule is None or found.profile is None:
+        return found
+    surprises = np.nan_to_num(history.surprises(found.profile))
+    worst = [int(place) for place in np.argsort(-surprises, kind="stable") if surprises[place] > 1]
+    values = history.numbers(found.profile)
+    unusual = tuple(_unusual(history, found.profile, place, values, surprises, public) for place in worst[:_TOLD])
+    status: Status = "passed"
+    if worst:
+        broken = rule.severity == "fail" and surprises[worst[0]] >= _BREAK
+        status = "refused" if broken else "warned"
+    more = f"; and {len(worst) - _TOLD} more" if len(worst) > _TOLD else ""
+    told = "; ".join(one.told for one in unusual) + more if worst else ""
+    result = RuleResult(
+        rule=rule.name,
+        sentence=rule.sentence,
+        severity=rule.severity,
+        checked=1,
+        broken=int(bool(worst)),
+        status=status,
+        detail=f"{told} ({_span(history)})" if told else _span(history),
+        measured=round(float(surprises[worst[0]]), 3) if worst else None,
+        bound=1.0 if worst else None,
+    )
+    refused = (f"{rule.name}: {rule.sentence}, but {result.detail}",) if status == "refused" else ()
+    return replace(
+        found,
+        rules=tuple(result if one.rule == rule.name else one for one in found.rules),
+        reasons=(*found.reasons, *refused),
+        unusual=unusual,
+    )
+
+
+def _span(history: History) -> str:
+    before = history.partitions
+    if len(before) < 2 * _COLD_START:
+        return f"{len(before)} partitions before, which is too few to tell: {2 * _COLD_START} are needed"
+    return f"by the {len(before)} partitions from {before[0]} to {before[-1]}"
+
+
+def _unusual(history: History, profile: Profile, place: int, values: Numbers, surprises: Numbers, public: bool) -> Unusual:
+    column, what = history.names[place]
+    name, value, before = f"{column}.{what}".lstrip("."), float(values[place]), history.before(place)
+    times = round(float(surprises[place]), 2)
+    if not public:
+        return Unusual(statistic=name, surprise=times, told=f"{name} is {times:g} times as far off as it may be")
+    low, high = np.nanquantile(before, [0.1, 0.9])
+    told = f"{name} is {_said(value, what)}, usually {_said(low, what)} to {_said(high, what)}"
+    if what == _NEW and (new := history.new_categories(profile, column)):
+        told += f": {some(new, 3)}"
+    kept = tuple(None if np.isnan(one) else float(one) for one in before)
+    return Unusual(statistic=name, surprise=times, told=told, value=value, before=kept)
+
+
+def _said(value: float, what: str) -> str:
+    return f"{value:.1%}" if what in _SHARES else f"{value:,.4g}"
+
+
+def _median(values: Numbers) -> tuple[Numbers, npt.NDArray[np.int64]]:
+    """The median of each column, and of how many numbers; NaN is none. (`numpy.nanmedian` goes column by column.)"""
+    ordered = np.sort(values, axis=0)  # NaN comes last
+    known = (~np.isnan(values)).sum(axis=0)
+    middle = np.maximum(known - 1, 0) // 2, np.minimum(known // 2, len(values) - 1)
+    lower, upper = (np.take_along_axis(ordered, place[None], axis=0)[0] for place in middle)
+    return (lower + upper) / 2, known

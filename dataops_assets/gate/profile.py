@@ -1,0 +1,128 @@
+"""The profile of a partition: what its good rows are like, in a few numbers for each column.
+
+Here: which statistics there are, and how they are taken, all in one query. Not here: which of them are unusual (`drift`).
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+_MOST_ROWS = 1_000_000
+_MOST_CATEGORIES = 128
+_DIGITS = 6
+_QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+_VALUES = "values"
+_COUNT = "__count"
+_ROW = "__row"
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Profile(BaseModel):
+    """What the rows of a partition are like. Every number has six significant digits.
+
+    Attributes:
+        rows: How many there are.
+        every: Every which of them was looked at: 1 for all, more where they do not fit into memory.
+        merged: The share of delivered rows that equalled another one.
+        columns: By column, each statistic by its name: `nulls` and `top`, the share of rows without a value and with the most
+            frequent one; `distinct`, how many values there are; `mean` and the quantiles `q05` to `q95`, in the unit of
+            the column, of dates and times in minutes since the partition began; `length`, the mean of texts, in characters.
+        categories: By column with few values, how many rows have each.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    every: int = 1
+    merged: float = 0.0
+    columns: dict[str, dict[str, float]]
+    categories: dict[str, dict[str, int]] = {}
+
+
+def profile(rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: datetime) -> Profile | None:
+    """Take the statistics of rows.
+
+    Args:
+        rows: The good rows; of a LazyFrame, which may be more than fits into memory, about a million at most are looked at.
+        height: How many they are.
+        merged: How many more were delivered that equal one of them.
+        began: When the partition began, with its time zone.
+
+    Returns:
+        The profile; None if there is no row.
+    """
+    if not height:
+        return None
+    # A power of two, so that partitions of about the same size are looked at in the same way.
+    every = 1 << max(0, math.ceil(math.log2(height / _MOST_ROWS))) if isinstance(rows, pl.LazyFrame) else 1
+    # The sample is held in memory; what is asked of it is no more exact for being streamed.
+    held = _every(rows, every).collect(engine="streaming") if isinstance(rows, pl.LazyFrame) else rows
+    types = held.schema
+    asked = [one.alias(f"{name}\n{what}") for name, dtype in types.items() for what, one in _questions(name, dtype, began)]
+    found = held.select(asked).row(0, named=True)
+    columns: dict[str, dict[str, float]] = {name: {} for name in types}
+    categories = {}
+    for label, value in found.items():
+        name, _, what = label.rpartition("\n")
+        if what == _VALUES:
+            # A column of keys has as many values as rows: only where they are few do they tell anything.
+            if found[f"{name}\ndistinct"] <= _MOST_CATEGORIES:
+                categories[name] = {one[name]: one[_COUNT] for one in value if one[name] is not None}
+        elif value is not None and math.isfinite(value):
+            columns[name][what] = _short(value)
+    return Profile(rows=height, every=every, merged=_short(merged / (height + merged)), columns=columns, categories=categories)
+
+
+def _every(rows: pl.LazyFrame, every: int) -> pl.LazyFrame:
+    return rows.with_row_index(_ROW).filter(pl.col(_ROW) % every == 0).drop(_ROW) if every > 1 else rows
+
+
+def statistics_of(schema: Mapping[str, pl.DataType]) -> list[tuple[str, str]]:
+    """Every statistic that a profile has of rows with these columns, as column and name."""
+    return [(name, what) for name, dtype in schema.items() for what, _ in _questions(name, dtype, _ANY_TIME) if what != _VALUES]
+
+
+def _questions(name: str, dtype: pl.DataType, began: datetime) -> Iterator[tuple[str, pl.Expr]]:
+    value = pl.col(name)
+    yield "nulls", value.null_count() / pl.len()
+    if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Null):
+        return
+    counts = value.drop_nulls().unique_counts()
+    yield "distinct", counts.len() + value.has_nulls()
+    yield "top", counts.max() / pl.len()
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        text = value.cast(pl.String)
+        yield "length", text.str.len_chars().mean()
+        yield _VALUES, text.value_counts(sort=True, name=_COUNT).head(_MOST_CATEGORIES + 1).implode()
+        return
+    number = _as_number(value, dtype, began)
+    if number is None:
+        return
+    yield "mean", number.mean()
+    ordered = number.sort()
+    for what, share in _QUANTILES.items():
+        yield what, ordered.quantile(share, "linear")
+
+
+def _as_number(value: pl.Expr, dtype: pl.DataType, began: datetime) -> pl.Expr | None:
+    """A column as numbers that have a mean; None if it has none."""
+    if dtype.is_float():
+        return pl.when(value.is_finite()).then(value).cast(pl.Float64)
+    if dtype.is_numeric() or dtype == pl.Boolean:
+        return value.cast(pl.Float64)
+    if dtype == pl.Time:
+        return value.dt.hour().cast(pl.Float64) * 60 + value.dt.minute()
+    if dtype == pl.Duration:
+        return value.dt.total_seconds().cast(pl.Float64) / 60
+    if dtype in (pl.Datetime, pl.Date):
+        on_the_wall = not (isinstance(dtype, pl.Datetime) and dtype.time_zone)
+        since = began.replace(tzinfo=UTC) if on_the_wall else began
+        return (value.dt.epoch("s") - since.timestamp()).cast(pl.Float64) / 60
+    return None
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")

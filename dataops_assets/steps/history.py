@@ -1,0 +1,71 @@
+"""What the partitions before one were like: their profiles, from the last words of the content gate.
+
+Here: which of them count, and that a run over many reads each once. Not here: what is unusual (`gate.drift`).
+"""
+
+from datetime import datetime
+from itertools import islice
+
+from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.content import Judged
+from dataops_assets.gate.drift import CALIBRATED, USUAL, History, compared
+from dataops_assets.gate.profile import Profile
+from dataops_assets.gate.rules import Rule
+from dataops_assets.steps.content import is_public
+from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.store import Damaged
+
+_FARTHEST = 2 * (USUAL + CALIBRATED)
+
+
+class Before:
+    """The partitions before the one that is judged; those of a dataset without partitions are none.
+
+    What was refused or is a gap does not count. A run goes from each partition to the next, so the history goes with it; it is
+    read anew only where a run goes back.
+
+    Args:
+        lake: Where the verdicts lie.
+        dataset: Whose partitions.
+        rules: Its rules.
+    """
+
+    def __init__(self, lake: Lake, dataset: Dataset, rules: list[Rule]):
+        self._lake, self._dataset, self._rules = lake, dataset, rules
+        self._history = History(dataset.schema.polars)
+        self._last: Partition = None
+
+    def start_of(self, partition: Partition) -> datetime | None:
+        """When a partition begins; None of a dataset without."""
+        partitions = self._dataset.partitions
+        return partitions.start_of(partition) if partitions and partition else None
+
+    def compared(self, partition: Partition, found: Judged) -> Judged:
+        """What the content gate found in a partition, with what its profile tells in the light of those before."""
+        if partition is None or found.profile is None:
+            return found
+        self._go_to(partition)
+        return compared(found, self._rules, self._history, is_public(self._dataset))
+
+    def _go_to(self, partition: str) -> None:
+        assert self._dataset.partitions
+        unread: list[str] = []
+        for key in islice(self._dataset.partitions.before(partition), _FARTHEST):
+            if key == self._last:
+                break
+            unread.append(key)
+        else:
+            self._history = History(self._dataset.schema.polars)
+        lake = self._lake.at_a_glance() if len(unread) > 1 else self._lake
+
+        def profile_of(key: str) -> Profile | None:
+            try:
+                said = lake.last_word("content", self._dataset, key)
+            except Damaged:  # one profile less to compare with
+                return None
+            return said.profile if said and said.passed else None
+
+        for key, taken in zip(unread[::-1], lake.store.each(profile_of, unread[::-1]), strict=True):
+            if taken:
+                self._history.add(key, taken)
+        self._last = unread[0] if unread else self._last

@@ -1,0 +1,151 @@
+"""Statistics over time: what is said of a partition in the light of those before, for any rows at all."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataops_assets.gate.drift import History
+from dataops_assets.gate.profile import Profile, profile
+
+BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
+NAN, INF = float("nan"), float("inf")
+SCHEMA: dict[str, Any] = {
+    "number": pl.Float64(),
+    "count": pl.Int16(),
+    "text": pl.String(),
+    "yes": pl.Boolean(),
+    "at": pl.Datetime("us", "UTC"),
+    "day": pl.Date(),
+    "long": pl.Duration(),
+    "clock": pl.Time(),
+    "several": pl.List(pl.Int8()),
+    "raw": pl.Binary(),
+}
+VALUES: dict[str, Any] = {
+    "number": st.sampled_from([0.0, 1.5, -1e300, 1e300, NAN, INF, -INF]),
+    "count": st.integers(-32768, 32767),
+    "text": st.text(max_size=5),
+    "yes": st.booleans(),
+    "at": st.timedeltas(timedelta(-40_000), timedelta(40_000)).map(lambda since: BEGAN + since),
+    "day": st.dates(date(1900, 1, 1), date(2100, 1, 1)),
+    "long": st.timedeltas(timedelta(-9), timedelta(9)),
+    "clock": st.times(),
+    "several": st.lists(st.integers(-9, 9), max_size=2),
+    "raw": st.binary(max_size=3),
+}
+ROWS = st.lists(st.fixed_dictionaries({name: st.none() | value for name, value in VALUES.items()}), max_size=6)
+
+
+def calm(number: int, factor: float = 1.0, rows: int = 200) -> pl.DataFrame:
+    """A day of readings around 20, each a little different from the one before."""
+    random = np.random.default_rng(number)
+    return pl.DataFrame(
+        {
+            "value": random.normal(20, 3, rows) * factor,
+            "kind": random.choice(["a", "b", "c"], rows),
+            "at": [BEGAN + timedelta(days=number, minutes=7 * minute) for minute in range(rows)],
+        },
+        schema_overrides={"at": pl.Datetime("us", "UTC")},
+    )
+
+
+def taken(rows: pl.DataFrame, number: int = 0, merged: int = 0) -> Profile:
+    found = profile(rows, rows.height, merged, BEGAN + timedelta(days=number))
+    assert found
+    return found
+
+
+def after(days: int) -> History:
+    history = History(calm(0).schema)
+    for number in range(days):
+        history.add(str(number), taken(calm(number), number))
+    return history
+
+
+def unusual(history: History, found: Profile) -> set[str]:
+    return {".".join(history.names[place]) for place in np.flatnonzero(history.surprises(found) > 1)}
+
+
+@given(st.lists(ROWS, min_size=1, max_size=3), st.integers(0, 40))
+def test_whatever_the_rows_are_there_is_an_answer_and_the_same_day_again_is_never_unusual(days: list[Any], more: int):
+    frames = [pl.DataFrame(rows, schema=SCHEMA) for rows in days]
+    history = History(SCHEMA)
+    profiles = [found for rows in frames if (found := profile(rows, rows.height, 0, BEGAN))]
+    assert [Profile.model_validate_json(found.model_dump_json()) for found in profiles] == profiles
+    for found in profiles:
+        history.add("before", found)
+    for found in profiles[-1:] * (more + 28):
+        history.add("the same", found)
+        assert unusual(history, found) == set()
+
+
+@given(ROWS)
+def test_rows_that_do_not_fit_into_memory_have_the_same_profile(rows: list[Any]):
+    frame = pl.DataFrame(rows, schema=SCHEMA)
+    assert profile(frame, frame.height, 1, BEGAN) == profile(frame.lazy(), frame.height, 1, BEGAN)
+
+
+def test_of_more_than_a_million_rows_every_so_many_are_looked_at(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dataops_assets.gate.profile._MOST_ROWS", 100)
+    rows = pl.DataFrame({"number": range(1000)})
+    sampled = profile(rows.lazy(), 1000, 0, BEGAN)
+    assert sampled
+    assert (sampled.rows, sampled.every, sampled.columns["number"]["distinct"]) == (1000, 16, 63)
+    assert taken(rows).every == 1
+
+
+def test_nothing_is_said_as_long_as_too_few_came_before():
+    strange = taken(calm(27, factor=1000), 27)
+    assert not unusual(after(27), strange)
+    assert unusual(after(28), strange)
+
+
+@given(st.integers(28, 60), st.sampled_from([1000.0, 1 / 1000]))
+def test_another_unit_is_always_found(days: int, factor: float):
+    assert {"value.mean", "value.q50"} & unusual(after(days), taken(calm(days, factor), days))
+
+
+def test_a_calm_history_is_calm():
+    history = after(28)
+    for number in range(28, 200):
+        found = taken(calm(number), number)
+        assert unusual(history, found) == set()
+        history.add(str(number), found)
+
+
+@pytest.mark.parametrize(
+    ("named", "day"),
+    [
+        ("rows", taken(calm(50, rows=100), 50)),
+        (".merged", taken(calm(50), 50, merged=100)),
+        ("value.nulls", taken(calm(50).with_columns(value=pl.when(pl.col("kind") != "a").then("value")), 50)),
+        ("value.distinct", taken(calm(50).with_columns(pl.col("value").round()), 50)),
+        ("value.top", taken(calm(50).with_columns(pl.col("value").first()), 50)),
+        ("kind.new", taken(calm(50).with_columns(pl.col("kind").replace("a", "d")), 50)),
+        ("kind.length", taken(calm(50).with_columns(pl.col("kind") + " "), 50)),
+        ("at.mean", taken(calm(50), 49)),
+    ],
+)
+def test_each_statistic_tells_of_its_fault(named: str, day: Profile):
+    assert any(name.endswith(named) for name in unusual(after(50), day))
+
+
+def test_what_came_twice_is_still_unusual_the_second_time():
+    history = after(50)
+    for number in (50, 51):
+        strange = taken(calm(number, factor=1000), number)
+        assert "value.mean" in unusual(history, strange)
+        history.add(str(number), strange)
+
+
+def test_a_column_that_the_contract_has_gained_begins_its_own_history():
+    wider = calm(50).with_columns(new=pl.lit(1000.0) * pl.col("value"))
+    history = History(wider.schema)
+    for number in range(50):
+        history.add(str(number), taken(calm(number), number))
+    assert unusual(history, taken(wider, 50)) == set()

@@ -1,0 +1,112 @@
+"""Statistics over time, from landing to the verdict: in the order of the partitions, and told wherever verdicts are."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from dataops_assets.observe.partition import describe_partition
+from dataops_assets.steps import Outcome
+from dataops_assets.storage.lake import Lake
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, csv
+
+FIRST = date(2024, 1, 1)
+DAYS = [str(FIRST + timedelta(days=number)) for number in range(31)]
+
+
+def day(number: int, factor: float = 1.0) -> str:
+    rows = [
+        {
+            "station": ("oslo", "bergen")[hour % 2],
+            "day": DAYS[number],
+            "hour": hour // 2,
+            "temperature": factor * (hour + number % 3 / 10),
+        }
+        for hour in range(24)
+    ]
+    return csv([{**row, "note": None} for row in rows])
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """A month but its last two days are staged."""
+    tree = Tree(tmp_path)
+    tree.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-31")
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
+    return tree
+
+
+def staged(tree: Tree, numbers: range, factor: float = 1.0) -> list[Outcome]:
+    for number in numbers:
+        tree.drop("readings", f"{DAYS[number]}.csv", day(number, factor))
+    tree.receive("readings", *DAYS[numbers.start : numbers.stop])
+    return tree.stage("readings", *DAYS[numbers.start : numbers.stop])
+
+
+def test_a_day_that_is_unlike_those_before_is_published_with_a_warning_that_tells_in_what(tree: Tree):
+    assert [outcome.reason for outcome in staged(tree, range(28)) if outcome.status != "done"] == []
+    [usual, unusual] = [*staged(tree, range(28, 29)), *staged(tree, range(29, 30), factor=-2.0)]
+    assert usual.verdict
+    assert unusual.verdict
+    [found] = [result for result in usual.verdict.rules if result.rule == "statistics.usual"]
+    assert (found.status, found.detail) == ("passed", "by the 28 partitions from 2024-01-01 to 2024-01-28")
+    assert [result.rule for result in unusual.verdict.warnings] == ["statistics.usual"]
+    assert "temperature.mean" in {one.statistic for one in unusual.verdict.unusual}
+    assert len(unusual.verdict.unusual[0].before) == 28
+    told = describe_partition(tree.lake, tree["readings"], DAYS[29], NOW)
+    assert "it is like the partitions before it, but temperature." in told
+    assert "by the 29 partitions from 2024-01-01 to 2024-01-29" in told
+
+
+def test_values_of_data_that_is_not_public_are_not_told(tree: Tree):
+    for name in ("readings", "daily"):
+        tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
+    staged(tree, range(28))
+    [outcome] = staged(tree, range(28, 29), factor=-2.0)
+    assert outcome.verdict
+    assert outcome.verdict.unusual
+    assert all(one.value is None and not one.before and "usually" not in one.told for one in outcome.verdict.unusual)
+
+
+def test_a_break_fails_where_the_contract_says_so_and_the_day_after_is_compared_with_what_was_published(tree: Tree):
+    tree.edit("readings/defs.yaml", "  tolerance: 0.5", "  rules: {statistics.usual: fail}\n  tolerance: 0.5")
+    tree.edit("readings/schema.py", "ge=-60, le=60", "ge=-60000, le=60000")
+    staged(tree, range(28))
+    [broken] = staged(tree, range(28, 29), factor=1000.0)
+    assert (broken.status, "statistics.usual: it is like the partitions before it, but" in broken.reason) == ("refused", True)
+    [after] = staged(tree, range(29, 30))
+    assert after.verdict
+    assert after.verdict.passed
+    assert after.verdict.rules[-1].detail == "by the 28 partitions from 2024-01-01 to 2024-01-28"
+
+
+def test_a_run_over_a_range_finds_what_runs_day_by_day_find_and_reads_each_verdict_once(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str | None] = []
+    last_word = Lake.last_word
+
+    def counted(lake: Lake, gate: str, dataset: object, partition: str | None) -> object:
+        asked.extend([partition] if gate == "content" else [])
+        return last_word(lake, gate, dataset, partition)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Lake, "last_word", counted)
+    at_once = staged(tree, range(30))
+    assert len(asked) <= 4 * 30
+    (tmp_path / "other").mkdir()
+    other = Tree(tmp_path / "other")
+    other.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-31")
+    other.drop("stations", "stations.csv", STATIONS)
+    other.run("stations")
+    by_day = [outcome for number in range(30) for outcome in staged(other, range(number, number + 1))]
+    for one, alone in zip(at_once, by_day, strict=True):
+        assert one.verdict
+        assert alone.verdict
+        assert (one.verdict.profile, one.verdict.rules) == (alone.verdict.profile, alone.verdict.rules)
+
+
+def test_a_day_before_that_arrives_late_reopens_no_verdict(tree: Tree):
+    staged(tree, range(1, 29))
+    staged(tree, range(1))
+    assert tree.pending("staged", "readings") == []
