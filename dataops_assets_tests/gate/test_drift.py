@@ -1,6 +1,7 @@
 """Statistics over time: what is said of a partition in the light of those before, for any rows at all."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -60,10 +61,15 @@ def taken(rows: pl.DataFrame, number: int = 0, merged: int = 0) -> Profile:
     return found
 
 
+@cache
+def calm_day(number: int) -> Profile:
+    return taken(calm(number), number)
+
+
 def after(days: int) -> History:
     history = History(calm(0).schema)
     for number in range(days):
-        history.add(str(number), taken(calm(number), number))
+        history.add(str(number), calm_day(number))
     return history
 
 

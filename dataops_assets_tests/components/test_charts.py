@@ -1,0 +1,22 @@
+"""Pictures in metadata: what is unusual of a partition, where it may be shown."""
+
+import base64
+import re
+
+from dataops_assets.components.charts import unusual_metadata
+from dataops_assets.gate.verdict import Unusual
+
+FAR_OFF = Unusual(statistic="delay.mean", surprise=3, told="delay.mean is 57, usually 5 to 21", value=57, before=(None, 5, 21))
+
+
+def test_what_is_unusual_is_told_and_drawn():
+    shown = unusual_metadata([FAR_OFF])["unusual"].md_str
+    assert "* delay.mean is 57, usually 5 to 21" in shown
+    picture = re.search(r"base64,(.*)\)", shown)
+    assert picture
+    assert base64.b64decode(picture[1]).startswith(b"\x89PNG")
+
+
+def test_nothing_is_drawn_of_what_may_not_be_shown_or_is_usual():
+    assert unusual_metadata([FAR_OFF.model_copy(update={"value": None, "before": ()})]) == {}
+    assert unusual_metadata([]) == {}
