@@ -180,7 +180,7 @@ def days(name: str) -> Iterator[tuple[str, datetime, Rows]]:
 
 
 def taken(rows: Rows, began: datetime, merged: int = 0) -> Profile:
-    found = profile(rows, rows.height, merged, began)
+    found = profile(rows, rows.height, merged, began, public=True)
     assert found
     return found
 

@@ -21,7 +21,7 @@ from typing import Any
 from dataops_assets.storage import layout, mark
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
-from dataops_assets.storage.store import Forbidden, Store
+from dataops_assets.storage.store import Forbidden, Store, nobody_watches
 
 PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
@@ -114,9 +114,9 @@ class Deployment:
 
     @cached_property
     def _is_in_prods(self) -> str:
-        """What DATAOPS_DATA names, of which dev and branches have a part each, if prod has marked it as its own; else empty."""
-        place = self.data.removesuffix(f"/{self.name}") if self.prod else self.data
-        return place if mark.is_prods(self._open(place, self._never, self._told_by_the_store)) else ""
+        """The folder or prefix that prod has marked as its own, if this process writes into it; else empty."""
+        places = (place for place in _up_from(self.data) if mark.is_prods(self._open(place, self._never, nobody_watches)))
+        return next(places, "")
 
     def why_not(self) -> str:
         """Why this process may not write here; empty if it may.
@@ -173,6 +173,14 @@ class Deployment:
             who = f"nobody that is known ({error.strerror})"
         told = {"event": "write_denied", "deployment": self.name, "place": place, "identity": who}
         _log.error("write denied: %s as %s: %s", place, who, why, extra=told)
+
+
+def _up_from(address: str) -> list[str]:
+    """A folder and all that it lies in; a prefix of a bucket and all that are above it."""
+    if not in_a_bucket(address):
+        return [address, *map(str, Path(address).parents)]
+    bucket, *steps = address.removeprefix("s3://").split("/")
+    return ["/".join(["s3:/", bucket, *steps[:length]]) for length in range(len(steps), -1, -1)]
 
 
 def in_a_bucket(address: str) -> bool:

@@ -263,9 +263,10 @@ def test_trial_of_doctor_leaves_no_mark(prod: Deployment) -> None:
 
 @pytest.mark.usefixtures("_merged")
 @pytest.mark.parametrize("name", ["local", "dev/me", "branch/pr-1"])
-def test_nobody_else_writes_where_prod_has_left_its_mark(prod: Deployment, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("below", ["", "/staged/flights"])
+def test_nobody_else_writes_where_prod_has_left_its_mark(prod: Deployment, name: str, below: str, tmp_path: Path) -> None:
     prod.store.create("a", b"one", {})
-    elsewhere = {"DATAOPS_DEPLOYMENT": name, "DATAOPS_DATA": prod.data, "DATAOPS_PROD": str(tmp_path / "another")}
+    elsewhere = {"DATAOPS_DEPLOYMENT": name, "DATAOPS_DATA": prod.data + below, "DATAOPS_PROD": str(tmp_path / "another")}
     with pytest.raises(Forbidden) as caught:
         current(elsewhere).store.create("a/b", b"two", {})
     assert f"is not written: {prod.data} is prod's: set DATAOPS_DATA to where {name} may write" in str(caught.value)
@@ -289,7 +290,8 @@ def test_store_is_asked_once_for_the_mark(bucket: Bucket, tmp_path: Path, monkey
             branch = Deployment("branch/pr-1", f"s3://{bucket.name}/branch/pr-1", f"s3://{bucket.name}-prod", cache=tmp_path)
             for key in ("a", "b"):
                 branch.store.create(key, b"one", {})
-    assert [request for request in asked if request[0] == "GET"] == [("GET", "_deployment/")]
+    looked = ["branch/pr-1/_deployment/", "branch/_deployment/", "_deployment/"]
+    assert [request for request in asked if request[0] == "GET"] == [("GET", prefix) for prefix in looked]
 
 
 def test_checkout_knows_better_than_the_environment(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +38,8 @@ def _bars(labels: list[Any], values: list[float], title: str, unit: str) -> str:
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     axes = figure.subplots()
     axes.bar(labels, values, color=_COLOUR, width=0.9)
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.set_ylabel(unit.replace("_", " "), fontsize=8)
+    axes.set_title(title, fontsize=10, loc="left", parse_math=False)
+    axes.set_ylabel(unit.replace("_", " "), fontsize=8, parse_math=False)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
@@ -49,7 +50,8 @@ def unusual_metadata(unusual: Sequence[Unusual]) -> dict[str, Any]:
     shown = [one for one in unusual if one.value is not None][:_MOST_STATISTICS]
     if not shown:
         return {}
-    lines = "\n".join(f"* {one.told}" for one in unusual)
+    # What a provider wrote may look like a link or a picture.
+    lines = "\n".join("* " + re.sub(r"([\\`*_\[\]()!<>|])", r"\\\1", one.told) for one in unusual)
     names = ", ".join(one.statistic for one in shown)
     picture = f"![{names}, and in the partitions before](data:image/png;base64,{_courses(shown)})"
     return {"unusual": dg.MetadataValue.md(f"{lines}\n\n{picture}")}
@@ -64,7 +66,7 @@ def _courses(unusual: Sequence[Unusual]) -> str:
         before = [float("nan") if value is None else value for value in one.before]
         axes.plot(range(-len(before), 0), before, color=_COLOUR, marker=".", linewidth=1)
         axes.plot([0], [one.value], color=_STRIKING, marker="o")
-        axes.set_title(one.statistic, fontsize=9, loc="left")
+        axes.set_title(one.statistic, fontsize=9, loc="left", parse_math=False)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("partitions before", fontsize=8)

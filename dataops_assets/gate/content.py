@@ -158,7 +158,7 @@ def _judge(
     reasons = _reasons(dataset, results, came, where)
     taken = None
     if began:
-        taken = profile(good if query.streamed else published, where.published, where.merged, began)
+        taken = profile(good if query.streamed else published, where.published, where.merged, began, public)
     return Judged(where, tuple(results), reasons, published, rejected, corrected, taken)
 
 

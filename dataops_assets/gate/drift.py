@@ -10,7 +10,7 @@ Each statistic of a profile is compared with its own history, in the order of th
 Here: distances, and what is said of them. Not here: the statistics (`profile`), and where the profiles before come from.
 """
 
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -53,7 +53,8 @@ class History:
         named = [("", _ROWS), ("", _MERGED), *statistics_of(schema)]
         self.names = named + [(name, _NEW) for name, what in named if what == "length"]
         self.partitions: deque[str] = deque(maxlen=USUAL + CALIBRATED)
-        self._categories: deque[Mapping[str, Mapping[str, int]]] = deque(maxlen=USUAL + CALIBRATED)
+        self._categories: deque[Mapping[str, Mapping[str, int]]] = deque()
+        self._known: dict[str, Counter[str]] = defaultdict(Counter)
         self._values: deque[Numbers] = deque(maxlen=USUAL)
         self._distances: deque[Numbers] = deque(maxlen=CALIBRATED)
         self._place = {name: place for place, name in enumerate(self.names)}
@@ -69,6 +70,11 @@ class History:
         self._distances.append(np.where(np.isnan(distances), np.nan, np.fmin(distances, self._limits() * _WIDENED)))
         self._values.append(values)
         self._categories.append(profile.categories)
+        for column, counts in profile.categories.items():
+            self._known[column].update(counts.keys())
+        if len(self._categories) > USUAL + CALIBRATED:
+            for column, gone in self._categories.popleft().items():
+                self._known[column] -= Counter(gone.keys())
         self.partitions.append(partition)
 
     def surprises(self, profile: Profile) -> Numbers:
@@ -95,7 +101,7 @@ class History:
 
     def new_categories(self, profile: Profile, column: str) -> list[str] | None:
         """The values of a column that no partition before had; None if none had few enough to tell."""
-        known = set().union(*(categories.get(column, ()) for categories in self._categories))
+        known = self._known.get(column)
         return [value for value in profile.categories.get(column, ()) if value not in known] if known else None
 
     def _distances_of(self, values: Numbers) -> Numbers:
@@ -104,7 +110,7 @@ class History:
         before = np.stack(self._values)
         median, known = _median(before)
         deviation, _ = _median(np.abs(before - median))
-        with np.errstate(invalid="ignore", over="ignore"):
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             distances = np.abs(values - median) / (_NORMAL * deviation + self._floors(before, median))
         return np.where(known >= _COLD_START, distances, np.nan)
 
@@ -125,7 +131,7 @@ class History:
             [np.maximum(1, 0.01 * median), max(a_row, 0.002), max(a_row, 0.02), a_row / 4],
             np.where(
                 kinds == "length",
-                np.where(one_value, np.nan, 0.002 * median),
+                np.where(one_value, np.nan, np.maximum(0.01, 0.002 * median)),
                 np.where(kinds == "mean", 0.01 * spread, 0.05 * spread),
             ),
         )
@@ -204,7 +210,9 @@ def _unusual(history: History, profile: Profile, place: int, values: Numbers, su
 
 
 def _said(value: float, what: str) -> str:
-    return f"{value:.1%}" if what in _SHARES else f"{value:,.4g}"
+    if what in _SHARES:
+        return f"{value:.1%}"
+    return f"{value:,.0f}" if what in (_ROWS, "distinct") else f"{value:,.4g}"
 
 
 def _median(values: Numbers) -> tuple[Numbers, npt.NDArray[np.int64]]:

@@ -15,7 +15,8 @@ _MOST_CATEGORIES = 128
 _DIGITS = 6
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 _VALUES = "values"
-_COUNT = "__count"
+_NO_VALUES = ("nulls", "top", "distinct", "length")
+_COUNT = "\ncount"
 _ROW = "__row"
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,7 +43,7 @@ class Profile(BaseModel):
     categories: dict[str, dict[str, int]] = {}
 
 
-def profile(rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: datetime) -> Profile | None:
+def profile(rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: datetime, public: bool) -> Profile:
     """Take the statistics of rows.
 
     Args:
@@ -50,12 +51,11 @@ def profile(rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: 
         height: How many they are.
         merged: How many more were delivered that equal one of them.
         began: When the partition began, with its time zone.
-
-    Returns:
-        The profile; None if there is no row.
+        public: Whether values may be shown. Else only shares, counts and lengths are taken: a profile outlives its rows, and a
+            quantile is the value of a row.
     """
     if not height:
-        return None
+        return Profile(rows=0, merged=float(merged > 0), columns={})
     # A power of two, so that partitions of about the same size are looked at in the same way.
     every = 1 << max(0, math.ceil(math.log2(height / _MOST_ROWS))) if isinstance(rows, pl.LazyFrame) else 1
     # The sample is held in memory; what is asked of it is no more exact for being streamed.
@@ -67,6 +67,8 @@ def profile(rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: 
     categories = {}
     for label, value in found.items():
         name, _, what = label.rpartition("\n")
+        if (what == "distinct" and every > 1) or not (public or what in _NO_VALUES):
+            continue  # of a part of the rows, the number of values depends on how large the part is
         if what == _VALUES:
             # A column of keys has as many values as rows: only where they are few do they tell anything.
             if found[f"{name}\ndistinct"] <= _MOST_CATEGORIES:

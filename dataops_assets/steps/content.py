@@ -22,7 +22,7 @@ from dataops_assets.storage import layout
 from dataops_assets.storage.lake import Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
-from dataops_assets.storage.store import Damaged, Lost, jitter_seconds
+from dataops_assets.storage.store import Damaged, Lost, Withheld, jitter_seconds
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
@@ -218,7 +218,7 @@ def _settle(
             return _outcome(lake, dataset, partition, *before, work.note() if wrote or not attempt else _overtaken(before[1]))
         try:
             found, quarantine = work.judge()
-        except (CodeError, CorrectionError, DeliveryError, Damaged) as error:
+        except (CodeError, CorrectionError, DeliveryError, Damaged, Withheld) as error:
             # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
             reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
             return Outcome(partition, "refused", reason, facts={"note": work.note()})

@@ -10,7 +10,8 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.drift import CALIBRATED, USUAL, History, compared
 from dataops_assets.gate.profile import Profile
-from dataops_assets.gate.rules import Rule
+from dataops_assets.gate.rules import STATISTICS, Rule
+from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.content import is_public
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import Damaged
@@ -21,8 +22,9 @@ _FARTHEST = 2 * (USUAL + CALIBRATED)
 class Before:
     """The partitions before the one that is judged; those of a dataset without partitions are none.
 
-    What was refused or is a gap does not count. A run goes from each partition to the next, so the history goes with it; it is
-    read anew only where a run goes back.
+    What was refused or is a gap does not count, unless it was refused for its statistics alone: a level that changes for good
+    must become what is usual. A run goes from each partition to the next, so the history goes with it; it is read anew only
+    where a run goes back.
 
     Args:
         lake: Where the verdicts lie.
@@ -55,7 +57,7 @@ class Before:
                 break
             unread.append(key)
         else:
-            self._history = History(self._dataset.schema.polars)
+            self._history, self._last = History(self._dataset.schema.polars), None
         lake = self._lake.at_a_glance() if len(unread) > 1 else self._lake
 
         def profile_of(key: str) -> Profile | None:
@@ -63,9 +65,13 @@ class Before:
                 said = lake.last_word("content", self._dataset, key)
             except Damaged:  # one profile less to compare with
                 return None
-            return said.profile if said and said.passed else None
+            return said.profile if said and (said.passed or _is_only_unusual(said)) else None
 
         for key, taken in zip(unread[::-1], lake.store.each(profile_of, unread[::-1]), strict=True):
             if taken:
                 self._history.add(key, taken)
         self._last = unread[0] if unread else self._last
+
+
+def _is_only_unusual(said: Verdict) -> bool:
+    return all(reason.startswith(f"{STATISTICS}:") for reason in said.reasons)

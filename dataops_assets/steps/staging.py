@@ -65,7 +65,8 @@ def _look(
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
         corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
-        found = judge_delivery(dataset, rules, text, tables, is_public(dataset), corrections, before.start_of(partition))
+        began = before.start_of(partition) if receipt else None
+        found = judge_delivery(dataset, rules, text, tables, is_public(dataset), corrections, began)
         found = before.compared(partition, found)
         if receipt and not found.reasons:
             released = _released(lake, dataset, partition, receipt.sha256, found.rejected)

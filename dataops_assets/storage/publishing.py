@@ -190,6 +190,9 @@ def drop(lake: Lake, dataset: Dataset, partition: Partition) -> None:
 
 
 def _write(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
+    # A list is written as its chunks come, and those depend on threads: so it is held, and in one piece.
+    nested = any(dtype.is_nested() for dtype in frame.collect_schema().dtypes())
+    frame = frame.lazy().collect().rechunk() if nested else frame
     try:
         frame.lazy().sink_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
     except pl.exceptions.ComputeError as error:  # so polars tells that a disk is full

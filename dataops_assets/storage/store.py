@@ -326,7 +326,7 @@ class Store(ABC):
             yield
         except PermissionError as error:
             # Not what the code refuses, nor what nobody known asks, nor a file of this machine on its way to a bucket.
-            if not isinstance(error, Closed | Forbidden | NotSignedIn) and str(error.filename).startswith(self.where):
+            if not isinstance(error, Closed | Forbidden | NotSignedIn) and f"{error.filename}/".startswith(f"{self.where}/"):
                 self._denied(error)
             raise
 

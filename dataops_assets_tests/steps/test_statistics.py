@@ -63,13 +63,19 @@ def test_values_of_data_that_is_not_public_are_not_told(tree: Tree):
     for name in ("readings", "daily"):
         tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
     staged(tree, range(28))
-    [outcome] = staged(tree, range(28, 29), factor=-2.0)
+    header, *rows = day(28).splitlines()
+    tree.drop("readings", f"{DAYS[28]}.csv", "\n".join([header, *rows, *rows, ""]))
+    tree.receive("readings", DAYS[28])
+    [outcome] = tree.stage("readings", DAYS[28])
     assert outcome.verdict
-    assert outcome.verdict.unusual
+    assert "merged" in {one.statistic for one in outcome.verdict.unusual}
+    assert outcome.verdict.profile
+    kept = {what for statistics in outcome.verdict.profile.columns.values() for what in statistics}
+    assert (kept, outcome.verdict.profile.categories) == ({"nulls", "top", "distinct", "length"}, {})
     assert all(one.value is None and not one.before and "usually" not in one.told for one in outcome.verdict.unusual)
 
 
-def test_a_break_fails_where_the_contract_says_so_and_the_day_after_is_compared_with_what_was_published(tree: Tree):
+def test_a_break_fails_where_the_contract_says_so_and_still_tells_what_may_become_usual(tree: Tree):
     tree.edit("readings/defs.yaml", "  tolerance: 0.5", "  rules: {statistics.usual: fail}\n  tolerance: 0.5")
     tree.edit("readings/schema.py", "ge=-60, le=60", "ge=-60000, le=60000")
     staged(tree, range(28))
@@ -78,7 +84,7 @@ def test_a_break_fails_where_the_contract_says_so_and_the_day_after_is_compared_
     [after] = staged(tree, range(29, 30))
     assert after.verdict
     assert after.verdict.passed
-    assert after.verdict.rules[-1].detail == "by the 28 partitions from 2024-01-01 to 2024-01-28"
+    assert after.verdict.rules[-1].detail == "by the 29 partitions from 2024-01-01 to 2024-01-29"
 
 
 def test_a_run_over_a_range_finds_what_runs_day_by_day_find_and_reads_each_verdict_once(

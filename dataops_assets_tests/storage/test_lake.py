@@ -243,3 +243,15 @@ def test_stations_have_one_part(tree: Tree) -> None:
     tree.drop("stations", "stations.csv", STATIONS)
     tree.run()
     assert tree.read("stations")["station"].to_list() == ["bergen", "oslo"]
+
+
+def test_lists_in_equal_order_give_equal_bytes_however_they_come(filled: Tree) -> None:
+    rows = pl.DataFrame({"a": range(200_000)}).with_columns(
+        pl.concat_list("a", pl.col("a") % 7).list.head(pl.col("a") % 3).alias("b")
+    )
+    in_parts = pl.concat([rows[:1000], rows[1000:150_000], rows[150_000:]], rechunk=False)
+    hashes = set()
+    for frame in (rows.rechunk(), in_parts, in_parts.lazy()):
+        with draft(filled.lake, "staged", filled["readings"], DAY, frame, verdict(), "run", NOW) as drafted:
+            hashes.add(drafted.provenance.sha256)
+    assert len(hashes) == 1
