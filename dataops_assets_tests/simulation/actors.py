@@ -18,6 +18,7 @@ import polars as pl
 
 from dataops_assets.contract import Catalog
 from dataops_assets.gate.content import Judged
+from dataops_assets.gate.corrected import Corrected
 from dataops_assets.gate.verdict import Rows
 from dataops_assets.steps import content
 from dataops_assets.steps.content import NotReady, Work, settle
@@ -110,7 +111,7 @@ class Simulation:
                 reasons = ("too bad",) if refused(number) else ()
                 good, bad = pl.DataFrame({"delivery": [number] * 3}), pl.DataFrame({"delivery": [number] * rejected(number)})
                 rows = Rows(delivered=3 + bad.height, published=3, rejected=bad.height)
-                return Judged(rows, (), reasons, good, bad), lambda: bad.cast(pl.Int64)
+                return Judged(rows, (), reasons, good, bad, Corrected()), lambda: bad.cast(pl.Int64)
 
             return Work({"delivery": receipt.sha256}, {}, judge, str)
 
