@@ -97,7 +97,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         ran = company.run(PIPELINE, "dataops", "run")
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert "all that the contracts demand holds" in ran.stdout
-        assert "break it" not in ran.stdout
+        assert "--fault" not in ran.stdout
         yield company
 
 

@@ -368,5 +368,5 @@ def test_key_that_a_store_takes_a_delete_marker_for_is_told(bucket: Bucket, tmp_
     s3 = S3(bucket.name, "", Folder(tmp_path), client=bucket.client(retries=ONCE))
     s3.create("a", b"one", TAGS)
     s3.remove(["a"])
-    with pytest.raises(BadRequest, match="nothing is there, and yet it cannot be made: this store takes a delete marker for"):
+    with pytest.raises(BadRequest, match="what was removed cannot be made again there: this store takes a delete marker for"):
         s3.create("a", b"one", TAGS)
