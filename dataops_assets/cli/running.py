@@ -99,7 +99,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
     told = list(dict.fromkeys(failure.strip() for failure in failures))
-    return 0 if summarise(lake.at_a_glance(), datasets, told, runs, time.monotonic() - began, console) else 1
+    return 0 if summarise(seen, datasets, told, runs, time.monotonic() - began, console) else 1
 
 
 def _never_told(

@@ -33,7 +33,7 @@ def summarise(
     """Tell how it ended.
 
     Args:
-        lake: Where everything lies, as it is now.
+        lake: Where everything lies, perhaps as it was a while ago.
         datasets: What was to be run.
         failures: What failed in ways that no verdict tells.
         runs: How many runs there were.
@@ -45,6 +45,9 @@ def summarise(
     """
     now = datetime.now(UTC)
     counted = [(dataset, tally_all(lake, dataset, now)) for dataset in datasets]
+    if any(finding.unmet for finding in findings(lake, counted)):  # or another run has published meanwhile
+        lake = lake.at_another_glance()
+        counted = [(dataset, tally_all(lake, dataset, now)) for dataset in datasets]
     worth = findings(lake, counted)
     unmet = [finding for finding in worth if finding.unmet]
     holds = not unmet and not failures

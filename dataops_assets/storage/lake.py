@@ -53,9 +53,11 @@ class Lake:
 
     def at_a_glance(self) -> "Lake":
         """The same as it is now: every folder of a dataset is listed once, however many of its partitions are asked for."""
-        if isinstance(self.store, Glance):
-            return self
-        return replace(self, store=Glance(self.store), base=Glance(self.base) if self.base else None)
+        return self if isinstance(self.store, Glance) else self.at_another_glance()
+
+    def at_another_glance(self) -> "Lake":
+        """As `at_a_glance`, and whatever was seen at an earlier one is forgotten."""
+        return replace(self, store=Glance(self.store.itself), base=Glance(self.base.itself) if self.base else None)
 
     def its_own(self) -> "Lake":
         """Only what lies here, without what is read through to."""

@@ -21,7 +21,7 @@ def test_run_with_nothing_to_do_lists_no_folder_of_data_twice_and_reads_nothing_
             asked, cwd=checkout.root, env=environment, capture_output=True, text=True, timeout=600, check=False
         ).stdout
 
-    run(bucket, "deliver", "flights")
+    run(bucket, "deliver")
     run(bucket, "run")
     with FaultProxy(bucket.endpoint, lambda request: forward) as proxy:
         assert run(bucket.behind(proxy.endpoint), "run").startswith("nothing was pending")

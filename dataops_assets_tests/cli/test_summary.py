@@ -7,7 +7,9 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from dataops_assets.cli.summary import summarise
-from dataops_assets_tests.trees import Tree, readings
+from dataops_assets.observe.tally import tally_all
+from dataops_assets_tests.steps.january import DAYS, short_tree
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 YELLOW = "\x1b[33m"
 EARLY = "landing/readings/2042-03-01.csv waits until 2042-03-01 is over"
@@ -49,3 +51,19 @@ def test_file_that_comes_early_is_no_warning_and_hides_none(tree: Tree) -> None:
     assert line(tree, STRAY).startswith(YELLOW)
     assert "(1 more: " in line(tree, STRAY)
     assert not line(tree, EARLY)
+
+
+def test_what_another_run_has_published_meanwhile_is_not_told_as_missing(tmp_path: Path) -> None:
+    tree = short_tree(tmp_path)
+    tree.drop("stations", "stations.csv", STATIONS)
+    for day in DAYS[:2]:
+        tree.drop("readings", f"{day}.csv", readings(day))
+    tree.run()
+    seen = tree.lake.at_a_glance()
+    assert tally_all(seen, tree["readings"], NOW).missing == [DAYS[2]]
+    tree.drop("readings", f"{DAYS[2]}.csv", readings(DAYS[2]))
+    tree.run()
+    written = io.StringIO()
+    summarise(seen, [tree["readings"]], (), 0, 0.0, Console(file=written, width=300))
+    assert "all that the contracts demand holds" in written.getvalue()
+    assert "missing" not in written.getvalue()
