@@ -16,7 +16,6 @@ from dataops_assets.contract.errors import Mistake
 from dataops_assets.corrections.writing import Wish
 from dataops_assets.gate.corrected import CorrectionError
 from dataops_assets.gate.reading import DeliveryError
-from dataops_assets.steps.content import is_public
 from dataops_assets.steps.correcting import Proposal, propose
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -62,7 +61,7 @@ def _show(dataset: Dataset, found: Proposal, wish: Wish) -> None:
     """The rows before and after, as far as values may be shown."""
     rows = max(found.before.height, found.after.height)
     what = name_of(dataset, None)
-    if not is_public(dataset):
+    if not dataset.is_public:
         click.echo(f"{what}: {rows:,} rows; {dataset.attributes.classification} values are not shown, but stand in the entry")
         return
     columns = [*dataset.attributes.key, *wish.changes] if wish.changes else list(dataset.schema.columns)

@@ -46,14 +46,8 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
 def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **more: Any) -> dg.AssetSpec:
     attributes = dataset.attributes
     keep = catalog.keep(dataset, zone)
-    policy = catalog.policy
-    metadata: dict[str, Any] = {
-        "keep_until": f"{keep}" + (f" ({keep.reason})" if keep.reason else " after it was written"),
-        "readers": ", ".join(attributes.readers),
-        "classification": f"{attributes.classification}: {policy.classifications[attributes.classification]}",
-        "contract": f"{dataset.folder}/defs.yaml",
-        "contact": _as_link(policy.owners[attributes.owner].contact),
-    }
+    metadata = _policy(catalog, dataset, f"{keep}" + (f" ({keep.reason})" if keep.reason else " after it was written"))
+    metadata["contract"] = f"{dataset.folder}/defs.yaml"
     if zone in ("staged", "curated"):
         metadata |= dict(pandera_schema_to_dagster_type(dataset.schema.model).metadata)
         metadata["dagster/column_schema"] = metadata.pop("schema")
@@ -74,6 +68,17 @@ def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **mor
         metadata=metadata,
         **more,
     )
+
+
+def _policy(catalog: Catalog, dataset: Dataset, keep_until: str) -> dict[str, Any]:
+    """What holds for each asset of a dataset, as metadata."""
+    attributes, policy = dataset.attributes, catalog.policy
+    return {
+        "keep_until": keep_until,
+        "readers": ", ".join(attributes.readers),
+        "classification": f"{attributes.classification}: {policy.classifications[attributes.classification]}",
+        "contact": _as_link(policy.owners[attributes.owner].contact),
+    }
 
 
 def _as_link(contact: str) -> str | dg.UrlMetadataValue:
@@ -98,13 +103,7 @@ def _corrections(catalog: Catalog, dataset: Dataset) -> dg.AssetSpec:
         tags={"classification": attributes.classification, "lifecycle": attributes.lifecycle.name},
         kinds={"yaml"},
         partitions_def=partitions_def(dataset.partitions),
-        metadata={
-            "keep_until": "as long as git keeps it",
-            "readers": ", ".join(attributes.readers),
-            "classification": f"{attributes.classification}: {catalog.policy.classifications[attributes.classification]}",
-            "contract": f"{dataset.folder}/{CORRECTIONS}",
-            "contact": _as_link(catalog.policy.owners[attributes.owner].contact),
-        },
+        metadata=_policy(catalog, dataset, "as long as git keeps it") | {"contract": f"{dataset.folder}/{CORRECTIONS}"},
     )
 
 

@@ -67,6 +67,11 @@ class Dataset:
         return self.attributes if isinstance(self.attributes, DerivedAttributes) else None
 
     @property
+    def is_public(self) -> bool:
+        """Whether its values may be shown to anyone, as in messages and in the UI."""
+        return self.attributes.classification == "public"
+
+    @property
     def partitions(self) -> Partitions | None:
         """Its partitions in time, if it has any."""
         return self.attributes.partitions

@@ -22,6 +22,7 @@ from dataops_assets.corrections.wording import Wording
 from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.corrected import REMEDY, Corrected, CorrectionError
 from dataops_assets.gate.functions import told
+from dataops_assets.gate.query import FAILURES
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 from dataops_assets.gate.verdict import AppliedCorrection
 
@@ -105,8 +106,8 @@ class Plan:
         for entry, hit in self._where:
             try:
                 rows.select(hit.sum()).collect()
-            except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-                why = told(error, self._dataset.attributes.classification == "public")
+            except FAILURES as error:
+                why = told(error, self._dataset.is_public)
                 wrong.append(f"{entry.at}: `where` cannot be evaluated on these rows: {why}")
         return "; ".join(wrong)
 

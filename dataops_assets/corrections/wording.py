@@ -14,7 +14,7 @@ class Wording:
 
     def __init__(self, dataset: Dataset):
         self._keys = dataset.attributes.key
-        self._public = dataset.attributes.classification == "public"
+        self._public = dataset.is_public
 
     def key(self, values: tuple[Any, ...]) -> str:
         """The key of a row: `origin EWR, hour 3`."""

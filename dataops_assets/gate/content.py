@@ -18,7 +18,7 @@ from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised, told
 from dataops_assets.gate.profile import Profile, profile
-from dataops_assets.gate.query import Query
+from dataops_assets.gate.query import FAILURES, Query
 from dataops_assets.gate.rules import ROW, Rule, with_references
 from dataops_assets.gate.verdict import Rows, RuleResult, Status, Unusual
 
@@ -29,7 +29,6 @@ _MEASURED = "__measured_"
 _AMONG_BAD = "__among_bad_"
 _OFFENDING = "__offending_"
 _OFFENDERS = 10
-_BROKEN_RULES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def _evaluate(rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, query: Qu
     """
     try:
         return _ask(rows, rules, query), {}
-    except _BROKEN_RULES:
+    except FAILURES:
         failed = {rule.name: why for rule in rules if (why := _why_not(rows, rule, query, public))}
         if not failed:
             raise
@@ -207,7 +206,7 @@ def _which(rules: Sequence[Rule]) -> Iterator[pl.Expr]:
 def _why_not(rows: pl.LazyFrame, rule: Rule, query: Query, public: bool) -> str:
     try:
         query.asked(rows, [rule.passes])
-    except _BROKEN_RULES as error:
+    except FAILURES as error:
         return told(error, public)
     return ""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import polars as pl
 
-from dataops_assets.gate.query import Query
+from dataops_assets.gate.query import FAILURES, Query
 from dataops_assets.gate.verdict import AppliedCorrection
 
 REMEDY = "Mend the correction, or remove it"
@@ -74,7 +74,7 @@ def correct(rows: pl.LazyFrame, corrections: Corrections | None, query: Query) -
         return rows, Corrected()
     try:
         answers = pl.collect_all(corrections.asked(rows), engine=query.engine)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # a text that is cast to a number
+    except FAILURES as error:  # a text that is cast to a number
         if not (why := corrections.failed(rows)):
             raise
         raise CorrectionError(f"{why}. {REMEDY}") from error

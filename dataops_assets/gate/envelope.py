@@ -71,7 +71,7 @@ def judge_envelope(
     if source and source.rows and rows:
         results.append(_row_count(rows, source.rows, history, _COLD_START if dataset.partitions else 1))
     expected = list(dataset.delivered.columns)
-    problem, warning = _columns(expected, given, dataset.attributes.classification == "public")
+    problem, warning = _columns(expected, given, dataset.is_public)
     meant = _meant_for(expected, given, others)
     remedy = "" if meant else _NAMED
     other = other_separator(given, source) if source and problem else ""

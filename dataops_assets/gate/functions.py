@@ -36,7 +36,7 @@ def code_of(dataset: Dataset, step: str) -> Iterator[None]:
     except (CodeError, OSError, MemoryError):
         raise
     except (Exception, pl.exceptions.PanicException) as error:
-        why = told(error, dataset.attributes.classification == "public")
+        why = told(error, dataset.is_public)
         raise CodeError(f"{step} of {dataset.name} failed: {why}") from error
 
 

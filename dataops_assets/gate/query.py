@@ -5,6 +5,9 @@ from typing import Literal
 
 import polars as pl
 
+FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What polars raises where an expression cannot live with a value. A panic is no Exception."""
+
 
 class Query:
     """A way to read rows.

@@ -19,6 +19,7 @@ from pandera.backends.polars.checks import PolarsCheckBackend
 
 from dataops_assets.contract import Dataset, Problem, Reference, Severity
 from dataops_assets.contract.errors import choose
+from dataops_assets.gate.query import FAILURES
 
 ROW = "__row"
 """The column with the number of a row, from 1, as it was delivered."""
@@ -300,7 +301,7 @@ def _is_aggregate(selected: list[pl.Expr], two_rows: pl.DataFrame, name: str) ->
     """Whether the expressions give one value for a frame of any height; two rows without values tell."""
     try:
         found = two_rows.select(selected)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except FAILURES as error:
         why = str(error).strip().splitlines()[0]
         raise NotCompiled(f"check `{name}` cannot be evaluated on the schema: {why}", name) from error
     if any(dtype != pl.Boolean for dtype in found.dtypes):

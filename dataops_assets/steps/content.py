@@ -357,8 +357,3 @@ def _outcome(
 def kept(lake: Lake, dataset: Dataset, partition: Partition) -> str:
     """What to add to a refusal: that the version before it can still be read. Empty if there is none."""
     return "; what was published before stays" if lake.published(dataset, partition) else ""
-
-
-def is_public(dataset: Dataset) -> bool:
-    """Whether values of offending rows may be shown."""
-    return dataset.attributes.classification == "public"

@@ -14,7 +14,6 @@ from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.steps.content import (
     Referred,
     Work,
-    is_public,
     readable,
     references_refused_since,
     settle,
@@ -64,7 +63,7 @@ def _look(
         frames = {name: lake.scan_versions(lake.catalog[name], made) for name, made in read.items()}
         with code_of(dataset, "transform"):
             made = transform(**frames)
-        found = judge_product(dataset, rules, made, tables, is_public(dataset), before.start_of(partition))
+        found = judge_product(dataset, rules, made, tables, dataset.is_public, before.start_of(partition))
         found = before.compared(partition, found)
         return found, lambda: found.rejected
 

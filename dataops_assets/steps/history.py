@@ -12,7 +12,6 @@ from dataops_assets.gate.drift import CALIBRATED, USUAL, History, compared
 from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.rules import STATISTICS, Rule
 from dataops_assets.gate.verdict import Verdict
-from dataops_assets.steps.content import is_public
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import Damaged
 
@@ -47,7 +46,7 @@ class Before:
         if partition is None or found.profile is None:
             return found
         self._go_to(partition)
-        return compared(found, self._rules, self._history, is_public(self._dataset))
+        return compared(found, self._rules, self._history, self._dataset.is_public)
 
     def _go_to(self, partition: str) -> None:
         assert self._dataset.partitions

@@ -19,7 +19,7 @@ from dataops_assets.gate.functions import told
 from dataops_assets.gate.reading import DeliveryError, Table, height, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
-from dataops_assets.steps.content import ROUNDS, is_public, kept
+from dataops_assets.steps.content import ROUNDS, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import deliveries, landing, layout
 from dataops_assets.storage.deliveries import GAP, ChangedWhileRead, Receipt
@@ -80,7 +80,7 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         # Whatever it raises is about this partition; the others go on.
         except (Exception, pl.exceptions.PanicException) as error:
             # What a network says is no value of a row.
-            return f"fetch failed: {told(error, isinstance(error, OSError) or is_public(dataset))}"
+            return f"fetch failed: {told(error, isinstance(error, OSError) or dataset.is_public)}"
         closed: dict[str, str] = {}
         files = [entry.key.removeprefix("files/") for entry in brought.list("files", closed)]
         shut = [key.removeprefix("files/") for key in closed]

@@ -17,7 +17,6 @@ from dataops_assets.steps.content import (
     NotReady,
     Referred,
     Work,
-    is_public,
     references_refused_since,
     settle,
     versions_of,
@@ -66,7 +65,7 @@ def _look(
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
         corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
         began = before.start_of(partition) if receipt else None
-        found = judge_delivery(dataset, rules, text, tables, is_public(dataset), corrections, began)
+        found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
         found = before.compared(partition, found)
         if receipt and not found.reasons:
             released = _released(lake, dataset, partition, receipt.sha256, found.rejected)
