@@ -18,7 +18,7 @@ from typing import Literal
 import polars as pl
 
 from dataops_assets.contract import Source
-from dataops_assets.gate.delimited import Uneven, counted, structure
+from dataops_assets.gate.delimited import Structure, Uneven, counted, structure
 from dataops_assets.gate.wording import in_print, some
 
 
@@ -137,12 +137,14 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
 
 def _scan(path: Path, name: str, source: Source) -> Table:
     """As `_read`, but where the format allows it, every byte is read once and none is kept."""
+    path.open("rb").close()  # an OSError here is the storage's, as in `_read`
+    made_of = counted(path, source.separator) if source.format == "csv" else None
     with _readable(name, source):
         if source.format == "parquet":
             frame = pl.scan_parquet(path)
             frame.sink_batches(lambda batch: None)
             return _without_nulls(frame, source)
-        scanned = _scan_csv(path, source) if source.format == "csv" else None
+        scanned = _scan_csv(path, made_of, source) if made_of else None
     return _read(path, name, source) if scanned is None else scanned
 
 
@@ -204,11 +206,8 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
     return frame.filter(~pl.row_index().is_in(blank.implode())) if made_of.blank else frame
 
 
-def _scan_csv(path: Path, source: Source) -> pl.LazyFrame | None:
-    """A large csv, every byte of which was read once, but none is kept; None if only parsing it tells what it is made of."""
-    made_of = counted(path, source.separator)
-    if made_of is None:
-        return None
+def _scan_csv(path: Path, made_of: Structure, source: Source) -> pl.LazyFrame | None:
+    """A csv of a known structure; None if polars finds another."""
     frame = pl.scan_csv(path, infer_schema=False, null_values=list(source.null_values), separator=source.separator)
     return frame if frame.collect_schema().names() == made_of.header and height(frame) == made_of.rows else None
 

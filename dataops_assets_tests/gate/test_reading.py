@@ -256,10 +256,13 @@ def test_what_its_reader_says_is_told_in_print(tmp_path: Path) -> None:
     assert len(message) < 300
 
 
-def test_storage_that_fails_is_not_the_deliverys_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_storage_that_fails_is_not_the_deliverys_fault(tmp_path: Path, form: str) -> None:
     # It may pass by itself; a delivery that was refused for it would stay refused.
-    with pytest.raises(FileNotFoundError):
-        read_text([tmp_path / "gone"], ["a.csv"], Source(provider="them", files="a.csv"))
+    asked = [tmp_path], [f"a.{form}"], Source(provider="them", files=f"a.{form}")
+    for large in (nullcontext(), everything_is_large()):
+        with large, pytest.raises(IsADirectoryError):
+            read_text(*asked)
 
 
 FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
