@@ -18,7 +18,7 @@ from dataops_assets.gate.verdict import AppliedCorrection, RuleResult, Verdict
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.store import in_words, is_lasting
 
-_DATA_VERSION = "dagster/data_version"
+_DATA_VERSION, _READ_VERSION = "dagster/data_version", "dagster/input_data_version/"
 _SHOWN = 20
 UNJUDGED = "unjudged"
 """On the failure of a step: the reasons that no verdict tells."""
@@ -112,7 +112,10 @@ def emit(
         assert outcome.version
         assert outcome.verdict
         version = dg.DataVersion(outcome.version)
-        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(outcome), data_version=version)
+        # Dagster looked at what goes into a step before it began; that there are other corrections was told by the step itself.
+        read = outcome.verdict.depends_on.get("corrections") if zone == "staged" else None
+        tags = {_READ_VERSION + corrections_key(dataset).to_user_string(): read} if read else {}
+        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(outcome), data_version=version, tags=tags)
         yield dg.AssetCheckResult(asset_key=key, check_name=check, **_evaluation(outcome.verdict, outcome))
 
 

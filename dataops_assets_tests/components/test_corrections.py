@@ -1,6 +1,8 @@
 """Corrections in Dagster: an asset between raw and staged, told by the step that applies them, and never waited for."""
 
 import dagster as dg
+from dagster._core.definitions.data_version import CachingStaleStatusResolver
+from dagster._core.loader import LoadingContextForTest
 
 from dataops_assets.corrections import of_partition, version_of
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures, newest, requests
@@ -116,3 +118,19 @@ def test_a_correction_that_does_not_fit_fails_the_run_and_is_not_told_as_applied
     assert "`temperature` is 3.0, not 0" in failures(failed)
     assert here.versions("corrections/readings") == {}
     assert here.versions("staged/readings").keys() == {*JANUARY} - {DAY}
+
+
+def test_what_was_made_with_its_corrections_is_up_to_date(here: Location) -> None:
+    def status() -> str:
+        staged = dg.AssetKey(["staged", "stations"])
+        return (
+            CachingStaleStatusResolver(here.instance, here.defs.resolve_asset_graph(), LoadingContextForTest(here.instance))
+            .get_status(staged)
+            .name
+        )
+
+    here.deliver_all()
+    for height in (95, 96):
+        correct(here.tree, "stations", {"key": {"station": "oslo"}, "set": {"height": {"from": 94, "to": height}}})
+        here.references()
+        assert status() == "FRESH"
