@@ -20,3 +20,13 @@ def test_what_is_unusual_is_told_and_drawn():
 def test_nothing_is_drawn_of_what_may_not_be_shown_or_is_usual():
     assert unusual_metadata([FAR_OFF.model_copy(update={"value": None, "before": ()})]) == {}
     assert unusual_metadata([]) == {}
+
+
+def test_what_a_provider_chose_is_neither_a_formula_nor_a_picture():
+    strange = FAR_OFF.model_copy(
+        update={"statistic": "cost_$^$.mean", "told": "kind.new is 5 %: ![x](http://elsewhere.example)"}
+    )
+    shown = unusual_metadata([strange])["unusual"].md_str
+    assert r"\!\[x\]\(http://elsewhere.example\)" in shown
+    assert "![x]" not in shown
+    assert "base64," in shown

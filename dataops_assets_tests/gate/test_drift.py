@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataops_assets.gate.drift import History
+from dataops_assets.gate.drift import CALIBRATED, USUAL, History
 from dataops_assets.gate.profile import Profile, profile
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -160,3 +160,14 @@ def test_a_column_that_the_contract_has_gained_begins_its_own_history():
 def test_a_day_without_rows_is_unlike_those_before():
     nothing = profile(calm(0).clear(), 0, 0, BEGAN, public=True)
     assert ".rows" in unusual(after(60), nothing)
+
+
+def test_a_category_is_known_as_long_as_the_history_reaches():
+    rare = taken(calm(0).with_columns(pl.col("kind").replace("a", "d")), 0)
+    history = History(calm(0).schema)
+    history.add("first", rare)
+    for number in range(USUAL + CALIBRATED - 1):
+        history.add(str(number), calm_day(number % 30))
+    assert history.new_categories(rare, "kind") == []
+    history.add("one more", calm_day(1))
+    assert history.new_categories(rare, "kind") == ["d"]

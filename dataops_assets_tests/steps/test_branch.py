@@ -1,6 +1,5 @@
 """What runs do in a branch: prod's deliveries are judged anew where the contract differs, and nothing of prod is changed."""
 
-import json
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +11,7 @@ from dataops_assets.observe.why import why_bytes, why_published
 from dataops_assets.storage import layout
 from dataops_assets.storage.deliveries import GAP
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.lake import NotPublished
 from dataops_assets.storage.publishing import Contended, drop
-from dataops_assets.storage.store import Withheld
 from dataops_assets_tests.branches import Branch, everything_in, let_branches_read
 from dataops_assets_tests.steps.january import BAD, DAY, DAYS, HOUR, MONTH, left, short_tree, statuses
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
@@ -69,55 +66,6 @@ def test_what_prod_receives_is_seen_and_nothing_is_left_to_do(prod: Tree, branch
     prod.run(now=LATER)
     assert branch.read("readings", DAY)["temperature"].max() == WARM["temperature"]
     assert left(branch) == {}
-
-
-# Prod's record says for whom it was published.
-
-
-@pytest.fixture
-def curious(tmp_path: Path) -> Branch:
-    """A branch that has added `branches` to readers for whom prod has published nothing."""
-    prod = short_tree(tmp_path / "prod")
-    let_branches_read(prod, "stations/defs.yaml")
-    prod.drop("stations", "stations.csv", STATIONS)
-    for day in DAYS:
-        prod.drop("readings", f"{day}.csv", readings(day))
-    assert {outcome.status for outcome in prod.run()} == {"done"}
-    curious = Branch.of(prod)
-    let_branches_read(curious, "readings/defs.yaml", "daily/defs.yaml")
-    return curious
-
-
-WITHHELD = "prod has published it for analysts, press: `branches` is not among its readers there"
-
-
-def test_readers_that_a_branch_has_added_open_nothing_of_prod(curious: Branch) -> None:
-    with pytest.raises(NotPublished, match=f"2024-01-01 is not published here, and not to be read from prod: {WITHHELD}"):
-        curious.read("readings", DAY)
-    assert curious.lake.published(curious["daily"], MONTH) is None
-    receipt = curious.lake.receipt(curious["readings"], DAY)
-    assert receipt
-    with pytest.raises(Withheld, match=f"is not read: {WITHHELD}"):
-        curious.lake.delivered(curious["readings"], DAY, receipt.files[0].sha256)
-
-
-def test_run_in_such_a_branch_says_so_and_makes_what_is_delivered_to_it(curious: Branch) -> None:
-    curious.drop("readings", f"{DAY}.csv", readings(DAY, WARM))
-    done = curious.receive("readings")
-    assert statuses(done) == {DAY: "done", DAYS[1]: "refused", DAYS[2]: "refused"}
-    assert WITHHELD in done[1].reason
-    assert statuses(curious.stage("readings", DAY)) == {DAY: "done"}
-    assert curious.read("readings", DAY)["temperature"].max() == WARM["temperature"]
-
-
-def test_what_was_published_before_readers_were_recorded_is_read_as_the_contract_says(curious: Branch) -> None:
-    prod = Path(curious.deployment.prod or "")
-    for path in (prod / "_provenance").rglob("*.json"):
-        said = json.loads(path.read_text())
-        assert said["readers"]
-        before = {name: value for name, value in said.items() if name != "readers"}
-        path.write_text(json.dumps(before))
-    assert curious.read("readings", DAY).height > 0
 
 
 # With a contract of its own.

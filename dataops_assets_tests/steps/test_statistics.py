@@ -116,3 +116,21 @@ def test_a_day_before_that_arrives_late_reopens_no_verdict(tree: Tree):
     staged(tree, range(1, 29))
     staged(tree, range(1))
     assert tree.pending("staged", "readings") == []
+
+
+def test_a_run_that_goes_back_to_the_first_day_reads_the_others_anew(tree: Tree):
+    staged(tree, range(1, 28))
+    for number in (0, 28, 29):
+        tree.drop("readings", f"{DAYS[number]}.csv", day(number))
+    tree.receive("readings", DAYS[0], DAYS[28], DAYS[29])
+    *_, last = tree.stage("readings", DAYS[28], DAYS[0], DAYS[29])
+    assert last.verdict
+    assert last.verdict.rules[-1].detail == "by the 29 partitions from 2024-01-01 to 2024-01-29"
+
+
+def test_a_gap_has_no_profile(tree: Tree):
+    gaps = "key: [station, day, hour]\n  gaps:\n    - {partition: 2024-01-01, reason: the mast fell}"
+    tree.edit("readings/defs.yaml", "key: [station, day, hour]", gaps)
+    tree.receive("readings", DAYS[0])
+    [gap] = tree.stage("readings", DAYS[0])
+    assert (gap.status, gap.verdict.profile if gap.verdict else gap) == ("done", None)
