@@ -30,6 +30,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.DerivedDataset": DerivedAttributes,
 }
 _OURS = "dataops_assets."
+_NOT_JUDGED = ("ends",)
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
 DEFS = Path(__file__).parent / "defs"
 
@@ -155,7 +156,8 @@ def corrections_of(document: Document) -> tuple[Correction, ...]:
 
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
-    files: dict[str, Any] = {"defs.yaml": _jsonable(document.data)}
+    attributes = {name: value for name, value in document.data["attributes"].items() if name not in _NOT_JUDGED}
+    files: dict[str, Any] = {"defs.yaml": _jsonable(document.data | {"attributes": attributes})}
     below = [path.parent for path in folder.glob("*/**/defs.yaml")]  # another component, with a contract of its own
     for path in folder.rglob("*"):
         if not is_declared(path, folder) or any(path.is_relative_to(other) for other in below):

@@ -227,6 +227,18 @@ def correct(
 
 
 @cli.command()
+@click.argument("commit", default="origin/main")
+def changes(commit: str) -> None:
+    """Say what the contracts promise otherwise than in another COMMIT, and fail if one breaks with what others rely on.
+
+    COMMIT is whatever git takes for one; without it, origin/main. Made for the check of a pull request.
+    """
+    from dataops_assets.cli.changing import show_changes
+
+    sys.exit(0 if show_changes(DEFS, commit) else 1)
+
+
+@cli.command()
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="How often 32 writers race for one object."
 )

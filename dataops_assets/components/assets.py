@@ -37,10 +37,12 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
     if dataset.derived:
         rejected = _spec(catalog, dataset, "quarantine", [published_key(catalog[name]) for name in dataset.upstream])
         return dg.Definitions(assets=[_derived(catalog, dataset), rejected])
-    landing = _spec(catalog, dataset, "landing", [])
+    # Of several that share their deliveries, the first has what lies in landing.
+    first = next(other for other in catalog if other.deliveries == dataset.deliveries)
+    landing = [_spec(catalog, dataset, "landing", [])] if first is dataset else []
     quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
     corrections = [_corrections(catalog, dataset)] if dataset.corrections else []
-    return dg.Definitions(assets=[landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)])
+    return dg.Definitions(assets=[*landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)])
 
 
 def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **more: Any) -> dg.AssetSpec:
@@ -78,6 +80,7 @@ def _policy(catalog: Catalog, dataset: Dataset, keep_until: str) -> dict[str, An
         "readers": ", ".join(attributes.readers),
         "classification": f"{attributes.classification}: {policy.classifications[attributes.classification]}",
         "contact": _as_link(policy.owners[attributes.owner].contact),
+        **({"ends": catalog.ending(dataset)} if attributes.ends else {}),
     }
 
 
@@ -242,9 +245,9 @@ def _dependency(catalog: Catalog, dataset: Dataset, name: str) -> dg.AssetDep:
 
 
 def _freshness(dataset: Dataset) -> dg.FreshnessPolicy | None:
-    """How long a published dataset may go without an update; a closed one never gets stale."""
-    due, partitions = dataset.attributes.due, dataset.partitions
-    if due is None or (partitions and partitions.closed):
+    """How long a published dataset may go without an update; what is closed or has ended never gets stale."""
+    due, partitions = dataset.attributes.due, dataset.attributes.partitions
+    if due is None or (partitions and partitions.closed) or dataset.has_ended(datetime.now(UTC)):
         return None
     every = {"day": 24, "month": 31 * 24, "year": 366 * 24}[partitions.every] if partitions else 0
     return dg.FreshnessPolicy.time_window(fail_window=due.length + timedelta(hours=every))

@@ -29,8 +29,8 @@ def range_tags(partitions: Sequence[Partition]) -> dict[str, str]:
 
 
 def asset_key(zone: Zone, dataset: Dataset) -> dg.AssetKey:
-    """The asset of a dataset in a zone: `staged/flights`."""
-    return dg.AssetKey([zone, dataset.name])
+    """The asset of a dataset in a zone: `staged/flights`. What lies in landing may be for several."""
+    return dg.AssetKey([zone, dataset.deliveries if zone == "landing" else dataset.name])
 
 
 def corrections_key(dataset: Dataset) -> dg.AssetKey:

@@ -71,10 +71,28 @@ class Dataset:
         """Whether its values may be shown to anyone, as in messages and in the UI."""
         return self.attributes.classification == "public"
 
-    @property
+    @cached_property
     def partitions(self) -> Partitions | None:
-        """Its partitions in time, if it has any."""
-        return self.attributes.partitions
+        """Its partitions in time, if it has any; none begins after its end."""
+        declared, ends = self.attributes.partitions, self.attributes.ends
+        if declared is None or ends is None or (declared.end and declared.end <= ends.after):
+            return declared
+        return declared.model_copy(update={"end": max(ends.after, declared.first)})
+
+    @property
+    def deliveries(self) -> str:
+        """The name under which its deliveries lie in landing and raw."""
+        return (self.ingested.source.deliveries if self.ingested else None) or self.name
+
+    def is_past_end(self, partition: Partition) -> bool:
+        """Whether a partition begins after the end, and is never made here."""
+        made = self.partitions
+        cut = made is not self.attributes.partitions
+        return bool(cut and made and made.last and partition and partition > made.key_of(made.last))
+
+    def has_ended(self, now: datetime) -> bool:
+        """Whether it is made no more."""
+        return self.attributes.ends is not None and now.astimezone(UTC).date() > self.attributes.ends.after
 
     @property
     def zone(self) -> Zone:
@@ -131,6 +149,11 @@ class Catalog:
         override: Duration | None = choice.overrides.get(zone)
         return override or self.policy.lifecycles[choice.name].keep(zone)
 
+    def ending(self, dataset: Dataset) -> str:
+        """Until when a dataset is made and what to read in its place, in words; empty if it has no end."""
+        ends = dataset.attributes.ends
+        return f"made until {ends.after}: read {self[ends.instead].zone}/{ends.instead} in its place" if ends else ""
+
     def readers_of(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that read this one."""
         return [other for other in self if dataset.name in other.upstream]
@@ -151,6 +174,7 @@ class Catalog:
         yield from self._names(dataset)
         yield from self._columns(dataset)
         yield from self._lifecycle(dataset)
+        yield from self._versions(dataset)
         if dataset.derived:
             yield from self._inputs(dataset, dataset.derived)
 
@@ -226,6 +250,24 @@ class Catalog:
                 message = f"`{gap.partition}` is no partition of this dataset"
                 yield dataset.problem(("gaps", i, "partition"), message, "name one between the first and the last partition")
 
+    def _versions(self, dataset: Dataset) -> Iterator[Problem]:
+        """Between a dataset and the one that takes its place, or whose deliveries it shares."""
+        if ends := dataset.attributes.ends:
+            path: Path = ("ends", "instead")
+            if ends.instead not in self.datasets or ends.instead == dataset.name:
+                others = [name for name in self.datasets if name != dataset.name]
+                yield dataset.problem(path, f"unknown dataset `{ends.instead}`", choose(ends.instead, others))
+            elif later := self[ends.instead].attributes.ends:
+                message = f"`{ends.instead}` has an end of its own, {later.after}"
+                yield dataset.problem(path, message, f"name what takes the place of that: `{later.instead}`")
+        first = next((other for other in self if other.deliveries == dataset.deliveries), dataset)
+        if dataset.ingested and first.ingested and first is not dataset:
+            here, there = _shared(self, dataset), _shared(self, first)
+            for path in (path for path in here if here[path] != there[path]):
+                named = "`" + ".".join(map(str, path)) + "`"
+                message = f"shares its deliveries with `{first.name}`, but {named} differs: {there[path]} there"
+                yield dataset.problem(path, message, "say the same in both: the files are dropped and kept once")
+
     def _lifecycle(self, dataset: Dataset) -> Iterator[Problem]:
         if dataset.attributes.lifecycle.name not in self.policy.lifecycles:
             return
@@ -266,8 +308,9 @@ class Catalog:
                     f"time zone {dataset.partitions.timezone} differs from {other.partitions.timezone} of the input `{name}`"
                 )
                 yield dataset.problem(("partitions",), message, f"write `timezone: {other.partitions.timezone}`")
-            if dataset.partitions and other.partitions:
-                yield from self._beyond(dataset, dataset.partitions, name, other.partitions)
+            # Those who read what has an end move to the one that takes its place in their own time, and wait if they do not.
+            if dataset.partitions and (there := other.attributes.partitions):
+                yield from self._beyond(dataset, dataset.partitions, name, there)
             if other.partitions and other.attributes.lifecycle.name in self.policy.lifecycles:
                 yield from self._ends_too_soon(dataset, other, other.partitions)
 
@@ -298,3 +341,20 @@ class Catalog:
         inputs = [name for name in dataset.upstream if name in self.datasets and name not in seen]
         found = [source for name in inputs for source in self._ingested_sources(self[name], seen | {dataset.name})]
         return list({source.name: source for source in found}.values())
+
+
+def _shared(catalog: Catalog, dataset: Dataset) -> dict[Path, Any]:
+    """What is about the files that were delivered, and not about what is read from them."""
+    assert dataset.ingested
+    attributes, source, policy = dataset.attributes, dataset.ingested.source, catalog.policy
+    zones: tuple[Zone, ...] = ("landing", "raw") if attributes.lifecycle.name in policy.lifecycles else ()
+    return {
+        ("source", "provider"): source.provider,
+        ("source", "files"): source.files,
+        ("source", "complete"): source.complete,
+        ("partitions", "every"): attributes.partitions and attributes.partitions.every,
+        ("partitions", "timezone"): attributes.partitions and attributes.partitions.timezone,
+        ("readers",): sorted(attributes.readers),
+        ("classification",): attributes.classification,
+        **{("lifecycle", zone): str(catalog.keep(dataset, zone)) for zone in zones},
+    }

@@ -18,6 +18,9 @@ _FORMATS: tuple[Format, ...] = ("csv", "csv.gz", "csv.zip", "parquet", "ndjson")
 
 Share = Annotated[float, Field(ge=0, le=1, strict=True)]
 
+DATASET_NAME = r"^[a-z][a-z0-9_]{0,62}$"
+"""What a dataset's folder may be called: it becomes a key, a path and a Python argument."""
+
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 """Why something differs from the rule; never empty."""
 
@@ -88,6 +91,8 @@ class Source(_Attributes):
         complete: How a delivery is known to be whole.
         null_values: The texts that mean "no value"; nothing at all between two separators always does.
         separator: What parts the columns of csv: one ASCII character, no quote and no line break.
+        deliveries: The dataset whose deliveries these are, where this one is a new version of it: they are dropped and kept
+            once, and judged by the contract of each.
         rows: How many rows a delivery may have, as shares of the median of the partitions before it; `null` for any.
     """
 
@@ -96,6 +101,7 @@ class Source(_Attributes):
     complete: Complete = Complete(quiet=2)
     null_values: tuple[str, ...] = ("",)
     separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","
+    deliveries: Annotated[str, Field(pattern=DATASET_NAME)] | None = None
     rows: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=1)]] | None = (0.5, 2.0)
 
     @field_validator("files")
@@ -140,6 +146,18 @@ def _read_day(value: Any) -> Any:
 
 Until = Annotated[date, BeforeValidator(_read_day)]
 """The last day of something, written as a day."""
+
+
+class Ending(_Attributes):
+    """The end of a dataset that another one takes the place of, as when its contract had to break.
+
+    Attributes:
+        after: The last day on which it is made, in UTC, and the last whose partitions are.
+        instead: The dataset to read in its place.
+    """
+
+    after: Until
+    instead: str
 
 
 class RuleOptions(_Attributes):
@@ -199,6 +217,7 @@ class DatasetAttributes(_Attributes):
         rules: By rule, `reject`, `warn`, `fail`, or `{severity, tolerance}`, where the default does not fit.
         tolerance: The share of rows that may be rejected before the whole partition is refused.
         due: How long after its end a partition must be there; for a dataset without partitions, its greatest age.
+        ends: Until when it is made, and what to read in its place.
     """
 
     description: str
@@ -212,6 +231,7 @@ class DatasetAttributes(_Attributes):
     rules: dict[str, Annotated[RuleOptions, BeforeValidator(_read_rule, json_schema_input_type=Severity | RuleOptions)]] = {}
     tolerance: Share = 0.0
     due: Limited | None = None
+    ends: Ending | None = None
 
 
 class IngestedAttributes(DatasetAttributes):
@@ -268,5 +288,5 @@ class Chart(_Attributes):
 
 
 def is_dataset_name(name: str) -> bool:
-    """Whether a folder's name can be a dataset's: it becomes a key, a path and a Python argument."""
-    return re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) is not None
+    """Whether a folder's name can be a dataset's."""
+    return re.fullmatch(DATASET_NAME, name) is not None

@@ -1,5 +1,6 @@
 """What `schema.py` promises: the columns of a dataset, read from its pandera model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,6 +65,11 @@ class Schema:
     def two_rows(self) -> pl.DataFrame:
         """Two rows without any value: what an expression gives for them tells its type and its height."""
         return pl.DataFrame({name: [None, None] for name in self.columns}, schema=self.polars)
+
+
+def columns_of(schema: Mapping[str, pl.DataType]) -> dict[str, str]:
+    """The type of every column, as polars writes it."""
+    return {name: str(dtype) for name, dtype in schema.items()}
 
 
 def _instance(dtype: Any) -> pl.DataType:

@@ -13,7 +13,7 @@ from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.tally import Tally
 from dataops_assets.storage.lake import Lake, name_of
 
-_DAMAGED, _REFUSED, _MISSING, _EXPIRED = 3.0, 2.0, 1.0, 0.9
+_DAMAGED, _REFUSED, _MISSING, _EXPIRED, _ENDING = 3.0, 2.0, 1.0, 0.9, 0.8
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,10 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
         told = f"{name_of(dataset, None)}: {len(absent):,} of {tally.expected:,} partitions missing, the first: {why}"
         # What is made of something that is missing is missing for that reason.
         yield Finding(dataset, absent[0], told, "content", True, _MISSING if dataset.ingested else _MISSING / 2)
+    for other in (lake.catalog[name] for name in dataset.upstream if not dataset.attributes.ends):
+        if other.attributes.ends:
+            told = f"{name_of(dataset, None)} reads {name_of(other, None)}, which is {lake.catalog.ending(other)}"
+            yield Finding(dataset, None, told, "content", False, _ENDING)
     for correction in tally.expired:
         told = f"{name_of(dataset, correction.partition)}: {expired(correction)}"
         yield Finding(dataset, correction.partition, told, "content", False, _EXPIRED)

@@ -210,8 +210,10 @@ def _box(catalog: Catalog, dataset: Dataset, zone: Zone, x: int, y: int) -> _Box
         "read": ", ".join(attributes.readers),
         "write": writer_of(dataset, zone),
         "keep": str(catalog.keep(dataset, zone)),
+        "ends": f"{ends.after}, then {ends.instead}" if zone == dataset.zone and (ends := attributes.ends) else "",
     }
-    name = _wrap(f"quarantine of {dataset.name}" if zone == "quarantine" else dataset.name, _BOX - 2 * _PAD, _NAME)
+    called = {"quarantine": f"quarantine of {dataset.name}", "landing": dataset.deliveries}.get(zone, dataset.name)
+    name = _wrap(called, _BOX - 2 * _PAD, _NAME)
     lines = [
         ("" if i else label, line)
         for label, fact in facts.items()

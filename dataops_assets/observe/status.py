@@ -124,6 +124,8 @@ def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def _what(lake: Lake, dataset: Dataset) -> Iterator[str]:
     yield dataset.attributes.description
+    if ending := lake.catalog.ending(dataset):
+        yield ending
     yield f"{len(dataset.schema.columns)} columns; key: {', '.join(dataset.attributes.key)}"
     partitions = dataset.partitions
     if partitions:
@@ -138,11 +140,13 @@ def _what(lake: Lake, dataset: Dataset) -> Iterator[str]:
 
 def _origin(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     if dataset.ingested:
-        yield f"{dataset.ingested.source.provider} delivers {dataset.ingested.source.files} into landing/{dataset.name}"
+        yield f"{dataset.ingested.source.provider} delivers {dataset.ingested.source.files} into landing/{dataset.deliveries}"
         yield from _deliveries(lake, dataset, now)
     inputs = dataset.derived.inputs if dataset.derived else ()
     if inputs:
         yield f"made by {dataset.folder}/transform.py from {_names(lake, inputs)}"
+    ending = (lake.catalog[name] for name in dataset.upstream if lake.catalog[name].attributes.ends)
+    yield from (f"{name_of(other, None)} is {lake.catalog.ending(other)}" for other in ending)
     looked_up = [reference.dataset for reference in dataset.attributes.references]
     if looked_up:
         yield f"its gate looks values up in {_names(lake, dict.fromkeys(looked_up))}"

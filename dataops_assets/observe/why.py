@@ -10,7 +10,7 @@ from typing import Any
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.wording import moment
 from dataops_assets.observe.corrections import applied
-from dataops_assets.storage import deliveries, journal
+from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import GAP, Receipt
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import MadeBy, Provenance
@@ -117,7 +117,7 @@ def _where_received(lake: Lake, sha256: str) -> set[tuple[Dataset, Partition]]:
     found: set[tuple[Dataset, Partition]] = set()
     for dataset in lake.catalog:
         for store in filter(None, (lake.store, lake.beneath(dataset))):
-            listed = list(store.list(f"raw/{dataset.name}"))
+            listed = list(store.list(layout.raw(dataset, None)))
             for entry, has in zip(listed, store.each(partial(_has, store, sha256), listed), strict=True):
                 if has:
                     hive = next((step for step in entry.key.split("/") if "=" in step), None)

@@ -21,6 +21,7 @@ from dataops_assets.steps.content import (
 )
 from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.steps.promises import keep_promises
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_arrivals
 
@@ -32,8 +33,9 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
         An outcome for each: refused if an input is not published, or if what was made does not pass its own gate.
 
     Raises:
-        NotReady: A dataset that the rules refer to is not published.
+        NotReady: A dataset that the rules refer to is not published, or the contract breaks with what prod has published.
     """
+    keep_promises(lake, dataset, now)
     rules = compile_rules(dataset, now.date())
     referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
     for partition in partitions:
@@ -78,10 +80,13 @@ def _look(
 
 
 def input_partitions(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> dict[str, list[Partition]]:
-    """The partitions of every input that a partition is made from: those that overlap it in time, or all."""
+    """The partitions of every input that a partition is made from: those that overlap it in time, or all.
+
+    After the end of an input, too: what it will never hold is waited for, or the product would be made of nothing.
+    """
     found: dict[str, list[Partition]] = {}
     for name in dataset.derived.inputs if dataset.derived else ():
-        other = lake.catalog[name].partitions
+        other = lake.catalog[name].attributes.partitions
         if other is None:
             found[name] = [None]
         elif partition is None or dataset.partitions is None:

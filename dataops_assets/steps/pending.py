@@ -41,12 +41,14 @@ def pending(
     lake = lake.at_a_glance()
     partitions = [key for key in partitions_of(dataset, now) if within is None or key in within]
     if zone == "raw":
-        return _unreceived(lake, dataset, partitions, now) if partitions else []
+        return _unreceived(lake, dataset, partitions, now) if partitions and not dataset.has_ended(now) else []
     return list(unsettled(lake, dataset, partitions, now))
 
 
 def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> dict[Partition, dict[str, Any]]:
     """The partitions that could be staged or derived, but were not on today's grounds; and those grounds."""
+    if dataset.has_ended(now):
+        return {}
     try:
         known = versions_of(references(lake, dataset))
     except NotReady:

@@ -201,7 +201,8 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         text = error
     rows = sum(part.rows or 0 for part in parts)
     history = _history(lake, dataset, partition)
-    others = {other.name: list(other.delivered.columns) for other in lake.catalog if other.ingested and other is not dataset}
+    strangers = [other for other in lake.catalog if other.ingested and other.deliveries != dataset.deliveries]
+    others = {other.name: list(other.delivered.columns) for other in strangers}
     results = judge_envelope(dataset, partition, parts, text, history, others)
     refused = [result for result in results if result.status == "refused"]
     return Verdict(

@@ -23,6 +23,7 @@ from dataops_assets.steps.content import (
 )
 from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.steps.promises import keep_promises
 from dataops_assets.steps.receiving import read_delivery, standing_verdict
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.deliveries import Receipt
@@ -37,8 +38,9 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
         An outcome for each: done if it passed its gate and is published.
 
     Raises:
-        NotReady: A dataset that the rules refer to is not published.
+        NotReady: A dataset that the rules refer to is not published, or the contract breaks with what prod has published.
     """
+    keep_promises(lake, dataset, now)
     rules = compile_rules(dataset, now.date())
     referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
     for partition in partitions:

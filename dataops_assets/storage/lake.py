@@ -4,7 +4,7 @@ Not here: how anything comes to be there (`publishing`, `deliveries`).
 """
 
 import errno
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import polars as pl
 
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.contract.schema import columns_of
 from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, journal, layout
@@ -305,6 +306,8 @@ class Lake:
             return f"is not published: {refused}"
         if self.base and BRANCHES not in dataset.attributes.readers:
             return f"is not published here, and not to be read from prod: `{BRANCHES}` is not among its readers"
+        if dataset.is_past_end(partition):
+            return f"is not published: {name_of(dataset, None)} is {self.catalog.ending(dataset)}"
         if verdict is None:
             arrived = "was never delivered" if dataset.ingested else "was never made"
             return f"is not published: it {arrived}, or has not been run yet"
@@ -331,11 +334,6 @@ def outdated(dataset: Dataset, published: Provenance) -> str:
     if name not in was:
         return f"which had no column `{name}`"
     return f"whose column `{name}` is " + (f"{was[name]}, not {declared[name]}" if name in declared else "declared no more")
-
-
-def columns_of(schema: Mapping[str, pl.DataType]) -> dict[str, str]:
-    """The type of every column, as polars writes it."""
-    return {name: str(dtype) for name, dtype in schema.items()}
 
 
 def name_of(dataset: Dataset, partition: Partition) -> str:

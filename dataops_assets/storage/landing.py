@@ -149,6 +149,7 @@ def strays(store: Store, dataset: Dataset, now: datetime) -> list[Stray]:
     taken = {entry.key for arrival in found for entry in arrival.entries}.union(*(arrival.closed for arrival in found))
     closed: dict[str, str] = {}
     left = [entry.key for entry in store.list(top, closed) if entry.key not in taken]
+    left = [key for key in left if not _of_the_next(dataset, source, key[len(top) + 1 :])]
     odd = [
         Stray(key, "is closed: deliveries may lie in it, and this user may not open it: give it the right to")
         if key in closed and _on_the_way(dataset, source, key[len(top) + 1 :])
@@ -161,7 +162,7 @@ def strays(store: Store, dataset: Dataset, now: datetime) -> list[Stray]:
 
 def foreign(store: Store, catalog: Catalog) -> list[Stray]:
     """What lies in landing and outside of every dataset's own folder, each such folder once."""
-    ingested = [dataset.name for dataset in catalog if dataset.ingested]
+    ingested = [dataset.deliveries for dataset in catalog if dataset.ingested]
     tops = dict.fromkeys("/".join(entry.key.split("/")[:2]) for entry in store.list("landing", closed={}))
     strange = [top for top in tops if top.partition("/")[2] not in ingested]
     why = f"{_STRAY}: no dataset of this name is delivered"
@@ -184,6 +185,12 @@ def _stray(dataset: Dataset, source: Source, key: str, now: datetime) -> Stray:
     last = f" to {partitions.key_of(partitions.last)}" if partitions.last else " onwards"
     known = f"{partitions.key_of(partitions.first)}{last}"
     return Stray(key, f"{_STRAY}: {partition} is none of the partitions, {known}: deliver it as one of them, or remove it")
+
+
+def _of_the_next(dataset: Dataset, source: Source, name: str) -> bool:
+    """Whether a file is for the dataset that takes the place of this one: it is of a partition after the end."""
+    found = (_pattern(template, dataset).fullmatch(name) for template in _templates(source))
+    return any(match and dataset.is_past_end(match.groupdict().get("partition")) for match in found)
 
 
 def _templates(source: Source) -> list[str]:

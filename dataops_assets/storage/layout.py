@@ -1,8 +1,8 @@
 """Keys: where each thing lies, in every store alike.
 
-landing/<dataset>/…                                    what providers drop
-raw/<dataset>/[date=…/]<sha256>.<ending>               every delivered file, byte for byte
-raw/<dataset>/[date=…/]_deliveries/<number>.json       a receipt for every arrival
+landing/<deliveries>/…                                 what providers drop; under the name of the dataset, or the one before it
+raw/<deliveries>/[date=…/]<sha256>.<ending>            every delivered file, byte for byte
+raw/<deliveries>/[date=…/]_deliveries/<number>.json    a receipt for every arrival
 staged|quarantine|curated/<dataset>/[date=…/]data.parquet
 staged|curated/<dataset>/[date=…/]_dropped             in a branch: the partition is not to be read from prod
 _verdicts/<gate>/<dataset>/[date=…/]<number>.json      every verdict
@@ -24,9 +24,13 @@ TRIALS = "_doctor"
 
 def folder(dataset: Dataset, partition: Partition) -> str:
     """The dataset's name, and the partition in hive style: `flights/date=2013-01-05`."""
+    return dataset.name + _hive(dataset, partition)
+
+
+def _hive(dataset: Dataset, partition: Partition) -> str:
     if partition is None or dataset.partitions is None:
-        return dataset.name
-    return f"{dataset.name}/{dataset.partitions.hive_name}={partition}"
+        return ""
+    return f"/{dataset.partitions.hive_name}={partition}"
 
 
 def data(zone: Zone, dataset: Dataset, partition: Partition) -> str:
@@ -41,12 +45,12 @@ def dropped(dataset: Dataset, partition: Partition) -> str:
 
 def landing(dataset: Dataset) -> str:
     """The folder that the dataset's provider drops into."""
-    return f"landing/{dataset.name}"
+    return f"landing/{dataset.deliveries}"
 
 
 def raw(dataset: Dataset, partition: Partition) -> str:
     """The folder of the files delivered for a partition."""
-    return f"raw/{folder(dataset, partition)}"
+    return f"raw/{dataset.deliveries}{_hive(dataset, partition)}"
 
 
 def receipts(dataset: Dataset, partition: Partition) -> str:

@@ -51,6 +51,7 @@ class Provenance(BaseModel):
         bytes: Its size.
         rows: How many rows it holds.
         columns: The type of every column, as polars writes it.
+        key: The columns that told its rows apart; None in what was published before this was recorded.
         nulls: How many of them have no value, for each column in which one has none.
         depends_on: All that it was made from: delivery or inputs with their data versions, contract version.
         arrived: By ingested dataset, when the newest delivery that went into it was received, in UTC.
@@ -75,6 +76,7 @@ class Provenance(BaseModel):
     bytes: int
     rows: int
     columns: dict[str, str]
+    key: tuple[str, ...] | None = None
     nulls: dict[str, int] = {}
     depends_on: dict[str, Any]
     arrived: dict[str, datetime] = {}
@@ -91,7 +93,7 @@ class Provenance(BaseModel):
     @property
     def commit(self) -> str:
         """The id of this act of publishing: SHA-256 of the record. An object in a bucket carries it, too."""
-        unknown = {name for name in ("broken", "readers") if getattr(self, name) is None}  # then it was no part of the record
+        unknown = {name for name in ("broken", "key", "readers") if getattr(self, name) is None}  # then it was not recorded
         return digest(self.model_dump(mode="json", exclude={"commit", *unknown}))
 
 

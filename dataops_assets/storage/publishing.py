@@ -30,9 +30,10 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.contract.schema import columns_of
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.storage import journal, layout
-from dataops_assets.storage.lake import Lake, columns_of
+from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_record, record
 from dataops_assets.storage.store import Lost, hash_file
 
@@ -118,6 +119,7 @@ def draft(
             bytes=path.stat().st_size,
             rows=int(whole.select(pl.len()).collect().item()),
             columns=columns_of(whole.collect_schema()),
+            key=dataset.attributes.key,
             nulls={name: count for name, count in nulls.items() if count},
             depends_on=verdict.depends_on,
             arrived=verdict.arrived,

@@ -21,7 +21,56 @@ HEIGHTS: tuple[Edit, ...] = (
 )
 """A curated dataset without partitions."""
 
+TWIN: tuple[Edit, ...] = tuple(
+    (
+        f"readings_v2/{name}",
+        "",
+        GOOD[f"readings/{name}"].replace("provider: The lab", "provider: The lab\n            deliveries: readings"),
+    )
+    for name in ("defs.yaml", "schema.py", "examples.yaml")
+)
+"""A second dataset over the same deliveries."""
+
 CASES: dict[str, Broken] = {
+    # new versions
+    "ends_with_nothing_instead": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: 0.5\n  ends: {after: 2024-01-02, instead: reading_v2}"),
+        "unknown dataset `reading_v2`",
+        "did you mean `readings_v2`?",
+        at="ends:",
+        mended="tolerance: 0.5\n  ends: {after: 2024-01-02, instead: readings_v2}",
+        also=TWIN,
+    ),
+    "ends_with_itself_instead": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: 0.5\n  ends: {after: 2024-01-02, instead: readings}"),
+        "unknown dataset `readings`",
+        "did you mean `readings_v2`?",
+        at="ends:",
+        also=TWIN,
+    ),
+    "ends_with_what_ends": Broken(
+        (READINGS, "tolerance: 0.5", "tolerance: 0.5\n  ends: {after: 2024-01-02, instead: readings_v2}"),
+        "`readings_v2` has an end of its own, 2024-01-03",
+        "name what takes the place of that: `stations`",
+        at="ends:",
+        mended="tolerance: 0.5\n  ends: {after: 2024-01-02, instead: stations}",
+        also=(
+            *TWIN,
+            ("readings_v2/defs.yaml", "tolerance: 0.5", "tolerance: 0.5\n  ends: {after: 2024-01-03, instead: stations}"),
+        ),
+    ),
+    "shared_deliveries_of_another_provider": Broken(
+        ("readings_v2/defs.yaml", "provider: The lab", "provider: Another lab"),
+        "shares its deliveries with `readings`, but `source.provider` differs: The lab there",
+        "say the same in both",
+        also=TWIN,
+    ),
+    "shared_deliveries_for_others": Broken(
+        ("readings_v2/defs.yaml", "readers: [analysts, press]", "readers: [analysts]"),
+        "shares its deliveries with `readings`, but `readers` differs: ['analysts', 'press'] there",
+        "say the same in both",
+        also=TWIN,
+    ),
     "unknown_input": Broken(
         (DAILY, "inputs: [readings, stations]", "inputs: [readings, station]"),
         "unknown input `station`",

@@ -1,0 +1,72 @@
+"""What the contracts of another commit promise otherwise: what breaks, who may read, what is judged anew.
+
+Not here: how that commit is read (`cli.changing`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dataops_assets.contract import Catalog, Dataset
+from dataops_assets.contract.breaking import breaks
+from dataops_assets.contract.schema import columns_of
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a dataset promises otherwise than before.
+
+    Attributes:
+        dataset: Its name.
+        breaks: What its readers relied on and do not find any more, in words.
+        told: What else differs, in words.
+    """
+
+    dataset: str
+    breaks: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+def changes(before: Catalog, after: Catalog) -> list[Change]:
+    """Every dataset that promises something else than before; those that break with it first."""
+    named = dict.fromkeys((*before.datasets, *after.datasets))
+    found = [_change(before.datasets.get(name), after.datasets.get(name)) for name in named]
+    return sorted(filter(None, found), key=lambda change: (not change.breaks, change.dataset))
+
+
+def _change(was: Dataset | None, now: Dataset | None) -> Change | None:
+    if was is None or now is None:
+        return _removed(was) if was else Change(now.name, (), ("is new",)) if now else None
+    broken = tuple(breaks(columns_of(was.schema.polars), was.attributes.key, now))
+    told = tuple(_told(was, now))
+    return Change(now.name, broken, told) if broken or told else None
+
+
+def _removed(was: Dataset) -> Change:
+    if ends := was.attributes.ends:
+        return Change(was.name, (), (f"is declared no more; it was made until {ends.after}",))
+    return Change(was.name, ("is declared no more, and had no end",), ())
+
+
+def _told(was: Dataset, now: Dataset) -> Iterator[str]:
+    more = [name for name in now.schema.columns if name not in was.schema.columns]
+    if more:
+        yield f"has more columns: {', '.join(more)}"
+    loose = [name for name, one in now.schema.columns.items() if one.nullable and _was_filled(was, name)]
+    if loose:
+        yield f"may be without a value now: {', '.join(loose)}"
+    for group in now.attributes.readers:
+        if group not in was.attributes.readers:
+            yield f"is read by {group}, too"
+    for group in was.attributes.readers:
+        if group not in now.attributes.readers:
+            yield f"is read by {group} no more"
+    if now.attributes.ends != was.attributes.ends:
+        yield f"is made until {now.attributes.ends.after}" if now.attributes.ends else "has no end any more"
+    if was.version != now.version:
+        yield f"every partition is {'judged' if now.ingested else 'made'} again"
+    if [one.attributes for one in was.corrections] != [one.attributes for one in now.corrections]:
+        yield "its corrections differ: the partitions that they are for are judged again"
+
+
+def _was_filled(was: Dataset, name: str) -> bool:
+    return name in was.schema.columns and not was.schema.columns[name].nullable

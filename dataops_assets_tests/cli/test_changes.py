@@ -1,0 +1,92 @@
+"""`dataops changes`: contracts against those of a commit."""
+
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from dataops_assets.cli.changing import show_changes
+from dataops_assets_tests.trees import Tree
+
+READINGS, SCHEMA = "readings/defs.yaml", "readings/schema.py"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """A tree that is committed."""
+    tree = Tree(tmp_path)
+    for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "The contracts"]):
+        who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
+        subprocess.run(["git", "-C", str(tree.defs), *who, *asked], check=True)
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (SCHEMA, "hour: pl.Int8", "hour: pl.Int16", "breaks: column `hour` was Int8 and is Int16"),
+        (SCHEMA, "temperature: float", "temperature: pl.Float32", "breaks: column `temperature` was Float64 and is Float32"),
+        (
+            READINGS,
+            "key: [station, day, hour]",
+            "key: [station, hour]",
+            "breaks: the key was station, day, hour and is station, hour",
+        ),
+    ],
+)
+def test_what_breaks_is_told_and_fails(
+    tree: Tree, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, told: str
+) -> None:
+    tree.edit(file, old, new)
+    assert not show_changes(tree.defs, "HEAD")
+    said = capsys.readouterr()
+    assert told in said.out
+    assert "every partition is judged again" in said.out
+    assert "readings: others rely on what was promised" in said.err
+
+
+@pytest.mark.parametrize(
+    ("edits", "told"),
+    [
+        ([], "every contract promises what it does in HEAD"),
+        ([(SCHEMA, "le=60", "le=50")], "readings\n  every partition is judged again\n"),
+        ([("daily/schema.py", "le=60", "le=50")], "daily\n  every partition is made again\n"),
+        (
+            [
+                (SCHEMA, "    note: str", "    wind: float\n    note: str"),
+                ("readings/examples.yaml", "note: null}\n", "note: null, wind: 1}\n"),
+            ],
+            "has more columns: wind",
+        ),
+        (
+            [("daily/schema.py", "height: pl.Int16 = pa.Field(", "height: pl.Int16 = pa.Field(nullable=True, ")],
+            "daily\n  may be without a value now: height",
+        ),
+        ([(READINGS, "readers: [analysts, press]", "readers: [analysts, press, branches]")], "is read by branches, too"),
+        ([("daily/defs.yaml", "readers: [analysts, press]", "readers: [analysts]")], "is read by press no more"),
+        (
+            [("stations/defs.yaml", "key: [station]", "key: [station]\n  ends: {after: 2030-01-01, instead: readings}")],
+            "stations\n  is made until 2030-01-01\n",
+        ),
+    ],
+)
+def test_what_breaks_nobody_is_told(
+    tree: Tree, capsys: pytest.CaptureFixture[str], edits: list[tuple[str, str, str]], told: str
+) -> None:
+    for edit in edits:
+        tree.edit(*edit)
+    assert show_changes(tree.defs, "HEAD")
+    assert told in capsys.readouterr().out
+
+
+def test_a_dataset_may_go_only_after_its_end(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("defs.yaml", "schema.py", "examples.yaml", "transform.py"):
+        tree.remove(f"daily/{name}")
+    assert not show_changes(tree.defs, "HEAD")
+    assert "daily\n  breaks: is declared no more, and had no end" in capsys.readouterr().out
+
+
+def test_a_commit_that_cannot_be_read_is_named(tree: Tree) -> None:
+    with pytest.raises(click.ClickException, match="the contracts of nowhere cannot be read: fatal: not a valid object name"):
+        show_changes(tree.defs, "nowhere")

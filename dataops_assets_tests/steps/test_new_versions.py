@@ -1,0 +1,169 @@
+"""A contract that had to break: two versions made from the same deliveries, until the older one ends."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dataops_assets.observe.findings import findings
+from dataops_assets.observe.status import describe
+from dataops_assets.observe.tally import tally_all
+from dataops_assets.observe.why import why_published
+from dataops_assets.steps.content import NotReady
+from dataops_assets.steps.pending import partitions_of
+from dataops_assets.storage import mark
+from dataops_assets.storage.landing import strays
+from dataops_assets_tests.components.dagster_tree import Location
+from dataops_assets_tests.trees import GOOD, NOW, STATIONS, Tree, readings
+
+DAY, AFTER = "2024-01-02", "2024-01-03"
+ON_ITS_LAST_DAY = datetime(2024, 1, 2, 23, 59, tzinfo=UTC)
+FILES = ("defs.yaml", "schema.py", "examples.yaml")
+END = "ends: {after: 2024-01-02, instead: readings_v2}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """`readings`, and `readings_v2`, which calls the hour of a reading `at`."""
+    tree = Tree(tmp_path)
+    for name in FILES:
+        tree.write(f"readings_v2/{name}", GOOD[f"readings/{name}"])
+    tree.edit("readings_v2/defs.yaml", "provider: The lab", "provider: The lab\n    deliveries: readings")
+    tree.edit("readings_v2/defs.yaml", "key: [station, day, hour]", "key: [station, day, at]")
+    tree.write("readings_v2/examples.yaml", GOOD["readings/examples.yaml"].replace("hour", "at"))
+    deliver_as_before(tree, "readings_v2", 'frame.rename({"hour": "at"})')
+    tree.drop("stations", "stations.csv", STATIONS)
+    return tree
+
+
+def deliver_as_before(tree: Tree, dataset: str, normalised: str, old: str = "hour: pl.Int8", new: str = "at: pl.Int8") -> None:
+    """Change what a dataset promises, and not what its provider delivers."""
+    before = (tree.defs / dataset / "schema.py").read_text(encoding="utf-8")
+    imports, _, columns = before.partition("class Schema(pa.DataFrameModel):\n")
+    delivered = columns.partition("    @pa")[0]
+    tree.write(
+        f"{dataset}/schema.py",
+        f"{imports}class Delivered(pa.DataFrameModel):\n{delivered}\n\nclass Schema(pa.DataFrameModel):\n"
+        f"{columns.replace(old, new)}\n\ndef normalise(frame):\n    return {normalised}\n",
+    )
+
+
+def test_both_versions_are_made_from_one_delivery(tree: Tree) -> None:
+    tree.drop("readings_v2", f"{DAY}.csv", readings(DAY))
+    assert all(outcome.status == "done" for outcome in tree.run() if outcome.partition == DAY)
+    assert "hour" in tree.read("readings", DAY).columns
+    assert "at" in tree.read("readings_v2", DAY).columns
+    assert len([entry for entry in tree.store.list("raw/readings") if entry.key.endswith(".csv")]) == 1
+    assert not list(tree.store.list("raw/readings_v2"))
+
+
+def test_the_older_one_ends(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for day in (DAY, AFTER):
+        tree.drop("readings_v2", f"{day}.csv", readings(day))
+    for now in (ON_ITS_LAST_DAY, NOW):
+        tree.run(now=now)
+    assert tree.read("readings", DAY).height == tree.read("readings_v2", AFTER).height == 4
+    assert AFTER not in partitions_of(tree["readings"], NOW)
+    assert not strays(tree.store, tree["readings"], NOW)
+
+
+def test_what_has_ended_is_not_made_anew(tree: Tree) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    tree.run()
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    tree.edit("readings/schema.py", "le=60", "le=70")  # all would be judged again
+    tree.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 9.0}), written=ON_ITS_LAST_DAY)
+    assert tree.pending("raw", "readings", NOW) == tree.pending("staged", "readings", NOW) == []
+    assert not tree["readings"].has_ended(ON_ITS_LAST_DAY)
+    assert tree["readings"].has_ended(ON_ITS_LAST_DAY + timedelta(minutes=1))
+    assert tree.read("readings", DAY)["temperature"].to_list()[0] != 9.0
+    assert tree.pending("raw", "readings_v2", NOW) == [DAY]
+
+
+def test_what_reads_it_past_its_end_waits_and_says_for_what(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for day in (f"2024-01-{number:02}" for number in range(1, 21)):
+        tree.drop("readings_v2", f"{day}.csv", readings(day))
+    tree.run()
+    [month] = tree.derive("daily", "2024-01")
+    assert month.status == "refused"
+    assert "2024-01-03 is not published: staged/readings is made until 2024-01-02" in month.reason
+    assert "read staged/readings_v2 in its place" in month.reason
+    counted = tally_all(tree.lake, tree["daily"], NOW)
+    told = [found.told for found in findings(tree.lake, [(tree["daily"], counted)])]
+    assert any("daily reads staged/readings, which is made until 2024-01-02" in one for one in told)
+    assert "made until 2024-01-02: read staged/readings_v2 in its place" in describe(tree.lake, tree["readings"], NOW)
+
+
+def test_the_newer_one_goes_on_without_the_older_one(tree: Tree) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    tree.run()
+    for file in (*(f"readings/{name}" for name in FILES), *(f"daily/{name}" for name in (*FILES, "transform.py"))):
+        tree.remove(file)
+    assert tree.run() == []
+    assert tree.read("readings_v2", DAY).height == 4
+    assert "raw/readings" in why_published(tree.lake, tree["readings_v2"], DAY)
+
+
+def test_an_end_changes_nothing_that_is_published(tree: Tree) -> None:
+    before = tree["readings"].version
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    assert tree["readings"].version == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("schema.py", "note: str", "remark: str", "column `note` is declared no more"),
+        ("schema.py", "hour: pl.Int8", "hour: pl.Int16", "column `hour` was Int8 and is Int16"),
+        (
+            "defs.yaml",
+            "key: [station, day, hour]",
+            "key: [station, hour]",
+            "the key was station, day, hour and is station, hour",
+        ),
+    ],
+)
+def test_what_prod_has_published_is_not_broken_with(tree: Tree, file: str, old: str, new: str, told: str) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    tree.run()
+    before = tree.lake.published(tree["readings"], DAY)
+    tree.edit(f"readings/{file}", old, new)
+    if old == "note: str":
+        tree.edit("readings/schema.py", 'pl.col("note")', 'pl.col("remark")')
+        tree.edit("readings/examples.yaml", "note: null", "remark: null")
+    mark.leave(tree.store, "pipeline")
+    tree.receive("readings", DAY)
+    with pytest.raises(NotReady) as caught:
+        tree.stage("readings", DAY)
+    assert told in str(caught.value)
+    assert tree.store.read("staged/readings/date=2024-01-02/data.parquet")
+    assert tree.lake.provenance("staged", tree["readings"], DAY) == before
+
+
+def test_a_column_more_breaks_nobody_and_is_filled_when_all_is_made_again(tree: Tree) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    tree.run()
+    mark.leave(tree.store, "pipeline")
+    wind = "    wind: float = pa.Field(description='m/s', nullable=True)\n"
+    deliver_as_before(
+        tree, "readings", "frame.with_columns(wind=pl.lit(None, pl.Float64))", "    note: str", f"{wind}    note: str"
+    )
+    assert tree.run("readings")
+    assert tree.read("readings", DAY)["wind"].null_count() == 4
+
+
+def test_dagster_has_one_asset_for_what_both_receive(tree: Tree) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    with dg.DagsterInstance.ephemeral() as instance:
+        location = Location(tree, instance)
+        graph = location.defs.resolve_asset_graph()
+        landing = graph.get(dg.AssetKey(["landing", "readings"]))
+        assert {key.to_user_string() for key in landing.child_keys} == {"raw/readings", "raw/readings_v2"}
+        assert not graph.has(dg.AssetKey(["landing", "readings_v2"]))
+        assert location.run("raw/stations").success
+        assert location.run("staged/stations").success
+        assert location.run("raw/readings_v2", "staged/readings_v2", partition=DAY).success
+    assert tree.read("readings_v2", DAY).height == 4
