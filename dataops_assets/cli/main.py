@@ -89,6 +89,20 @@ def run(datasets: tuple[str, ...]) -> None:
 
 
 @cli.command()
+@click.argument("datasets", nargs=-1)
+def plan(datasets: tuple[str, ...]) -> None:
+    """Say what `dataops run` would do, and why; nothing is done.
+
+    With DATASETS only what a run over those would.
+    """
+    from dataops_assets.observe.plan import plan as planned
+
+    lake = open_lake()
+    found = planned(lake, named(lake, datasets), datetime.now(UTC))
+    click.echo("\n".join(map(str, found)) or "nothing is pending")
+
+
+@cli.command()
 @click.argument("dataset", required=False)
 @click.argument("partition", required=False)
 def status(dataset: str | None, partition: str | None) -> None:

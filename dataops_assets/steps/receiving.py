@@ -159,7 +159,7 @@ def _gap_verdict(dataset: Dataset, partition: Partition, now: datetime) -> Verdi
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
-        depends_on=_grounds(dataset, None),
+        depends_on=grounds(dataset, None),
         passed=True,
         judged_at=now,
         rows=Rows(delivered=0, published=0),
@@ -177,10 +177,10 @@ def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt
 
 
 def _standing(dataset: Dataset, said: Verdict | None, receipt: Receipt | None) -> Verdict | None:
-    return said if said and _grounds(dataset, receipt).items() <= said.depends_on.items() else None
+    return said if said and grounds(dataset, receipt).items() <= said.depends_on.items() else None
 
 
-def _grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
+def grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
     """What reopens an envelope verdict."""
     if receipt is None:
         return {"delivery": GAP, "contract": dataset.version}
@@ -209,7 +209,7 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
-        depends_on={**_grounds(dataset, receipt), "row_counts": list(history)},
+        depends_on={**grounds(dataset, receipt), "row_counts": list(history)},
         passed=not refused,
         files=receipt.names,
         reasons=tuple(f"{result.rule}: {result.detail}" for result in refused),
