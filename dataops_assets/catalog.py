@@ -155,7 +155,9 @@ def corrections_of(document: Document) -> tuple[Correction, ...]:
 
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
-    files: dict[str, Any] = {"defs.yaml": _jsonable(document.data)}
+    # What is accepted is a ground of its partition alone; see `steps`.
+    attributes = {name: value for name, value in document.data["attributes"].items() if name != "accepted"}
+    files: dict[str, Any] = {"defs.yaml": _jsonable({**document.data, "attributes": attributes})}
     below = [path.parent for path in folder.glob("*/**/defs.yaml")]  # another component, with a contract of its own
     for path in folder.rglob("*"):
         if not is_declared(path, folder) or any(path.is_relative_to(other) for other in below):

@@ -14,7 +14,7 @@ from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
-_EFFECTS = ("refused", "rejected", "warned", "tolerated")
+_EFFECTS = ("refused", "rejected", "warned", "accepted", "tolerated")
 
 
 def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> str:

@@ -192,6 +192,7 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     absent = _absent(t)
     if absent:
         yield f"missing: {len(absent):,}, the first: {lake.why_missing(dataset, absent[:1])}"
+    yield from _first([f"accepted: {name_of(dataset, partition)}: {reason}" for partition, reason in t.accepted.items()])
     yield from _first([f"an expired correction: {expired(one)}" for one in t.expired])
     yield from _rules(lake, dataset, t)
 

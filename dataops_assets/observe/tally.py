@@ -27,6 +27,7 @@ class Tally:
         delivered, rejected, merged, normalised, corrected, added, dropped: Rows, by the newest content verdicts.
         passed, warned, refused: Gates by their newest verdict; one that warned has passed, too.
         refusals: The newest verdicts that refused, by partition.
+        accepted: The partitions that are unlike those before them and right all the same, and why.
         broken: Rows that broke each rule.
         warnings: The partitions in which each rule warned.
         worst: By rule, the partition in which it was broken worst, and what was found there.
@@ -51,6 +52,7 @@ class Tally:
     warned: int = 0
     refused: int = 0
     refusals: dict[Partition, Verdict] = field(default_factory=dict)
+    accepted: dict[Partition, str] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
     worst: dict[str, tuple[Partition, RuleResult]] = field(default_factory=dict)
@@ -97,6 +99,8 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.refused += 1
         found.refusals[verdict.partition] = verdict
     found.warned += bool(verdict.passed and verdict.warnings)
+    if verdict.accepted:
+        found.accepted[verdict.partition] = verdict.accepted
     for result in verdict.warnings:
         found.warnings[result.rule].append(verdict.partition)
     for result in verdict.rules:
