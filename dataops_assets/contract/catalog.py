@@ -92,6 +92,12 @@ class Dataset:
         gaps = self.ingested.gaps if self.ingested else ()
         return next((gap.reason for gap in gaps if gap.partition == partition), "")
 
+    def deadline(self, partition: str) -> datetime:
+        """The moment, in UTC, by which a partition must be there."""
+        assert self.partitions
+        due = self.attributes.due
+        return self.partitions.end_of(partition) + (due.length if due else timedelta())
+
     def accepted_reason(self, partition: Partition, delivery: str = "") -> str:
         """Why a partition, as it was delivered, is right although it is unlike those before it; empty if nobody said so."""
         meant = (one for one in self.attributes.accepted if one.partition == partition)

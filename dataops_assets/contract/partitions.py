@@ -5,7 +5,7 @@ A dataset without partitions has one part, whose key is None. Days, months and y
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -162,6 +162,16 @@ class Partitions(BaseModel):
         while first > self.first:
             first = _read_date(self.key_of(first - timedelta(days=1)))
             yield self.key_of(first)
+
+    def in_a_row(self, keys: Iterable[str]) -> list[list[str]]:
+        """Keys cut into rows of consecutive ones, in order."""
+        rows: list[list[str]] = []
+        for key in sorted(keys):
+            if rows and self.key_of(self._next(self.first_day(rows[-1][-1]))) == key:
+                rows[-1].append(key)
+            else:
+                rows.append([key])
+        return rows
 
     def _keys(self, first: date, last: date | None, now: datetime) -> Iterator[str]:
         while last is None or first <= last:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dataops_assets.contract import Correction, Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
+from dataops_assets.observe.awaited import Awaited, awaited
 from dataops_assets.steps.pending import partitions_of, pending, zones_written
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance
@@ -33,6 +34,7 @@ class Tally:
         worst: By rule, the partition in which it was broken worst, and what was found there.
         pending: The partitions of which something is new, but not run yet; known only where all were counted.
         expired: The corrections that have expired; known only where all were counted.
+        awaited: The missing partitions that were never delivered; known only where all were counted.
     """
 
     expected: int = 0
@@ -58,6 +60,17 @@ class Tally:
     worst: dict[str, tuple[Partition, RuleResult]] = field(default_factory=dict)
     pending: set[Partition] = field(default_factory=set)
     expired: list[Correction] = field(default_factory=list)
+    awaited: Awaited = field(default_factory=Awaited)
+
+    @property
+    def absent(self) -> list[Partition]:
+        """What is missing without having been refused."""
+        return [partition for partition in self.missing if partition not in self.refusals]
+
+    @property
+    def unmade(self) -> list[Partition]:
+        """What is absent although what it is made from may be there."""
+        return [partition for partition in self.absent if partition not in self.awaited.partitions]
 
 
 def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> Tally:
@@ -78,7 +91,7 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
             found.damaged[partition] = str(seen)
             continue
         published, words = seen
-        if published is None and not _is_due(dataset, partition, now):
+        if published is None and partition and dataset.deadline(partition) > now:
             continue
         found.expected += 1
         if published is None:
@@ -118,16 +131,10 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.broken.update({result.rule: result.broken for result in verdict.rules if result.broken})
 
 
-def _is_due(dataset: Dataset, partition: Partition, now: datetime) -> bool:
-    due = dataset.attributes.due
-    if partition is None or dataset.partitions is None or due is None:
-        return True
-    return dataset.partitions.end_of(partition) + due.length <= now
-
-
 def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:
     """Count over every partition that a dataset has by now, and say which of them wait for a run."""
     found = tally(lake, dataset, partitions_of(dataset, now), now)
+    found.awaited = awaited(lake, dataset, now)
     found.pending = {key for zone in zones_written(dataset) for key in pending(lake, dataset, zone, now)}
     found.expired = [one for one in dataset.corrections if one.attributes.valid_until < now.date()]
     return found
