@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from dataops_assets.components.keys import asset_key, in_range, range_tags
+from dataops_assets.components.arrivals import tell_arrivals
+from dataops_assets.components.keys import asset_key, range_tags
 from dataops_assets.components.launch import TAKEN_ON_TAG, UNFINISHED, abandoned, bury, untold
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
@@ -119,7 +120,7 @@ def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDe
         asset_selection=dg.AssetSelection.groups("raw", "staged", "curated"),
         minimum_interval_seconds=pause_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Compares storage with what Dagster knows: runs what is left to do, and what was never told.",
+        description="Compares storage with what Dagster knows: runs what is left to do, tells what was never told or is late.",
     )
     def reconcile(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
@@ -128,6 +129,7 @@ def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDe
         if _at_work(context.instance, here):
             yield _AT_WORK
             return
+        tell_arrivals(context.instance, here, (dataset for dataset in here.catalog if dataset.name in known), now)
         asked = 0
         busy = _under_way(context.instance)
         for dataset in (dataset for dataset in here.catalog.in_order if dataset.name in known):
@@ -165,7 +167,7 @@ def _runs(dataset: Dataset, waiting: list[Partition]) -> list[list[Partition]]:
     """Rows of consecutive partitions, each of which is one run."""
     if dataset.partitions is None:
         return [waiting] if waiting else []
-    return [list(run) for run in in_range([key for key in waiting if key], dataset.partitions)]
+    return [list(run) for run in dataset.partitions.in_a_row(key for key in waiting if key)]
 
 
 def pause_after(attempts: int) -> timedelta:

@@ -1,7 +1,7 @@
 """How contracts are named in Dagster: asset keys, partitions, layers."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,19 +65,6 @@ def _local_midnight(moment: datetime, partitions: Partitions) -> date:
 def layer(catalog: Catalog, dataset: Dataset) -> int:
     """How many published layers lie to the left of a dataset: 1 for one without upstream."""
     return 1 + max((layer(catalog, catalog[name]) for name in dataset.upstream), default=0)
-
-
-def in_range(keys: Sequence[str], every: Partitions) -> list[list[str]]:
-    """Cut keys into runs of consecutive ones, which is what Dagster can launch as one range."""
-    now = datetime.now(UTC)
-    order = {key: i for i, key in enumerate(every.keys(now))}
-    runs: list[list[str]] = []
-    for key in sorted(keys, key=order.__getitem__):
-        if runs and order[key] == order[runs[-1][-1]] + 1:
-            runs[-1].append(key)
-        else:
-            runs.append([key])
-    return runs
 
 
 def keys_of(context: dg.AssetExecutionContext, dataset: Dataset) -> list[Partition]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import dagster as dg
 
 from dataops_assets.components.dagster_private import checked_partitions
-from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def, range_tags
+from dataops_assets.components.keys import asset_key, layer, partitions_def, range_tags
 from dataops_assets.components.reports import UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -131,7 +131,7 @@ def due(
         keys = pending(lake, dataset, zone, now, within)
         told_again = never_told.get((zone, dataset.name), ())
         keys += [key for key in told_again if key not in keys and (within is None or key in within)]
-        runs = in_range([key for key in keys if key], dataset.partitions) if dataset.partitions else [keys] if keys else []
+        runs = dataset.partitions.in_a_row(key for key in keys if key) if dataset.partitions else [keys] if keys else []
         for run in runs:
             together.setdefault((partitions_def(dataset.partitions), tuple(run)), []).append(dataset)
     return [Launch(zone, tuple(sharing), partitions) for (_, partitions), sharing in together.items()]

@@ -12,7 +12,7 @@ from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.wording import some
 
 Gate = Literal["envelope", "content"]
-Status = Literal["passed", "tolerated", "warned", "refused"]
+Status = Literal["passed", "accepted", "tolerated", "warned", "refused"]
 
 
 class RuleResult(BaseModel):
@@ -24,7 +24,8 @@ class RuleResult(BaseModel):
         severity: What it does when broken.
         checked: The rows that it looked at; 1 for a rule on the whole delivery.
         broken: The rows that break it; for a rule on the whole delivery, 0 or 1.
-        status: `tolerated` is broken, but by no more rows than the contract allows.
+        status: `tolerated` is broken, but by no more rows than the contract allows; `accepted` is broken, but a person said why
+            it is right.
         detail: What was found, in words; for the envelope.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
         remedy: The way out, where the rule knows one; for the envelope.
@@ -195,6 +196,12 @@ class Verdict(BaseModel):
     def warnings(self) -> list[RuleResult]:
         """The rules that warn."""
         return [rule for rule in self.rules if rule.status == "warned"]
+
+    @property
+    def accepted(self) -> str:
+        """Why it is right although it is unlike what came before it; empty if it is not, or if nobody said so."""
+        unlike = any(rule.status == "accepted" for rule in self.rules)
+        return str(self.depends_on["accepted"]) if unlike else ""
 
 
 def digest(value: Any) -> str:

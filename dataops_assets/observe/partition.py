@@ -9,12 +9,13 @@ from datetime import datetime
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.gate.wording import moment
+from dataops_assets.observe.awaited import since
 from dataops_assets.observe.corrections import applied
 from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
-_EFFECTS = ("refused", "rejected", "warned", "tolerated")
+_EFFECTS = ("refused", "rejected", "warned", "accepted", "tolerated")
 
 
 def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> str:
@@ -37,7 +38,8 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
     gap = dataset.gap_reason(partition)
     yield ""
     if not receipts:
-        yield f"a declared gap: {gap}" if gap else "nothing was received"
+        late = since(dataset, partition) if partition and dataset.deadline(partition) <= now else ""
+        yield f"a declared gap: {gap}" if gap else f"nothing was received{late and f', {late}'}"
     for receipt in receipts:
         files = ", ".join(f"{file.name} ({file.bytes:,} bytes)" for file in receipt.files)
         where = "" if receipt.number else " in prod"
