@@ -26,6 +26,7 @@ class RuleResult(BaseModel):
         broken: The rows that break it; for a rule on the whole delivery, 0 or 1.
         status: `tolerated` is broken, but by no more rows than the contract allows.
         detail: What was found, in words; for the envelope.
+        tolerance: The share of rows that may break it; None for a rule on the whole delivery.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
         remedy: The way out, where the rule knows one; for the envelope.
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
@@ -40,6 +41,7 @@ class RuleResult(BaseModel):
     broken: int
     status: Status
     detail: str = ""
+    tolerance: float | None = None
     measured: float | None = None
     bound: float | None = None
     remedy: str = ""
