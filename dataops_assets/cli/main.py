@@ -148,6 +148,19 @@ def quarantine(dataset: str | None, partition: str | None, rule: str | None, lim
 
 
 @cli.command()
+@click.argument("dataset", required=False)
+def quality(dataset: str | None) -> None:
+    """Show quality over time: by rule and month, what share of the rows broke it, the worst first.
+
+    Without a DATASET, the worst rules of all. The same can be queried in gate_results/<dataset>/data.parquet.
+    """
+    from dataops_assets.observe.quality import quality as told
+
+    lake = open_lake().at_a_glance()
+    click.echo(told(lake, named(lake, (_without_zone(dataset),) if dataset else ())))
+
+
+@cli.command()
 @click.argument("target")
 @click.argument("partition", required=False)
 def why(target: str, partition: str | None) -> None:

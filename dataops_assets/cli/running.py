@@ -22,7 +22,7 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.cli.summary import summarise
 from dataops_assets.components.arrivals import tell_arrivals
-from dataops_assets.components.launch import abandoned, bury, due, launch, stages, untold
+from dataops_assets.components.launch import abandoned, bury, due, launch, launch_results, stages, untold
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
@@ -98,6 +98,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
                 console.print(_line(seen, title, done, time.monotonic() - before), highlight=False)
             progress.advance(bar)
         tell_arrivals(instance, seen, datasets, datetime.now(UTC))
+        failures += launch_results(definitions, instance, lake, datasets)
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
     told = list(dict.fromkeys(failure.strip() for failure in failures))

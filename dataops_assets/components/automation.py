@@ -22,7 +22,7 @@ _FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
 _RECONCILE_OVER_PROD_EVERY_SECONDS = 30
 _PAUSE_SECONDS = 300
-_AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
+AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
@@ -95,8 +95,8 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
-        if _at_work(context.instance, here):
-            yield _AT_WORK
+        if at_work(context.instance, here):
+            yield AT_WORK
             return
         asked = 0
         for dataset in (dataset for dataset in here.catalog if dataset.name in known):
@@ -126,8 +126,8 @@ def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDe
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
-        if _at_work(context.instance, here):
-            yield _AT_WORK
+        if at_work(context.instance, here):
+            yield AT_WORK
             return
         tell_arrivals(context.instance, here, (dataset for dataset in here.catalog if dataset.name in known), now)
         asked = 0
@@ -148,7 +148,7 @@ def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDe
     return reconcile
 
 
-def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
+def at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
     """Whether `dataops run` is. If not, what one that was killed has left open is ended."""
     left = abandoned(instance, lake)
     if lake.store.here.is_held("run"):

@@ -38,6 +38,11 @@ def corrections_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["corrections", dataset.name])
 
 
+def results_key(dataset: Dataset) -> dg.AssetKey:
+    """The asset of what the gates found in a dataset; a view of verdicts, so it lies in no zone."""
+    return dg.AssetKey(["gate_results", dataset.name])
+
+
 def published_key(dataset: Dataset) -> dg.AssetKey:
     """The asset that others read."""
     return asset_key(dataset.zone, dataset)

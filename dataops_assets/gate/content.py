@@ -281,6 +281,7 @@ def _result(
         broken=broken,
         status=status,
         detail=detail,
+        tolerance=None if rule.kind == "frame" else rule.tolerance,
         measured=measured,
         bound=rule.bound,
         offenders=offenders,

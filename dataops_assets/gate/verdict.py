@@ -27,6 +27,7 @@ class RuleResult(BaseModel):
         status: `tolerated` is broken, but by no more rows than the contract allows; `accepted` is broken, but a person said why
             it is right.
         detail: What was found, in words; for the envelope.
+        tolerance: The share of rows that may break it; None for a rule on the whole delivery.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
         remedy: The way out, where the rule knows one; for the envelope.
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
@@ -41,6 +42,7 @@ class RuleResult(BaseModel):
     broken: int
     status: Status
     detail: str = ""
+    tolerance: float | None = None
     measured: float | None = None
     bound: float | None = None
     remedy: str = ""

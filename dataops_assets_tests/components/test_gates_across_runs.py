@@ -170,7 +170,7 @@ def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
     definitions = dg.Definitions.merge(*datasets, dg.Definitions(resources={"lake": broken}))
     told = list(launch(definitions, here.instance, here.tree.lake, Launch("raw", (here.tree["stations"],), (None,))))
     assert len(told) == 1
-    assert "raw stations failed before any step" in told[0]
+    assert "raw/stations failed before any step" in told[0]
 
 
 def test_a_retry_is_not_spent_on_rows_that_break_rules(here: Location):
