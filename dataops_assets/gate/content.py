@@ -14,6 +14,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
+from dataops_assets.gate.called import with_answers
 from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised, told
@@ -125,6 +126,7 @@ def _judge(
 ) -> Judged:
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
+    rules = with_answers(rules, left, dataset, query)
     found, failed = _evaluate(query.kept(with_references(left, rules, tables)), rules, public, query)
     came, merged = found[_LEFT][0] + together.equal.len(), together.equal.len()
     rejected = _rejected(rules, found)

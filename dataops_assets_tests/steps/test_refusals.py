@@ -148,7 +148,8 @@ def test_transform_that_fails_refuses_its_partition_by_name(filled: Tree) -> Non
     filled.edit("daily/transform.py", "days = readings", 'raise KeyError("x")\n    days = readings')
     [outcome] = filled.derive("daily", MONTH)
     assert (outcome.status, outcome.verdict) == ("refused", None)
-    assert outcome.reason == f"curated/daily {MONTH}: transform of daily failed: KeyError: 'x'; what was published before stays"
+    failed = "transform of daily failed: KeyError: 'x' (defs/daily/transform.py:5)"
+    assert outcome.reason == f"curated/daily {MONTH}: {failed}; what was published before stays"
     assert filled.read("daily", MONTH).height == 6
 
 
