@@ -134,6 +134,29 @@ def quarantine(dataset: str | None, partition: str | None, rule: str | None, lim
 
 
 @cli.command()
+@click.argument("dataset")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--partition", help="The partition that the files are for (2013-03-10).")
+@click.option("--explain", is_flag=True, help="Say what the gates ask of the dataset, and how each rule is evaluated.")
+def gate(dataset: str, files: tuple[Path, ...], partition: str | None, explain: bool) -> None:
+    """Judge FILEs as one delivery of a DATASET, and write nothing: what each gate says, and which rows break which rule.
+
+    They may be called anything; their ending tells how they are written. The exit code is 1 if they would be refused.
+    """
+    from dataops_assets.cli.gating import try_delivery
+    from dataops_assets.observe import rules
+
+    if explain == bool(files):
+        raise click.UsageError("name the FILEs to judge, or say --explain")
+    lake = open_lake().at_a_glance()
+    [found] = named(lake, (_without_zone(dataset),))
+    if explain:
+        click.echo(rules.explain(found, datetime.now(UTC).date()))
+        return
+    sys.exit(0 if try_delivery(lake, found, partition, files) else 1)
+
+
+@cli.command()
 @click.argument("target")
 @click.argument("partition", required=False)
 def why(target: str, partition: str | None) -> None:

@@ -138,7 +138,9 @@ def _selected(check: Check, column: str | None) -> list[pl.Expr] | str:
         found = PolarsCheckBackend(check).check_fn(data)
     # Whatever a check does that a recorder cannot, it is more than a selection.
     except Exception as error:
-        return f"it does more than select an expression ({error})".replace("'_Recorder' object has", "a selection has")
+        ours = isinstance(error, AttributeError) and isinstance(error.obj, _Recorder | _Selection)
+        what = f"`{getattr(error, 'name', '')}`" if ours else _first_line(error)
+        return f"it does more than select an expression ({what})"
     if not isinstance(found, _Selection) or not found.expressions:
         return f"it gives {type(found).__name__}, no selection"
     return found.expressions

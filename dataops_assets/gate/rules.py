@@ -260,7 +260,8 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
     rule = _rule(name, _sentence(check, column), "frame" if found.of_frame else "value", (), pl.lit(True), severity)
     if isinstance(found, Called):
         return replace(rule, columns=found.columns, called=found)
-    columns = (column,) if column else tuple(c for c in found.passes.meta.root_names() if c in dataset.schema.columns)
+    looked_at = [column] if column else [one for one in found.passes.meta.root_names() if one in dataset.schema.columns]
+    columns = tuple(dict.fromkeys(looked_at))
     return replace(rule, columns=columns, passes=found.passes, measured=found.measured, bound=found.bound)
 
 

@@ -76,6 +76,11 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
     of = f" the delivery {delivery[:12]}" if delivery else ""
     where = "" if verdict.number else " in prod"
     yield f"the {verdict.gate} gate {said}{of}{where} at {moment(verdict.judged_at)}"
+    yield from told(verdict)
+
+
+def told(verdict: Verdict) -> Iterator[str]:
+    """What a gate found, in words: why it refused, where the rows went, and which of them broke which rule."""
     if verdict.why:
         yield f"    {verdict.why}"
     rows = verdict.rows

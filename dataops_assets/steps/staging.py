@@ -10,6 +10,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.corrections import Plan, of_partition, version_of
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
+from dataops_assets.gate.reading import Table
 from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.gate.wording import moment
@@ -63,10 +64,7 @@ def _look(
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
-        corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
-        began = before.start_of(partition) if receipt else None
-        found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
-        found = before.compared(partition, found)
+        found = _judged(dataset, partition, text, rules, tables, before if receipt else None, now)
         if receipt and not found.reasons:
             released = _released(lake, dataset, partition, receipt.sha256, found.rejected)
             found = replace(found, rows=found.rows.model_copy(update={"released": released}))
@@ -83,6 +81,41 @@ def _look(
         tuple(known.values()),
         receipt.names if receipt else (),
     )
+
+
+def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, now: datetime) -> Judged:
+    """What the content gate would find in rows if they were delivered now; nothing is written.
+
+    Args:
+        lake: Where the partitions before it lie, and what the rules refer to.
+        dataset: Whose rows.
+        partition: Of which part.
+        text: The delivered columns as `read_text` gives them.
+        now: The time.
+
+    Raises:
+        NotReady: A dataset that the rules refer to is not published.
+        CodeError: A function of the dataset's own fails.
+        CorrectionError: A correction does not fit the rows.
+    """
+    rules = compile_rules(dataset, now.date())
+    _, tables = Referred(lake, dataset, rules).now()
+    return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now)
+
+
+def _judged(
+    dataset: Dataset,
+    partition: Partition,
+    text: Table,
+    rules: list[Rule],
+    tables: dict[str, pl.LazyFrame],
+    before: Before | None,
+    now: datetime,
+) -> Judged:
+    corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
+    began = before.start_of(partition) if before else None
+    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
+    return before.compared(partition, found) if before else found
 
 
 def grounds(
