@@ -118,11 +118,14 @@ def status(dataset: str | None, partition: str | None) -> None:
 @click.argument("dataset", required=False)
 @click.argument("partition", required=False)
 @click.option("--rule", help="Only rows that this rule rejected.")
+@click.option("--row", type=click.IntRange(min=1), help="What became of the row of this number: rejected when, released when.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows are shown.")
 @click.option(
     "--export", type=click.Path(dir_okay=False, path_type=Path), help="Write all of these rows to a .csv or .parquet file."
 )
-def quarantine(dataset: str | None, partition: str | None, rule: str | None, limit: int, export: Path | None) -> None:
+def quarantine(
+    dataset: str | None, partition: str | None, rule: str | None, row: int | None, limit: int, export: Path | None
+) -> None:
     """Show what was rejected: which rows, for which reasons, and what was delivered.
 
     Without a PARTITION (2013-02-12), how many rows of each lie there; of a dataset without partitions, the rows.
@@ -130,7 +133,7 @@ def quarantine(dataset: str | None, partition: str | None, rule: str | None, lim
     from dataops_assets.cli.quarantining import show_quarantine
 
     lake = open_lake().at_a_glance()
-    show_quarantine(lake, named(lake, (dataset,) if dataset else ()), partition, rule, limit, export)
+    show_quarantine(lake, named(lake, (dataset,) if dataset else ()), partition, rule, row, limit, export)
 
 
 @cli.command()

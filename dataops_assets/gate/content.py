@@ -21,7 +21,7 @@ from dataops_assets.gate.functions import Normalised, check_columns, code_of, no
 from dataops_assets.gate.profile import Profile, profile
 from dataops_assets.gate.query import FAILURES, Query
 from dataops_assets.gate.rules import ROW, Rule, with_references
-from dataops_assets.gate.verdict import Rows, RuleResult, Status, Unusual
+from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
 
 _BROKEN = "__broken_"
 _BAD = "__bad"
@@ -46,6 +46,7 @@ class Judged:
         corrected: What was corrected before.
         profile: What the good rows are like, if it was asked for.
         unusual: What of that is unlike the partitions before; see `drift`.
+        released: Which rows had been rejected before; it takes the quarantine to know.
     """
 
     rows: Rows
@@ -56,6 +57,7 @@ class Judged:
     corrected: Corrected
     profile: Profile | None = None
     unusual: tuple[Unusual, ...] = ()
+    released: tuple[Released, ...] = ()
 
 
 def judge_delivery(

@@ -89,6 +89,9 @@ def told(verdict: Verdict) -> Iterator[str]:
         if not verdict.passed:
             counts["good"] = counts.pop("published", 0)
         yield "    rows: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    for one in verdict.released:
+        more = f" and {len(one.rows) - _MOST:,} more" if len(one.rows) > _MOST else ""
+        yield f"    released row {', '.join(map(str, one.rows[:_MOST]))}{more}, rejected before by {', '.join(one.reasons)}"
     yield from (f"    {applied(correction)}" for correction in verdict.corrections)
     broken = [result for result in verdict.rules if result.effect in _EFFECTS]
     for result in sorted(broken, key=lambda result: (_EFFECTS.index(result.effect), -result.extent)):

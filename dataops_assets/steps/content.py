@@ -265,6 +265,7 @@ def content_verdict(
         corrections=found.corrected.applied,
         profile=found.profile,
         unusual=found.unusual,
+        released=found.released,
     )
 
 

@@ -236,6 +236,9 @@ def test_changed_rule_releases_rows_from_quarantine(filled: Tree) -> None:
         done for done in filled.run("readings") if done.verdict and done.verdict.gate == "content" and done.partition == DAY
     ]
     assert (staged.facts["released"], staged.facts["rows"]) == (1, 2)
+    assert staged.verdict
+    [released] = staged.verdict.released
+    assert (released.verdict, released.rows, released.reasons) == (before["verdict"][0], (1,), ("hour.in_range",))
     after = filled.quarantine("readings", DAY)
     assert after.drop("verdict").equals(before.drop("verdict")[1:])
     [again] = filled.stage("readings", DAY)
