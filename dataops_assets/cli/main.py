@@ -132,11 +132,14 @@ def status(dataset: str | None, partition: str | None) -> None:
 @click.argument("dataset", required=False)
 @click.argument("partition", required=False)
 @click.option("--rule", help="Only rows that this rule rejected.")
+@click.option("--row", type=click.IntRange(min=1), help="What became of the row of this number: rejected when, released when.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows are shown.")
 @click.option(
     "--export", type=click.Path(dir_okay=False, path_type=Path), help="Write all of these rows to a .csv or .parquet file."
 )
-def quarantine(dataset: str | None, partition: str | None, rule: str | None, limit: int, export: Path | None) -> None:
+def quarantine(
+    dataset: str | None, partition: str | None, rule: str | None, row: int | None, limit: int, export: Path | None
+) -> None:
     """Show what was rejected: which rows, for which reasons, and what was delivered.
 
     Without a PARTITION (2013-02-12), how many rows of each lie there; of a dataset without partitions, the rows.
@@ -144,7 +147,30 @@ def quarantine(dataset: str | None, partition: str | None, rule: str | None, lim
     from dataops_assets.cli.quarantining import show_quarantine
 
     lake = open_lake().at_a_glance()
-    show_quarantine(lake, named(lake, (dataset,) if dataset else ()), partition, rule, limit, export)
+    show_quarantine(lake, named(lake, (dataset,) if dataset else ()), partition, rule, row, limit, export)
+
+
+@cli.command()
+@click.argument("dataset")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--partition", help="The partition that the files are for (2013-03-10).")
+@click.option("--explain", is_flag=True, help="Say what the gates ask of the dataset, and how each rule is evaluated.")
+def gate(dataset: str, files: tuple[Path, ...], partition: str | None, explain: bool) -> None:
+    """Judge FILEs as one delivery of a DATASET, and write nothing: what each gate says, and which rows break which rule.
+
+    They may be called anything; their ending tells how they are written. The exit code is 1 if they would be refused.
+    """
+    from dataops_assets.cli.gating import try_delivery
+    from dataops_assets.observe import rules
+
+    if explain == bool(files):
+        raise click.UsageError("name the FILEs to judge, or say --explain")
+    lake = open_lake().at_a_glance()
+    [found] = named(lake, (_without_zone(dataset),))
+    if explain:
+        click.echo(rules.explain(found, datetime.now(UTC).date()))
+        return
+    sys.exit(0 if try_delivery(lake, found, partition, files) else 1)
 
 
 @cli.command()

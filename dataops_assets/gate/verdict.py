@@ -122,6 +122,22 @@ class Rows(BaseModel):
     released: int = 0
 
 
+class Released(BaseModel):
+    """Rows of a delivery that an earlier verdict had rejected, and this one does not.
+
+    Attributes:
+        verdict: The id of the verdict that had rejected them.
+        reasons: The rules that they had broken.
+        rows: Their numbers in the delivery.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: str
+    reasons: tuple[str, ...]
+    rows: tuple[int, ...]
+
+
 class AppliedCorrection(BaseModel):
     """What a correction did to a partition.
 
@@ -162,6 +178,7 @@ class Verdict(BaseModel):
         corrections: What was corrected before.
         profile: What the good rows are like, to compare later partitions with; of the content gate, where there are partitions.
         unusual: The statistics of it that are unlike those before, the worst first.
+        released: Which rows were released, and why they had been rejected; the first 1,000 of `rows.released`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -182,6 +199,7 @@ class Verdict(BaseModel):
     corrections: tuple[AppliedCorrection, ...] = ()
     profile: Profile | None = None
     unusual: tuple[Unusual, ...] = ()
+    released: tuple[Released, ...] = ()
 
     @property
     def id(self) -> str:

@@ -78,6 +78,11 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
     of = f" the delivery {delivery[:12]}" if delivery else ""
     where = "" if verdict.number else " in prod"
     yield f"the {verdict.gate} gate {said}{of}{where} at {moment(verdict.judged_at)}"
+    yield from told(verdict)
+
+
+def told(verdict: Verdict) -> Iterator[str]:
+    """What a gate found, in words: why it refused, where the rows went, and which of them broke which rule."""
     if verdict.why:
         yield f"    {verdict.why}"
     rows = verdict.rows
@@ -86,6 +91,9 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
         if not verdict.passed:
             counts["good"] = counts.pop("published", 0)
         yield "    rows: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    for one in verdict.released:
+        more = f" and {len(one.rows) - _MOST:,} more" if len(one.rows) > _MOST else ""
+        yield f"    released row {', '.join(map(str, one.rows[:_MOST]))}{more}, rejected before by {', '.join(one.reasons)}"
     yield from (f"    {applied(correction)}" for correction in verdict.corrections)
     broken = [result for result in verdict.rules if result.effect in _EFFECTS]
     for result in sorted(broken, key=lambda result: (_EFFECTS.index(result.effect), -result.extent)):

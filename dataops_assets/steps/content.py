@@ -224,7 +224,7 @@ def _settle(
             return Outcome(partition, "refused", reason, facts={"note": work.note()})
         except FileNotFoundError:  # what was to be read is there no more: another version is
             continue
-        verdict = _verdict(dataset, partition, work, found, now)
+        verdict = content_verdict(dataset, partition, found, work.depends_on, now, work.arrived, work.files)
         if _commit(lake, verdict, said, given_away, look, work.read, found.good, quarantine, run_id, now):
             wrote = True
             done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
@@ -238,16 +238,25 @@ def _overtaken(published: Provenance | None) -> str:
     return f"overtaken by {by}, which came first: nothing was written here"
 
 
-def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, now: datetime) -> Verdict:
+def content_verdict(
+    dataset: Dataset,
+    partition: Partition,
+    found: Judged,
+    depends_on: dict[str, Any],
+    now: datetime,
+    arrived: dict[str, datetime],
+    files: tuple[str, ...] = (),
+) -> Verdict:
+    """What the content gate says of what it found."""
     mend = _MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT
     return Verdict(
         gate="content",
         dataset=dataset.name,
         partition=partition,
-        depends_on=work.depends_on,
-        arrived=work.arrived,
+        depends_on=depends_on,
+        arrived=arrived,
         passed=not found.reasons,
-        files=work.files,
+        files=files,
         reasons=found.reasons,
         remedy=mend if found.reasons else "",
         judged_at=now,
@@ -256,6 +265,7 @@ def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, 
         corrections=found.corrected.applied,
         profile=found.profile,
         unusual=found.unusual,
+        released=found.released,
     )
 
 

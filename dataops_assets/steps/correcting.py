@@ -6,7 +6,7 @@ what a partition is corrected by when it is staged (`staging`).
 
 import os
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -19,12 +19,17 @@ from dataops_assets.contract.parse import parse_yaml
 from dataops_assets.corrections import Plan, correction_problems
 from dataops_assets.corrections.writing import Wish, entry_of, hit_by, text_of
 from dataops_assets.gate.casting import as_text
+from dataops_assets.gate.content import Judged
 from dataops_assets.gate.corrected import correct
-from dataops_assets.gate.functions import normalised
+from dataops_assets.gate.functions import CodeError, normalised
 from dataops_assets.gate.query import Query
+from dataops_assets.gate.reading import Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
+from dataops_assets.steps.content import NotReady
 from dataops_assets.steps.receiving import read_delivery
+from dataops_assets.steps.staging import try_rows
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.publishing import Contended
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Proposal:
         was: What stood there when it was asked for.
         before: The rows that it changes, as they were delivered, as text; none, if it adds one.
         after: The same rows as they are then, or the one that it adds.
+        numbers: The numbers of these.
+        judged: What the content gate would find in the partition then; or why it cannot be asked.
     """
 
     file: Path
@@ -46,6 +53,8 @@ class Proposal:
     was: str
     before: pl.DataFrame
     after: pl.DataFrame
+    numbers: tuple[int, ...]
+    judged: Judged | str
 
     def write(self) -> None:
         """Write the file; whoever reads it meanwhile sees the old one or the new one.
@@ -60,7 +69,7 @@ class Proposal:
         beside.replace(self.file)
 
 
-def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs: Path, today: date) -> Proposal:
+def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs: Path, now: datetime) -> Proposal:
     """Try a correction on the delivery that counts, together with those that there are.
 
     Args:
@@ -69,13 +78,14 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
         partition: Which part.
         wish: What is asked for.
         defs: The folder that holds `policy.yaml`.
-        today: The day, which decides what has expired.
+        now: The time, which decides what has expired.
 
     Raises:
         LookupError: Nothing was received.
         Mistake: It is not clear which rows are meant, or a value cannot be read.
         ContractError: The entry, or the file with it, has a mistake.
         CorrectionError: It does not fit the rows, or one that was there before does not.
+        CodeError: `normalise` fails.
     """
     receipt = lake.receipt(dataset, partition)
     if receipt is None and not dataset.gap_reason(partition):
@@ -95,10 +105,18 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     problems = correction_problems(corrected, lake.catalog.policy)
     if problems:
         raise ContractError(problems)
-    done = correct(rows.lazy(), Plan(corrected, partition, today), query)[0].collect()
+    done = correct(rows.lazy(), Plan(corrected, partition, now.date()), query)[0].collect()
     changed = pl.col(ROW).is_in(hit[ROW].implode()) | (pl.col(ROW) > rows.height if wish.add else pl.lit(False))
     after = done.filter(changed).tail(max(hit.height, 1))
-    return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after))
+    judged = _judged(lake, corrected, partition, text, now)
+    return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after), tuple(after[ROW]), judged)
+
+
+def _judged(lake: Lake, corrected: Dataset, partition: Partition, text: Table, now: datetime) -> Judged | str:
+    try:
+        return try_rows(lake, corrected, partition, text, now)
+    except (NotReady, Contended, CodeError) as error:
+        return str(error)
 
 
 def _read(file: Path) -> str:

@@ -123,7 +123,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         verdict = _standing(dataset, partition, said, receipt)
         if verdict is None:
             try:
-                judged = _judge(lake, dataset, partition, receipt, now) if receipt else _gap_verdict(dataset, partition, now)
+                judged = _judged(lake, dataset, partition, receipt, now)
                 verdict = say(lake, judged, said)
             except Lost:  # another run has judged something meanwhile
                 continue
@@ -203,11 +203,32 @@ def grounds(dataset: Dataset, partition: Partition, receipt: Receipt | None) -> 
     return {**judged, "accepted": accepted} if accepted else judged
 
 
-def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
+def _judged(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None, now: datetime) -> Verdict:
+    if receipt is None:
+        return _gap_verdict(dataset, partition, now)
+    return envelope_verdict(lake, dataset, partition, receipt, _files(lake, dataset, partition, receipt), now)
+
+
+Files = tuple[Sequence[Path], Sequence[str], Source]
+"""Where the files of a delivery are, what the provider called them, and how they are written."""
+
+
+def envelope_verdict(
+    lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, files: Files, now: datetime
+) -> Verdict:
+    """What the envelope gate says of a delivery; nothing is written.
+
+    Args:
+        lake: Where the deliveries before it lie.
+        dataset: Whose delivery it is.
+        partition: For which part.
+        receipt: What is known of it.
+        files: Its files.
+        now: The time.
+    """
     text: Table | DeliveryError
     parts = receipt.parts
     try:
-        files = _files(lake, dataset, partition, receipt)
         try_apart(*files)
         frames = read_files(*files)
         parts = [replace(part, rows=height(frame)) for part, frame in zip(parts, frames, strict=True)]
@@ -249,7 +270,7 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     return read_text(*_files(lake, dataset, partition, receipt))
 
 
-def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], tuple[str, ...], Source]:
+def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Files:
     assert dataset.ingested
     paths = [lake.delivered(dataset, partition, file.sha256) for file in receipt.files]
     return paths, receipt.names, dataset.ingested.source
