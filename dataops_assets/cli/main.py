@@ -11,12 +11,13 @@ import click
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
+from dataops_assets.cli.verbs import Verbs
 from dataops_assets.contract import ContractError, Dataset
 from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
 
