@@ -115,7 +115,7 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
     if not lines:
         unnamed = sum(said.rows.released - sum(len(one.rows) for one in said.released) for said in verdicts if said.rows)
         more = f"; of {unnamed:,} rows it is not known which they were" if unnamed else ""
-        raise LookupError(f"row {row} of {name_of(dataset, partition)} lies not in quarantine, and was not released{more}")
+        raise LookupError(f"row {row} of {name_of(dataset, partition)} does not lie in quarantine, and was not released{more}")
     yield from lines
 
 

@@ -17,6 +17,8 @@ from dataops_assets.storage.deliveries import Receipt, ReceivedFile, hash_of
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import hash_file
 
+_MEND = "Mend it, or change the rule"
+
 
 def try_files(lake: Lake, dataset: Dataset, partition: Partition, files: Sequence[Path], now: datetime) -> Iterator[Verdict]:
     """Judge files of this machine as one delivery.
@@ -40,4 +42,5 @@ def try_files(lake: Lake, dataset: Dataset, partition: Partition, files: Sequenc
     yield envelope
     if envelope.passed:
         found = try_rows(lake, dataset, partition, read_text(*read), now)
-        yield content_verdict(dataset, partition, found, envelope.depends_on, now, {dataset.name: now}, receipt.names)
+        verdict = content_verdict(dataset, partition, found, envelope.depends_on, now, {dataset.name: now}, receipt.names)
+        yield verdict if verdict.passed else verdict.model_copy(update={"remedy": _MEND})

@@ -89,11 +89,12 @@ def test_it_finds_what_a_delivery_would(filled: Tree, rows: Sequence[dict[str, o
     for one, delivered in zip(tried, said[:gates], strict=True):
         assert delivered
         assert found(one) == found(delivered)
-        assert list(told(one)) == list(told(delivered))
+        in_quarantine = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
+        assert list(told(delivered)) == [line.replace("Mend it, or change the rule", in_quarantine) for line in told(one)]
 
 
 def found(verdict: Verdict) -> dict[str, object]:
-    return verdict.model_dump(exclude={"number", "depends_on", "arrived", "judged_at"})
+    return verdict.model_dump(exclude={"number", "depends_on", "arrived", "judged_at", "remedy"})
 
 
 def test_what_would_be_refused_ends_with_1_and_names_rows_and_rules(filled: Tree) -> None:

@@ -136,7 +136,7 @@ def test_what_became_of_a_row_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     told = describe_partition(tree.lake, tree["readings"], DAYS[0], NOW)
     assert told.count("    released row 1, rejected before by hour.in_range\n") == 1
     of = f"row 3 of staged/readings {DAYS[0]}"
-    assert f"{of} lies not in quarantine, and was not released" in Ask().tried("readings", DAYS[0], "--row", "3").output
+    assert f"{of} does not lie in quarantine, and was not released" in Ask().tried("readings", DAYS[0], "--row", "3").output
 
 
 def test_a_thousand_released_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
