@@ -11,6 +11,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.accepted import COMPARING, REMEDY
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.corrected import CorrectionError
 from dataops_assets.gate.functions import CodeError
@@ -240,6 +241,7 @@ def _overtaken(published: Provenance | None) -> str:
 
 def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, now: datetime) -> Verdict:
     mend = _MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT
+    unlike = any(result.rule in COMPARING and result.status == "refused" for result in found.rules)
     return Verdict(
         gate="content",
         dataset=dataset.name,
@@ -249,7 +251,7 @@ def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, 
         passed=not found.reasons,
         files=work.files,
         reasons=found.reasons,
-        remedy=mend if found.reasons else "",
+        remedy=(mend + (f"; {REMEDY}" if unlike else "")) if found.reasons else "",
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
@@ -334,7 +336,7 @@ def _outcome(
 ) -> Outcome:
     rows = verdict.rows
     assert rows
-    facts: dict[str, Any] = {"note": note}
+    facts: dict[str, Any] = {"note": "; ".join(filter(None, (note, verdict.accepted and f"accepted: {verdict.accepted}")))}
     if rows.rejected:
         facts["quarantine"] = lake.address("quarantine", dataset, partition)
     if not verdict.passed:

@@ -66,7 +66,7 @@ def _look(
         corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
         began = before.start_of(partition) if receipt else None
         found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
-        found = before.compared(partition, found)
+        found = before.compared(partition, found, depends_on.get("accepted", ""))
         if receipt and not found.reasons:
             released = _released(lake, dataset, partition, receipt.sha256, found.rejected)
             found = replace(found, rows=found.rows.model_copy(update={"released": released}))
@@ -101,12 +101,14 @@ def grounds(
             raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
         raise NotReady(_refused(dataset, verdict) if verdict else lake.why_missing(dataset, [partition]))
     corrections = of_partition(dataset, partition)
+    accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
     return receipt, {
         "delivery": receipt.sha256 if receipt else deliveries.GAP,
         "contract": dataset.version,
         "references": referred,
         # Only where there are any, so that the grounds of all other partitions stay as they are.
         **({"corrections": version_of(corrections)} if corrections else {}),
+        **({"accepted": accepted} if accepted else {}),
     }
 
 
