@@ -5,11 +5,13 @@ Here: which rules it is about, and what becomes of what they found. Not here: ho
 
 from collections.abc import Sequence
 
-from dataops_assets.gate.envelope import ROW_COUNT, ROWS_KEPT
+from dataops_assets.gate.rules import STATISTICS
 from dataops_assets.gate.verdict import RuleResult
 
-COMPARING = (ROW_COUNT, ROWS_KEPT)
-"""The rules that compare a partition or a delivery with those before it. All others say what a good row is."""
+ROW_COUNT, ROWS_KEPT = "row_count", "rows_kept"
+COMPARING = (ROW_COUNT, ROWS_KEPT, STATISTICS)
+"""The rules that compare a partition or a delivery with those before it. All others say what a good one is."""
+REMEDY = "one that is right is declared under `accepted` in defs.yaml"
 
 
 def accept(results: Sequence[RuleResult], reason: str) -> tuple[RuleResult, ...]:

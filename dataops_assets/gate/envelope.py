@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
+from dataops_assets.gate.accepted import REMEDY, ROW_COUNT, ROWS_KEPT
 from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.reading import DeliveryError, Table, as_separated, height, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
@@ -16,7 +17,6 @@ from dataops_assets.gate.wording import in_print, some
 HISTORY = 28
 """How many partitions before this one the row count is compared with, at most."""
 _COLD_START = 7
-ROW_COUNT, ROWS_KEPT = "row_count", "rows_kept"
 _FEW_GONE, _TOO_MANY_GONE = 0.01, 0.5
 
 
@@ -111,7 +111,6 @@ _OWN_FILE = "Deliver the file of this dataset here, and that one where it belong
 _IN_ITS_PARTITION = "Deliver every row in the file of its own partition"
 _TOTALLED = "Deliver the files again, and the totals that belong to them"
 _AS_USUAL = "Deliver it whole, or widen `rows` in defs.yaml"
-_ACCEPTED = "one that is right is declared under `accepted` in defs.yaml"
 
 
 def _result(rule: str, sentence: str, severity: Severity, found: str, remedy: str = "") -> RuleResult:
@@ -144,7 +143,7 @@ def _row_count(rows: int, allowed: tuple[float, float], history: Sequence[int], 
     usual = statistics.median(history)
     outside = not usual * allowed[0] <= rows <= usual * allowed[1]
     found = f"{rows} rows; the median of the {len(history)} before is {usual:g}" if outside else ""
-    return _result(name, sentence, "fail", found, f"{_AS_USUAL}; {_ACCEPTED}")
+    return _result(name, sentence, "fail", found, f"{_AS_USUAL}; {REMEDY}")
 
 
 def _rows_kept(rows: int, earlier: Earlier) -> RuleResult:
@@ -153,7 +152,7 @@ def _rows_kept(rows: int, earlier: Earlier) -> RuleResult:
     before = f"the delivery {earlier.delivery[:12]} before it had {earlier.rows:,}"
     found = f"{rows:,} rows; {before}, of which {gone:.1%} are gone" if gone > _FEW_GONE else ""
     severity: Severity = "warn" if _FEW_GONE < gone < _TOO_MANY_GONE else "fail"
-    return _result(ROWS_KEPT, sentence, severity, found, f"Deliver it whole; {_ACCEPTED}")
+    return _result(ROWS_KEPT, sentence, severity, found, f"Deliver it whole; {REMEDY}")
 
 
 def _columns(expected: list[str], given: list[str], public: bool) -> tuple[str, str]:

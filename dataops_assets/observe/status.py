@@ -18,6 +18,7 @@ from dataops_assets.observe import awaited
 from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
+from dataops_assets.steps.correcting import misfits
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import landing
 from dataops_assets.storage.deliveries import Receipt
@@ -202,6 +203,8 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     yield from awaited.told(dataset, t.awaited)
     if t.unmade:
         yield f"missing: {len(t.unmade):,}, the first: {lake.why_missing(dataset, t.unmade[:1])}"
+    waiting = ((key, misfits(lake, dataset, key, now.date())) for key in sorted(t.pending, key=str))
+    yield from _first([f"not corrected: {name_of(dataset, key)}: {why}" for key, why in waiting if why])
     yield from _first([f"accepted: {name_of(dataset, partition)}: {reason}" for partition, reason in t.accepted.items()])
     yield from _first([f"an expired correction: {expired(one)}" for one in t.expired])
     yield from _rules(lake, dataset, t)

@@ -70,7 +70,8 @@ class Tally:
     @property
     def unmade(self) -> list[Partition]:
         """What is absent although what it is made from may be there."""
-        return [partition for partition in self.absent if partition not in self.awaited.partitions]
+        never_came = set(self.awaited.partitions)
+        return [partition for partition in self.absent if partition not in never_came]
 
 
 def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> Tally:
@@ -116,8 +117,9 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.accepted[verdict.partition] = verdict.accepted
     for result in verdict.warnings:
         found.warnings[result.rule].append(verdict.partition)
-    for result in verdict.rules:
-        if result.broken and (result.rule not in found.worst or result.extent > found.worst[result.rule][1].extent):
+    broken = [result for result in verdict.rules if result.broken and result.status != "accepted"]
+    for result in broken:
+        if result.rule not in found.worst or result.extent > found.worst[result.rule][1].extent:
             found.worst[result.rule] = (verdict.partition, result)
     if verdict.gate == "content" and verdict.rows:
         rows = verdict.rows
@@ -128,7 +130,7 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.corrected += rows.corrected
         found.added += rows.added
         found.dropped += rows.dropped
-        found.broken.update({result.rule: result.broken for result in verdict.rules if result.broken})
+        found.broken.update({result.rule: result.broken for result in broken})
 
 
 def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:

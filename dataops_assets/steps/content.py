@@ -11,6 +11,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.accepted import COMPARING, REMEDY
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.corrected import CorrectionError
 from dataops_assets.gate.functions import CodeError
@@ -249,6 +250,7 @@ def content_verdict(
 ) -> Verdict:
     """What the content gate says of what it found."""
     mend = _MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT
+    unlike = any(result.rule in COMPARING and result.status == "refused" for result in found.rules)
     return Verdict(
         gate="content",
         dataset=dataset.name,
@@ -258,7 +260,7 @@ def content_verdict(
         passed=not found.reasons,
         files=files,
         reasons=found.reasons,
-        remedy=mend if found.reasons else "",
+        remedy=(mend + (f"; {REMEDY}" if unlike else "")) if found.reasons else "",
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
@@ -344,7 +346,7 @@ def _outcome(
 ) -> Outcome:
     rows = verdict.rows
     assert rows
-    facts: dict[str, Any] = {"note": note}
+    facts: dict[str, Any] = {"note": "; ".join(filter(None, (note, verdict.accepted and f"accepted: {verdict.accepted}")))}
     if rows.rejected:
         facts["quarantine"] = lake.address("quarantine", dataset, partition)
     if not verdict.passed:

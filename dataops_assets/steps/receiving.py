@@ -132,21 +132,17 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         if receipt is None:
             facts = {"rows": 0, "note": f"declared gap: {dataset.gap_reason(partition)}"}
             return Outcome(partition, "done", version=GAP, verdict=verdict, facts=facts)
+        notes = [
+            note,
+            f"accepted: {verdict.accepted}" if verdict.accepted else "",
+            f"a newer delivery is waiting for: {waiting}" if waiting else "",
+        ]
         facts = {
             "delivery": receipt.sha256,
             "received_at": moment(receipt.received_at),
             "bytes": sum(file.bytes for file in receipt.files),
             "rows": verdict.rows.delivered if verdict.rows else None,
-            "note": "; ".join(
-                filter(
-                    None,
-                    [
-                        note,
-                        f"accepted: {verdict.accepted}" if verdict.accepted else "",
-                        f"a newer delivery is waiting for: {waiting}" if waiting else "",
-                    ],
-                )
-            ),
+            "note": "; ".join(filter(None, notes)),
         }
         refused = "" if verdict.passed else f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}"
         status: Literal["done", "refused"] = "done" if verdict.passed else "refused"

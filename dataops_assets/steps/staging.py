@@ -68,7 +68,8 @@ def _look(
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
-        found = _judged(dataset, partition, text, rules, tables, before if receipt else None, now)
+        accepted = depends_on.get("accepted", "")
+        found = _judged(dataset, partition, text, rules, tables, before if receipt else None, now, accepted)
         if receipt and not found.reasons:
             found = _with_released(lake, dataset, partition, receipt.sha256, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
@@ -86,7 +87,7 @@ def _look(
     )
 
 
-def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, now: datetime) -> Judged:
+def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, now: datetime, accepted: str) -> Judged:
     """What the content gate would find in rows if they were delivered now; nothing is written.
 
     Args:
@@ -95,6 +96,7 @@ def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, no
         partition: Of which part.
         text: The delivered columns as `read_text` gives them.
         now: The time.
+        accepted: Why they are right although they may be unlike those before; empty if nobody said so.
 
     Raises:
         NotReady: A dataset that the rules refer to is not published.
@@ -103,7 +105,7 @@ def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, no
     """
     rules = compile_rules(dataset, now.date())
     _, tables = Referred(lake, dataset, rules).now()
-    return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now)
+    return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted)
 
 
 def _judged(
@@ -114,11 +116,12 @@ def _judged(
     tables: dict[str, pl.LazyFrame],
     before: Before | None,
     now: datetime,
+    accepted: str,
 ) -> Judged:
     corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
     began = before.start_of(partition) if before else None
     found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
-    return before.compared(partition, found) if before else found
+    return before.compared(partition, found, accepted) if before else found
 
 
 def grounds(
@@ -137,12 +140,14 @@ def grounds(
             raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
         raise NotReady(_refused(dataset, verdict) if verdict else lake.why_missing(dataset, [partition]))
     corrections = of_partition(dataset, partition)
+    accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
     return receipt, {
         "delivery": receipt.sha256 if receipt else deliveries.GAP,
         "contract": dataset.version,
         "references": referred,
         # Only where there are any, so that the grounds of all other partitions stay as they are.
         **({"corrections": version_of(corrections)} if corrections else {}),
+        **({"accepted": accepted} if accepted else {}),
     }
 
 
