@@ -293,6 +293,20 @@ def changes(commit: str) -> None:
 
 
 @cli.command()
+@click.argument("dataset")
+def suggest(dataset: str) -> None:
+    """Suggest rules that nobody wrote: what always held in a dataset's published history.
+
+    Told with the evidence, and as a patch of schema.py and examples.yaml. Nothing is written: `git apply` does.
+    """
+    from dataops_assets.cli.suggesting import suggest_rules
+
+    lake = open_lake()
+    [found] = named(lake, (_without_zone(dataset),))
+    suggest_rules(lake, found, DEFS)
+
+
+@cli.command()
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="How often 32 writers race for one object."
 )

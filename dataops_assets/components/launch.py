@@ -172,7 +172,7 @@ def launch(
         What failed, in the words of the steps; nothing if the run succeeded, or a verdict in storage tells why it did not.
     """
     assets = [asset_key(run.zone, dataset) for dataset in run.datasets]
-    tags = {TAKEN_ON_TAG: "dataops run"} if taken_on else {}
+    tags = _taken_on(taken_on)
     if len(run.partitions) > 1:
         tags |= range_tags(run.partitions)
     single = run.partitions[0] if len(run.partitions) == 1 else None
@@ -180,16 +180,16 @@ def launch(
 
 
 def launch_results(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, lake: Lake, datasets: Iterable[Dataset]
+    definitions: dg.Definitions, instance: dg.DagsterInstance, lake: Lake, datasets: Iterable[Dataset], taken_on: bool = False
 ) -> Iterator[str]:
-    """Bring the tables of what the gates found up to date, in one run, if any verdict is not in them yet.
-
-    Yields:
-        What failed, in the words of the step.
-    """
+    """Bring the tables of what the gates found up to date, in one run, if any verdict is not in them yet; as `launch`."""
     stale = [results_key(dataset) for dataset in datasets if differing(lake, dataset)]
     if stale:
-        yield from _execute(definitions, instance, lake, stale, {}, None)
+        yield from _execute(definitions, instance, lake, stale, _taken_on(taken_on), None)
+
+
+def _taken_on(taken_on: bool) -> dict[str, str]:
+    return {TAKEN_ON_TAG: "dataops run"} if taken_on else {}
 
 
 def _execute(
