@@ -140,16 +140,17 @@ class History:
     def _mix(self, column: str, counts: Mapping[str, int]) -> float:
         """The total variation distance of the shares of categories from their means in the partitions before."""
         if column not in self._shares:
-            self._shares[column] = usual = defaultdict(float)
+            shares: dict[str, float] = defaultdict(float)
+            self._shares[column] = shares
             before = [one[column] for one in list(self._categories)[-USUAL:] if one.get(column)]
             for one in before if len(before) >= _COLD_START else ():
                 total = sum(one.values()) * len(before)
                 for value, count in one.items():
-                    usual[value] += count / total
+                    shares[value] += count / total
         usual, rows = self._shares[column], sum(counts.values())
         if not usual or not counts:
             return np.nan
-        return sum(abs(counts.get(value, 0) / rows - usual.get(value, 0)) for value in sorted({*usual, *counts})) / 2
+        return sum(abs(counts.get(value, 0) / rows - usual.get(value, 0.0)) for value in sorted({*usual, *counts})) / 2
 
     def _distances_of(self, values: Numbers) -> Numbers:
         if len(self._values) < _COLD_START:
@@ -178,10 +179,10 @@ class History:
         floors = np.select(
             [
                 np.isin(kinds, (_ROWS, "distinct")),
-                np.isin(kinds, ("nulls", _REPEATED)),
+                kinds == "nulls",
                 kinds == "top",
                 kinds == _MIX,
-                np.isin(kinds, (_NEW, _MERGED)),
+                np.isin(kinds, (_NEW, _MERGED, _REPEATED)),
             ],
             [np.maximum(1, 0.01 * median), max(a_row, 0.002), max(a_row, 0.02), max(a_row, 0.005), a_row / 4],
             np.where(

@@ -74,10 +74,8 @@ def profile(
     # A power of two, so that partitions of about the same size are looked at in the same way.
     every = 1 << max(0, math.ceil(math.log2(height / _MOST_ROWS))) if isinstance(rows, pl.LazyFrame) else 1
     # The sample is held in memory; what is asked of it is no more exact for being streamed.
-    held = rows
-    if isinstance(rows, pl.LazyFrame):
-        held = _every(rows, every).collect(engine="streaming")
-        held = held.sort(key, maintain_order=True) if key else held
+    held = _every(rows, every).collect(engine="streaming") if isinstance(rows, pl.LazyFrame) else rows
+    held = held.sort(key, maintain_order=True) if key and held is not rows else held
     types = held.schema
     asked = [one.alias(f"{name}\n{what}") for name, dtype in types.items() for what, one in _questions(name, dtype, began)]
     rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]

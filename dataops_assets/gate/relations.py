@@ -25,6 +25,7 @@ NULL = "\nnull"
 _MOST_ROWS = 100_000
 _RIDGE = 0.01
 _WILDEST = 10.0
+_MOST_LEFT = 0.75
 _LEAST = 0.01
 
 
@@ -108,7 +109,7 @@ class Relations:
     def nearest(self, place: int) -> str:
         """The number that tells most of another one."""
         weights, scale, _ = self._fit()
-        told = np.abs(weights[place] * scale)
+        told = np.abs(weights[place] * np.nan_to_num(scale))
         told[[place, self._nulls[place]]] = 0.0
         return self._of[int(np.argmax(np.nan_to_num(told)))]
 
@@ -135,13 +136,14 @@ class Relations:
         return np.where(np.isnan(np.tile(scale, 2)), np.nan, np.concatenate([spread, shift]))
 
     def _fit(self) -> tuple[Numbers, Numbers, Numbers]:
-        """The weights that leave of each number its residual; its usual deviation, NaN of what takes no part; its usual mean.
+        """The weights that leave of each number its residual; its usual deviation, NaN of what has none; its usual mean.
 
         A column that is the same in all rows, or mostly has no value, tells nothing of others.
         """
         if self._fitted is None:
             size = len(self._of)
             weights, scale, usual = np.zeros((size, size)), np.full(size, np.nan), np.zeros(size)
+            told_by_others = np.zeros(size, dtype=bool)
             told = [one for one in self._before if one is not None]
             if len(told) >= self._least:
                 means, deviations, together = (np.stack(parts) for parts in zip(*told, strict=True))
@@ -152,7 +154,10 @@ class Relations:
                 apart = np.minimum(deviations[:, part] / typical[part], _WILDEST)
                 pooled = (together[:, part[:, None], part] * apart[:, :, None] * apart[:, None, :]).mean(axis=0)
                 inverse = np.linalg.inv(pooled + _RIDGE * np.eye(len(part)))
+                # What others hardly tell leaves itself, and that is compared already.
+                told_by_others[part] = 1 / np.diag(inverse) <= _MOST_LEFT
                 ratio = inverse / np.diag(inverse)[:, None]
                 weights[np.ix_(part, part)] = ratio * typical[part][:, None] / typical[part]
+                scale[~told_by_others] = np.nan
             self._fitted = weights, scale, usual
         return self._fitted

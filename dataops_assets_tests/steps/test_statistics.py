@@ -55,7 +55,7 @@ def test_a_day_that_is_unlike_those_before_is_published_with_a_warning_that_tell
     assert "temperature.mean" in {one.statistic for one in unusual.verdict.unusual}
     assert len(unusual.verdict.unusual[0].before) == 28
     told = describe_partition(tree.lake, tree["readings"], DAYS[29], NOW)
-    assert "it is like the partitions before it, but temperature." in told
+    assert "it is like the partitions before it, but temperature is " in told
     assert "by the 29 partitions from 2024-01-01 to 2024-01-29" in told
 
 
