@@ -179,8 +179,8 @@ def days(name: str) -> Iterator[tuple[str, datetime, Rows]]:
         yield key, began, rows.sort(dataset.attributes.key).collect()
 
 
-def taken(rows: Rows, began: datetime, merged: int = 0) -> Profile:
-    found = profile(rows, rows.height, merged, began, public=True)
+def taken(rows: Rows, began: datetime, key: Sequence[str], merged: int = 0) -> Profile:
+    found = profile(rows, rows.height, merged, began, public=True, key=key)
     assert found
     return found
 
@@ -208,11 +208,12 @@ def measure(name: str, first: int) -> tuple[Counter[tuple[str, float, str, str]]
     """Count faults found and false alarms by kind, magnitude and method; and name the days that are unusual as they are."""
     counts: Counter[tuple[str, float, str, str]] = Counter()
     alarms: dict[str, list[str]] = {"ours": [], "3 sigma": [], "min-max": []}
+    key = load_catalog()[name].attributes.key
     history, baselines, random = None, Baselines(), np.random.default_rng(2013)
     for number, (day, began, rows) in enumerate(days(name)):
         history = history or History(rows.schema)
         asked = history
-        untouched = taken(rows, began)
+        untouched = taken(rows, began, key)
 
         def judged(found: Profile, asked: History = asked) -> dict[str, bool]:
             ours = bool((asked.surprises(found) > 1).any())
@@ -226,7 +227,7 @@ def measure(name: str, first: int) -> tuple[Counter[tuple[str, float, str, str]]
                 for kind in (*KINDS, *OUT_OF_REACH):
                     for magnitude in kind.magnitudes:
                         planted = kind.plant(name, rows, magnitude, random)
-                        found = taken(rows, began, planted.height) if kind.merged else taken(planted, began)
+                        found = taken(rows, began, key, planted.height) if kind.merged else taken(planted, began, key)
                         for method, caught in judged(found).items():
                             counts[kind.name, magnitude, method, "planted"] += 1
                             counts[kind.name, magnitude, method, "found"] += caught

@@ -161,7 +161,9 @@ def _judge(
     reasons = _reasons(dataset, results, came, where)
     taken = None
     if began:
-        taken = profile(good if query.streamed else published, where.published, where.merged, began, public)
+        taken = profile(
+            good if query.streamed else published, where.published, where.merged, began, public, dataset.attributes.key
+        )
     return Judged(where, tuple(results), reasons, published, rejected, corrected, taken)
 
 

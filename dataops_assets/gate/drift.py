@@ -19,27 +19,28 @@ import numpy.typing as npt
 import polars as pl
 
 from dataops_assets.gate.content import Judged
-from dataops_assets.gate.profile import Profile, statistics_of
+from dataops_assets.gate.profile import Profile, related_of, statistics_of
+from dataops_assets.gate.relations import NULL, Numbers, Relations
 from dataops_assets.gate.rules import STATISTICS, Rule
 from dataops_assets.gate.verdict import RuleResult, Status, Unusual
 from dataops_assets.gate.wording import some
-
-Numbers = npt.NDArray[np.float64]
 
 USUAL = 28
 """How many partitions before one tell what is usual: four weeks, if they are days."""
 CALIBRATED = 180
 """How many partitions before one tell how far a statistic goes by nature."""
 _COLD_START = 14
-_LEAST_LIMIT = 8.0
+_LEAST_LIMIT, _LEAST_LIMIT_STEADY = 8.0, 5.0
 _BEYOND = 1.5
 _PATIENCE = 30
 _WIDENED = 2.0
 _BREAK = 3.0
 _TOLD = 5
 _NORMAL = 1.4826  # the standard deviation of a normal distribution, in terms of its median absolute deviation
-_NEW, _ROWS, _MERGED = "new", "rows", "merged"
-_SHARES = ("nulls", "top", _NEW, _MERGED)
+_NEW, _MIX, _ROWS, _MERGED, _REPEATED = "new", "mix", "rows", "merged", "repeated"
+_RESIDUAL, _BIAS = "residual", "bias"
+_STEADY = (_RESIDUAL, _BIAS, "step", _MIX)
+_SHARES = ("nulls", "top", _NEW, _MIX, _MERGED, _REPEATED)
 
 
 class History:
@@ -50,17 +51,22 @@ class History:
     """
 
     def __init__(self, schema: Mapping[str, pl.DataType]):
-        named = [("", _ROWS), ("", _MERGED), *statistics_of(schema)]
-        self.names = named + [(name, _NEW) for name, what in named if what == "length"]
+        named = [("", _ROWS), ("", _MERGED), ("", _REPEATED), *statistics_of(schema)]
+        named += [(name, kind) for name, what in named if what == "length" for kind in (_NEW, _MIX)]
+        related = related_of(schema)
+        self._relations = Relations(related, USUAL, _COLD_START)
+        self._related = len(named)  # where they begin
+        self.names = named + [(name, what) for what in (_RESIDUAL, _BIAS) for name in related]
         self.partitions: deque[str] = deque(maxlen=USUAL + CALIBRATED)
         self._categories: deque[Mapping[str, Mapping[str, int]]] = deque()
+        self._shares: dict[str, dict[str, float]] = {}
         self._known: dict[str, Counter[str]] = defaultdict(Counter)
         self._values: deque[Numbers] = deque(maxlen=USUAL)
         self._distances: deque[Numbers] = deque(maxlen=CALIBRATED)
         self._place = {name: place for place, name in enumerate(self.names)}
         self._kinds = np.array([what for _, what in self.names])
         self._beside = {
-            what: np.array([self._place.get((name, what), -1) for name, _ in self.names]) for what in ("q05", "q95", "distinct")
+            what: np.array([self._place.get((name, what), -1) for name, _ in named]) for what in ("q05", "q95", "distinct")
         }
 
     def add(self, partition: str, profile: Profile) -> None:
@@ -68,7 +74,9 @@ class History:
         values = self.numbers(profile)
         distances = self._distances_of(values)
         self._distances.append(np.where(np.isnan(distances), np.nan, np.fmin(distances, self._limits() * _WIDENED)))
-        self._values.append(values)
+        self._values.append(values[: self._related])
+        self._relations.add(profile.relations)
+        self._shares.clear()
         self._categories.append(profile.categories)
         for column, counts in profile.categories.items():
             self._known[column].update(counts.keys())
@@ -83,12 +91,15 @@ class History:
 
     def before(self, place: int) -> Numbers:
         """The values that a statistic had in the partitions that tell what is usual, the latest last."""
-        return np.array([values[place] for values in self._values])
+        return self._before()[:, place]
+
+    def _before(self) -> Numbers:
+        return np.hstack([np.stack(self._values), self._relations.before()])
 
     def numbers(self, profile: Profile) -> Numbers:
         """The statistics of a profile, by `names`; NaN where there is none."""
-        values = np.full(len(self.names), np.nan)
-        values[:2] = profile.rows, profile.merged
+        values = np.full(self._related, np.nan)
+        values[:3] = profile.rows, profile.merged, np.nan if profile.repeated is None else profile.repeated
         for column, statistics in profile.columns.items():
             for what, value in statistics.items():
                 if (place := self._place.get((column, what))) is not None:
@@ -97,17 +108,54 @@ class History:
             new = self.new_categories(profile, column)
             if new is not None and (place := self._place.get((column, _NEW))) is not None:
                 values[place] = sum(counts[value] for value in new) / max(1, sum(counts.values()))
-        return values
+            if (place := self._place.get((column, _MIX))) is not None:
+                values[place] = self._mix(column, counts)
+        return np.concatenate([values, self._relations.numbers(profile.relations)])
+
+    def told(self, place: int, value: str) -> str:
+        """What a statistic is, in words; without what it usually is."""
+        column, what = self.names[place]
+        name = column.removesuffix(NULL)
+        if what in (_RESIDUAL, _BIAS):
+            number = (place - self._related) % ((len(self.names) - self._related) // 2)
+            other = self._relations.nearest(number).removesuffix(NULL)
+            of = f"whether {name} has a value" if column.endswith(NULL) else name
+            by = "" if what == _RESIDUAL else "on average "
+            return f"{of} is {by}{value} off what the other columns tell of it, most of all {other}"
+        if what == _MIX:
+            return f"{value} of the rows have another {name} than in the partitions before"
+        if what == "step":
+            return f"{name} changes by {value} from row to row"
+        return (
+            f"{value} of the rows equal another in all but the key"
+            if what == _REPEATED
+            else f"{_named(column, what)} is {value}"
+        )
 
     def new_categories(self, profile: Profile, column: str) -> list[str] | None:
         """The values of a column that no partition before had; None if none had few enough to tell."""
         known = self._known.get(column)
         return [value for value in profile.categories.get(column, ()) if value not in known] if known else None
 
+    def _mix(self, column: str, counts: Mapping[str, int]) -> float:
+        """The total variation distance of the shares of categories from their means in the partitions before."""
+        if column not in self._shares:
+            shares: dict[str, float] = defaultdict(float)
+            self._shares[column] = shares
+            before = [one[column] for one in list(self._categories)[-USUAL:] if one.get(column)]
+            for one in before if len(before) >= _COLD_START else ():
+                total = sum(one.values()) * len(before)
+                for value, count in one.items():
+                    shares[value] += count / total
+        usual, rows = self._shares[column], sum(counts.values())
+        if not usual or not counts:
+            return np.nan
+        return sum(abs(counts.get(value, 0) / rows - usual.get(value, 0.0)) for value in sorted({*usual, *counts})) / 2
+
     def _distances_of(self, values: Numbers) -> Numbers:
         if len(self._values) < _COLD_START:
             return np.full(len(self.names), np.nan)
-        before = np.stack(self._values)
+        before = self._before()
         median, known = _median(before)
         deviation, _ = _median(np.abs(before - median))
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
@@ -119,22 +167,32 @@ class History:
 
         Values may move by a part of the spread of their column, counts by a part of themselves, shares by a row.
         """
+        related = self._relations.floors(median[self._related :])
+        before, median = before[:, : self._related], median[: self._related]
         low, high, distinct = (before[:, places] for places in self._beside.values())
         spread = np.fmax.reduce(high - low, axis=0)
         # Of a column with one value all over each partition, such as its day, no value is unusual.
         spread = np.where((self._beside["q05"] >= 0) & (spread > 0), spread, np.nan)
         one_value = (self._beside["distinct"] >= 0) & (np.fmax.reduce(distinct, axis=0) <= 1)
         a_row = 1 / max(median[0], 1.0)
-        kinds = self._kinds
-        return np.select(
-            [np.isin(kinds, (_ROWS, "distinct")), kinds == "nulls", kinds == "top", np.isin(kinds, (_NEW, _MERGED))],
-            [np.maximum(1, 0.01 * median), max(a_row, 0.002), max(a_row, 0.02), a_row / 4],
+        kinds = self._kinds[: self._related]
+        floors = np.select(
+            [
+                np.isin(kinds, (_ROWS, "distinct")),
+                kinds == "nulls",
+                kinds == "top",
+                kinds == _MIX,
+                np.isin(kinds, (_NEW, _MERGED, _REPEATED)),
+            ],
+            [np.maximum(1, 0.01 * median), max(a_row, 0.002), max(a_row, 0.02), max(a_row, 0.005), a_row / 4],
             np.where(
                 kinds == "length",
                 np.where(one_value, np.nan, np.maximum(0.01, 0.002 * median)),
                 np.where(kinds == "mean", 0.01 * spread, 0.05 * spread),
             ),
         )
+        # Where most partitions have one value, how it changes from row to row tells nothing.
+        return np.concatenate([np.where((kinds == "step") & ~(_median(high - low)[0] > 0), np.nan, floors), related])
 
     def _limits(self) -> Numbers:
         """The distance, by statistic, beyond which it is unusual; NaN as long as too few partitions tell."""
@@ -142,7 +200,8 @@ class History:
             return np.full(len(self.names), np.nan)
         before = np.stack(self._distances)
         told = (~np.isnan(before)).sum(axis=0)
-        largest = np.fmax.reduce(before, axis=0, initial=_LEAST_LIMIT)
+        least = np.where(np.isin(self._kinds, _STEADY), _LEAST_LIMIT_STEADY, _LEAST_LIMIT)
+        largest = np.fmax(np.fmax.reduce(before, axis=0), least)
         return np.where(told >= _COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
 
 
@@ -197,16 +256,20 @@ def _span(history: History) -> str:
 
 def _unusual(history: History, profile: Profile, place: int, values: Numbers, surprises: Numbers, public: bool) -> Unusual:
     column, what = history.names[place]
-    name, value, before = f"{column}.{what}".lstrip("."), float(values[place]), history.before(place)
+    name, value, before = _named(column, what), float(values[place]), history.before(place)
     times = round(float(surprises[place]), 2)
     if not public:
         return Unusual(statistic=name, surprise=times, told=f"{name} is {times:g} times as far off as it may be")
     low, high = np.nanquantile(before, [0.1, 0.9])
-    told = f"{name} is {_said(value, what)}, usually {_said(low, what)} to {_said(high, what)}"
+    told = f"{history.told(place, _said(value, what))}, usually {_said(low, what)} to {_said(high, what)}"
     if what == _NEW and (new := history.new_categories(profile, column)):
         told += f": {some(new, 3)}"
     kept = tuple(None if np.isnan(one) else float(one) for one in before)
     return Unusual(statistic=name, surprise=times, told=told, value=value, before=kept)
+
+
+def _named(column: str, what: str) -> str:
+    return f"{column.replace(NULL, '.nulls')}.{what}".lstrip(".")
 
 
 def _said(value: float, what: str) -> str:

@@ -4,21 +4,27 @@ Here: which statistics there are, and how they are taken, all in one query. Not 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from dataops_assets.gate.relations import NULL, Moments, moments
+
 _MOST_ROWS = 1_000_000
 _MOST_CATEGORIES = 128
+_MOST_RELATED = 24
 _DIGITS = 6
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 _VALUES = "values"
 _NO_VALUES = ("nulls", "top", "distinct", "length")
+_OF_ALL_ROWS = ("distinct", "step")
 _COUNT = "\ncount"
+_REPEATED = "\nrepeated"
 _ROW = "__row"
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Profile(BaseModel):
@@ -28,10 +34,13 @@ class Profile(BaseModel):
         rows: How many there are.
         every: Every which of them was looked at: 1 for all, more where they do not fit into memory.
         merged: The share of delivered rows that equalled another one.
+        repeated: The share of rows that equal another one in all but the key.
         columns: By column, each statistic by its name: `nulls` and `top`, the share of rows without a value and with the most
             frequent one; `distinct`, how many values there are; `mean` and the quantiles `q05` to `q95`, in the unit of
-            the column, of dates and times in minutes since the partition began; `length`, the mean of texts, in characters.
+            the column, of dates and times in minutes since the partition began, by the clock of its time zone; `step`, the root
+            mean square of the difference to the row before; `length`, the mean of texts, in characters.
         categories: By column with few values, how many rows have each.
+        relations: What the first 24 columns are like together; of data that is not public, only where they have no value.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,20 +48,26 @@ class Profile(BaseModel):
     rows: int
     every: int = 1
     merged: float = 0.0
+    repeated: float | None = None
     columns: dict[str, dict[str, float]]
     categories: dict[str, dict[str, int]] = {}
+    relations: Moments | None = None
 
 
-def profile(rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: datetime, public: bool) -> Profile:
+def profile(
+    rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: datetime, public: bool, key: Sequence[str] = ()
+) -> Profile:
     """Take the statistics of rows.
 
     Args:
-        rows: The good rows; of a LazyFrame, which may be more than fits into memory, about a million at most are looked at.
+        rows: The good rows, a frame in the order of the key; of a LazyFrame, which may be more than fits into memory, about a
+            million at most are looked at.
         height: How many they are.
         merged: How many more were delivered that equal one of them.
         began: When the partition began, with its time zone.
         public: Whether values may be shown. Else only shares, counts and lengths are taken: a profile outlives its rows, and a
             quantile is the value of a row.
+        key: The columns that tell rows apart.
     """
     if not height:
         return Profile(rows=0, merged=float(merged > 0), columns={})
@@ -60,22 +75,36 @@ def profile(rows: pl.DataFrame | pl.LazyFrame, height: int, merged: int, began: 
     every = 1 << max(0, math.ceil(math.log2(height / _MOST_ROWS))) if isinstance(rows, pl.LazyFrame) else 1
     # The sample is held in memory; what is asked of it is no more exact for being streamed.
     held = _every(rows, every).collect(engine="streaming") if isinstance(rows, pl.LazyFrame) else rows
+    held = held.sort(key, maintain_order=True) if key and held is not rows else held
     types = held.schema
     asked = [one.alias(f"{name}\n{what}") for name, dtype in types.items() for what, one in _questions(name, dtype, began)]
+    rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]
+    if rest and every == 1:
+        asked.append((1 - pl.struct(rest).hash().n_unique() / pl.len()).alias(_REPEATED))
     found = held.select(asked).row(0, named=True)
+    repeated = found.pop(_REPEATED, None)
     columns: dict[str, dict[str, float]] = {name: {} for name in types}
     categories = {}
     for label, value in found.items():
         name, _, what = label.rpartition("\n")
-        if (what == "distinct" and every > 1) or not (public or what in _NO_VALUES):
-            continue  # of a part of the rows, the number of values depends on how large the part is
+        if (what in _OF_ALL_ROWS and every > 1) or not (public or what in _NO_VALUES):
+            continue  # of a part of the rows, it depends on how large the part is
         if what == _VALUES:
             # A column of keys has as many values as rows: only where they are few do they tell anything.
             if found[f"{name}\ndistinct"] <= _MOST_CATEGORIES:
                 categories[name] = {one[name]: one[_COUNT] for one in value if one[name] is not None}
         elif value is not None and math.isfinite(value):
             columns[name][what] = _short(value)
-    return Profile(rows=height, every=every, merged=_short(merged / (height + merged)), columns=columns, categories=categories)
+    related = {name: one for name, one in _related(types, began).items() if public or name.endswith(NULL)}
+    return Profile(
+        rows=height,
+        every=every,
+        merged=_short(merged / (height + merged)),
+        repeated=None if repeated is None else _short(repeated),
+        columns=columns,
+        categories=categories,
+        relations=moments(held, related),
+    )
 
 
 def _every(rows: pl.LazyFrame, every: int) -> pl.LazyFrame:
@@ -87,10 +116,29 @@ def statistics_of(schema: Mapping[str, pl.DataType]) -> list[tuple[str, str]]:
     return [(name, what) for name, dtype in schema.items() for what, _ in _questions(name, dtype, _ANY_TIME) if what != _VALUES]
 
 
+def related_of(schema: Mapping[str, pl.DataType]) -> list[str]:
+    """The numbers of a row that relations may be between; see `relations`."""
+    return list(_related(schema, _ANY_TIME))
+
+
+def _related(schema: Mapping[str, pl.DataType], began: datetime) -> dict[str, pl.Expr]:
+    related = {}
+    for name, dtype in list(schema.items())[:_MOST_RELATED]:
+        number = None if _is_opaque(dtype) else _as_number(pl.col(name), dtype, began)
+        if number is not None:
+            related[name] = number
+        related[name + NULL] = pl.col(name).is_null()
+    return related
+
+
+def _is_opaque(dtype: pl.DataType) -> bool:
+    return dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Null)
+
+
 def _questions(name: str, dtype: pl.DataType, began: datetime) -> Iterator[tuple[str, pl.Expr]]:
     value = pl.col(name)
     yield "nulls", value.null_count() / pl.len()
-    if dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Null):
+    if _is_opaque(dtype):
         return
     counts = value.drop_nulls().unique_counts()
     yield "distinct", counts.len() + value.has_nulls()
@@ -104,6 +152,7 @@ def _questions(name: str, dtype: pl.DataType, began: datetime) -> Iterator[tuple
     if number is None:
         return
     yield "mean", number.mean()
+    yield "step", number.diff().pow(2).mean().sqrt()
     ordered = number.sort()
     for what, share in _QUANTILES.items():
         yield what, ordered.quantile(share, "linear")
@@ -120,9 +169,12 @@ def _as_number(value: pl.Expr, dtype: pl.DataType, began: datetime) -> pl.Expr |
     if dtype == pl.Duration:
         return value.dt.total_seconds().cast(pl.Float64) / 60
     if dtype in (pl.Datetime, pl.Date):
-        on_the_wall = not (isinstance(dtype, pl.Datetime) and dtype.time_zone)
-        since = began.replace(tzinfo=UTC) if on_the_wall else began
-        return (value.dt.epoch("s") - since.timestamp()).cast(pl.Float64) / 60
+        seconds = value.dt.epoch("s") - began.replace(tzinfo=UTC).timestamp()
+        if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+            # What people do follows the clock on the wall. No zone is known far from today, and polars panics there.
+            there = value.clip(_EARLIEST, _LATEST).dt.convert_time_zone(str(began.tzinfo)).dt
+            seconds += (there.base_utc_offset() + there.dst_offset()).dt.total_seconds()
+        return seconds.cast(pl.Float64) / 60
     return None
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from dataops_assets.gate.drift import CALIBRATED, USUAL, History
 from dataops_assets.gate.profile import Profile, profile
+from dataops_assets.gate.relations import moments
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
 NAN, INF = float("nan"), float("inf")
@@ -45,9 +47,13 @@ ROWS = st.lists(st.fixed_dictionaries({name: st.none() | value for name, value i
 def calm(number: int, factor: float = 1.0, rows: int = 200) -> pl.DataFrame:
     """A day of readings around 20, each a little different from the one before."""
     random = np.random.default_rng(number)
+    value, cold = random.normal(20, 3, rows) * factor, random.random(rows) < 0.3
     return pl.DataFrame(
         {
-            "value": random.normal(20, 3, rows) * factor,
+            "value": value,
+            "half": [None if gone else one / 2 for one, gone in zip(value + random.normal(0, 0.3, rows), cold, strict=True)],
+            "third": [None if gone else one for one, gone in zip(random.normal(0, 1, rows), cold, strict=True)],
+            "slow": np.sin(np.arange(rows) / 20 + number) * 10 + random.normal(0, 0.1, rows),
             "kind": random.choice(["a", "b", "c"], rows),
             "at": [BEGAN + timedelta(days=number, minutes=7 * minute) for minute in range(rows)],
         },
@@ -56,14 +62,16 @@ def calm(number: int, factor: float = 1.0, rows: int = 200) -> pl.DataFrame:
 
 
 def taken(rows: pl.DataFrame, number: int = 0, merged: int = 0) -> Profile:
-    found = profile(rows, rows.height, merged, BEGAN + timedelta(days=number), public=True)
-    assert found
-    return found
+    return profile(rows, rows.height, merged, BEGAN + timedelta(days=number), public=True, key=["at"])
 
 
 @cache
 def calm_day(number: int) -> Profile:
     return taken(calm(number), number)
+
+
+def twice(rows: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([rows, rows.with_columns(pl.col("at") + timedelta(minutes=1))]).sort("at")
 
 
 def after(days: int) -> History:
@@ -135,10 +143,63 @@ def test_a_calm_history_is_calm():
         ("kind.new", taken(calm(50).with_columns(pl.col("kind").replace("a", "d")), 50)),
         ("kind.length", taken(calm(50).with_columns(pl.col("kind") + " "), 50)),
         ("at.mean", taken(calm(50), 49)),
+        ("kind.mix", taken(calm(50).with_columns(kind=pl.lit("a")), 50)),
+        (
+            "slow.step",
+            taken(
+                calm(50).with_columns(
+                    pl.when(pl.col("at").dt.minute() % 2 == 0).then(-3 * pl.col("slow")).otherwise("slow").alias("slow")
+                ),
+                50,
+            ),
+        ),
+        ("half.residual", taken(calm(50).with_columns(pl.col("half") * -3), 50)),
+        ("half.bias", taken(calm(50).with_columns(pl.col("half") + 3), 50)),
+        ("third\nnull.residual", taken(calm(50).with_columns(pl.col("third").shuffle(1)), 50)),
+        (".repeated", taken(twice(calm(50, rows=100)), 50)),
     ],
 )
 def test_each_statistic_tells_of_its_fault(named: str, day: Profile):
     assert any(name.endswith(named) for name in unusual(after(50), day))
+
+
+def test_a_profile_from_before_there_were_relations_tells_what_it_can():
+    history = History(calm(0).schema)
+    for number in range(50):
+        kept = calm_day(number).model_dump(exclude={"relations", "repeated"})
+        history.add(str(number), Profile.model_validate(kept))
+    strange = taken(calm(50, factor=1000), 50)
+    assert {what.rpartition(".")[2] for what in unusual(history, strange)} >= {"mean"}
+    assert not {what for what in unusual(history, strange) if what.endswith(("residual", "bias", "repeated"))}
+
+
+def test_what_a_column_differs_from_is_named():
+    history = after(50)
+    assert history.told(history.names.index(("half", "residual")), "4") == (
+        "half is 4 off what the other columns tell of it, most of all value"
+    )
+    assert history.told(history.names.index(("third\nnull", "residual")), "0.4") == (
+        "whether third has a value is 0.4 off what the other columns tell of it, most of all half"
+    )
+
+
+def test_the_hour_that_a_clock_leaves_out_is_no_shift():
+    began = datetime(2024, 3, 10, tzinfo=ZoneInfo("America/New_York"))
+    hours = pl.DataFrame({"at": [datetime(2024, 3, 10, 5, tzinfo=UTC) + timedelta(hours=hour) for hour in range(23)]})
+    on_the_clock = hours["at"].dt.convert_time_zone("America/New_York").dt.hour().cast(pl.Float64) * 60
+    assert profile(hours, 23, 0, began, public=True).columns["at"]["mean"] == pytest.approx(on_the_clock.mean(), rel=1e-5)
+
+
+@given(st.lists(st.tuples(*[st.none() | st.integers(-99, 99).map(float)] * 2), min_size=2, max_size=9))
+def test_moments_are_those_of_numpy_with_the_mean_where_there_is_none(rows: list[tuple[float | None, float | None]]):
+    frame = pl.DataFrame(rows, schema={"one": pl.Float64, "other": pl.Float64}, orient="row")
+    found = moments(frame, {name: pl.col(name) for name in frame.columns})
+    whole = frame.with_columns(pl.all().fill_null(pl.all().mean())).to_numpy()
+    for name, mean, deviation in zip(found.of, found.means, found.deviations, strict=True):
+        column = whole[:, frame.columns.index(name)]
+        assert (mean, deviation) == (pytest.approx(column.mean(), 1e-5, 1e-5), pytest.approx(column.std(), 1e-5))
+    if len(found.of) == 2:
+        assert found.correlations[0] == pytest.approx(np.corrcoef(whole.T)[0, 1], abs=1e-4)
 
 
 def test_what_came_twice_is_still_unusual_the_second_time():

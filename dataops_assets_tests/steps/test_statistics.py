@@ -56,7 +56,7 @@ def test_a_day_that_is_unlike_those_before_is_published_with_a_warning_that_tell
     assert "temperature.mean" in {one.statistic for one in unusual.verdict.unusual}
     assert len(unusual.verdict.unusual[0].before) == 28
     told = describe_partition(tree.lake, tree["readings"], DAYS[29], NOW)
-    assert "it is like the partitions before it, but temperature." in told
+    assert "it is like the partitions before it, but temperature is " in told
     assert "by the 29 partitions from 2024-01-01 to 2024-01-29" in told
 
 
@@ -73,6 +73,8 @@ def test_values_of_data_that_is_not_public_are_not_told(tree: Tree):
     assert outcome.verdict.profile
     kept = {what for statistics in outcome.verdict.profile.columns.values() for what in statistics}
     assert (kept, outcome.verdict.profile.categories) == ({"nulls", "top", "distinct", "length"}, {})
+    assert outcome.verdict.profile.relations
+    assert all(name.endswith("\nnull") for name in outcome.verdict.profile.relations.of)
     assert all(one.value is None and not one.before and "usually" not in one.told for one in outcome.verdict.unusual)
 
 
