@@ -224,6 +224,13 @@ class Store(ABC):
         """
 
     @abstractmethod
+    def reread(self, key: str) -> str | None:
+        """The hash of an object's bytes as hex, all of them read now; None if there is none.
+
+        Whatever was known of these bytes before: from now on `sha256` says what was found.
+        """
+
+    @abstractmethod
     def local(self, key: str, sha256: str) -> Path:
         """A file on this machine with the bytes of an object, which have this hash.
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,42 +12,16 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import drop
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Closed, Store, in_words
+from dataops_assets.storage.store import Closed, in_words
 from dataops_assets_tests import rights
-from dataops_assets_tests.branches import let_branches_read
+from dataops_assets_tests.branches import Remote, let_branches_read
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
 from dataops_assets_tests.steps.january import DAY, DAYS, HOUR, MONTH, left
-from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
+from dataops_assets_tests.trees import NOW, STATIONS, readings
 
 pytestmark = pytest.mark.s3
 
 NAME = "branch/pr-1"
-
-
-@dataclass
-class Remote(Tree):
-    """A tree whose data lies in a bucket.
-
-    Attributes:
-        own: What it writes.
-        base: What it reads through to.
-    """
-
-    own: Store = field(default_factory=lambda: Folder(Path("nowhere")))
-    base: Store | None = None
-
-    @property
-    def store(self) -> Store:  # type: ignore[override]
-        return self.own
-
-    @property
-    def lake(self) -> Lake:
-        if self._lake is None:
-            self._lake = Lake(self.catalog(), self.own, base=self.base)
-        return self._lake
-
-    def drop(self, dataset: str, file: str, content: str) -> None:  # type: ignore[override]
-        self.own.write(f"{layout.landing(self[dataset])}/{file}", content.encode(), {})
 
 
 @dataclass
