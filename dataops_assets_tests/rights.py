@@ -29,8 +29,8 @@ def provider(prod: str, dataset: str) -> dict[str, Any]:
 
 
 def reader(prod: str, dataset: str) -> dict[str, Any]:
-    """A reader reads what is published of a dataset."""
-    published = [f"{prod}/{zone}/{dataset}/*" for zone in ("staged", "curated")]
+    """A reader reads what is published of a dataset; pyarrow asks first whether its folder is an object."""
+    published = [f"{prod}/{zone}/{dataset}{below}" for zone in ("staged", "curated") for below in ("", "/*")]
     return _policy((_READ, published), (["s3:ListBucket"], [prod]))
 
 
