@@ -292,19 +292,28 @@ def doctor(rounds: int) -> None:
 def drop(dataset: str, partition: str | None) -> None:
     """In a branch or dev deployment, do without a partition: it stays in prod, and is not read from there.
 
-    What is made from it waits until it is made again.
+    What is made from it waits until it is made again. One of its own that could not be made again is dropped only if that is
+    confirmed.
     """
     from dataops_assets.storage import publishing
+    from dataops_assets.storage.conformance import makes_again
 
     lake = open_lake()
     [found] = named(lake, (_without_zone(dataset),))
     partition = existing(found, partition, datetime.now(UTC))
+    what = name_of(found, partition)
+    its_own = lake.base and lake.its_own().holder(found.zone, found, partition)
+    if its_own and (why := makes_again(lake.store)):
+        click.confirm(f"{what} is of its own here, and {why}.\nDrop it all the same?", abort=True, err=True)
+        again = "it is not made again there before its marker is removed"
+    else:
+        again = f"to make it again: {launched(found, found.zone, partition)}"
     try:
         publishing.drop(lake, found, partition)
     except (LookupError, publishing.Contended) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"dropped {name_of(found, partition)} in {lake.store.where}; prod still has what it had")
-    click.echo(f"to make it again: {launched(found, found.zone, partition)}")
+    click.echo(f"dropped {what} in {lake.store.where}; prod still has what it had")
+    click.echo(again)
 
 
 def _object_at(lake: Lake, address: str) -> str | None:

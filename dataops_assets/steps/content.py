@@ -22,7 +22,7 @@ from dataops_assets.storage import layout
 from dataops_assets.storage.lake import BRING_BACK, Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
-from dataops_assets.storage.store import Damaged, Lost, Withheld, jitter_seconds
+from dataops_assets.storage.store import Damaged, Lost, Unrepeatable, Withheld, in_words, jitter_seconds
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
@@ -198,6 +198,8 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
         return _settle(lake, dataset, partition, look, run_id, now)
     except Damaged as error:  # a record, or something it is made from; the partitions after it go on
         return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {error}")
+    except Unrepeatable as error:  # a branch has dropped it; those after it go on, too
+        return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {in_words(error)}")
 
 
 def _settle(

@@ -30,7 +30,6 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     CHUNK_BYTES,
     WRITER_LIVES,
-    BadRequest,
     Damaged,
     Entry,
     Found,
@@ -38,6 +37,7 @@ from dataops_assets.storage.store import (
     Store,
     Tags,
     Thing,
+    Unrepeatable,
     anyone,
     hash_file,
     jitter_seconds,
@@ -231,7 +231,7 @@ class S3(Store):
             # An answer that got lost was asked for again, and found the object that the first request had put.
             stands = self.sha256(key)
             if stands is None and "IfNoneMatch" in condition:
-                raise BadRequest(errno.EEXIST, _MARKED, self.address(key))
+                raise Unrepeatable(errno.EEXIST, _MARKED, self.address(key))
             if stands != sha256:
                 raise Lost(self.address(key))
 

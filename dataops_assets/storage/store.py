@@ -61,6 +61,10 @@ class BadRequest(OSError):
     """A store does not do what it was asked, however often it is asked: there is no such bucket, a name is too long."""
 
 
+class Unrepeatable(BadRequest):
+    """A store does not make again what was removed there: it takes the mark of the removal for an object."""
+
+
 class NotSignedIn(PermissionError):
     """There are no credentials, or those that there are have ended, or are not known."""
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from dataops_assets.cli import main
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
@@ -137,3 +139,30 @@ def test_pipeline_cannot_delete(world: World) -> None:
     with pytest.raises(PermissionError, match="AccessDenied"):
         world.prod.store.remove([layout.data("staged", world.prod["readings"], DAY)])
     assert world.written() == before
+
+
+def test_own_partition_that_cannot_be_made_again_is_dropped_only_if_that_is_confirmed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch, dataset = world.branch, world.branch["readings"]
+    branch.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 20.5}))
+    branch.run("readings", now=NOW + HOUR)
+    monkeypatch.setattr(main, "open_lake", lambda: branch.lake)
+
+    def asked(day: str, answer: str) -> Result:
+        return CliRunner().invoke(main.cli, ["drop", "readings", day], input=answer)
+
+    told = asked(DAY, "n\n")
+    assert told.exit_code == 1
+    assert f"staged/readings {DAY} is of its own here, and what was removed cannot be made again there" in told.stderr
+    assert branch.store.entry(layout.data("staged", dataset, DAY))
+    dropped = asked(DAY, "y\n")
+    assert dropped.exit_code == 0
+    assert dropped.stdout.splitlines()[-1] == "it is not made again there before its marker is removed"
+    prods = asked(DAYS[1], "")
+    assert prods.stdout.splitlines()[-1] == f"to make it again: dg launch --assets staged/readings --partition {DAYS[1]}"
+
+    done = branch.stage("readings", DAY, DAYS[1], now=NOW + HOUR)
+    assert [outcome.status for outcome in done] == ["refused", "done"], "one is told, and the others go on"
+    place = branch.store.address(layout.data("staged", dataset, DAY))
+    assert done[0].reason.startswith(f"staged/readings {DAY}: {place}: what was removed cannot be made again there")
