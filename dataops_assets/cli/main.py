@@ -1,5 +1,6 @@
 """The command `dataops` and its verbs."""
 
+import logging
 import re
 import sys
 from collections.abc import Iterable
@@ -349,6 +350,7 @@ def draw_map(check: bool, output: Path) -> None:
 
 def main() -> None:
     """The entry point: errors that the user can mend are told without a traceback."""
+    logging.getLogger("dataops.denied").addHandler(logging.NullHandler())  # where nobody collects logs, it is told once
     try:
         cli(standalone_mode=True)
     except (ContractError, deployment.DeploymentError) as error:
