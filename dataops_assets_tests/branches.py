@@ -11,6 +11,7 @@ What it may write, and what not, is up to the deployment, as it is for everyone.
 import os
 import shutil
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from dataops_assets.deployment import Deployment
@@ -86,7 +87,8 @@ class Remote(Tree):
             self._lake = Lake(self.catalog(), self.own, base=self.base)
         return self._lake
 
-    def drop(self, dataset: str, file: str, content: str) -> None:  # type: ignore[override]
+    def drop(self, dataset: str, file: str, content: str, written: datetime | None = None) -> None:  # type: ignore[override]
+        del written  # a bucket has a clock of its own
         self.own.write(f"{layout.landing(self[dataset])}/{file}", content.encode(), {})
 
 
