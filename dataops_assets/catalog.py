@@ -30,7 +30,8 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.DerivedDataset": DerivedAttributes,
 }
 _OURS = "dataops_assets."
-_NOT_JUDGED = ("ends",)
+_NOT_JUDGED = ("accepted", "ends")
+"""Attributes by which not every partition is judged: what is accepted is a ground of its partition alone."""
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
 DEFS = Path(__file__).parent / "defs"
 

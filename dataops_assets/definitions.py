@@ -11,20 +11,22 @@ from dataops_assets.components.automation import automation
 from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.keys import refuse_other_directions
 from dataops_assets.components.resource import LakeResource, cached_catalog
+from dataops_assets.components.results import gate_results
 from dataops_assets.components.sweeping import sweeping
 from dataops_assets.deployment import Deployment
 
 
 def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
-    """What every deployment needs beside its datasets: resources, sensors, the daily sweep, and the executor.
+    """What every deployment needs beside its datasets: resources, sensors, what the gates found, the daily sweep, the executor.
 
     A step runs in the process of its run. It works on all cores by itself, and a process of its own would only start anew.
     """
     lake = LakeResource(here, defs_root)
     resources = {"lake": lake, "io_manager": LakeIOManager(lake)}
     ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
-    known = frozenset(cached_catalog(defs_root).datasets)
-    return dg.Definitions.merge(automation(known, over_prod=here.prod is not None), sweeping(), ours)
+    catalog = cached_catalog(defs_root)
+    automated = automation(frozenset(catalog.datasets), over_prod=here.prod is not None)
+    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), ours)
 
 
 def build(defs_root: Path, here: Deployment) -> dg.Definitions:

@@ -76,7 +76,7 @@ FAULTS = {
     "reordered-columns": Fault("the columns come in another order", _rows(lambda rows: rows.select(reversed(rows.columns)))),
     "header-only": Fault("there is a header, but no row", _rows(lambda rows: rows.clear())),
     "few-rows": Fault(
-        "nine rows of ten are lost (found once seven days came before)",
+        "nine rows of ten are lost (found once the day, or seven before it, came whole)",
         _rows(lambda rows: rows.head(max(1, rows.height // 10))),
     ),
     "duplicate-rows": Fault("every row comes twice", _rows(lambda rows: pl.concat([rows, rows]))),

@@ -12,12 +12,13 @@ import click
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
+from dataops_assets.cli.verbs import Verbs
 from dataops_assets.contract import ContractError, Dataset
 from dataops_assets.storage.lake import Lake, launched, name_of
 from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
 
@@ -133,11 +134,14 @@ def status(dataset: str | None, partition: str | None) -> None:
 @click.argument("dataset", required=False)
 @click.argument("partition", required=False)
 @click.option("--rule", help="Only rows that this rule rejected.")
+@click.option("--row", type=click.IntRange(min=1), help="What became of the row of this number: rejected when, released when.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows are shown.")
 @click.option(
     "--export", type=click.Path(dir_okay=False, path_type=Path), help="Write all of these rows to a .csv or .parquet file."
 )
-def quarantine(dataset: str | None, partition: str | None, rule: str | None, limit: int, export: Path | None) -> None:
+def quarantine(
+    dataset: str | None, partition: str | None, rule: str | None, row: int | None, limit: int, export: Path | None
+) -> None:
     """Show what was rejected: which rows, for which reasons, and what was delivered.
 
     Without a PARTITION (2013-02-12), how many rows of each lie there; of a dataset without partitions, the rows.
@@ -145,7 +149,43 @@ def quarantine(dataset: str | None, partition: str | None, rule: str | None, lim
     from dataops_assets.cli.quarantining import show_quarantine
 
     lake = open_lake().at_a_glance()
-    show_quarantine(lake, named(lake, (dataset,) if dataset else ()), partition, rule, limit, export)
+    show_quarantine(lake, named(lake, (dataset,) if dataset else ()), partition, rule, row, limit, export)
+
+
+@cli.command()
+@click.argument("dataset")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--partition", help="The partition that the files are for (2013-03-10).")
+@click.option("--explain", is_flag=True, help="Say what the gates ask of the dataset, and how each rule is evaluated.")
+def gate(dataset: str, files: tuple[Path, ...], partition: str | None, explain: bool) -> None:
+    """Judge FILEs as one delivery of a DATASET, and write nothing: what each gate says, and which rows break which rule.
+
+    They may be called anything; their ending tells how they are written. The exit code is 1 if they would be refused.
+    """
+    from dataops_assets.cli.gating import try_delivery
+    from dataops_assets.observe import rules
+
+    if explain == bool(files):
+        raise click.UsageError("name the FILEs to judge, or say --explain")
+    lake = open_lake().at_a_glance()
+    [found] = named(lake, (_without_zone(dataset),))
+    if explain:
+        click.echo(rules.explain(found, datetime.now(UTC).date()))
+        return
+    sys.exit(0 if try_delivery(lake, found, partition, files) else 1)
+
+
+@cli.command()
+@click.argument("dataset", required=False)
+def quality(dataset: str | None) -> None:
+    """Show quality over time: by rule and month, what share of the rows broke it, the worst first.
+
+    Without a DATASET, the worst rules of all. The same can be queried in gate_results/<dataset>/data.parquet.
+    """
+    from dataops_assets.observe.quality import quality as told
+
+    lake = open_lake().at_a_glance()
+    click.echo(told(lake, named(lake, (_without_zone(dataset),) if dataset else ())))
 
 
 @cli.command()
@@ -270,6 +310,20 @@ def changes(commit: str) -> None:
     from dataops_assets.cli.changing import show_changes
 
     sys.exit(0 if show_changes(DEFS, commit) else 1)
+
+
+@cli.command()
+@click.argument("dataset")
+def suggest(dataset: str) -> None:
+    """Suggest rules that nobody wrote: what always held in a dataset's published history.
+
+    Told with the evidence, and as a patch of schema.py and examples.yaml. Nothing is written: `git apply` does.
+    """
+    from dataops_assets.cli.suggesting import suggest_rules
+
+    lake = open_lake()
+    [found] = named(lake, (_without_zone(dataset),))
+    suggest_rules(lake, found, DEFS)
 
 
 @cli.command()

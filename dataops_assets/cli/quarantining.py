@@ -10,13 +10,19 @@ from dataops_assets.cli.main import existing
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.errors import choose
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets.observe.quarantine import in_full, in_short, rejected
+from dataops_assets.observe.quarantine import history, in_full, in_short, rejected
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage.lake import Lake
 
 
 def show_quarantine(
-    lake: Lake, datasets: list[Dataset], partition: str | None, rule: str | None, limit: int, export: Path | None
+    lake: Lake,
+    datasets: list[Dataset],
+    partition: str | None,
+    rule: str | None,
+    row: int | None,
+    limit: int,
+    export: Path | None,
 ) -> None:
     """Tell what lies in quarantine, or write it to a file.
 
@@ -25,13 +31,23 @@ def show_quarantine(
         datasets: Whose rows.
         partition: Of which partition; None for all.
         rule: Only rows that this rule rejected; None for all.
+        row: The number of the one row whose history is told; None for all that lie there.
         limit: How many rows are shown.
         export: Where all rows are written to; None to show them.
 
     Raises:
         click.UsageError: There is no such rule or partition, or the file can be of no known kind.
+        click.ClickException: Nothing is known of the row.
     """
     now = datetime.now(UTC)
+    if row:
+        if len(datasets) > 1 or rule or export:
+            raise click.UsageError("name the DATASET and the PARTITION of the row, and nothing else")
+        try:
+            click.echo("\n".join(history(lake, datasets[0], existing(datasets[0], partition, now), row)))
+        except LookupError as error:
+            raise click.ClickException(str(error)) from error
+        return
     if len(datasets) > 1:
         if export:
             raise click.UsageError("name the DATASET to export: each has columns of its own")

@@ -21,7 +21,8 @@ from sqlalchemy.exc import OperationalError
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.cli.summary import summarise
-from dataops_assets.components.launch import Launch, abandoned, bury, due, launch, stages, untold
+from dataops_assets.components.arrivals import tell_arrivals
+from dataops_assets.components.launch import Launch, abandoned, bury, due, launch, launch_results, stages, untold
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
@@ -100,6 +101,8 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             if done:
                 console.print(_line(seen, title, done, time.monotonic() - before), highlight=False)
             progress.advance(bar)
+        tell_arrivals(instance, seen, datasets, datetime.now(UTC))
+        failures += launch_results(definitions, instance, lake, datasets, taken_on=whole)  # a view: none of the runs that count
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
     again = [told for where, told in altered.items() if not seen.altered(*where)]

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_pandera import pandera_schema_to_dagster_type
 
 from dataops_assets import steps
+from dataops_assets.components.arrivals import arrivals_check
 from dataops_assets.components.automation import when_inputs_are_published
 from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.dagster_private import selected_assets
@@ -42,14 +43,18 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
     landing = [_spec(catalog, dataset, "landing", [])] if first is dataset else []
     quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
     corrections = [_corrections(catalog, dataset)] if dataset.corrections else []
-    return dg.Definitions(assets=[*landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)])
+    return dg.Definitions(
+        assets=[*landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)],
+        asset_checks=[arrivals_check(dataset)] if landing and dataset.partitions else [],
+    )
 
 
 def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **more: Any) -> dg.AssetSpec:
     attributes = dataset.attributes
     keep = catalog.keep(dataset, zone)
-    metadata = _policy(catalog, dataset, f"{keep}" + (f" ({keep.reason})" if keep.reason else " after it was written"))
-    metadata["contract"] = f"{dataset.folder}/defs.yaml"
+    kept = f"{keep}" + (f" ({keep.reason})" if keep.reason else " after it was written")
+    told = common(catalog, dataset, kept, "defs.yaml")
+    metadata = told.pop("metadata")
     if zone in ("staged", "curated"):
         metadata |= dict(pandera_schema_to_dagster_type(dataset.schema.model).metadata)
         metadata["dagster/column_schema"] = metadata.pop("schema")
@@ -59,8 +64,6 @@ def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **mor
         description=f"{text}\n\n{attributes.description}".strip(),
         deps=deps,
         group_name=zone,
-        owners=[f"team:{attributes.owner}"],
-        tags={"classification": attributes.classification, "lifecycle": attributes.lifecycle.name},
         kinds={dataset.ingested.source.format.split(".")[0]}
         if zone in ("landing", "raw") and dataset.ingested
         else {"parquet", "polars"},
@@ -68,20 +71,31 @@ def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **mor
         partitions_def=None if zone in ("landing", "quarantine") else partitions_def(dataset.partitions),
         code_version=None if zone == "landing" else dataset.version[:12],
         metadata=metadata,
+        **told,
         **more,
     )
 
 
-def _policy(catalog: Catalog, dataset: Dataset, keep_until: str) -> dict[str, Any]:
-    """What holds for each asset of a dataset, as metadata."""
+def common(catalog: Catalog, dataset: Dataset, keep_until: str, file: str) -> dict[str, Any]:
+    """What each asset of a dataset says of itself: owner, tags, and as metadata what holds for it.
+
+    Args:
+        catalog: Where it is declared.
+        dataset: Whose asset it is.
+        keep_until: How long it is kept, in words.
+        file: The file of the dataset that declares it.
+    """
     attributes, policy = dataset.attributes, catalog.policy
-    return {
+    metadata = {
         "keep_until": keep_until,
         "readers": ", ".join(attributes.readers),
         "classification": f"{attributes.classification}: {policy.classifications[attributes.classification]}",
         "contact": _as_link(policy.owners[attributes.owner].contact),
+        "contract": f"{dataset.folder}/{file}",
         **({"ends": catalog.ending(dataset)} if attributes.ends else {}),
     }
+    tags = {"classification": attributes.classification, "lifecycle": attributes.lifecycle.name}
+    return {"owners": [f"team:{attributes.owner}"], "tags": tags, "metadata": metadata}
 
 
 def _as_link(contact: str) -> str | dg.UrlMetadataValue:
@@ -96,17 +110,14 @@ def _corrections(catalog: Catalog, dataset: Dataset) -> dg.AssetSpec:
 
     As an output of that step it would force everyone to select both.
     """
-    attributes = dataset.attributes
     return dg.AssetSpec(
         key=corrections_key(dataset),
-        description=f"Reviewed edits of what was delivered, applied before the gate.\n\n{attributes.description}",
+        description=f"Reviewed edits of what was delivered, applied before the gate.\n\n{dataset.attributes.description}",
         deps=[asset_key("raw", dataset)],
         group_name="corrections",
-        owners=[f"team:{attributes.owner}"],
-        tags={"classification": attributes.classification, "lifecycle": attributes.lifecycle.name},
         kinds={"yaml"},
         partitions_def=partitions_def(dataset.partitions),
-        metadata=_policy(catalog, dataset, "as long as git keeps it") | {"contract": f"{dataset.folder}/{CORRECTIONS}"},
+        **common(catalog, dataset, "as long as git keeps it", CORRECTIONS),
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from dataops_assets.components.keys import asset_key, in_range, range_tags
+from dataops_assets.components.arrivals import tell_arrivals
+from dataops_assets.components.keys import asset_key, range_tags
 from dataops_assets.components.launch import TAKEN_ON_TAG, UNFINISHED, abandoned, bury, untold
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
@@ -21,7 +22,7 @@ _FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
 _RECONCILE_OVER_PROD_EVERY_SECONDS = 30
 _PAUSE_SECONDS = 300
-_AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
+AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
@@ -94,8 +95,8 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
-        if _at_work(context.instance, here):
-            yield _AT_WORK
+        if at_work(context.instance, here):
+            yield AT_WORK
             return
         asked = 0
         for dataset in (dataset for dataset in here.catalog if dataset.name in known):
@@ -119,15 +120,16 @@ def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDe
         asset_selection=dg.AssetSelection.groups("raw", "staged", "curated"),
         minimum_interval_seconds=pause_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Compares storage with what Dagster knows: runs what is left to do, and what was never told.",
+        description="Compares storage with what Dagster knows: runs what is left to do, tells what was never told or is late.",
     )
     def reconcile(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         here, now = lake.lake(), datetime.now(UTC)
-        if _at_work(context.instance, here):
-            yield _AT_WORK
+        if at_work(context.instance, here):
+            yield AT_WORK
             return
+        tell_arrivals(context.instance, here, (dataset for dataset in here.catalog if dataset.name in known), now)
         asked = 0
         busy = _under_way(context.instance)
         for dataset in (dataset for dataset in here.catalog.in_order if dataset.name in known):
@@ -146,7 +148,7 @@ def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDe
     return reconcile
 
 
-def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
+def at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
     """Whether `dataops run` is. If not, what one that was killed has left open is ended."""
     left = abandoned(instance, lake)
     if lake.store.here.is_held("run"):
@@ -165,7 +167,7 @@ def _runs(dataset: Dataset, waiting: list[Partition]) -> list[list[Partition]]:
     """Rows of consecutive partitions, each of which is one run."""
     if dataset.partitions is None:
         return [waiting] if waiting else []
-    return [list(run) for run in in_range([key for key in waiting if key], dataset.partitions)]
+    return [list(run) for run in dataset.partitions.in_a_row(key for key in waiting if key)]
 
 
 def pause_after(attempts: int) -> timedelta:

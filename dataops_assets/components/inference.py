@@ -19,6 +19,7 @@ import polars as pl
 from dataops_assets.contract import Source
 from dataops_assets.contract.model import Format
 from dataops_assets.gate.casting import read_as
+from dataops_assets.gate.learning import names_rows
 from dataops_assets.gate.reading import DeliveryError, read_text
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -110,13 +111,11 @@ class Sample:
     def keys(self) -> list[tuple[str, ...]]:
         """The smallest sets of columns that tell the rows apart, the likeliest first.
 
-        A measure or a flag does not name a row.
-
         Raises:
             InferenceError: There is none of up to three columns.
         """
         types = self.rows.schema
-        named = [c for c in types if not (self.nullable(c) or types[c].is_float() or types[c] == pl.Boolean)]
+        named = [column for column in types if names_rows(types[column]) and not self.nullable(column)]
         named.sort(key=lambda column: _ID_LIKE.search(column) is None)
         distinct = {column: self.different[column].n_unique() for column in named}
         for size in range(1, _KEY_COLUMNS + 1):

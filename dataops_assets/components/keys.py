@@ -1,7 +1,7 @@
 """How contracts are named in Dagster: asset keys, partitions, layers."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,11 @@ def corrections_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["corrections", dataset.name])
 
 
+def results_key(dataset: Dataset) -> dg.AssetKey:
+    """The asset of what the gates found in a dataset; a view of verdicts, so it lies in no zone."""
+    return dg.AssetKey(["gate_results", dataset.name])
+
+
 def published_key(dataset: Dataset) -> dg.AssetKey:
     """The asset that others read."""
     return asset_key(dataset.zone, dataset)
@@ -65,19 +70,6 @@ def _local_midnight(moment: datetime, partitions: Partitions) -> date:
 def layer(catalog: Catalog, dataset: Dataset) -> int:
     """How many published layers lie to the left of a dataset: 1 for one without upstream."""
     return 1 + max((layer(catalog, catalog[name]) for name in dataset.upstream), default=0)
-
-
-def in_range(keys: Sequence[str], every: Partitions) -> list[list[str]]:
-    """Cut keys into runs of consecutive ones, which is what Dagster can launch as one range."""
-    now = datetime.now(UTC)
-    order = {key: i for i, key in enumerate(every.keys(now))}
-    runs: list[list[str]] = []
-    for key in sorted(keys, key=order.__getitem__):
-        if runs and order[key] == order[runs[-1][-1]] + 1:
-            runs[-1].append(key)
-        else:
-            runs.append([key])
-    return runs
 
 
 def keys_of(context: dg.AssetExecutionContext, dataset: Dataset) -> list[Partition]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import dagster as dg
 
 from dataops_assets.components.dagster_private import checked_partitions
-from dataops_assets.components.keys import asset_key, in_range, layer, partitions_def, range_tags
+from dataops_assets.components.keys import asset_key, layer, partitions_def, range_tags, results_key
 from dataops_assets.components.reports import UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
@@ -19,6 +19,7 @@ from dataops_assets.steps.pending import partitions_of, pending
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage.deliveries import GAP
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.results import differing
 from dataops_assets.storage.store import Damaged
 
 TAKEN_ON_TAG = "dataops/taken_on"
@@ -131,7 +132,7 @@ def due(
         keys = pending(lake, dataset, zone, now, within)
         told_again = never_told.get((zone, dataset.name), ())
         keys += [key for key in told_again if key not in keys and (within is None or key in within)]
-        runs = in_range([key for key in keys if key], dataset.partitions) if dataset.partitions else [keys] if keys else []
+        runs = dataset.partitions.in_a_row(key for key in keys if key) if dataset.partitions else [keys] if keys else []
         for run in runs:
             together.setdefault((partitions_def(dataset.partitions), tuple(run)), []).append(dataset)
     return [Launch(zone, tuple(sharing), partitions) for (_, partitions), sharing in together.items()]
@@ -170,18 +171,40 @@ def launch(
     Yields:
         What failed, in the words of the steps; nothing if the run succeeded, or a verdict in storage tells why it did not.
     """
-    job = definitions.resolve_implicit_global_asset_job_def()
-    tags = _tags(lake)
-    if taken_on:
-        tags[TAKEN_ON_TAG] = "dataops run"
-    single = run.partitions[0] if len(run.partitions) == 1 else None
+    assets = [asset_key(run.zone, dataset) for dataset in run.datasets]
+    tags = _taken_on(taken_on)
     if len(run.partitions) > 1:
         tags |= range_tags(run.partitions)
-    result = job.execute_in_process(
+    single = run.partitions[0] if len(run.partitions) == 1 else None
+    yield from _execute(definitions, instance, lake, assets, tags, single)
+
+
+def launch_results(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, lake: Lake, datasets: Iterable[Dataset], taken_on: bool = False
+) -> Iterator[str]:
+    """Bring the tables of what the gates found up to date, in one run, if any verdict is not in them yet; as `launch`."""
+    stale = [results_key(dataset) for dataset in datasets if differing(lake, dataset)]
+    if stale:
+        yield from _execute(definitions, instance, lake, stale, _taken_on(taken_on), None)
+
+
+def _taken_on(taken_on: bool) -> dict[str, str]:
+    return {TAKEN_ON_TAG: "dataops run"} if taken_on else {}
+
+
+def _execute(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    assets: Sequence[dg.AssetKey],
+    tags: dict[str, str],
+    partition: Partition,
+) -> Iterator[str]:
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=instance,
-        asset_selection=[asset_key(run.zone, dataset) for dataset in run.datasets],
-        partition_key=single,
-        tags=tags,
+        asset_selection=assets,
+        partition_key=partition,
+        tags=_tags(lake) | tags,
         run_config=_QUIET,
         raise_on_error=False,
     )
@@ -197,5 +220,5 @@ def launch(
                 yield (by_user.description if by_user else None) or data.error_display_string
     if not result.success and not told:
         # What fails outside of a step: a resource, the run itself.
-        named = ", ".join(dataset.name for dataset in run.datasets)
-        yield f"the run of {run.zone} {named} failed before any step: see run {result.run_id} in the UI"
+        named = ", ".join(key.to_user_string() for key in assets)
+        yield f"the run of {named} failed before any step: see run {result.run_id} in the UI"

@@ -22,7 +22,7 @@ _DATA_VERSION, _READ_VERSION = "dagster/data_version", "dagster/input_data_versi
 _SHOWN = 20
 UNJUDGED = "unjudged"
 """On the failure of a step: the reasons that no verdict tells."""
-_RANKS = ("refused", "rejected", "warned", "tolerated", "passed")
+_RANKS = ("refused", "rejected", "warned", "accepted", "tolerated", "passed")
 
 
 def tell_landing(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
@@ -219,9 +219,9 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     A warning is told in words: an evaluation that did not pass, of whatever severity, would hold back automation.
     """
     warned = [result.rule for result in verdict.warnings]
-    words = f"refused: {verdict.why}" if not verdict.passed else ""
-    if verdict.passed and warned:
-        words = f"passed with warnings: {', '.join(warned)}"
+    words = "passed" if verdict.passed else f"refused: {verdict.why}"
+    words += f" with warnings: {', '.join(warned)}" if verdict.passed and warned else ""
+    words += f"; accepted: {verdict.accepted}" if verdict.accepted else ""
     metadata: dict[str, Any] = {"by_rule": _rule_table(verdict.rules)}
     if verdict.rows:
         counts = verdict.rows.model_dump()
@@ -242,7 +242,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     return {
         "passed": verdict.passed,
         "severity": dg.AssetCheckSeverity.ERROR,
-        "description": words or "passed",
+        "description": words,
         "metadata": metadata,
     }
 

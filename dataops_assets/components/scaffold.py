@@ -189,6 +189,7 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
             "key": f"as unique in the sample: {writing.some(keys[1:])}" if keys[1:] else "",
         }
         hints = [f"As found in {sample.file}: say what a column means, with its unit, and what must hold (ge=, isin=, …)."]
+        hints += [f"Once there is a history, `dataops suggest {name}` tells what held in it."]
         if sample.left_out:
             hints.append(f"Left out, because no rule can judge their types: {writing.some(sample.left_out)}.")
         fields = {

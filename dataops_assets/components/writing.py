@@ -22,7 +22,7 @@ _HIDING = frozenset({"pa", "pl", *_TYPES.values()})
 """Names that a field of the model would hide from those below it."""
 _SHOWN = 3
 _WIDTH = 120
-_LONGEST = 128
+LONGEST = 128
 """Characters in a line of Python, as the project's formatter has it."""
 
 
@@ -82,7 +82,7 @@ def schema_py(
     if delivered:
         lines += ["", "", "class Delivered(Schema):"]
         lines += [_field(names[column], old, fields[column]) for column, old in delivered.items()]
-        copies = ", ".join(f"pl.col({_text(old)}).alias({_text(column)})" for column, old in delivered.items())
+        copies = ", ".join(f"pl.col({text(old)}).alias({text(column)})" for column, old in delivered.items())
         lines += ["", "", "def normalise(rows: pl.LazyFrame) -> pl.LazyFrame:"]
         lines += [
             '    """In storage the delivered name is that of the partition."""',
@@ -94,7 +94,7 @@ def schema_py(
 def transform_py(name: str, inputs: Sequence[str], columns: Iterable[str]) -> str:
     """A `transform.py` that gives the columns of the first input, each row once."""
     arguments = ", ".join(f"{argument}: pl.LazyFrame" for argument in inputs)
-    selected = ", ".join(map(_text, columns))
+    selected = ", ".join(map(text, columns))
     return f'''"""How {name} is made."""
 
 import polars as pl
@@ -113,6 +113,15 @@ def examples_yaml(remark: str, good: Mapping[str, Any], reject: Mapping[str, Any
     """An `examples.yaml`: a good row, and for rules the change that they must reject."""
     examples = {"good": {column: _plain(value) for column, value in good.items()}, **({"reject": reject} if reject else {})}
     return f"# {remark}\n{yaml.safe_dump(examples, default_flow_style=None, sort_keys=False, allow_unicode=True, width=_WIDTH)}"
+
+
+def examples_of(reject: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The changes that rules must reject, each in a line of YAML."""
+    plain = ({rule: {column: _plain(value) for column, value in change.items()}} for rule, change in reject.items())
+    dumped = (
+        yaml.safe_dump(one, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf) for one in plain
+    )
+    return [line.strip()[1:-1] for line in dumped]
 
 
 def _plain(value: Any) -> Any:
@@ -165,16 +174,16 @@ def _is_attribute(name: str) -> bool:
 
 
 def _field(name: str, column: str, field: Field) -> str:
-    options = [f"alias={_text(column)}"] if name != column else []
-    options += [f"description={_text(field.description)}"]
+    options = [f"alias={text(column)}"] if name != column else []
+    options += [f"description={text(field.description)}"]
     options += ["nullable=True"] if field.nullable else []
     written = _TYPES.get(field.dtype) or "pl." + repr(field.dtype).replace("'", '"')
     line = f"    {name}: {written} = pa.Field({', '.join(options)})"
-    if len(line) <= _LONGEST:
+    if len(line) <= LONGEST:
         return line
     return "\n".join([f"    {name}: {written} = pa.Field(", *(f"        {option}," for option in options), "    )"])
 
 
-def _text(value: str) -> str:
+def text(value: str) -> str:
     """A text as Python reads it, between double quotes."""
     return json.dumps(value, ensure_ascii=False)

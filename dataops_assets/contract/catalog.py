@@ -39,8 +39,8 @@ class Dataset:
         fetch: The function that brings one partition's file, where the provider is asked instead of waited for.
         examples: `examples.yaml`: a good row, and for each rule the change that it must reject.
         corrections: The entries of `corrections.yaml`, in their order.
-        version: SHA-256 of all that the files in its folder say but examples and corrections, as hex: two equal versions judge
-            and make alike.
+        version: SHA-256 of all that the files in its folder say but examples, corrections and what is `accepted`, as hex: two
+            equal versions judge and make alike.
     """
 
     name: str
@@ -110,6 +110,17 @@ class Dataset:
         gaps = self.ingested.gaps if self.ingested else ()
         return next((gap.reason for gap in gaps if gap.partition == partition), "")
 
+    def deadline(self, partition: str) -> datetime:
+        """The moment, in UTC, by which a partition must be there."""
+        assert self.partitions
+        due = self.attributes.due
+        return self.partitions.end_of(partition) + (due.length if due else timedelta())
+
+    def accepted_reason(self, partition: Partition, delivery: str = "") -> str:
+        """Why a partition, as it was delivered, is right although it is unlike those before it; empty if nobody said so."""
+        meant = (one for one in self.attributes.accepted if one.partition == partition)
+        return next((one.reason for one in meant if delivery.startswith(one.delivery or "")), "")
+
     def problem(self, path: Path, message: str, remedy: str) -> Problem:
         """A mistake at a path of its attributes."""
         return self.source.problem(path, message, remedy)
@@ -173,6 +184,7 @@ class Catalog:
     def _problems_of(self, dataset: Dataset) -> Iterator[Problem]:
         yield from self._names(dataset)
         yield from self._columns(dataset)
+        yield from self._exceptions(dataset)
         yield from self._lifecycle(dataset)
         yield from self._versions(dataset)
         if dataset.derived:
@@ -244,11 +256,27 @@ class Catalog:
             if hive in columns:
                 message = f"column `{hive}` collides with the partition of that name in storage"
                 yield dataset.problem(("partitions",), message, f"rename the column in schema.py, for instance to `{hive}_`")
-        ingested = dataset.ingested
-        for i, gap in enumerate(ingested.gaps if ingested else ()):
-            if not attributes.partitions or not attributes.partitions.contains(gap.partition, _END_OF_TIME):
-                message = f"`{gap.partition}` is no partition of this dataset"
-                yield dataset.problem(("gaps", i, "partition"), message, "name one between the first and the last partition")
+
+    def _exceptions(self, dataset: Dataset) -> Iterator[Problem]:
+        """Gaps, and what is accepted."""
+        partitions, ingested = dataset.partitions, dataset.ingested
+        named: list[tuple[Path, Partition]] = [
+            (("gaps", i), gap.partition) for i, gap in enumerate(ingested.gaps if ingested else ())
+        ]
+        for i, one in enumerate(dataset.attributes.accepted):
+            path: Path = ("accepted", i)
+            if one.partition:
+                named.append((path, one.partition))
+            elif partitions:
+                yield dataset.problem(path, "`partition` is missing", "name the partition that is accepted")
+            if one.delivery and dataset.derived:
+                yield dataset.problem(
+                    (*path, "delivery"), "the dataset is made here, not delivered", "name the partition alone"
+                )
+        for path, key in named:
+            if not (partitions and key and partitions.contains(key, _END_OF_TIME)):
+                message = f"`{key}` is no partition of this dataset"
+                yield dataset.problem((*path, "partition"), message, "name one between the first and the last partition")
 
     def _versions(self, dataset: Dataset) -> Iterator[Problem]:
         """Between a dataset and the one that takes its place, or whose deliveries it shares."""

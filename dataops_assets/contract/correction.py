@@ -119,6 +119,11 @@ class Correction:
         """The columns that it sets."""
         return frozenset(self.attributes.changes or ())
 
+    def empties(self, column: str) -> bool:
+        """Whether it takes the value of a column away."""
+        change = (self.attributes.changes or {}).get(column)
+        return change is not None and change.after is None
+
     def problem(self, path: Path, message: str, remedy: str) -> Problem:
         """A mistake at a path of the entry."""
         return self.source.problem(path, message, remedy)

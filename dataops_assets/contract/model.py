@@ -194,6 +194,27 @@ class Gap(_Attributes):
     reason: Reason
 
 
+class Acceptance(_Attributes):
+    """What is unlike the partitions or the delivery before it, and right all the same: it passes, with the reason.
+
+    Attributes:
+        partition: The key of the partition; left out where the dataset has none.
+        delivery: How the SHA-256 of the delivery begins, 12 digits or more; left out, whatever is delivered for the partition
+            is accepted.
+        reason: Why it is right.
+    """
+
+    partition: Annotated[str | None, BeforeValidator(str, json_schema_input_type=str | int)] = None
+    delivery: Annotated[str, StringConstraints(pattern="^[0-9a-f]{12,64}$")] | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.partition is None and self.delivery is None:
+            raise Mistake("it is not said what is accepted", "name the `partition`, the `delivery` or both")
+        return self
+
+
 def _read_lifecycle(value: Any) -> Any:
     if not isinstance(value, str | dict):
         raise Mistake(
@@ -218,6 +239,7 @@ class DatasetAttributes(_Attributes):
         tolerance: The share of rows that may be rejected before the whole partition is refused.
         due: How long after its end a partition must be there; for a dataset without partitions, its greatest age.
         ends: Until when it is made, and what to read in its place.
+        accepted: Partitions or deliveries that are unlike those before them, and right all the same.
     """
 
     description: str
@@ -232,6 +254,7 @@ class DatasetAttributes(_Attributes):
     tolerance: Share = 0.0
     due: Limited | None = None
     ends: Ending | None = None
+    accepted: tuple[Acceptance, ...] = ()
 
 
 class IngestedAttributes(DatasetAttributes):

@@ -28,7 +28,7 @@ from dataops_assets.gate.verdict import AppliedCorrection
 
 _SLOT, _DROPS, _WHERE = "__slot", "__drops", "__where_"
 _EXPECTS, _FROM, _UNREAD, _HAS = "__expects_", "__from_", "__unread_", "__has_"
-_SETS, _TO, _AGREES, _IS, _MARKED = "__sets_", "__to_", "__agrees_", "__is_", "__marked_"
+_SETS, _TO, _AGREES, _IS, _MARKED, _MENDED = "__sets_", "__to_", "__agrees_", "__is_", "__marked_", "__mended_"
 _ROWS, _CHANGED = "__rows", "__changed"
 
 
@@ -91,6 +91,7 @@ class Plan:
             _SLOT,
             *(f"{_WHERE}{i}" for i in range(len(self._where))),
             *(self._agrees(name, marks).alias(_AGREES + name) for name in self._expected),
+            *(self._mended(name, marks).alias(_MENDED + name) for name in self._set),
             *(as_text(pl.col(name), self._types[name]).alias(_IS + name) for name in self._expected),
             *(pl.col(MISCAST + name).alias(_MARKED + name) for name in self._expected if MISCAST + name in marks),
             *(pl.col(ORIGINAL + name) for name in self.originals),
@@ -218,6 +219,11 @@ class Plan:
             same |= marked & pl.col(ORIGINAL + name).eq(pl.col(_UNREAD + name)).fill_null(False)
         return same | ~pl.col(_EXPECTS + name)
 
+    def _mended(self, name: str, marks: Sequence[str]) -> pl.Expr:
+        """Whether what takes the place of the expected value is what was delivered."""
+        read = ~pl.col(MISCAST + name) if MISCAST + name in marks else pl.lit(True)
+        return pl.col(name).eq_missing(pl.col(_TO + name)) & read
+
     def _expired(self) -> Iterator[str]:
         for entry in self._entries:
             last = entry.attributes.valid_until
@@ -237,14 +243,21 @@ class Plan:
                     found = f"{len(rows)} rows have" if rows else "no row has"
                     yield f"{entry.at}: {found} {key}"
                 else:
-                    for name in (*(said.changes or ()), *(said.drop or ())):
-                        if not rows[0][_AGREES + name]:
-                            differs = self._wording.differs(name, slot.expects[name], **self._found(rows[0], name))
-                            yield f"{entry.at}: {key}: {differs}"
+                    yield from (f"{entry.at}: {key}: {wrong}" for wrong in self._differences(entry, slot, rows[0]))
                     for i in self._by_condition(rows[0]):
                         other = self._where[i][0]
                         if both := collide(entry, other):
                             yield f"{entry.at}: it collides with {other.at} on {key}: {both}"
+
+    def _differences(self, entry: Correction, slot: _Slot, row: Mapping[str, Any]) -> Iterator[str]:
+        """Where another value stands than an entry expects; what it sets stands there already if the provider has mended it."""
+        changes, drop = entry.attributes.changes or {}, entry.attributes.drop or {}
+        mended = [name for name in changes if not row[_AGREES + name] and row[_MENDED + name]]
+        if mended:
+            yield self._wording.mended({name: row[_IS + name] for name in mended}, whole=len(mended) == len(changes))
+        for name in (*changes, *drop):
+            if not row[_AGREES + name] and name not in mended:
+                yield self._wording.differs(name, slot.expects[name], **self._found(row, name))
 
     def _found(self, row: Mapping[str, Any], name: str) -> dict[str, Any]:
         return {"found": row[_IS + name], "unread": row.get(_MARKED + name, False), "original": row.get(ORIGINAL + name)}

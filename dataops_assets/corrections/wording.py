@@ -1,5 +1,6 @@
 """How a correction, and what it found, is told: with values of public data alone, as everywhere."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from dataops_assets.contract import Correction, Dataset
@@ -45,6 +46,18 @@ class Wording:
         if not self._public:
             return f"`{name}` has another value than expected"
         return f"`{name}` is {_value(found)}, not {_value(expected)}"
+
+    def mended(self, found: Mapping[str, str | None], whole: bool) -> str:
+        """That the provider delivers what a correction sets.
+
+        Args:
+            found: What is delivered, by column.
+            whole: Whether that is all that the correction sets.
+        """
+        values = ", ".join(
+            f"`{name}` as {_value(value)}" if self._public else f"`{name}` mended" for name, value in found.items()
+        )
+        return f"the provider delivers {values} now: " + ("remove this entry" if whole else "leave that out of this entry")
 
 
 def _value(value: Any) -> str:

@@ -14,13 +14,14 @@ import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
+from dataops_assets.gate.called import with_answers
 from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised, told
 from dataops_assets.gate.profile import Profile, profile
 from dataops_assets.gate.query import FAILURES, Query
 from dataops_assets.gate.rules import ROW, Rule, with_references
-from dataops_assets.gate.verdict import Rows, RuleResult, Status, Unusual
+from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
 
 _BROKEN = "__broken_"
 _BAD = "__bad"
@@ -45,6 +46,7 @@ class Judged:
         corrected: What was corrected before.
         profile: What the good rows are like, if it was asked for.
         unusual: What of that is unlike the partitions before; see `drift`.
+        released: Which rows had been rejected before; it takes the quarantine to know.
     """
 
     rows: Rows
@@ -55,6 +57,7 @@ class Judged:
     corrected: Corrected
     profile: Profile | None = None
     unusual: tuple[Unusual, ...] = ()
+    released: tuple[Released, ...] = ()
 
 
 def judge_delivery(
@@ -125,6 +128,7 @@ def _judge(
 ) -> Judged:
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
+    rules = with_answers(rules, left, dataset, query)
     found, failed = _evaluate(query.kept(with_references(left, rules, tables)), rules, public, query)
     came, merged = found[_LEFT][0] + together.equal.len(), together.equal.len()
     rejected = _rejected(rules, found)
@@ -281,6 +285,7 @@ def _result(
         broken=broken,
         status=status,
         detail=detail,
+        tolerance=None if rule.kind == "frame" else rule.tolerance,
         measured=measured,
         bound=rule.bound,
         offenders=offenders,

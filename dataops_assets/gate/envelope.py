@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
+from dataops_assets.gate.accepted import REMEDY, ROW_COUNT, ROWS_KEPT
 from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.reading import DeliveryError, Table, as_separated, height, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
@@ -16,6 +17,7 @@ from dataops_assets.gate.wording import in_print, some
 HISTORY = 28
 """How many partitions before this one the row count is compared with, at most."""
 _COLD_START = 7
+_FEW_GONE, _TOO_MANY_GONE = 0.01, 0.5
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,19 @@ class Part:
     rows: int | None = None
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """The delivery before, for the same partition.
+
+    Attributes:
+        delivery: Its hash, as hex.
+        rows: How many rows it had, those that equal another one not counted.
+    """
+
+    delivery: str
+    rows: int
+
+
 def judge_envelope(
     dataset: Dataset,
     partition: Partition,
@@ -44,6 +59,7 @@ def judge_envelope(
     text: Table | DeliveryError,
     history: Sequence[int],
     others: Mapping[str, Sequence[str]],
+    earlier: Earlier | None = None,
 ) -> tuple[RuleResult, ...]:
     """Judge one delivery as a whole.
 
@@ -54,6 +70,7 @@ def judge_envelope(
         text: Its rows as `read_text` gives them; or why they cannot be read.
         history: Row counts of the partitions before it, the latest last; of a dataset without partitions, of its deliveries.
         others: The delivered columns of the other datasets, to recognise a file that was meant for one of them.
+        earlier: What it takes the place of, if anything.
 
     Returns:
         A result for every rule; the delivery is refused if any of them says so.
@@ -70,6 +87,8 @@ def judge_envelope(
     source = dataset.ingested.source if dataset.ingested else None
     if source and source.rows and rows:
         results.append(_row_count(rows, source.rows, history, _COLD_START if dataset.partitions else 1))
+    if earlier and rows:
+        results.append(_rows_kept(rows, earlier))
     expected = list(dataset.delivered.columns)
     problem, warning = _columns(expected, given, dataset.is_public)
     meant = _meant_for(expected, given, others)
@@ -118,13 +137,22 @@ def _totals(parts: Sequence[Part]) -> RuleResult:
 
 
 def _row_count(rows: int, allowed: tuple[float, float], history: Sequence[int], enough: int) -> RuleResult:
-    name, sentence = "row_count", f"there are {allowed[0]:g} to {allowed[1]:g} times as many rows as usual"
+    name, sentence = ROW_COUNT, f"there are {allowed[0]:g} to {allowed[1]:g} times as many rows as usual"
     if len(history) < enough:
         return _result(name, f"{sentence}, once {enough} came before", "fail", "")
     usual = statistics.median(history)
     outside = not usual * allowed[0] <= rows <= usual * allowed[1]
     found = f"{rows} rows; the median of the {len(history)} before is {usual:g}" if outside else ""
-    return _result(name, sentence, "fail", found, _AS_USUAL)
+    return _result(name, sentence, "fail", found, f"{_AS_USUAL}; {REMEDY}")
+
+
+def _rows_kept(rows: int, earlier: Earlier) -> RuleResult:
+    gone = 1 - rows / earlier.rows if earlier.rows else 0.0
+    sentence = f"at most {_FEW_GONE:.0%} of the rows of the delivery before are gone; if half are, it is refused"
+    before = f"the delivery {earlier.delivery[:12]} before it had {earlier.rows:,}"
+    found = f"{rows:,} rows; {before}, of which {gone:.1%} are gone" if gone > _FEW_GONE else ""
+    severity: Severity = "warn" if _FEW_GONE < gone < _TOO_MANY_GONE else "fail"
+    return _result(ROWS_KEPT, sentence, severity, found, f"Deliver it whole; {REMEDY}")
 
 
 def _columns(expected: list[str], given: list[str], public: bool) -> tuple[str, str]:

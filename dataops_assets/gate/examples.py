@@ -4,6 +4,7 @@ A change is a mapping of columns to values; for a rule that looks at several row
 Rules that follow from a type or from `nullable` alone are broken by a change made here; all others need one in `examples.yaml`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -69,6 +70,14 @@ def good_row(dataset: Dataset) -> dict[str, Any]:
         return {}
     published = _judge(dataset, compile_rules(dataset), [good], good).good.lazy().collect()
     return published.row(0, named=True) if published.height else {}
+
+
+def broken_by(dataset: Dataset, change: Mapping[str, Any]) -> set[str]:
+    """The rules that a change of the good row breaks, and that the good row keeps."""
+    good, rules = dataset.examples["good"], compile_rules(dataset)
+    as_it_is, changed = (_judge(dataset, rules, [{**good, **one}], good).rules for one in ({}, change))
+    pairs = zip(as_it_is, changed, strict=True)
+    return {after.rule for before, after in pairs if after.broken and not before.broken}
 
 
 def _made(rule: Rule, good: dict[str, Any], dataset: Dataset) -> dict[str, Any] | None:

@@ -1,11 +1,13 @@
-"""The functions that a dataset brings along, `normalise` and `transform`: whatever they do wrong is told by their names.
+"""The functions that a dataset brings along, `normalise`, `transform`, checks: what they do wrong is told by their names.
 
 Not here: what is judged of the rows that they make (`content`).
 """
 
+import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -21,12 +23,17 @@ _CHANGED = "__changed"
 
 
 class CodeError(Exception):
-    """`normalise` or `transform` failed, or did not keep its promise. The message says which, and how to mend it."""
+    """`normalise`, `transform` or a check failed, or did not keep its promise. The message says which, and how to mend it."""
 
 
 @contextmanager
-def code_of(dataset: Dataset, step: str) -> Iterator[None]:
-    """Run a function of a dataset's own: whatever it raises is told by its name.
+def code_of(dataset: Dataset, step: str, written: str = "") -> Iterator[None]:
+    """Run a function of a dataset's own: whatever it raises is told by its name, and where that was.
+
+    Args:
+        dataset: Whose function it is.
+        step: What it is for.
+        written: The file and line where it stands, for errors that come from none of its own lines.
 
     Raises:
         CodeError: In place of any exception but those of storage and memory, which may pass.
@@ -37,7 +44,15 @@ def code_of(dataset: Dataset, step: str) -> Iterator[None]:
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         why = told(error, dataset.is_public)
-        raise CodeError(f"{step} of {dataset.name} failed: {why}") from error
+        place = _raised_in(dataset, error) or written
+        raise CodeError(f"{step} of {dataset.name} failed: {why}" + (f" ({place})" if place else "")) from error
+
+
+def _raised_in(dataset: Dataset, error: BaseException) -> str:
+    """The innermost line of the dataset's own files that an exception came through, as file and line; empty if none."""
+    frames = ((Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__))
+    own = [f"{dataset.folder}/{file.name}:{line}" for file, line in frames if file.parent.match(dataset.folder)]
+    return own[-1] if own else ""
 
 
 def told(error: BaseException, public: bool) -> str:

@@ -1,6 +1,6 @@
 """How rows are asked: at once where they fit into memory, else as they come. Not here: what is asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import polars as pl
@@ -31,3 +31,7 @@ class Query:
     def collected(self, rows: pl.LazyFrame) -> pl.DataFrame:
         """The rows themselves, where they are known to be few."""
         return rows.collect(engine=self.engine)
+
+    def batches(self, rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+        """The rows themselves, some at a time."""
+        yield from rows.collect_batches(engine=self.engine) if self.streamed else (self.collected(rows),)

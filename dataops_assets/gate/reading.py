@@ -265,4 +265,6 @@ def _with_numbers(value: object) -> object:
 
 
 def _without_nulls(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
-    return frame.with_columns(pl.col(pl.String).replace(dict.fromkeys(source.null_values))) if source.null_values else frame
+    # Streaming, `replace` would hold all rows.
+    text = pl.col(pl.String)
+    return frame.with_columns(pl.when(~text.is_in(list(source.null_values))).then(text)) if source.null_values else frame

@@ -1,25 +1,22 @@
 """Rules: a dataset's pandera model, key and references, compiled to polars expressions.
 
 pandera runs check after check, each over the whole frame, and on a LazyFrame looks at no value at all. Here the expression of
-every check is captured instead, by handing the check a recorder in place of the frame, and all are evaluated together.
+every check is captured instead where it has one (`capture`), and all are evaluated together.
 """
 
 import inspect
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
-import pandera.backends.polars.builtin_checks  # noqa: F401  (registers the built-in checks)
 import polars as pl
 from pandera.api.checks import Check
-from pandera.api.polars.types import PolarsData
-from pandera.backends.polars.checks import PolarsCheckBackend
 
 from dataops_assets.contract import Dataset, Problem, Reference, Severity
 from dataops_assets.contract.errors import choose
-from dataops_assets.gate.query import FAILURES
+from dataops_assets.gate.capture import Called, NotCompiled, compiled
 
 ROW = "__row"
 """The column with the number of a row, from 1, as it was delivered."""
@@ -69,6 +66,7 @@ class Rule:
         reference: The other dataset, for a rule of kind `reference`.
         measured: What a frame rule compares with `bound`; None if it is no comparison with a number.
         bound: The number.
+        called: The check, where no expression can be captured of it; `passes` stands for what it answers (`called`).
     """
 
     name: str
@@ -81,33 +79,7 @@ class Rule:
     reference: Reference | None = None
     measured: pl.Expr | None = None
     bound: float | None = None
-
-
-class _Selection:
-    """What a check selects from the frame."""
-
-    def __init__(self, expressions: Iterable[pl.Expr]):
-        self.expressions = list(expressions)
-
-
-class _Recorder:
-    """Stands in for the frame in a check of the form `data.lazyframe.select(<expression>)`, and keeps the expression."""
-
-    def select(self, *expressions: Any, **named: Any) -> _Selection:
-        return _Selection([*expressions, *(value.alias(key) for key, value in named.items())])
-
-
-class NotCompiled(Exception):
-    """A check that is not a selection over the frame.
-
-    Args:
-        message: What is wrong with it.
-        rule: The rule that it should become.
-    """
-
-    def __init__(self, message: str, rule: str):
-        super().__init__(message)
-        self.rule = rule
+    called: Called | None = None
 
 
 def compile_rules(dataset: Dataset, today: date | None = None) -> list[Rule]:
@@ -118,7 +90,7 @@ def compile_rules(dataset: Dataset, today: date | None = None) -> list[Rule]:
         today: The day, which decides what is still in shadow; None for the rules as they are after that.
 
     Raises:
-        NotCompiled: A check is not of the form `data.lazyframe.select(<boolean expression>)`.
+        NotCompiled: A check can be neither captured nor called.
     """
     return [_with_options(rule, dataset, today) for rule in (*_column_rules(dataset), *_table_rules(dataset))]
 
@@ -128,7 +100,10 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
     try:
         rules = compile_rules(dataset)
     except NotCompiled as error:
-        return [_problem(dataset, error.rule, str(error), "write it as `return data.lazyframe.select(<boolean expression>)`")]
+        remedy = (
+            "write it as `return data.lazyframe.select(<boolean expression>)`; where that cannot be, return a LazyFrame with"
+        )
+        return [_problem(dataset, error.rule, str(error), f"{remedy} one true or false for each row, or one bool for all")]
     problems = [*_type_problems(dataset), *_ignored(dataset)]
     known = {rule.name: rule for rule in rules}
     for name, options in dataset.attributes.rules.items():
@@ -200,9 +175,15 @@ def _type_problems(dataset: Dataset) -> Iterator[Problem]:
 
 def _problem(dataset: Dataset, rule: str, message: str, remedy: str) -> Problem:
     """A mistake in `schema.py`: at the method that makes the rule, if there is one."""
+    file, _, line = written_at(dataset, rule).partition(":")
+    return Problem(file, int(line), message, remedy)
+
+
+def written_at(dataset: Dataset, rule: str) -> str:
+    """Where a rule is written, as file and line: the method that makes it, if there is one, or the top of `schema.py`."""
     method = getattr(dataset.schema.model, rule.rpartition(".")[2], None)
     line = method.__code__.co_firstlineno if inspect.ismethod(method) else 1
-    return Problem(f"{dataset.folder}/schema.py", line, message, remedy)
+    return f"{dataset.folder}/schema.py:{line}"
 
 
 def _with_options(rule: Rule, dataset: Dataset, today: date | None) -> Rule:
@@ -274,54 +255,14 @@ def _unique_rule(name: str, columns: tuple[str, ...]) -> Rule:
 def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
     label = check.name or "check"
     name = label if column is None else f"{column}.{label}"
-    selected = _capture(check, column, name)
-    frame_wide = _is_aggregate(selected, dataset.schema.two_rows, name)
-    passes = pl.all_horizontal(selected).fill_null(bool(check.ignore_na))
-    columns = (column,) if column else tuple(c for c in passes.meta.root_names() if c in dataset.schema.columns)
-    severity: Severity = "warn" if check.raise_warning else "fail" if frame_wide else "reject"
-    rule = _rule(name, _sentence(check, column), "frame" if frame_wide else "value", columns, passes, severity)
-    return replace(rule, **_comparison(selected, dataset.schema.two_rows)) if frame_wide else rule
-
-
-def _capture(check: Check, column: str | None, name: str) -> list[pl.Expr]:
-    if check.element_wise:
-        raise NotCompiled(f"check `{name}` is element-wise, which would call Python for every value", name)
-    data = PolarsData(_Recorder(), column or "*")  # type: ignore[arg-type]
-    try:
-        selected = PolarsCheckBackend(check).check_fn(data)
-    # Whatever a check does that a recorder cannot, it is more than a selection.
-    except Exception as error:
-        raise NotCompiled(f"check `{name}` does more than select an expression ({error})", name) from error
-    if not isinstance(selected, _Selection) or not selected.expressions:
-        raise NotCompiled(f"check `{name}` does not return a selection", name)
-    return selected.expressions
-
-
-def _is_aggregate(selected: list[pl.Expr], two_rows: pl.DataFrame, name: str) -> bool:
-    """Whether the expressions give one value for a frame of any height; two rows without values tell."""
-    try:
-        found = two_rows.select(selected)
-    except FAILURES as error:
-        why = str(error).strip().splitlines()[0]
-        raise NotCompiled(f"check `{name}` cannot be evaluated on the schema: {why}", name) from error
-    if any(dtype != pl.Boolean for dtype in found.dtypes):
-        raise NotCompiled(f"check `{name}` gives {found.dtypes[0]}, not true or false", name)
-    if found.height not in (1, 2):
-        raise NotCompiled(f"check `{name}` gives {found.height} values for 2 rows", name)
-    return found.height == 1
-
-
-def _comparison(selected: list[pl.Expr], two_rows: pl.DataFrame) -> dict[str, Any]:
-    """What a selection compares with a number, and the number, as the attributes of a rule."""
-    operands = selected[0].meta.pop() if len(selected) == 1 else []
-    bounds = [operand for operand in operands if operand.meta.is_literal()]
-    values = [operand for operand in operands if not operand.meta.is_literal()]
-    if (len(bounds), len(values)) != (1, 1):
-        return {}
-    found = two_rows.select(measured=values[0], bound=bounds[0])
-    if not all(dtype.is_numeric() for dtype in found.dtypes) or found["bound"][0] is None:
-        return {}
-    return {"measured": values[0].cast(pl.Float64), "bound": float(found["bound"][0])}
+    found = compiled(check, column, name, dataset.schema)
+    severity: Severity = "warn" if check.raise_warning else "fail" if found.of_frame else "reject"
+    rule = _rule(name, _sentence(check, column), "frame" if found.of_frame else "value", (), pl.lit(True), severity)
+    if isinstance(found, Called):
+        return replace(rule, columns=found.columns, called=found)
+    looked_at = [column] if column else [one for one in found.passes.meta.root_names() if one in dataset.schema.columns]
+    columns = tuple(dict.fromkeys(looked_at))
+    return replace(rule, columns=columns, passes=found.passes, measured=found.measured, bound=found.bound)
 
 
 def _sentence(check: Check, column: str | None) -> str:

@@ -33,15 +33,16 @@ class Sharing:
     def marked(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """The rows without those that equal an earlier one, with a column that each rule of uniqueness looks at."""
         left = among(rows, self.equal, negate=True)
-        return left.with_columns(_is_in(found).alias(SHARED + name) for name, found in self.sharing.items())
+        return left.with_columns(is_in(found).alias(SHARED + name) for name, found in self.sharing.items())
 
 
 def among(rows: pl.LazyFrame, numbers: pl.Series, negate: bool = False) -> pl.LazyFrame:
     """The rows with these numbers, or all others."""
-    return rows.filter(~_is_in(numbers) if negate else _is_in(numbers))
+    return rows.filter(~is_in(numbers) if negate else is_in(numbers))
 
 
-def _is_in(numbers: pl.Series) -> pl.Expr:
+def is_in(numbers: pl.Series) -> pl.Expr:
+    """Whether a row has one of these numbers."""
     # Where nothing is to be found, streaming would still hold all that is searched.
     return pl.col(ROW).is_in(numbers.implode()) if numbers.len() else pl.lit(False)
 

@@ -12,7 +12,7 @@ from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.wording import some
 
 Gate = Literal["envelope", "content"]
-Status = Literal["passed", "tolerated", "warned", "refused"]
+Status = Literal["passed", "accepted", "tolerated", "warned", "refused"]
 
 
 class RuleResult(BaseModel):
@@ -24,8 +24,10 @@ class RuleResult(BaseModel):
         severity: What it does when broken.
         checked: The rows that it looked at; 1 for a rule on the whole delivery.
         broken: The rows that break it; for a rule on the whole delivery, 0 or 1.
-        status: `tolerated` is broken, but by no more rows than the contract allows.
+        status: `tolerated` is broken, but by no more rows than the contract allows; `accepted` is broken, but a person said why
+            it is right.
         detail: What was found, in words; for the envelope.
+        tolerance: The share of rows that may break it; None for a rule on the whole delivery.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
         remedy: The way out, where the rule knows one; for the envelope.
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
@@ -40,6 +42,7 @@ class RuleResult(BaseModel):
     broken: int
     status: Status
     detail: str = ""
+    tolerance: float | None = None
     measured: float | None = None
     bound: float | None = None
     remedy: str = ""
@@ -119,6 +122,22 @@ class Rows(BaseModel):
     released: int = 0
 
 
+class Released(BaseModel):
+    """Rows of a delivery that an earlier verdict had rejected, and this one does not.
+
+    Attributes:
+        verdict: The id of the verdict that had rejected them.
+        reasons: The rules that they had broken.
+        rows: Their numbers in the delivery.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: str
+    reasons: tuple[str, ...]
+    rows: tuple[int, ...]
+
+
 class AppliedCorrection(BaseModel):
     """What a correction did to a partition.
 
@@ -159,6 +178,7 @@ class Verdict(BaseModel):
         corrections: What was corrected before.
         profile: What the good rows are like, to compare later partitions with; of the content gate, where there are partitions.
         unusual: The statistics of it that are unlike those before, the worst first.
+        released: Which rows were released, and why they had been rejected; the first 1,000 of `rows.released`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -179,6 +199,7 @@ class Verdict(BaseModel):
     corrections: tuple[AppliedCorrection, ...] = ()
     profile: Profile | None = None
     unusual: tuple[Unusual, ...] = ()
+    released: tuple[Released, ...] = ()
 
     @property
     def id(self) -> str:
@@ -195,6 +216,12 @@ class Verdict(BaseModel):
     def warnings(self) -> list[RuleResult]:
         """The rules that warn."""
         return [rule for rule in self.rules if rule.status == "warned"]
+
+    @property
+    def accepted(self) -> str:
+        """Why it is right although it is unlike what came before it; empty if it is not, or if nobody said so."""
+        unlike = any(rule.status == "accepted" for rule in self.rules)
+        return str(self.depends_on["accepted"]) if unlike else ""
 
 
 def digest(value: Any) -> str:

@@ -5,14 +5,17 @@ Here: how findings are told and ranked. Not here: counting (`tally`), and what e
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from dataops_assets.contract import Dataset, Partition
+from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets.gate.verdict import Gate
+from dataops_assets.observe import awaited
 from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.tally import Tally
 from dataops_assets.storage.lake import Lake, name_of
 
+Check = Literal["arrivals", "envelope", "content"]
 _DAMAGED, _REFUSED, _MISSING, _EXPIRED, _ENDING = 3.0, 2.0, 1.0, 0.9, 0.8
 
 
@@ -24,7 +27,7 @@ class Finding:
         dataset: Where.
         partition: In which part, or in the worst of several.
         told: What, in words.
-        gate: The gate that has it.
+        check: The check that has it.
         unmet: Whether the contract demands that it be otherwise.
         weight: How much it matters: the more, the sooner it is told.
     """
@@ -32,15 +35,15 @@ class Finding:
     dataset: Dataset
     partition: Partition
     told: str
-    gate: Gate
+    check: Check
     unmet: bool
     weight: float
 
     @property
     def page(self) -> str:
         """The page of its check in the Dagster UI, below the address of that."""
-        zone = "raw" if self.gate == "envelope" else self.dataset.zone
-        return f"/assets/{zone}/{self.dataset.name}?view=checks&checkDetail={self.gate}"
+        zones: dict[Check, Zone] = {"arrivals": "landing", "envelope": "raw", "content": self.dataset.zone}
+        return f"/assets/{zones[self.check]}/{self.dataset.name}?view=checks&checkDetail={self.check}"
 
 
 def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]]) -> list[Finding]:
@@ -56,12 +59,12 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
         stays = "" if partition in tally.missing else "; the version before stays published"
         told = f"{name_of(dataset, partition)} refused by its {verdict.gate} gate: {verdict.why}{stays}"
         yield Finding(dataset, partition, told, verdict.gate, True, _REFUSED)
-    absent = [partition for partition in tally.missing if partition not in tally.refusals]
-    if absent:
-        why = lake.why_missing(dataset, absent[:1])
-        told = f"{name_of(dataset, None)}: {len(absent):,} of {tally.expected:,} partitions missing, the first: {why}"
+    yield from _awaited(dataset, tally)
+    if tally.unmade:
+        why = lake.why_missing(dataset, tally.unmade[:1])
+        told = f"{name_of(dataset, None)}: {len(tally.unmade):,} of {tally.expected:,} partitions missing, the first: {why}"
         # What is made of something that is missing is missing for that reason.
-        yield Finding(dataset, absent[0], told, "content", True, _MISSING if dataset.ingested else _MISSING / 2)
+        yield Finding(dataset, tally.unmade[0], told, "content", True, _MISSING if dataset.ingested else _MISSING / 2)
     for other in (lake.catalog[name] for name in dataset.upstream if not dataset.attributes.ends):
         if other.attributes.ends:
             told = f"{name_of(dataset, None)} reads {name_of(other, None)}, which is {lake.catalog.ending(other)}"
@@ -79,6 +82,15 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
             others = len(tally.warnings[name]) - 1
             more = f" ({others} more {'partition' if others == 1 else 'partitions'})" if others else ""
             told = f"{name_of(dataset, partition)}: {result.sentence}, but {result.found}{more}"
-            gate: Gate = "content" if name in rules else "envelope"
+            check: Check = "content" if name in rules else "envelope"
             allowed = rules[name].tolerance if name in rules and result.measured is None else 0.0
-            yield Finding(dataset, partition, told, gate, False, result.extent - allowed)
+            yield Finding(dataset, partition, told, check, False, result.extent - allowed)
+
+
+def _awaited(dataset: Dataset, tally: Tally) -> Iterator[Finding]:
+    if dataset.ingested and tally.awaited.partitions:
+        what = "; ".join(awaited.told(dataset, tally.awaited))
+        count = f"{len(tally.awaited.partitions):,} of {tally.expected:,} partitions"
+        who = f"{dataset.attributes.owner} owns it, {dataset.ingested.source.provider} delivers it"
+        told = f"{name_of(dataset, None)}: {count} {what}; {who}"
+        yield Finding(dataset, tally.awaited.partitions[0], told, "arrivals", True, _MISSING)

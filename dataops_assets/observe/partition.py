@@ -9,12 +9,13 @@ from datetime import datetime
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.gate.wording import moment
+from dataops_assets.observe.awaited import since
 from dataops_assets.observe.corrections import applied
 from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
-_EFFECTS = ("refused", "rejected", "warned", "tolerated")
+_EFFECTS = ("refused", "rejected", "warned", "accepted", "tolerated")
 
 
 def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> str:
@@ -37,7 +38,8 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
     gap = dataset.gap_reason(partition)
     yield ""
     if not receipts:
-        yield f"a declared gap: {gap}" if gap else "nothing was received"
+        late = since(dataset, partition) if partition and dataset.deadline(partition) <= now else ""
+        yield f"a declared gap: {gap}" if gap else f"nothing was received{late and f', {late}'}"
     for receipt in receipts:
         files = ", ".join(f"{file.name} ({file.bytes:,} bytes)" for file in receipt.files)
         where = "" if receipt.number else " in prod"
@@ -76,6 +78,11 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
     of = f" the delivery {delivery[:12]}" if delivery else ""
     where = "" if verdict.number else " in prod"
     yield f"the {verdict.gate} gate {said}{of}{where} at {moment(verdict.judged_at)}"
+    yield from told(verdict)
+
+
+def told(verdict: Verdict) -> Iterator[str]:
+    """What a gate found, in words: why it refused, where the rows went, and which of them broke which rule."""
     if verdict.why:
         yield f"    {verdict.why}"
     rows = verdict.rows
@@ -84,6 +91,9 @@ def _verdict(verdict: Verdict) -> Iterator[str]:
         if not verdict.passed:
             counts["good"] = counts.pop("published", 0)
         yield "    rows: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    for one in verdict.released:
+        more = f" and {len(one.rows) - _MOST:,} more" if len(one.rows) > _MOST else ""
+        yield f"    released row {', '.join(map(str, one.rows[:_MOST]))}{more}, rejected before by {', '.join(one.reasons)}"
     yield from (f"    {applied(correction)}" for correction in verdict.corrections)
     broken = [result for result in verdict.rules if result.effect in _EFFECTS]
     for result in sorted(broken, key=lambda result: (_EFFECTS.index(result.effect), -result.extent)):

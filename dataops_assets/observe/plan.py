@@ -24,6 +24,7 @@ _WORDS = {
     "promised": "its manifest promises something else",
     "contract": "its contract is another",
     "corrections": "its corrections are others",
+    "accepted": "something else of it is accepted",
     "damaged": "a record of it is damaged",
 }
 """What differs among the grounds of a verdict, in words."""
@@ -104,7 +105,7 @@ def _received(lake: Lake, dataset: Dataset, now: datetime) -> dict[Partition, st
             return "something was delivered"
         if receipt is None and not dataset.gap_reason(partition):
             return "its provider is asked"
-        return _why(receiving.grounds(dataset, receipt), _said(lake, "envelope", dataset, partition))
+        return _why(receiving.grounds(dataset, partition, receipt), _said(lake, "envelope", dataset, partition))
 
     return {key: why(key) for key in pending(lake, dataset, "raw", now)}
 

@@ -1,6 +1,6 @@
 """What lies in quarantine, in words and as rows: which rows were rejected, for which reasons, and what was delivered.
 
-Not here: why a row is rejected (`gate.content`), and what becomes of it (`steps.content`).
+Not here: why a row is rejected (`gate.content`), and what is done with it (`steps.content`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,8 @@ from datetime import datetime
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.wording import in_print
+from dataops_assets.gate.verdict import Verdict
+from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -86,3 +87,42 @@ def in_full(rows: pl.DataFrame, most: int) -> Iterator[str]:
         yield f"    {delivered}"
     if rows.height > most:
         yield f"… and {rows.height - most:,} more: --limit {rows.height}, or --export FILE"
+
+
+def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Iterator[str]:
+    """What became of one row of a partition's deliveries: when it was rejected by which rules, and when it was released.
+
+    Args:
+        lake: Where the verdicts and rejected rows lie.
+        dataset: Whose row.
+        partition: Of which partition.
+        row: Its number, from 1.
+
+    Raises:
+        LookupError: Nothing is known of it.
+    """
+    verdicts = lake.verdicts("content", dataset, partition)
+    judged: dict[str, Verdict] = {}  # by their ids, each the last so far: the same may be said again
+    lines: list[str] = []
+    for verdict in verdicts:
+        for one in (one for one in verdict.released if row in one.rows):
+            lines += _rejected(row, judged.get(one.verdict), one.reasons)
+            lines.append(f"    released {moment(verdict.judged_at)}")
+        judged[verdict.id] = verdict
+    for found in rejected(lake, dataset, [partition]).filter(pl.col("row") == row).iter_rows(named=True):
+        lines += _rejected(row, judged.get(found.get("verdict", "")), found["reasons"])
+        lines.append("    lies in quarantine")
+    if not lines:
+        unnamed = sum(said.rows.released - sum(len(one.rows) for one in said.released) for said in verdicts if said.rows)
+        more = f"; of {unnamed:,} rows it is not known which they were" if unnamed else ""
+        raise LookupError(f"row {row} of {name_of(dataset, partition)} does not lie in quarantine, and was not released{more}")
+    yield from lines
+
+
+def _rejected(row: int, by: Verdict | None, reasons: Iterable[str]) -> Iterator[str]:
+    delivery = by.depends_on.get("delivery") if by else None
+    yield f"row {row}" + (f" of the delivery {delivery[:12]}" if delivery else "")
+    when = f" {moment(by.judged_at)}" if by else ""
+    sentences = {result.rule: result.sentence for result in by.rules} if by else {}
+    for reason in reasons:
+        yield f"    rejected{when} by {reason}" + (f": {sentences[reason]}" if reason in sentences else "")

@@ -14,9 +14,11 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.wording import moment
+from dataops_assets.observe import awaited
 from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
+from dataops_assets.steps.correcting import misfits
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import landing
 from dataops_assets.storage.deliveries import Receipt
@@ -53,6 +55,7 @@ def overview(lake: Lake, now: datetime) -> str:
             "",
             *_table([list(_COLUMNS), *rows]),
             "",
+            *(line for t, dataset in found for line in _wrapped(_awaited(dataset, t))),
             *map(str, landing.foreign(lake.store, lake.catalog)),
             "more: dataops status DATASET",
         ]
@@ -80,24 +83,28 @@ def describe(lake: Lake, dataset: Dataset, now: datetime) -> str:
         lines.append("")
         label = question
         for sentence in answer:
-            for line in textwrap.wrap(sentence, _WIDTH - _LABEL, break_long_words=False, break_on_hyphens=False):
+            for line in _wrapped(sentence, _WIDTH - _LABEL):
                 lines.append(f"{label:{_LABEL}}{line}")
                 label = ""
     return "\n".join(lines)
 
 
+def _awaited(dataset: Dataset, t: Tally) -> str:
+    told = "; ".join(awaited.told(dataset, t.awaited))
+    return f"{name_of(dataset, None)}: {told}" if told else ""
+
+
+def _wrapped(text: str, width: int = _WIDTH) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
 def _worst_first(found: tuple[Tally, Dataset]) -> tuple[int, int, int, int, str]:
     t, dataset = found
-    return -len(t.damaged), -len(t.refusals), -len(_absent(t)), -t.warned, name_of(dataset, None)
-
-
-def _absent(t: Tally) -> list[Partition]:
-    """What is missing without having been refused."""
-    return [partition for partition in t.missing if partition not in t.refusals]
+    return -len(t.damaged), -len(t.refusals), -len(t.absent), -t.warned, name_of(dataset, None)
 
 
 def _state(t: Tally) -> str:
-    counts = {"damaged": len(t.damaged), "refused": len(t.refusals), "missing": len(_absent(t)), "to be run": len(t.pending)}
+    counts = {"damaged": len(t.damaged), "refused": len(t.refusals), "missing": len(t.absent), "to be run": len(t.pending)}
     told = [f"{count} {word}" for word, count in counts.items() if count] or ["good"]
     return ", ".join(told + ([f"{t.warned} warned"] if t.warned else []))
 
@@ -193,9 +200,12 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         word = "passed" if latest.passed else "refused"
         yield f"the last word{_for(latest.partition)}: {word} by the {latest.gate} gate at {moment(latest.judged_at)}"
     yield from _first(list(_refusals(dataset, t)))
-    absent = _absent(t)
-    if absent:
-        yield f"missing: {len(absent):,}, the first: {lake.why_missing(dataset, absent[:1])}"
+    yield from awaited.told(dataset, t.awaited)
+    if t.unmade:
+        yield f"missing: {len(t.unmade):,}, the first: {lake.why_missing(dataset, t.unmade[:1])}"
+    waiting = ((key, misfits(lake, dataset, key, now.date())) for key in sorted(t.pending, key=str))
+    yield from _first([f"not corrected: {name_of(dataset, key)}: {why}" for key, why in waiting if why])
+    yield from _first([f"accepted: {name_of(dataset, partition)}: {reason}" for partition, reason in t.accepted.items()])
     yield from _first([f"an expired correction: {expired(one)}" for one in t.expired])
     yield from _rules(lake, dataset, t)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dataops_assets.contract import Correction, Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
+from dataops_assets.observe.awaited import Awaited, awaited
 from dataops_assets.steps.pending import partitions_of, pending, zones_written
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance
@@ -27,11 +28,13 @@ class Tally:
         delivered, rejected, merged, normalised, corrected, added, dropped: Rows, by the newest content verdicts.
         passed, warned, refused: Gates by their newest verdict; one that warned has passed, too.
         refusals: The newest verdicts that refused, by partition.
+        accepted: The partitions that are unlike those before them and right all the same, and why.
         broken: Rows that broke each rule.
         warnings: The partitions in which each rule warned.
         worst: By rule, the partition in which it was broken worst, and what was found there.
         pending: The partitions of which something is new, but not run yet; known only where all were counted.
         expired: The corrections that have expired; known only where all were counted.
+        awaited: The missing partitions that were never delivered; known only where all were counted.
     """
 
     expected: int = 0
@@ -51,11 +54,24 @@ class Tally:
     warned: int = 0
     refused: int = 0
     refusals: dict[Partition, Verdict] = field(default_factory=dict)
+    accepted: dict[Partition, str] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
     warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
     worst: dict[str, tuple[Partition, RuleResult]] = field(default_factory=dict)
     pending: set[Partition] = field(default_factory=set)
     expired: list[Correction] = field(default_factory=list)
+    awaited: Awaited = field(default_factory=Awaited)
+
+    @property
+    def absent(self) -> list[Partition]:
+        """What is missing without having been refused."""
+        return [partition for partition in self.missing if partition not in self.refusals]
+
+    @property
+    def unmade(self) -> list[Partition]:
+        """What is absent although what it is made from may be there."""
+        never_came = set(self.awaited.partitions)
+        return [partition for partition in self.absent if partition not in never_came]
 
 
 def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> Tally:
@@ -76,7 +92,7 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
             found.damaged[partition] = str(seen)
             continue
         published, words = seen
-        if published is None and not _is_due(dataset, partition, now):
+        if published is None and partition and dataset.deadline(partition) > now:
             continue
         found.expected += 1
         if published is None:
@@ -97,10 +113,13 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.refused += 1
         found.refusals[verdict.partition] = verdict
     found.warned += bool(verdict.passed and verdict.warnings)
+    if verdict.accepted:
+        found.accepted[verdict.partition] = verdict.accepted
     for result in verdict.warnings:
         found.warnings[result.rule].append(verdict.partition)
-    for result in verdict.rules:
-        if result.broken and (result.rule not in found.worst or result.extent > found.worst[result.rule][1].extent):
+    broken = [result for result in verdict.rules if result.broken and result.status != "accepted"]
+    for result in broken:
+        if result.rule not in found.worst or result.extent > found.worst[result.rule][1].extent:
             found.worst[result.rule] = (verdict.partition, result)
     if verdict.gate == "content" and verdict.rows:
         rows = verdict.rows
@@ -111,19 +130,13 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.corrected += rows.corrected
         found.added += rows.added
         found.dropped += rows.dropped
-        found.broken.update({result.rule: result.broken for result in verdict.rules if result.broken})
-
-
-def _is_due(dataset: Dataset, partition: Partition, now: datetime) -> bool:
-    due = dataset.attributes.due
-    if partition is None or dataset.partitions is None or due is None:
-        return True
-    return dataset.partitions.end_of(partition) + due.length <= now
+        found.broken.update({result.rule: result.broken for result in broken})
 
 
 def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:
     """Count over every partition that a dataset has by now, and say which of them wait for a run."""
     found = tally(lake, dataset, partitions_of(dataset, now), now)
+    found.awaited = awaited(lake, dataset, now)
     found.pending = {key for zone in zones_written(dataset) for key in pending(lake, dataset, zone, now)}
     found.expired = [one for one in dataset.corrections if one.attributes.valid_until < now.date()]
     return found

@@ -11,6 +11,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
+from dataops_assets.gate.accepted import COMPARING, REMEDY
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.corrected import CorrectionError
 from dataops_assets.gate.functions import CodeError
@@ -228,7 +229,7 @@ def _settle(
             return Outcome(partition, "refused", reason, facts={"note": work.note()})
         except FileNotFoundError:  # what was to be read is there no more: another version is
             continue
-        verdict = _verdict(dataset, partition, work, found, now)
+        verdict = content_verdict(dataset, partition, found, work.depends_on, now, work.arrived, work.files)
         if _commit(lake, verdict, said, given_away, look, work.read, found.good, quarantine, run_id, now):
             wrote = True
             done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
@@ -251,24 +252,35 @@ def _overtaken(published: Provenance | None) -> str:
     return f"overtaken by {by}, which came first: nothing was written here"
 
 
-def _verdict(dataset: Dataset, partition: Partition, work: Work, found: Judged, now: datetime) -> Verdict:
+def content_verdict(
+    dataset: Dataset,
+    partition: Partition,
+    found: Judged,
+    depends_on: dict[str, Any],
+    now: datetime,
+    arrived: dict[str, datetime],
+    files: tuple[str, ...] = (),
+) -> Verdict:
+    """What the content gate says of what it found."""
     mend = _MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT
+    unlike = any(result.rule in COMPARING and result.status == "refused" for result in found.rules)
     return Verdict(
         gate="content",
         dataset=dataset.name,
         partition=partition,
-        depends_on=work.depends_on,
-        arrived=work.arrived,
+        depends_on=depends_on,
+        arrived=arrived,
         passed=not found.reasons,
-        files=work.files,
+        files=files,
         reasons=found.reasons,
-        remedy=mend if found.reasons else "",
+        remedy=(mend + (f"; {REMEDY}" if unlike else "")) if found.reasons else "",
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
         corrections=found.corrected.applied,
         profile=found.profile,
         unusual=found.unusual,
+        released=found.released,
     )
 
 
@@ -347,7 +359,7 @@ def _outcome(
 ) -> Outcome:
     rows = verdict.rows
     assert rows
-    facts: dict[str, Any] = {"note": note}
+    facts: dict[str, Any] = {"note": "; ".join(filter(None, (note, verdict.accepted and f"accepted: {verdict.accepted}")))}
     if rows.rejected:
         facts["quarantine"] = lake.address("quarantine", dataset, partition)
     if not verdict.passed:

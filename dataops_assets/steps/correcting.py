@@ -1,12 +1,12 @@
-"""A correction that is asked for at a prompt: tried on what was delivered, and written into the dataset's `corrections.yaml`.
+"""Corrections that are tried on what was delivered: one that is asked for at a prompt, and those that are written.
 
-Here: which rows it is about, what becomes of them, and the file. Not here: how an entry is written (`corrections.writing`), and
-what a partition is corrected by when it is staged (`staging`).
+Here: which rows one is about, what becomes of them, the file, and what does not fit. Not here: how an entry is written
+(`corrections.writing`), and what a partition is corrected by when it is staged (`staging`).
 """
 
 import os
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -16,15 +16,24 @@ from dataops_assets.contract import ContractError, Dataset, Partition
 from dataops_assets.contract.correction import CORRECTIONS
 from dataops_assets.contract.errors import Mistake
 from dataops_assets.contract.parse import parse_yaml
-from dataops_assets.corrections import Plan, correction_problems
+from dataops_assets.corrections import Plan, correction_problems, of_partition
 from dataops_assets.corrections.writing import Wish, entry_of, hit_by, text_of
 from dataops_assets.gate.casting import as_text
-from dataops_assets.gate.corrected import correct
-from dataops_assets.gate.functions import normalised
+from dataops_assets.gate.content import Judged
+from dataops_assets.gate.corrected import CorrectionError, correct
+from dataops_assets.gate.functions import CodeError, normalised
 from dataops_assets.gate.query import Query
+from dataops_assets.gate.reading import DeliveryError, Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
+from dataops_assets.steps.content import NotReady
 from dataops_assets.steps.receiving import read_delivery
+from dataops_assets.steps.staging import try_rows
+from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.publishing import Contended
+from dataops_assets.storage.store import Damaged, Withheld
+
+_QUERY = Query(streamed=False)
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,8 @@ class Proposal:
         was: What stood there when it was asked for.
         before: The rows that it changes, as they were delivered, as text; none, if it adds one.
         after: The same rows as they are then, or the one that it adds.
+        numbers: The numbers of these.
+        judged: What the content gate would find in the partition then; or why it cannot be asked.
     """
 
     file: Path
@@ -46,6 +57,8 @@ class Proposal:
     was: str
     before: pl.DataFrame
     after: pl.DataFrame
+    numbers: tuple[int, ...]
+    judged: Judged | str
 
     def write(self) -> None:
         """Write the file; whoever reads it meanwhile sees the old one or the new one.
@@ -60,7 +73,7 @@ class Proposal:
         beside.replace(self.file)
 
 
-def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs: Path, today: date) -> Proposal:
+def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs: Path, now: datetime) -> Proposal:
     """Try a correction on the delivery that counts, together with those that there are.
 
     Args:
@@ -69,21 +82,20 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
         partition: Which part.
         wish: What is asked for.
         defs: The folder that holds `policy.yaml`.
-        today: The day, which decides what has expired.
+        now: The time, which decides what has expired.
 
     Raises:
         LookupError: Nothing was received.
         Mistake: It is not clear which rows are meant, or a value cannot be read.
         ContractError: The entry, or the file with it, has a mistake.
         CorrectionError: It does not fit the rows, or one that was there before does not.
+        CodeError: `normalise` fails.
     """
     receipt = lake.receipt(dataset, partition)
     if receipt is None and not dataset.gap_reason(partition):
         raise LookupError(f"nothing was received for {dataset.name} {partition or ''}".strip())
-    types = dataset.delivered.columns
-    text = read_delivery(lake, dataset, partition, receipt) if receipt else pl.DataFrame(schema=dict.fromkeys(types, pl.String))
-    query = Query(streamed=False)
-    rows = normalised(dataset, text, query, [name for name in dataset.schema.columns if name in types]).rows.collect()
+    text = _text(lake, dataset, partition, receipt)
+    rows = _typed(dataset, text)
     hit = hit_by(dataset, wish, rows)
     entry = text_of(entry_of(dataset, partition, wish, hit))
 
@@ -95,10 +107,51 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     problems = correction_problems(corrected, lake.catalog.policy)
     if problems:
         raise ContractError(problems)
-    done = correct(rows.lazy(), Plan(corrected, partition, today), query)[0].collect()
+    done = correct(rows.lazy(), Plan(corrected, partition, now.date()), _QUERY)[0].collect()
     changed = pl.col(ROW).is_in(hit[ROW].implode()) | (pl.col(ROW) > rows.height if wish.add else pl.lit(False))
     after = done.filter(changed).tail(max(hit.height, 1))
-    return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after))
+    accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
+    judged = _judged(lake, corrected, partition, text, now, accepted)
+    return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after), tuple(after[ROW]), judged)
+
+
+def _judged(lake: Lake, corrected: Dataset, partition: Partition, text: Table, now: datetime, accepted: str) -> Judged | str:
+    try:
+        return try_rows(lake, corrected, partition, text, now, accepted)
+    except (NotReady, Contended, CodeError) as error:
+        return str(error)
+
+
+def misfits(lake: Lake, dataset: Dataset, partition: Partition, today: date) -> str:
+    """Which corrections of a partition do not fit its delivery, in words; empty if all do, or nothing was delivered.
+
+    What else may be wrong with the delivery is told by whoever judges it.
+    """
+    if not of_partition(dataset, partition):
+        return ""
+    try:
+        receipt = lake.receipt(dataset, partition)
+        if receipt is None and not dataset.gap_reason(partition):
+            return ""
+        rows = _typed(dataset, _text(lake, dataset, partition, receipt))
+        correct(rows.lazy(), Plan(dataset, partition, today), _QUERY)
+    except CorrectionError as error:
+        return str(error)
+    except (CodeError, DeliveryError, Damaged, Withheld):
+        pass
+    return ""
+
+
+def _text(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None) -> Table:
+    """What was delivered; of a declared gap nothing."""
+    columns = dict.fromkeys(dataset.delivered.columns, pl.String)
+    return read_delivery(lake, dataset, partition, receipt) if receipt else pl.DataFrame(schema=columns)
+
+
+def _typed(dataset: Dataset, text: Table) -> pl.DataFrame:
+    """What corrections are about: the rows as they are typed and normalised."""
+    originals = [name for name in dataset.schema.columns if name in dataset.delivered.columns]
+    return normalised(dataset, text, _QUERY, originals).rows.collect()
 
 
 def _read(file: Path) -> str:

@@ -66,12 +66,12 @@ def _look(
         with code_of(dataset, "transform"):
             made = transform(**frames)
         found = judge_product(dataset, rules, made, tables, dataset.is_public, before.start_of(partition))
-        found = before.compared(partition, found)
+        found = before.compared(partition, found, dataset.accepted_reason(partition))
         return found, lambda: found.rejected
 
     went_in = (*known.values(), *(made for several in read.values() for made in several))
     return Work(
-        grounds(dataset, parts, read, versions_of(known)),
+        grounds(dataset, partition, parts, read, versions_of(known)),
         newest_arrivals(*(made.arrived for made in went_in)),
         judge,
         lambda: "; ".join(filter(None, (*_sides(lake, parts), *references_refused_since(lake, dataset), *_notes(lake, parts)))),
@@ -106,14 +106,20 @@ def inputs(lake: Lake, parts: dict[str, list[Partition]]) -> dict[str, list[Prov
 
 
 def grounds(
-    dataset: Dataset, parts: dict[str, list[Partition]], read: dict[str, list[Provenance]], referred: dict[str, str]
+    dataset: Dataset,
+    partition: Partition,
+    parts: dict[str, list[Partition]],
+    read: dict[str, list[Provenance]],
+    referred: dict[str, str],
 ) -> dict[str, Any]:
     """All that a derived partition depends on: of an input with partitions, the version of each."""
     versions: dict[str, Any] = {}
     for name, keys in parts.items():
         each = [made.sha256 for made in read[name]]
         versions[name] = each[0] if keys == [None] else dict(zip(keys, each, strict=True))
-    return {"inputs": versions, "contract": dataset.version, "references": referred}
+    found = {"inputs": versions, "contract": dataset.version, "references": referred}
+    accepted = dataset.accepted_reason(partition)
+    return {**found, "accepted": accepted} if accepted else found
 
 
 def _sides(lake: Lake, parts: dict[str, list[Partition]]) -> list[str]:

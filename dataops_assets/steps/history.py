@@ -3,10 +3,12 @@
 Here: which of them count, and that a run over many reads each once. Not here: what is unusual (`gate.drift`).
 """
 
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
 from dataops_assets.contract import Dataset, Partition
+from dataops_assets.gate.accepted import accept
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.drift import CALIBRATED, USUAL, History, compared
 from dataops_assets.gate.profile import Profile
@@ -22,8 +24,8 @@ class Before:
     """The partitions before the one that is judged; those of a dataset without partitions are none.
 
     What was refused or is a gap does not count, unless it was refused for its statistics alone: a level that changes for good
-    must become what is usual. A run goes from each partition to the next, so the history goes with it; it is read anew only
-    where a run goes back.
+    must become what is usual. So what a person has accepted counts like any other. A run goes from each partition to the next,
+    so the history goes with it; it is read anew only where a run goes back.
 
     Args:
         lake: Where the verdicts lie.
@@ -41,12 +43,22 @@ class Before:
         partitions = self._dataset.partitions
         return partitions.start_of(partition) if partitions and partition else None
 
-    def compared(self, partition: Partition, found: Judged) -> Judged:
-        """What the content gate found in a partition, with what its profile tells in the light of those before."""
+    def compared(self, partition: Partition, found: Judged, accepted: str) -> Judged:
+        """What the content gate found in a partition, with what its profile tells in the light of those before.
+
+        Args:
+            partition: Which.
+            found: What was found.
+            accepted: Why it is right although it may be unlike them; empty if nobody said so.
+        """
         if partition is None or found.profile is None:
             return found
         self._go_to(partition)
-        return compared(found, self._rules, self._history, self._dataset.is_public)
+        found = compared(found, self._rules, self._history, self._dataset.is_public)
+        if not accepted:
+            return found
+        others = tuple(reason for reason in found.reasons if not _is_of_statistics(reason))
+        return replace(found, rules=accept(found.rules, accepted), reasons=others)
 
     def _go_to(self, partition: str) -> None:
         assert self._dataset.partitions
@@ -73,4 +85,8 @@ class Before:
 
 
 def _is_only_unusual(said: Verdict) -> bool:
-    return all(reason.startswith(f"{STATISTICS}:") for reason in said.reasons)
+    return all(map(_is_of_statistics, said.reasons))
+
+
+def _is_of_statistics(reason: str) -> bool:
+    return reason.startswith(f"{STATISTICS}:")

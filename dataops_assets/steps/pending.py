@@ -89,6 +89,6 @@ def _grounds(
         if dataset.ingested:
             return staging.grounds(lake, dataset, partition, referred)[1]
         parts = deriving.input_partitions(lake, dataset, partition, now)
-        return deriving.grounds(dataset, parts, deriving.inputs(lake, parts), referred)
+        return deriving.grounds(dataset, partition, parts, deriving.inputs(lake, parts), referred)
     except NotReady:
         return None

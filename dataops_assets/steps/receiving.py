@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any, Literal
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Source
-from dataops_assets.gate.envelope import HISTORY, judge_envelope
+from dataops_assets.gate.accepted import accept
+from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
 from dataops_assets.gate.reading import DeliveryError, Table, height, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
@@ -30,6 +31,7 @@ from dataops_assets.storage.publishing import Contended, say
 from dataops_assets.storage.store import Damaged, Lost, Withheld
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
+_COMPARED_WITH = ("row_counts", "earlier")
 
 
 def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: datetime) -> Iterator[Outcome]:
@@ -118,10 +120,10 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
                 note = f"replaces the delivery {before.sha256[:12]} of {moment(before.received_at)}; both are kept"
         if receipt is None and not dataset.gap_reason(partition):
             return _absent(lake, dataset, partition, waiting)
-        verdict = _standing(dataset, said, receipt)
+        verdict = _standing(dataset, partition, said, receipt)
         if verdict is None:
             try:
-                judged = _judge(lake, dataset, partition, receipt, now) if receipt else _gap_verdict(dataset, partition, now)
+                judged = _judged(lake, dataset, partition, receipt, now)
                 verdict = say(lake, judged, said)
             except Lost:  # another run has judged something meanwhile
                 continue
@@ -136,12 +138,17 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         if receipt is None:
             facts = {"rows": 0, "note": f"declared gap: {dataset.gap_reason(partition)}"}
             return Outcome(partition, "done", version=GAP, verdict=verdict, facts=facts)
+        notes = [
+            note,
+            f"accepted: {verdict.accepted}" if verdict.accepted else "",
+            f"a newer delivery is waiting for: {waiting}" if waiting else "",
+        ]
         facts = {
             "delivery": receipt.sha256,
             "received_at": moment(receipt.received_at),
             "bytes": sum(file.bytes for file in receipt.files),
             "rows": verdict.rows.delivered if verdict.rows else None,
-            "note": "; ".join(filter(None, [note, f"a newer delivery is waiting for: {waiting}" if waiting else ""])),
+            "note": "; ".join(filter(None, notes)),
         }
         refused = "" if verdict.passed else f"{name_of(dataset, partition)}: {verdict.why}{kept(lake, dataset, partition)}"
         status: Literal["done", "refused"] = "done" if verdict.passed else "refused"
@@ -165,7 +172,7 @@ def _gap_verdict(dataset: Dataset, partition: Partition, now: datetime) -> Verdi
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
-        depends_on=grounds(dataset, None),
+        depends_on=grounds(dataset, partition, None),
         passed=True,
         judged_at=now,
         rows=Rows(delivered=0, published=0),
@@ -176,29 +183,54 @@ def _gap_verdict(dataset: Dataset, partition: Partition, now: datetime) -> Verdi
 def standing_verdict(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None) -> Verdict | None:
     """The envelope verdict on a delivery, with what was promised of it, under the contract of today: if it was the last given.
 
-    The row counts that a verdict compared with are part of its grounds, but older partitions that arrive later do not
-    reopen it.
+    What a verdict compared with is part of its grounds, but older partitions that arrive later do not reopen it.
     """
-    return _standing(dataset, lake.last_word("envelope", dataset, partition), receipt)
+    return _standing(dataset, partition, lake.last_word("envelope", dataset, partition), receipt)
 
 
-def _standing(dataset: Dataset, said: Verdict | None, receipt: Receipt | None) -> Verdict | None:
-    return said if said and grounds(dataset, receipt).items() <= said.depends_on.items() else None
+def _standing(dataset: Dataset, partition: Partition, said: Verdict | None, receipt: Receipt | None) -> Verdict | None:
+    if said is None:
+        return None
+    given = {name: value for name, value in said.depends_on.items() if name not in _COMPARED_WITH}
+    return said if given == grounds(dataset, partition, receipt) else None
 
 
-def grounds(dataset: Dataset, receipt: Receipt | None) -> dict[str, Any]:
+def grounds(dataset: Dataset, partition: Partition, receipt: Receipt | None) -> dict[str, Any]:
     """What reopens an envelope verdict."""
     if receipt is None:
         return {"delivery": GAP, "contract": dataset.version}
     promised = digest([dict(file.promised) for file in receipt.files])
-    return {"delivery": receipt.sha256, "contract": dataset.version, "promised": promised}
+    accepted = dataset.accepted_reason(partition, receipt.sha256)
+    judged = {"delivery": receipt.sha256, "contract": dataset.version, "promised": promised}
+    return {**judged, "accepted": accepted} if accepted else judged
 
 
-def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, now: datetime) -> Verdict:
+def _judged(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None, now: datetime) -> Verdict:
+    if receipt is None:
+        return _gap_verdict(dataset, partition, now)
+    return envelope_verdict(lake, dataset, partition, receipt, _files(lake, dataset, partition, receipt), now)
+
+
+Files = tuple[Sequence[Path], Sequence[str], Source]
+"""Where the files of a delivery are, what the provider called them, and how they are written."""
+
+
+def envelope_verdict(
+    lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, files: Files, now: datetime
+) -> Verdict:
+    """What the envelope gate says of a delivery; nothing is written.
+
+    Args:
+        lake: Where the deliveries before it lie.
+        dataset: Whose delivery it is.
+        partition: For which part.
+        receipt: What is known of it.
+        files: Its files.
+        now: The time.
+    """
     text: Table | DeliveryError
     parts = receipt.parts
     try:
-        files = _files(lake, dataset, partition, receipt)
         try_apart(*files)
         frames = read_files(*files)
         parts = [replace(part, rows=height(frame)) for part, frame in zip(parts, frames, strict=True)]
@@ -206,16 +238,21 @@ def _judge(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt,
     except DeliveryError as error:
         text = error
     rows = sum(part.rows or 0 for part in parts)
-    history = _history(lake, dataset, partition)
+    history, earlier = _history(lake, dataset, partition), _earlier(lake, dataset, partition, receipt)
     strangers = [other for other in lake.catalog if other.ingested and other.deliveries != dataset.deliveries]
     others = {other.name: list(other.delivered.columns) for other in strangers}
-    results = judge_envelope(dataset, partition, parts, text, history, others)
+    results = judge_envelope(dataset, partition, parts, text, history, others, earlier)
+    results = accept(results, dataset.accepted_reason(partition, receipt.sha256))
     refused = [result for result in results if result.status == "refused"]
     return Verdict(
         gate="envelope",
         dataset=dataset.name,
         partition=partition,
-        depends_on={**grounds(dataset, receipt), "row_counts": list(history)},
+        depends_on={
+            **grounds(dataset, partition, receipt),
+            "row_counts": list(history),
+            **({"earlier": asdict(earlier)} if earlier else {}),
+        },
         passed=not refused,
         files=receipt.names,
         reasons=tuple(f"{result.rule}: {result.detail}" for result in refused),
@@ -235,10 +272,23 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     return read_text(*_files(lake, dataset, partition, receipt))
 
 
-def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> tuple[list[Path], tuple[str, ...], Source]:
+def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Files:
     assert dataset.ingested
     paths = [lake.delivered(dataset, partition, file.sha256) for file in receipt.files]
     return paths, receipt.names, dataset.ingested.source
+
+
+def _earlier(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Earlier | None:
+    """The newest other delivery for the partition that has passed both gates: what it had can be missed.
+
+    What was refused was never read by anyone, and a day that was delivered twice over must not make its mended version small.
+    """
+    with suppress(Damaged):  # nothing to compare with
+        for given in reversed(lake.verdicts("content", dataset, partition)):
+            delivery = given.depends_on["delivery"]
+            if given.passed and given.rows and delivery not in (receipt.sha256, GAP):
+                return Earlier(delivery, given.rows.delivered - given.rows.merged)
+    return None
 
 
 def _history(lake: Lake, dataset: Dataset, partition: Partition) -> list[int]:

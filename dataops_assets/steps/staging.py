@@ -10,8 +10,9 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.corrections import Plan, of_partition, version_of
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
+from dataops_assets.gate.reading import Table
 from dataops_assets.gate.rules import Rule, compile_rules
-from dataops_assets.gate.verdict import Verdict
+from dataops_assets.gate.verdict import Released, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.steps.content import (
     NotReady,
@@ -29,6 +30,8 @@ from dataops_assets.storage import deliveries
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_arrivals
+
+_NAMED = 1000
 
 
 def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id: str, now: datetime) -> Iterator[Outcome]:
@@ -65,13 +68,10 @@ def _look(
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
-        corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
-        began = before.start_of(partition) if receipt else None
-        found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
-        found = before.compared(partition, found)
+        accepted = depends_on.get("accepted", "")
+        found = _judged(dataset, partition, text, rules, tables, before if receipt else None, now, accepted)
         if receipt and not found.reasons:
-            released = _released(lake, dataset, partition, receipt.sha256, found.rejected)
-            found = replace(found, rows=found.rows.model_copy(update={"released": released}))
+            found = _with_released(lake, dataset, partition, receipt.sha256, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
 
     gap = dataset.gap_reason(partition)
@@ -85,6 +85,43 @@ def _look(
         tuple(known.values()),
         receipt.names if receipt else (),
     )
+
+
+def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, now: datetime, accepted: str) -> Judged:
+    """What the content gate would find in rows if they were delivered now; nothing is written.
+
+    Args:
+        lake: Where the partitions before it lie, and what the rules refer to.
+        dataset: Whose rows.
+        partition: Of which part.
+        text: The delivered columns as `read_text` gives them.
+        now: The time.
+        accepted: Why they are right although they may be unlike those before; empty if nobody said so.
+
+    Raises:
+        NotReady: A dataset that the rules refer to is not published.
+        CodeError: A function of the dataset's own fails.
+        CorrectionError: A correction does not fit the rows.
+    """
+    rules = compile_rules(dataset, now.date())
+    _, tables = Referred(lake, dataset, rules).now()
+    return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted)
+
+
+def _judged(
+    dataset: Dataset,
+    partition: Partition,
+    text: Table,
+    rules: list[Rule],
+    tables: dict[str, pl.LazyFrame],
+    before: Before | None,
+    now: datetime,
+    accepted: str,
+) -> Judged:
+    corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
+    began = before.start_of(partition) if before else None
+    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
+    return before.compared(partition, found, accepted) if before else found
 
 
 def grounds(
@@ -103,27 +140,34 @@ def grounds(
             raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
         raise NotReady(_refused(dataset, verdict) if verdict else lake.why_missing(dataset, [partition]))
     corrections = of_partition(dataset, partition)
+    accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
     return receipt, {
         "delivery": receipt.sha256 if receipt else deliveries.GAP,
         "contract": dataset.version,
         "references": referred,
         # Only where there are any, so that the grounds of all other partitions stay as they are.
         **({"corrections": version_of(corrections)} if corrections else {}),
+        **({"accepted": accepted} if accepted else {}),
     }
 
 
-def _released(lake: Lake, dataset: Dataset, partition: Partition, delivery: str, rejected: pl.DataFrame) -> int:
-    """How many rows of a delivery lie in quarantine that are not rejected any more.
+def _with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery: str, found: Judged) -> Judged:
+    """What was found, with the rows of the delivery that lie in quarantine and are not rejected any more.
 
     Raises:
         FileNotFoundError: Another version is there by now.
     """
     lie = lake.provenance("quarantine", dataset, partition)
-    if lie is None or not lie.rows:
-        return 0
-    rows = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256), columns=["delivery", "row"])
-    numbers = rows.filter(pl.col("delivery") == delivery)["row"].unique()
-    return int((~numbers.is_in(rejected["row"].implode())).sum())
+    if lie is None or not lie.rows or "verdict" not in lie.columns:  # the last: from before rows named theirs
+        return found
+    path = lake.read("quarantine", dataset, partition, lie.sha256)
+    before = pl.read_parquet(path, columns=["verdict", "delivery", "row", "reasons"])
+    # Of several verdicts on a row, the newest stands last.
+    before = before.filter(pl.col("delivery") == delivery).unique("row", keep="last", maintain_order=True)
+    free = before.join(found.rejected, on="row", how="anti", maintain_order="left")
+    named = free.head(_NAMED).group_by("verdict", "reasons", maintain_order=True).agg("row")
+    released = tuple(Released(verdict=by, reasons=why, rows=rows) for by, why, rows in named.iter_rows())
+    return replace(found, rows=found.rows.model_copy(update={"released": free.height}), released=released)
 
 
 def _refused(dataset: Dataset, verdict: Verdict) -> str:

@@ -6,6 +6,7 @@ A, B, A again gives A without storing it twice.
 Not here: what lies in landing (`landing`).
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -99,13 +100,12 @@ def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt 
         ChangedWhileRead: A file changed while it was copied; nothing is received, and the next attempt sees it anew.
     """
     files = tuple(_keep(store, dataset, arrival, entry) for entry in arrival.files)
-    whole = files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
     for entry in arrival.entries:
         if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
             raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
     number = previous.number + 1 if previous else 1
     received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
-    receipt = Receipt(number=number, sha256=whole, received_at=received_at, files=files, landed=arrival.fingerprint)
+    receipt = Receipt(number=number, sha256=hash_of(files), received_at=received_at, files=files, landed=arrival.fingerprint)
     folder, record = layout.receipts(dataset, arrival.partition), receipt.model_dump_json(indent=1).encode()
     try:
         # Only after the one that was known before landing was read, or one that received an older arrival could come last.
@@ -116,6 +116,11 @@ def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt 
             return newest
         raise ChangedWhileRead("the run that received another delivery meanwhile") from None
     return receipt
+
+
+def hash_of(files: Sequence[ReceivedFile]) -> str:
+    """The SHA-256 of a delivery: that of its one file, or of the names and hashes of all."""
+    return files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
 
 
 def restore(store: Store, dataset: Dataset, partition: Partition, receipt: Receipt, arrival: Arrival | None) -> list[str]:

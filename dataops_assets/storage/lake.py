@@ -226,6 +226,10 @@ class Lake:
         newest = deliveries.newest_receipt(held[0], dataset, partition)
         return self._numbered(held[0], newest) if newest else None
 
+    def has_arrived(self, dataset: Dataset, partition: Partition) -> bool:
+        """Whether anything arrived for a partition, whatever became of it."""
+        return self._journal(dataset, layout.receipts(dataset, partition)) is not None
+
     def delivered(self, dataset: Dataset, partition: Partition, sha256: str) -> Path:
         """A file on this machine with the bytes of a delivered file.
 

@@ -6,6 +6,7 @@ raw/<deliveries>/[date=…/]_deliveries/<number>.json    a receipt for every arr
 staged|quarantine|curated/<dataset>/[date=…/]data.parquet
 staged|curated/<dataset>/[date=…/]_dropped             in a branch: the partition is not to be read from prod
 _verdicts/<gate>/<dataset>/[date=…/]<number>.json      every verdict
+gate_results/<dataset>/data.parquet                    what every rule found in each of them, as a table
 _provenance/<zone>/<dataset>/[date=…/]<number>-<sha256>.json   how an object came to be; the number is that of its verdict
 _sha256/<sha256>/<zone>/<dataset>/[date=…/]<number>    nothing inside: its key leads from bytes to the record of them
 _deployment/prod.json                     prod's mark: whose storage this is, and since when
@@ -63,6 +64,11 @@ def receipts(dataset: Dataset, partition: Partition) -> str:
 def verdicts(gate: str, dataset: Dataset, partition: Partition) -> str:
     """The folder of the verdicts on a partition."""
     return f"_verdicts/{gate}/{folder(dataset, partition)}"
+
+
+def gate_results(dataset: Dataset) -> str:
+    """The object that holds the results of a dataset's gates."""
+    return f"gate_results/{dataset.name}/data.parquet"
 
 
 def provenance(zone: Zone, dataset: Dataset, partition: Partition) -> str:

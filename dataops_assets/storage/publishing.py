@@ -105,9 +105,9 @@ def draft(
     run_id: str,
     now: datetime,
 ) -> Iterator[Draft]:
-    """Write a partition where nobody reads it yet. Equal rows in equal order give equal bytes, read at once or streamed."""
+    """Write a partition where nobody reads it yet."""
     with lake.store.draft(layout.data(zone, dataset, partition)) as path:
-        _write(frame, path)
+        write_parquet(frame, path)
         whole = pl.scan_parquet(path) if isinstance(frame, pl.LazyFrame) else frame.lazy()
         nulls = whole.select(pl.all().null_count()).collect().row(0, named=True)
         provenance = Provenance(
@@ -191,7 +191,8 @@ def drop(lake: Lake, dataset: Dataset, partition: Partition) -> None:
         raise Contended(f"{lake.store.address(key)} was published again meanwhile, and stays: drop it again")
 
 
-def _write(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
+def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
+    """Write rows, read at once or streamed: equal rows in equal order give equal bytes."""
     # A list is written as its chunks come, and those depend on threads: so it is held, and in one piece.
     nested = any(dtype.is_nested() for dtype in frame.collect_schema().dtypes())
     frame = frame.lazy().collect().rechunk() if nested else frame

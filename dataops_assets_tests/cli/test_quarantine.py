@@ -1,5 +1,7 @@
 """`dataops quarantine`: what was rejected, listed, shown and exported."""
 
+import itertools
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -7,8 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dataops_assets.cli import main
+from dataops_assets.observe.partition import describe_partition
 from dataops_assets_tests.steps.january import DAYS, short_tree
-from dataops_assets_tests.trees import STATIONS, Tree, readings
+from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,8 @@ def test_rows_are_exported(quarantine: Ask, tmp_path: Path, kind: str) -> None:
         (("reading",), "there is no dataset `reading`"),
         (("readings", "2024-02-30"), "2024-02-30 is no partition of readings"),
         (("--export", "a.csv"), "name the DATASET to export: each has columns of its own"),
+        (("--row", "1"), "name the DATASET and the PARTITION of the row, and nothing else"),
+        (("readings", "--row", "1"), f"readings has partitions: name one from {DAYS[0]}"),
         (("readings", "--export", "a.xlsx"), "a.xlsx is neither .csv nor .parquet"),
         (("readings", "--export", "nowhere/a.csv"), "nowhere/a.csv cannot be written: No such file or directory"),
     ],
@@ -101,6 +106,52 @@ def test_mistakes_are_told(quarantine: Ask, arguments: tuple[str, ...], says: st
     found = quarantine.tried(*arguments)
     assert found.exit_code == (1 if "nowhere" in says else 2)
     assert says in found.output
+
+
+def test_what_became_of_a_row_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rejected, released as the rule changes, and rejected again as it is changed back."""
+    tree = short_tree(tmp_path)
+    monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], {"hour": 24}, {"hour": 99}))
+    rules = ['"max_value": 23', '"max_value": 24', '"max_value": 23']
+    for hours, (was, rule) in enumerate(zip(rules[:1] + rules, rules, strict=False)):
+        tree.edit("readings/schema.py", was, rule)
+        tree.run(now=NOW + timedelta(hours=hours))
+    receipt = tree.lake.receipt(tree["readings"], DAYS[0])
+    assert receipt
+    title = f"row 1 of the delivery {receipt.sha256[:12]}"
+    assert Ask()("readings", DAYS[0], "--row", "1") == [
+        title,
+        "    rejected 2024-03-01 12:00:00 UTC by hour.in_range: hour is between 0 and 23",
+        "    released 2024-03-01 13:00:00 UTC",
+        title,
+        "    rejected 2024-03-01 14:00:00 UTC by hour.in_range: hour is between 0 and 23",
+        "    lies in quarantine",
+    ]
+    assert Ask()("readings", DAYS[0], "--row", "2")[1:] == [
+        "    rejected 2024-03-01 14:00:00 UTC by hour.in_range: hour is between 0 and 23",
+        "    lies in quarantine",
+    ]
+    told = describe_partition(tree.lake, tree["readings"], DAYS[0], NOW)
+    assert told.count("    released row 1, rejected before by hour.in_range\n") == 1
+    of = f"row 3 of staged/readings {DAYS[0]}"
+    assert f"{of} does not lie in quarantine, and was not released" in Ask().tried("readings", DAYS[0], "--row", "3").output
+
+
+def test_a_thousand_released_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree(tmp_path)
+    monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
+    below = "".join(f"{''.join(name)},-1\n" for name in itertools.product("abcdefghijk", repeat=3))
+    tree.drop("stations", "stations.csv", "station,height\n" + below)
+    tree.run("stations")
+    tree.edit("stations/schema.py", "ge=0", "ge=-1")
+    [_, staged] = tree.run("stations")
+    assert staged.verdict
+    assert staged.facts["released"] == 11**3
+    assert [len(one.rows) for one in staged.verdict.released] == [1000]
+    assert "    released " in Ask()("stations", "--row", "1000")[2]
+    assert "; of 331 rows it is not known which they were" in Ask().tried("stations", "--row", "1001").output
 
 
 def test_columns_named_as_quarantines_own_stand_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

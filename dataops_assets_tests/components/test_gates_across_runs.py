@@ -1,5 +1,6 @@
 """A partition that has not passed its gate is read by nothing downstream, whoever launches it and in whichever run."""
 
+import hashlib
 import resource
 
 import dagster as dg
@@ -170,7 +171,7 @@ def test_a_run_that_fails_outside_of_a_step_is_told(here: Location):
     definitions = dg.Definitions.merge(*datasets, dg.Definitions(resources={"lake": broken}))
     told = list(launch(definitions, here.instance, here.tree.lake, Launch("raw", (here.tree["stations"],), (None,))))
     assert len(told) == 1
-    assert "raw stations failed before any step" in told[0]
+    assert "raw/stations failed before any step" in told[0]
 
 
 def test_a_retry_is_not_spent_on_rows_that_break_rules(here: Location):
@@ -212,6 +213,19 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
     assert evaluation.metadata["rows_rejected"].value == 1
     assert evaluation.metadata["quarantine"].asset_key.path == ["quarantine", "readings"]
     assert evaluation.metadata["delivery"].value
+
+
+def test_what_a_person_accepts_is_told_by_check_and_materialization(here: Location):
+    small = "station,height\noslo,94\n"
+    entry = f"accepted: [{{delivery: '{hashlib.sha256(small.encode()).hexdigest()[:12]}', reason: bergen was closed}}]"
+    here.tree.edit("stations/defs.yaml", "  key:", f"  {entry}\n  key:")
+    here.tree.drop("stations", "stations.csv", STATIONS)
+    here.references()
+    here.tree.drop("stations", "stations.csv", small)
+    result = here.run("raw/stations", "staged/stations")
+    told = {evaluation.check_name: evaluation.description for evaluation in result.get_asset_check_evaluations()}
+    assert told == {"envelope": "passed; accepted: bergen was closed", "content": "passed"}
+    assert "accepted: bergen was closed" in str(newest(here, "raw/stations")["note"].value)
 
 
 def test_an_asset_that_is_not_ours_reads_published_partitions_in_one_scan(here: Location):

@@ -41,6 +41,7 @@ import polars as pl
 
 class Schema(pa.DataFrameModel):
     # As found in trains.csv: say what a column means, with its unit, and what must hold (ge=, isin=, …).
+    # Once there is a history, `dataops suggest trains` tells what held in it.
     train_no: pl.Int32 = pa.Field(description="Train no")
     line: str = pa.Field(description="Line")
     speed: pl.Int32 = pa.Field(description="Speed", nullable=True)

@@ -162,6 +162,45 @@ CASES: dict[str, Broken] = {
         "Why",
         mended="gaps: [{partition: 2024-01-06, reason: a holiday}]",
     ),
+    "accepted_is_no_key": Broken(
+        (READINGS, "tolerance: 0.5", "accepted: [{partition: 2024-01, reason: a storm}]"),
+        "`2024-01` is no partition of this dataset",
+        "name one between the first and the last partition",
+        mended="accepted: [{partition: 2024-01-06, reason: a storm}]",
+    ),
+    "accepted_without_partition": Broken(
+        (READINGS, "tolerance: 0.5", "accepted: [{delivery: 'c1815cc4fa1f', reason: a storm}]"),
+        "`partition` is missing",
+        "name the partition that is accepted",
+        mended="accepted: [{partition: 2024-01-06, delivery: 'c1815cc4fa1f', reason: a storm}]",
+    ),
+    "accepted_without_partitions": Broken(
+        (STATIONS, "key: [station]", "key: [station]\n  accepted: [{partition: 2024-01-06, reason: a storm}]"),
+        "`2024-01-06` is no partition",
+        "name one between",
+        at="accepted:",
+    ),
+    "accepted_is_nothing": Broken(
+        (STATIONS, "key: [station]", "key: [station]\n  accepted: [{reason: a storm}]"),
+        "it is not said what is accepted",
+        "name the `partition`, the `delivery` or both",
+        at="accepted:",
+    ),
+    "accepted_delivery_is_no_hash": Broken(
+        (READINGS, "tolerance: 0.5", "accepted: [{partition: 2024-01-06, delivery: the first, reason: a storm}]"),
+        "`delivery` is 'the first'",
+        "write text that fits (How the SHA-256 of the delivery begins, 12 digits or more;",
+    ),
+    "accepted_delivery_of_a_product": Broken(
+        (
+            DAILY,
+            "key: [station, day]",
+            "key: [station, day]\n  accepted: [{partition: 2024-01, delivery: 'c1815cc4fa1f', reason: x}]",
+        ),
+        "the dataset is made here, not delivered",
+        "name the partition alone",
+        at="accepted:",
+    ),
     "too_many_partition_columns": Broken(
         (READINGS, "columns: [day]", "columns: [day, hour]"),
         "2 columns do not tell a day",

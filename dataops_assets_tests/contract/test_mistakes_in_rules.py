@@ -7,14 +7,6 @@ from dataops_assets_tests.trees import Tree
 
 NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
 
-ELEMENT_WISE = """\
-    @pa.check("hour", element_wise=True)
-    def odd(cls, value):
-        '''it is odd'''
-        return value % 2
-
-    note: str"""
-
 PARSER = """\
     @parser("hour")
     def tidy(cls, data):
@@ -217,33 +209,33 @@ CASES: dict[str, Broken] = {
         )
         for setting in ("strict", "ordered", "drop_invalid_rows", "add_missing_columns")
     },
-    "check_element_wise": Broken(
-        (
-            SCHEMA,
-            "    note: str",
-            ELEMENT_WISE,
-        ),
-        "check `hour.odd` is element-wise",
-        "return data.lazyframe.select(<boolean expression>)",
-        at="element_wise",
-    ),
-    "check_collects": Broken(
+    "check_gives_a_series": Broken(
         (SCHEMA, NOTED, 'return data.lazyframe.collect()["note"].is_not_null()'),
-        "check `noted` does more than select an expression",
-        "return data.lazyframe.select(<boolean expression>)",
+        "check `noted` fails on two rows without any value: 'Series' object has no attribute",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
         at="@pa.dataframe_check\n",
+        mended='return data.lazyframe.collect().lazy().select(pl.col("note").is_not_null())',
+    ),
+    "check_gives_no_answer": Broken(
+        (SCHEMA, NOTED, "data.lazyframe.collect()"),
+        "check `noted` fails on two rows without any value: 'NoneType' object has no attribute",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
+        at="@pa.dataframe_check\n",
+        mended="return data.lazyframe.collect().height < 1000",
+    ),
+    "check_needs_values": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.collect()["hour"].max() > 3'),
+        "check `noted` fails on two rows without any value: '>' not supported between instances of 'NoneType' and 'int'",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
+        at="@pa.dataframe_check\n",
+        mended='return (data.lazyframe.collect()["hour"].max() or 0) > 3',
     ),
     "check_filters_first": Broken(
         (SCHEMA, NOTED, 'return data.lazyframe.filter(pl.col("hour") > 3).select(pl.col("note").is_not_null())'),
-        "check `noted` does more than select an expression",
+        "check `noted` gives 0 values for 2 rows",
         "return data.lazyframe.select(<boolean expression>)",
         at="@pa.dataframe_check\n",
-    ),
-    "check_selects_twice": Broken(
-        (SCHEMA, NOTED, 'return data.lazyframe.select("note").select(pl.col("note").is_not_null())'),
-        "check `noted` does more than select an expression",
-        "return data.lazyframe.select(<boolean expression>)",
-        at="@pa.dataframe_check\n",
+        mended='return data.lazyframe.select("note", "hour").select((pl.col("hour") <= 3) | pl.col("note").is_not_null())',
     ),
     "check_of_unknown_column": Broken(
         (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("nope").is_not_null())'),

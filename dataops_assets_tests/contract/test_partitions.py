@@ -53,6 +53,21 @@ def finer_and_coarser() -> st.SearchStrategy[tuple[Partitions, Partitions, datet
     )
 
 
+@given(partitions(), st.data())
+def test_keys_in_a_row_are_all_keys_and_a_row_ends_where_one_is_left_out(
+    given_: tuple[Partitions, datetime], data: st.DataObject
+) -> None:
+    parts, now = given_
+    keys = parts.keys(now)
+    left_out = set(data.draw(st.lists(st.sampled_from(keys), max_size=5))) if keys else set()
+    kept = [key for key in keys if key not in left_out]
+    rows = parts.in_a_row(kept[::-1])
+    assert [key for row in rows for key in row] == kept
+    place = {key: number for number, key in enumerate(keys)}
+    assert all(place[b] == place[a] + 1 for row in rows for a, b in pairwise(row))
+    assert all(place[b[0]] > place[a[-1]] + 1 for a, b in pairwise(rows))
+
+
 @given(partitions())
 def test_keys_are_in_order_without_a_hole(given_: tuple[Partitions, datetime]) -> None:
     parts, now = given_

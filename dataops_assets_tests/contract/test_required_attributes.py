@@ -18,10 +18,12 @@ FULL: dict[str, dict[str, Any]] = {
     "ingested": {
         **yaml.safe_load(GOOD[READINGS])["attributes"],
         "gaps": [{"partition": "2024-01-06", "reason": "a holiday"}],
+        "accepted": [{"partition": "2024-01-06", "reason": "a storm"}],
     },
     "derived": {
         **yaml.safe_load(GOOD[DAILY])["attributes"],
         "chart": {"x": "day", "y": "warmest", "title": "Warm"},
+        "accepted": [{"partition": "2024-01", "reason": "a storm"}],
     },
     "policy": yaml.safe_load(GOOD[POLICY]),
 }

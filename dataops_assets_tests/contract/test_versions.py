@@ -44,6 +44,7 @@ def versions(tree: Tree) -> dict[str, str]:
         pytest.param(SCHEMA, "    hour: pl.Int8", "    # local\n\n    hour: pl.Int8", id="comment_in_python"),
         pytest.param(SCHEMA, '(description="Where")', "(\n        description='Where',\n    )", id="layout_of_python"),
         pytest.param("readings/examples.yaml", "temperature: -3.5", "temperature: 3.5", id="examples"),
+        pytest.param(READINGS, "  key:", "  accepted: [{partition: 2024-01-01, reason: a storm}]\n  key:", id="accepted"),
         pytest.param("policy.yaml", "raw: 7 years", "raw: 8 years", id="policy"),
     ],
 )

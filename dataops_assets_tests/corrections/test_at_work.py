@@ -11,6 +11,7 @@ from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY = "2024-01-01"
 EXPECT = "expect its original text, if that is meant"
+MENDED = "the provider delivers `temperature` as 40.0"
 OSLO = {"key": {"station": "oslo"}, "set": {"height": {"from": 94, "to": 95}}}
 
 
@@ -92,6 +93,29 @@ def test_values_rows_and_counts_after_all_shapes(measured: Tree) -> None:
             [hour(0, "bergen", set=temperature("cold", 1))],
             ["0: station bergen, day {day}, hour 0: `temperature` cannot be read: warm; " + EXPECT],
             id="other_text",
+        ),
+        pytest.param(
+            [hour(0, set={**temperature(-4, 40), "note": {"from": "cold", "to": None}})],
+            ["0: station oslo, day {day}, hour 0: " + MENDED + ", `note` as null now: remove this entry"],
+            id="mended",
+        ),
+        pytest.param(
+            [hour(0, set={**temperature(-4, 40), "note": {"from": None, "to": "cold"}})],
+            ["0: station oslo, day {day}, hour 0: " + MENDED + " now: leave that out of this entry"],
+            id="mended_in_part",
+        ),
+        pytest.param(
+            [hour(0, set={**temperature(-4, 40), "note": {"from": "x", "to": "cold"}})],
+            [
+                "0: station oslo, day {day}, hour 0: " + MENDED + " now: leave that out of this entry",
+                "0: station oslo, day {day}, hour 0: `note` is null, not x",
+            ],
+            id="mended_and_wrong",
+        ),
+        pytest.param(
+            [hour(0, "bergen", set=temperature(7, None))],
+            ["0: station bergen, day {day}, hour 0: `temperature` cannot be read; " + EXPECT],
+            id="unread_is_not_mended",
         ),
         pytest.param([hour(7, set=temperature(1, 2))], ["0: no row has station oslo, day {day}, hour 7"], id="no_row"),
         pytest.param(
@@ -176,6 +200,9 @@ def test_values_of_data_that_is_not_public_are_not_told(measured: Tree) -> None:
     correct(measured, "readings", hour(0, set=temperature(41, -4)))
     [refused] = measured.stage("readings", DAY)
     assert "hour 0: `temperature` has another value than expected" in refused.reason
+    correct(measured, "readings", hour(0, set=temperature(41, 40)))
+    [refused] = measured.stage("readings", DAY)
+    assert "hour 0: the provider delivers `temperature` mended now: remove this entry" in refused.reason
     correct(measured, "readings", hour(0, set=temperature(40, -4)))
     [done] = measured.stage("readings", DAY)
     assert done.verdict

@@ -114,6 +114,50 @@ def test_a_value_that_cannot_be_read_is_shown_as_it_was_delivered(received: Tree
     assert [line.split()[-1] for line in lines[:3]] == ["temperature", "warm", "7.0"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (wish(key=HOUR, changes={"temperature": "7"}), ["find nothing wrong with it"]),
+        (wish(key=HOUR, changes={"temperature": "61", "note": "x"}), ["reject row 2: temperature.less_than_or_equal_to"]),
+        (wish(key=HOUR, changes={"temperature": "null", "note": "null"}), ["reject row 2: noted"]),
+        (wish(key=HOUR, drop=True), ["find nothing wrong with it"]),
+        (wish(add={**HOUR, "hour": "9", "temperature": "-61"}), ["reject row 5: temperature.greater_than_or_equal_to"]),
+        (
+            wish(where="hour >= 0 AND temperature > 0", changes={"temperature": "99"}),
+            [
+                *(f"reject row {row}: temperature.less_than_or_equal_to" for row in (1, 3, 4)),
+                "refuse the partition: 4 of 4 rows rejected, 100.0%; 50.0% tolerated: "
+                "temperature.less_than_or_equal_to (3), temperature.type (1)",
+            ],
+        ),
+    ],
+)
+def test_what_the_gate_would_say_of_the_rows_is_told(
+    received: Tree, capsys: pytest.CaptureFixture[str], asked: Wish, says: list[str]
+) -> None:
+    ask(received, "readings", DAY, asked, dry_run=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("the content gate")] == [f"the content gate would {one}" for one in says]
+
+
+def test_a_rule_that_only_warns_is_told_of_the_rows(received: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    received.edit("readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.5\n  rules: {noted: warn}")
+    ask(received, "readings", DAY, wish(key=HOUR, changes={"temperature": "null", "note": "null"}), dry_run=True)
+    told = "the content gate would find noted broken by row 2: without a temperature there is a note\n"
+    assert told in capsys.readouterr().out
+
+
+def test_where_the_gate_cannot_be_asked_the_entry_is_written_all_the_same(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    tree.receive("readings", DAY)
+    ask(tree, "readings", DAY, wish(key=HOUR, changes={"temperature": "7"}))
+    told = "the content gate cannot be asked: staged/stations is not published: it was never delivered, or has not been run yet"
+    assert told in capsys.readouterr().out
+    assert len(entries(tree, "readings")) == 1
+
+
 def test_what_stands_in_the_file_stays_comments_and_all(received: Tree) -> None:
     correct(received, "stations", {"key": {"station": "oslo"}, "set": {"height": {"from": 94, "to": 95}}})
     file = received.defs / "stations/corrections.yaml"
@@ -231,7 +275,7 @@ def test_a_wrong_word_at_a_prompt_is_told(clone: Checkout, words: tuple[str, ...
 
 def test_a_file_that_changed_meanwhile_is_left_alone(received: Tree) -> None:
     asked = wish(key={"station": "oslo"}, changes={"height": "95"})
-    found = propose(received.lake, received["stations"], None, asked, received.defs, NOW.date())
+    found = propose(received.lake, received["stations"], None, asked, received.defs, NOW)
     ask(received, "stations", None, wish(key={"station": "bergen"}, changes={"height": "13"}))
     with pytest.raises(Mistake, match="changed meanwhile: ask again"):
         found.write()

@@ -65,3 +65,23 @@ def test_an_expired_correction_is_worth_a_look_and_no_breach(corrected: Tree) ->
     [found] = findings(corrected.lake, [(dataset, tally_all(corrected.lake, dataset, LATER))])
     assert (found.unmet, found.told.startswith(f"staged/stations: {says}")) == (False, True)
     assert findings(corrected.lake, [(dataset, tally_all(corrected.lake, dataset, NOW))]) == []
+
+
+def test_a_correction_that_does_not_fit_is_told_until_it_does(corrected: Tree) -> None:
+    def told() -> str:
+        return " ".join(describe(corrected.lake, corrected["stations"], NOW).split())
+
+    assert "not corrected" not in told()
+    corrected.drop("stations", "stations.csv", STATIONS.replace("94", "95"))
+    corrected.run("stations")
+    mended = "defs/stations/corrections.yaml:1: station oslo: the provider delivers `height` as 95 now: remove this entry"
+    assert f"not corrected: staged/stations: {mended}. Mend the correction, or remove it" in told()
+    correct(corrected, "stations", BODO)
+    assert "not corrected" not in told()
+    corrected.run("stations")
+    assert corrected.read("stations").rows_by_key("station", unique=True)["oslo"] == (95,)
+
+
+def test_one_that_waits_for_its_delivery_fits_as_yet(tree: Tree) -> None:
+    correct(tree, "stations", OSLO)
+    assert "not corrected" not in describe(tree.lake, tree["stations"], NOW)

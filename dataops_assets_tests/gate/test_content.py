@@ -45,6 +45,16 @@ SCHEMA = '''
         def explained(cls, data: pa.PolarsData) -> pl.LazyFrame:
             """what is flagged has a code"""
             return data.lazyframe.select(~pl.col("flag") | pl.col("code").is_not_null())
+
+        @pa.check("s", element_wise=True)
+        def short(cls, value: str) -> bool:
+            """s is one letter"""
+            return len(value) == 1
+
+        @pa.dataframe_check
+        def few(cls, data: pa.PolarsData) -> pl.LazyFrame:
+            """no k comes more than twice"""
+            return data.lazyframe.collect().lazy().select(pl.len().over("k") <= 2)
     '''
 
 
@@ -106,15 +116,21 @@ def parsed(column: str, text: str | None) -> Any:
         return UNREADABLE
 
 
+def readable(value: Any) -> Any:
+    return None if value is UNREADABLE else value
+
+
 def reasons(row: dict[str, Any], rows: Iterable[dict[str, Any]]) -> set[str]:
     """Every rule that a row breaks among those that are left after merging."""
     found = {f"{column}.type" for column, value in row.items() if value is UNREADABLE}
-    k, s, code, x, _, flag, town = (None if value is UNREADABLE else value for value in row.values())
+    k, s, code, x, _, flag, town = map(readable, row.values())
     found |= {f"{column}.not_null" for column in ("k", "s") if row[column] is None}
     if k is not None:
         found |= {"k.greater_than_or_equal_to"} if k < 0 else set()
         found |= {"k.less_than_or_equal_to"} if k > 300 else set()
         found |= {"k.lucky"} if k == 13 else set()
+    found |= {"s.short"} if s is not None and len(s) != 1 else set()
+    found |= {"few"} if [readable(other["k"]) for other in rows].count(k) > 2 else set()
     found |= {"s.isin"} if s is not None and s not in ("a", "b") else set()
     found |= {"code.str_matches"} if code is not None and not re.fullmatch("[A-Z][0-9]", code) else set()
     if x is not None:

@@ -58,9 +58,8 @@ def test_what_is_unmet_comes_first_then_what_is_broken_farthest(tree: Tree) -> N
         f"staged/readings {DAYS[2]} refused by its content gate: 2024-01-03.csv: 4 of 4 rows rejected, 100.0%"
     )
     assert refused.endswith("; the version before stays published")
-    assert missing.startswith(
-        "staged/readings: 1 of 4 partitions missing, the first: staged/readings 2024-01-04 is not published"
-    )
+    assert missing == "staged/readings: 1 of 4 partitions not delivered: 2024-01-04; lab owns it, The lab delivers it"
+    assert worth(tree)[1].page == "/assets/landing/readings?view=checks&checkDetail=arrivals"
     assert [one.unmet for one in worth(tree)] == [True, True, False, False]
     assert any("most hours have a temperature, but not here" in other for other in others)
 

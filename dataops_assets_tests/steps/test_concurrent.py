@@ -156,7 +156,7 @@ def test_reference_that_is_replaced_while_it_is_read_is_read_again(waiting: Tree
     def scan(self: Lake, dataset: Dataset, made: Any) -> pl.LazyFrame:
         if dataset.name == "stations" and left:
             left.pop()
-            waiting.drop("stations", "stations.csv", "station,height\noslo,94\n")
+            waiting.drop("stations", "stations.csv", "station,height\noslo,94\nvoss,58\n")
             waiting.run("stations", now=LATER)
         return real(self, dataset, made)
 
@@ -191,7 +191,7 @@ def test_run_that_began_before_a_reference_changed_takes_the_newer_one(waiting: 
     waiting.receive("readings", before)
 
     def without_bergen() -> None:
-        waiting.drop("stations", "stations.csv", "station,height\noslo,94\n")
+        waiting.drop("stations", "stations.csv", "station,height\noslo,94\nvoss,58\n")
         waiting.run("stations", now=LATER)
         [done] = staging.stage(waiting.lake, waiting["readings"], [DAY], "other", LATER)
         assert done.status == "done"

@@ -148,7 +148,8 @@ def test_transform_that_fails_refuses_its_partition_by_name(filled: Tree) -> Non
     filled.edit("daily/transform.py", "days = readings", 'raise KeyError("x")\n    days = readings')
     [outcome] = filled.derive("daily", MONTH)
     assert (outcome.status, outcome.verdict) == ("refused", None)
-    assert outcome.reason == f"curated/daily {MONTH}: transform of daily failed: KeyError: 'x'; what was published before stays"
+    failed = "transform of daily failed: KeyError: 'x' (defs/daily/transform.py:5)"
+    assert outcome.reason == f"curated/daily {MONTH}: {failed}; what was published before stays"
     assert filled.read("daily", MONTH).height == 6
 
 
@@ -235,6 +236,9 @@ def test_changed_rule_releases_rows_from_quarantine(filled: Tree) -> None:
         done for done in filled.run("readings") if done.verdict and done.verdict.gate == "content" and done.partition == DAY
     ]
     assert (staged.facts["released"], staged.facts["rows"]) == (1, 2)
+    assert staged.verdict
+    [released] = staged.verdict.released
+    assert (released.verdict, released.rows, released.reasons) == (before["verdict"][0], (1,), ("hour.in_range",))
     after = filled.quarantine("readings", DAY)
     assert after.drop("verdict").equals(before.drop("verdict")[1:])
     [again] = filled.stage("readings", DAY)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.observe.partition import describe_partition
+from dataops_assets.observe.tally import tally_all
 from dataops_assets.steps import Outcome
 from dataops_assets.storage.lake import Lake
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, csv
@@ -134,3 +135,52 @@ def test_a_gap_has_no_profile(tree: Tree):
     tree.receive("readings", DAYS[0])
     [gap] = tree.stage("readings", DAYS[0])
     assert (gap.status, gap.verdict.profile if gap.verdict else gap) == ("done", None)
+
+
+def accept(tree: Tree, name: str, partition: str) -> None:
+    tree.edit(f"{name}/defs.yaml", "  key:", f"  accepted: [{{partition: {partition}, reason: the sun was out}}]\n  key:")
+
+
+@pytest.mark.parametrize(("factor", "severity"), [(-2.0, "warn"), (1000.0, "fail")])
+def test_an_unusual_day_that_a_person_accepts_passes_and_counts_like_any_other(tree: Tree, factor: float, severity: str):
+    tree.edit("readings/defs.yaml", "  tolerance: 0.5", f"  rules: {{statistics.usual: {severity}}}\n  tolerance: 0.5")
+    tree.edit("readings/schema.py", "ge=-60, le=60", "ge=-60000, le=60000")
+    staged(tree, range(28))
+    [unusual] = staged(tree, range(28, 29), factor)
+    assert unusual.verdict
+    assert unusual.verdict.passed == (severity == "warn")
+    assert ("declared under `accepted`" in unusual.verdict.why) == (severity == "fail")
+    accept(tree, "readings", DAYS[28])
+    assert (tree.pending("raw", "readings"), tree.pending("staged", "readings")) == ([DAYS[28]], [])
+    tree.receive("readings", DAYS[28])
+    assert tree.pending("staged", "readings") == [DAYS[28]]
+    [accepted] = tree.stage("readings", DAYS[28])
+    assert (accepted.status, accepted.facts["note"]) == ("done", "accepted: the sun was out")
+    assert accepted.verdict
+    assert (accepted.verdict.warnings, accepted.verdict.reasons) == ([], ())
+    assert accepted.verdict.unusual == unusual.verdict.unusual
+    told = describe_partition(tree.lake, tree["readings"], DAYS[28], NOW)
+    assert "accepted  statistics.usual: it is like the partitions before it, but temperature." in told
+    assert tree.pending("staged", "readings") == []
+    counted = tally_all(tree.lake, tree["readings"], NOW)
+    assert (counted.accepted, counted.worst, sum(counted.broken.values())) == ({DAYS[28]: "the sun was out"}, {}, 0)
+    [after] = staged(tree, range(29, 30))
+    assert after.verdict
+    assert after.verdict.rules[-1].detail == "by the 29 partitions from 2024-01-01 to 2024-01-29"
+
+
+def test_a_product_of_which_a_partition_is_accepted_is_judged_again_alone(tree: Tree):
+    staged(tree, range(31))
+    assert [outcome.status for outcome in tree.derive("daily", "2024-01")] == ["done"]
+    accept(tree, "daily", "2024-01")
+    assert tree.pending("curated", "daily") == ["2024-01"]
+    [made] = tree.derive("daily", "2024-01")
+    assert (made.status, made.facts["note"], tree.pending("curated", "daily")) == ("done", "", [])
+
+
+def test_what_is_accepted_keeps_all_other_rules(tree: Tree):
+    accept(tree, "readings", DAYS[0])
+    tree.drop("readings", f"{DAYS[0]}.csv", day(0, factor=1000.0))
+    tree.receive("readings", DAYS[0])
+    [refused] = tree.stage("readings", DAYS[0])
+    assert (refused.status, "of 24 rows rejected" in refused.reason) == ("refused", True)

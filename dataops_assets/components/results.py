@@ -1,0 +1,86 @@
+"""`gate_results` in Dagster: an asset for each dataset, made by one step, and the sensor that asks for it.
+
+They are views: nothing is made from them, and what fails here holds up no data.
+
+Not here: what the tables hold (`storage.results`).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from dataops_assets.components.assets import common
+from dataops_assets.components.automation import AT_WORK, at_work
+from dataops_assets.components.keys import asset_key, results_key
+from dataops_assets.components.resource import LakeResource
+from dataops_assets.contract import Catalog, Dataset
+from dataops_assets.gate.verdict import digest
+from dataops_assets.steps.pending import zones_written
+from dataops_assets.storage import layout
+from dataops_assets.storage.results import COLUMNS, differing, refresh
+
+_EVERY_SECONDS = 300
+_GROUP = "gate_results"
+_SCHEMA = dg.TableSchema([dg.TableColumn(name, str(dtype), what) for name, (dtype, what) in COLUMNS.items()])
+
+
+def gate_results(catalog: Catalog) -> dg.Definitions:
+    """The assets, and the sensor that keeps them up to date."""
+
+    @dg.multi_asset(name=_GROUP, specs=[_spec(catalog, dataset) for dataset in catalog], can_subset=True)
+    def made(context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeResource]) -> Iterator[dg.MaterializeResult[None]]:
+        here = lake.lake()
+        for dataset in catalog:
+            if results_key(dataset) not in context.selected_asset_keys:
+                continue
+            kept = refresh(here, dataset)
+            for damage in kept.damaged:
+                context.log.warning(f"left out: {damage}")
+            metadata: dict[str, Any] = {
+                "dagster/row_count": kept.rows,
+                "path": dg.MetadataValue.path(here.store.address(layout.gate_results(dataset))),
+                "look": f"dataops quality {dataset.name}",
+            }
+            yield dg.MaterializeResult(
+                asset_key=results_key(dataset), metadata=metadata, data_version=dg.DataVersion(kept.sha256)
+            )
+
+    @dg.sensor(
+        name="results",
+        asset_selection=dg.AssetSelection.groups(_GROUP),
+        minimum_interval_seconds=_EVERY_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Brings the tables of what the gates found up to date with the verdicts.",
+    )
+    def results(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        here, now = lake.lake(), datetime.now(UTC)
+        if at_work(context.instance, here):
+            yield AT_WORK
+            return
+        stale = {dataset: found for dataset in catalog if (found := differing(here, dataset))}
+        if not stale:
+            yield dg.SkipReason("every verdict is in its table")
+            return
+        # If it fails, or a verdict cannot be read, the same is asked for again, but once an hour.
+        state = digest([[dataset.name, *sorted(map(str, found))] for dataset, found in stale.items()])
+        run_key = f"results {state[:16]} {now:%Y-%m-%dT%H}"
+        yield dg.RunRequest(run_key=run_key, asset_selection=[results_key(dataset) for dataset in stale])
+
+    return dg.Definitions(assets=[made], sensors=[results])
+
+
+def _spec(catalog: Catalog, dataset: Dataset) -> dg.AssetSpec:
+    keep = catalog.keep(dataset, dataset.zone)
+    told = common(catalog, dataset, f"as long as the verdicts: {keep}", "defs.yaml")
+    return dg.AssetSpec(
+        key=results_key(dataset),
+        description=f"What every rule found in each delivery: a row for each.\n\n{dataset.attributes.description}",
+        deps=[asset_key(zone, dataset) for zone in zones_written(dataset)],
+        group_name=_GROUP,
+        kinds={"parquet", "polars"},
+        **told | {"metadata": told["metadata"] | {"dagster/column_schema": _SCHEMA}},
+    )

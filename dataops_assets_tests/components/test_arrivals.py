@@ -1,0 +1,54 @@
+"""The check on landing: what never came is told in the UI, once, and no longer when it came."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from dataops_assets.components.arrivals import arrivals_check, tell_arrivals
+from dataops_assets.components.dagster_private import last_evaluation
+from dataops_assets_tests.components.dagster_tree import JANUARY, Location, requests
+
+CHECK = dg.AssetCheckKey(dg.AssetKey(["landing", "readings"]), "arrivals")
+HOLES = "never delivered, although later ones were: 2024-01-02 to 2024-01-03"
+
+
+def events(here: Location) -> int:
+    return len(here.instance.event_log_storage.get_asset_check_execution_history(CHECK, limit=10))
+
+
+def told(here: Location) -> tuple[bool, str | None]:
+    evaluation = last_evaluation(here.instance, CHECK)
+    assert evaluation
+    return evaluation.passed, evaluation.description
+
+
+def test_a_hole_is_told_by_the_sensor_once_and_no_more_when_it_is_filled(here: Location) -> None:
+    for day in {*JANUARY} - {"2024-01-02", "2024-01-03"}:
+        here.deliver(day)
+    requests(here, "reconcile")
+    requests(here, "reconcile")
+    assert (told(here), events(here)) == ((False, HOLES), 1)
+    evaluation = last_evaluation(here.instance, CHECK)
+    assert evaluation
+    table = evaluation.metadata["partitions"]
+    assert isinstance(table, dg.TableMetadataValue)
+    named = [(record.data["partition"], record.data["later ones came"]) for record in table.records]
+    assert named == [("2024-01-02", True), ("2024-01-03", True)]
+    here.deliver("2024-01-02")
+    here.deliver("2024-01-03")
+    requests(here, "reconcile")
+    assert (told(here), events(here)) == ((True, "nothing is awaited that is due"), 2)
+
+
+def test_it_can_be_asked_at_any_time_and_a_table_has_none(here: Location) -> None:
+    lake: Any = (here.defs.resources or {})["lake"]
+    result = arrivals_check(here.tree["readings"])(lake=lake)
+    assert isinstance(result, dg.AssetCheckResult)
+    assert (result.passed, result.description) == (False, "not delivered: 2024-01-01 to 2024-01-20")
+    names = {
+        key.asset_key.to_user_string() for key in here.defs.resolve_asset_graph().asset_check_keys if key.name == "arrivals"
+    }
+    assert names == {"landing/readings"}
+    tell_arrivals(here.instance, here.tree.lake, here.tree.lake.catalog, datetime.now(UTC))
+    assert told(here)[0] is False
