@@ -3,6 +3,7 @@
 An unknown or incomplete deployment fails at once, naming the variable.
 """
 
+import difflib
 import logging
 import os
 import pwd
@@ -26,8 +27,11 @@ from dataops_assets.storage.store import Forbidden, Store, nobody_watches
 PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
 
-KINDS = "local, dev/<person>, branch/pr-<number> or prod"
-_SHARED = re.compile(r"dev/[A-Za-z0-9][A-Za-z0-9_.-]*|branch/pr-[0-9]+")
+KINDS = "local, dev/<person>, branch/pr-<number> or prod; a person is letters and digits, with single . _ - in between"
+_SHARED = re.compile(r"dev/[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*|branch/pr-[0-9]+")
+_OURS = "DATAOPS_"
+_VARIABLES = ("DEPLOYMENT", "DATA", "PROD", "PIPELINE", "CACHE", "COMMIT", "IMAGE", "UI")
+"""What comes after it."""
 _CODE_IS_ASKED_EVERY_SECONDS = 10
 _CODE = ("dataops_assets", "locks", "pyproject.toml")
 _BEGAN = time.time()
@@ -269,8 +273,13 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         DATAOPS_UI: The address of the Dagster UI. Default that of `make dev`.
 
     Raises:
-        DeploymentError: A variable is missing, or has a value that means nothing.
+        DeploymentError: A variable is missing, or has a value that means nothing; or there is one of another name.
     """
+    for variable in environment:
+        if variable.startswith(_OURS) and variable[len(_OURS) :] not in _VARIABLES:
+            near = difflib.get_close_matches(variable[len(_OURS) :], _VARIABLES, 1)
+            meant = f"did you mean {_OURS}{near[0]}?" if near else f"there are {_OURS}{', _'.join(_VARIABLES)}"
+            raise DeploymentError(f"{variable} is set, but means nothing here: {meant}")
     name = environment.get("DATAOPS_DEPLOYMENT") or "local"
     commit = environment.get("DATAOPS_COMMIT")
     if commit and not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit):

@@ -11,10 +11,14 @@ What it may write, and what not, is up to the deployment, as it is for everyone.
 import os
 import shutil
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from dataops_assets.deployment import Deployment
+from dataops_assets.storage import layout
+from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.store import Store
 from dataops_assets_tests.trees import Tree
 
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -59,6 +63,33 @@ class Branch(Tree):
     def own(self) -> set[str]:
         """The keys of everything that lies in the branch, but locks."""
         return {str(path.relative_to(self.store.root)) for path in self.store.root.rglob("*") if path.suffix != ".lock"}
+
+
+@dataclass
+class Remote(Tree):
+    """A tree whose data lies in a bucket.
+
+    Attributes:
+        own: What it writes.
+        base: What it reads through to.
+    """
+
+    own: Store = field(default_factory=lambda: Folder(Path("nowhere")))
+    base: Store | None = None
+
+    @property
+    def store(self) -> Store:  # type: ignore[override]
+        return self.own
+
+    @property
+    def lake(self) -> Lake:
+        if self._lake is None:
+            self._lake = Lake(self.catalog(), self.own, base=self.base)
+        return self._lake
+
+    def drop(self, dataset: str, file: str, content: str, written: datetime | None = None) -> None:  # type: ignore[override]
+        del written  # a bucket has a clock of its own
+        self.own.write(f"{layout.landing(self[dataset])}/{file}", content.encode(), {})
 
 
 def everything_in(root: Path) -> dict[str, tuple[int, int]]:

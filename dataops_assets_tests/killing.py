@@ -7,25 +7,39 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from dataops_assets.storage import layout
+from dataops_assets.storage import layout, publishing
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.s3 import S3
+from dataops_assets_tests.branches import let_branches_read
 from dataops_assets_tests.s3_server import ONCE, Bucket
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAYS = ["2024-01-01", "2024-01-02"]
 LATER = NOW + timedelta(hours=1)
 REJECTED = {"hour": 99}
+
+
+Act = Callable[[Tree], None]
+CHANGES = (
+    "put_object",
+    "create_multipart_upload",
+    "upload_part",
+    "complete_multipart_upload",
+    "abort_multipart_upload",
+    "delete_object",
+    "delete_objects",
+)
+"""The requests of a bucket that change it."""
 
 
 class Place(NamedTuple):
@@ -67,7 +81,7 @@ def opened(root: Path, place: Place | None = None) -> Tree:
     """The tree in a folder, or in a bucket, whose month has two days."""
     tree = InABucket(root, place=place) if place else Tree(root)
     tree.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-02")
-    return tree
+    return let_branches_read(tree)
 
 
 class Died(BaseException):
@@ -107,8 +121,30 @@ def deliver_anew(tree: Tree) -> None:
     tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[REJECTED] * 4))
 
 
-def run_until(root: Path, point: int | None, place: Place | None = None) -> int:
-    """Do what is pending, and die at one of the points: each write has one before it can be seen, and one after.
+def run_all(tree: Tree) -> None:
+    """Do what is pending."""
+    tree.run(now=LATER)
+
+
+def over_prod(tree: Tree) -> Lake:
+    """What a tree holds, as a branch over the prod that lies beside it."""
+    return replace(tree.lake, base=Folder(tree.root / "prod"))
+
+
+def drop_day(tree: Tree) -> None:
+    """Drop the first day in a branch."""
+    publishing.drop(over_prod(tree), tree["readings"], DAYS[0])
+
+
+def remove_some(tree: Tree) -> None:
+    """End what was left half done, as if it were old, and remove what was rejected."""
+    store = tree.lake.store
+    store.sweep(datetime.now(UTC) + timedelta(days=2), remove=True)
+    store.remove([entry.key for entry in store.list("quarantine")])
+
+
+def run_until(root: Path, point: int | None, place: Place | None = None, act: Act = run_all) -> int:
+    """Act, and die at one of the points: each change has one before it can be seen, and one after.
 
     Returns:
         How many points there are.
@@ -128,26 +164,33 @@ def run_until(root: Path, point: int | None, place: Place | None = None) -> int:
         pass_by()
         return answer
 
-    store, real = tree.lake.store, Folder._place
-    if isinstance(store, S3):
-        for request in ("put_object", "create_multipart_upload", "upload_part", "complete_multipart_upload"):
-            setattr(store.client, request, partial(passing, getattr(store.client, request)))
-        tree.run(now=LATER)
-        return next(points) - 1
-    Folder._place = lambda *given: passing(real, *given)  # type: ignore[method-assign]
-    try:
-        tree.run(now=LATER)
-    finally:
-        Folder._place = real  # type: ignore[method-assign]
+    store = tree.lake.store
+    with ExitStack() as patched:
+        if isinstance(store, S3):
+            for request in CHANGES:
+                setattr(store.client, request, partial(passing, getattr(store.client, request)))
+        else:
+            for change in ("_place", "_withdraw", "_remove"):
+                patched.enter_context(mock.patch.object(Folder, change, _passed(passing, getattr(Folder, change))))
+        act(tree)
     return next(points) - 1
 
 
-def kill_at(root: Path, point: int, place: Place | None = None) -> None:
-    """Do what is pending in a process that dies at a point."""
+def _passed(passing: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *given: passing(real, *given)
+
+
+def kill_at(
+    root: Path, point: int, place: Place | None = None, act: Act = run_all, look: Callable[[], object] = lambda: None
+) -> None:
+    """Act in a process that dies at a point; whoever reads looks all the while."""
+    look()  # which reads the contracts, before the process writes them anew
     # Of a process that has threads already, no copy can be made.
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["__main__", __name__])
-    killed = processes.Process(target=run_until, args=(root, point, place))
+    killed = processes.Process(target=run_until, args=(root, point, place, act))
     killed.start()
-    killed.join()
+    while killed.is_alive():
+        look()
+        killed.join(0.02)
     assert killed.exitcode == -signal.SIGKILL

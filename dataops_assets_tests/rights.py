@@ -29,8 +29,8 @@ def provider(prod: str, dataset: str) -> dict[str, Any]:
 
 
 def reader(prod: str, dataset: str) -> dict[str, Any]:
-    """A reader reads what is published of a dataset, and what its gates found."""
-    published = [f"{prod}/{top}/{dataset}/*" for top in ("staged", "curated", "gate_results")]
+    """A reader reads what is published of a dataset, and what its gates found; pyarrow asks for the folder first."""
+    published = [f"{prod}/{top}/{dataset}{below}" for top in ("staged", "curated", "gate_results") for below in ("", "/*")]
     return _policy((_READ, published), (["s3:ListBucket"], [prod]))
 
 

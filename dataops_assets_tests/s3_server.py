@@ -75,12 +75,13 @@ class Server:
             )
 
     @contextmanager
-    def bucket(self) -> Iterator["Bucket"]:
-        """A new bucket that keeps versions, for as long as a test lasts."""
+    def bucket(self, versioned: bool = True) -> Iterator["Bucket"]:
+        """A new bucket, which keeps versions unless told otherwise, for as long as a test lasts."""
         bucket = Bucket(f"test-{uuid4().hex[:12]}", self, self.root)
         s3 = bucket.client()
         s3.create_bucket(Bucket=bucket.name)
-        s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+        if versioned:
+            s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
         try:
             yield bucket
         finally:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -53,6 +54,10 @@ def test_prod_names_its_pipeline() -> None:
         ({"DATAOPS_DEPLOYMENT": "dev/"}, "DATAOPS_DEPLOYMENT is 'dev/'"),
         ({"DATAOPS_DEPLOYMENT": "dev/../prod"}, "DATAOPS_DEPLOYMENT is 'dev/../prod'"),
         ({"DATAOPS_DEPLOYMENT": "branch/pr-1/../../x"}, "DATAOPS_DEPLOYMENT is 'branch/pr-1/../../x'"),
+        ({"DATAOPS_DEPLOYMENT": "dev/a..b"}, "DATAOPS_DEPLOYMENT is 'dev/a..b', which is no deployment: write local, dev/"),
+        ({"DATAOPS_DEPLOYMENT": "dev/me."}, "DATAOPS_DEPLOYMENT is 'dev/me.'"),
+        ({"DATAOPS_DEPLOYMNT": "prod"}, "DATAOPS_DEPLOYMNT is set, but means nothing here: did you mean DATAOPS_DEPLOYMENT?"),
+        ({"DATAOPS_X": ""}, "DATAOPS_X is set, but means nothing here: there are DATAOPS_DEPLOYMENT, _DATA, "),
         ({"DATAOPS_DEPLOYMENT": "branch/main"}, "DATAOPS_DEPLOYMENT is 'branch/main'"),
         ({"DATAOPS_DEPLOYMENT": "dev/me"}, "DATAOPS_DATA is not set, which dev/me needs: the s3://bucket that dev and"),
         (
@@ -106,6 +111,15 @@ def test_command_tells_it_in_one_line(tmp_path: Path) -> None:
     told = subprocess.run(asked, capture_output=True, text=True, env={"DATAOPS_DEPLOYMENT": "prd"}, cwd=tmp_path, check=False)
     assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (1, "", 1)
     assert told.stderr.startswith("DATAOPS_DEPLOYMENT is 'prd'")
+
+
+def test_denial_is_told_once(tmp_path: Path) -> None:
+    where = {"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": str(tmp_path / "prod"), "DATAOPS_PIPELINE": "pipeline@prod"}
+    asked = [Path(sys.executable).with_name("dataops"), "deliver", "airlines"]
+    told = subprocess.run(asked, capture_output=True, text=True, env=os.environ | where, cwd=tmp_path, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    [line] = filter(None, told.stderr.splitlines())
+    assert line.startswith(f"{tmp_path}/prod/landing/airlines/airlines.csv is not written: {ME} is not pipeline@prod")
 
 
 def test_store_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
@@ -253,6 +267,18 @@ def test_first_write_of_prod_leaves_its_mark_and_none_changes_it(prod: Deploymen
     mark.is_prods.cache_clear()  # as another process
     prod.store.create("b", b"two", {})
     assert prod.store.read(MARK) == left
+
+
+@pytest.mark.usefixtures("_merged")
+def test_mark_carries_tags_as_every_object_does(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable, value in bucket.environment().items():
+        monkeypatch.setenv(variable, value)
+    deployment.identity.cache_clear()
+    prod = Deployment("prod", f"s3://{bucket.name}", pipeline=deployment.identity(in_aws=True), cache=tmp_path)
+    prod.store.create("a", b"one", {})
+    tags = bucket.client().get_object_tagging(Bucket=bucket.name, Key=MARK)["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"lifecycle": "deployment", "readers": "branches"}
+    deployment.identity.cache_clear()
 
 
 @pytest.mark.usefixtures("_merged")

@@ -1,5 +1,6 @@
 """The command `dataops` and its verbs."""
 
+import logging
 import re
 import sys
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.cli.verbs import Verbs
 from dataops_assets.contract import ContractError, Dataset
-from dataops_assets.storage.lake import Lake, name_of
+from dataops_assets.storage.lake import Lake, launched, name_of
 from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
@@ -203,7 +204,9 @@ def why(target: str, partition: str | None) -> None:
     try:
         if name in lake.catalog.datasets:
             dataset = lake.catalog[name]
-            click.echo(why_published(lake, dataset, existing(dataset, partition, datetime.now(UTC))))
+            partition = existing(dataset, partition, datetime.now(UTC))
+            lake.reread(dataset.zone, dataset, partition)
+            click.echo(why_published(lake, dataset, partition))
         elif re.fullmatch("[0-9a-f]{64}", target):
             click.echo(why_bytes(lake, target))
         elif found := _object_at(lake, target):
@@ -220,6 +223,23 @@ def why(target: str, partition: str | None) -> None:
             )
     except LookupError as error:
         raise click.ClickException(str(error)) from error
+
+
+@cli.command()
+@click.argument("dataset", required=False)
+@click.argument("partition", required=False)
+def verify(dataset: str | None, partition: str | None) -> None:
+    """Read every object that was published and every file that was received, and compare it with what was written.
+
+    Of a DATASET, or one PARTITION of it. Nothing is changed; what is damaged or edited is named, with the way out, and the exit
+    code is 1. What a branch reads from prod is left to prod.
+    """
+    from dataops_assets.cli.verifying import verify_objects
+
+    lake = open_lake()
+    chosen = named(lake, (_without_zone(dataset),) if dataset else ())
+    key = existing(chosen[0], partition, datetime.now(UTC)) if partition else None
+    sys.exit(0 if verify_objects(lake, chosen, key) else 1)
 
 
 def _pairs(_: click.Context, option: click.Parameter, given: Iterable[str]) -> dict[str, str]:
@@ -327,27 +347,35 @@ def doctor(rounds: int) -> None:
 def drop(dataset: str, partition: str | None) -> None:
     """In a branch or dev deployment, do without a partition: it stays in prod, and is not read from there.
 
-    What is made from it waits until it is made again.
+    What is made from it waits until it is made again. One of its own that could not be made again is dropped only if that is
+    confirmed.
     """
     from dataops_assets.storage import publishing
+    from dataops_assets.storage.conformance import makes_again
 
     lake = open_lake()
     [found] = named(lake, (_without_zone(dataset),))
     partition = existing(found, partition, datetime.now(UTC))
+    what = name_of(found, partition)
+    its_own = lake.base and lake.its_own().holder(found.zone, found, partition)
+    if its_own and (why := makes_again(lake.store)):
+        click.confirm(f"{what} is of its own here, and {why}.\nDrop it all the same?", abort=True, err=True)
+        again = "it is not made again there before its marker is removed"
+    else:
+        again = f"to make it again: {launched(found, found.zone, partition)}"
     try:
         publishing.drop(lake, found, partition)
     except (LookupError, publishing.Contended) as error:
         raise click.ClickException(str(error)) from error
-    one = f" --partition {partition}" if partition else ""
-    click.echo(f"dropped {name_of(found, partition)} in {lake.store.where}; prod still has what it had")
-    click.echo(f"to make it again: dg launch --assets {name_of(found, None)}{one}")
+    click.echo(f"dropped {what} in {lake.store.where}; prod still has what it had")
+    click.echo(again)
 
 
 def _object_at(lake: Lake, address: str) -> str | None:
-    """The SHA-256 of the object with an address, as messages write it."""
+    """The SHA-256 of the bytes that lie at an address, as messages write it."""
     for store in filter(None, (lake.store, lake.base)):
         if address.startswith(f"{store.where}/"):
-            return store.sha256(address[len(store.where) + 1 :])
+            return store.reread(address[len(store.where) + 1 :])
     return None
 
 
@@ -376,6 +404,7 @@ def draw_map(check: bool, output: Path) -> None:
 
 def main() -> None:
     """The entry point: errors that the user can mend are told without a traceback."""
+    logging.getLogger("dataops.denied").addHandler(logging.NullHandler())  # where nobody collects logs, it is told once
     try:
         cli(standalone_mode=True)
     except (ContractError, deployment.DeploymentError) as error:

@@ -22,7 +22,7 @@ from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
 from dataops_assets.cli.summary import summarise
 from dataops_assets.components.arrivals import tell_arrivals
-from dataops_assets.components.launch import abandoned, bury, due, launch, launch_results, stages, untold
+from dataops_assets.components.launch import Launch, abandoned, bury, due, launch, launch_results, stages, untold
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
@@ -31,8 +31,10 @@ from dataops_assets.steps.pending import partitions_of, zones_written
 from dataops_assets.storage import landing
 from dataops_assets.storage.folder import Held
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.store import Damaged
 
 _PLAIN_WIDTH = 110
+_MOST_AGAIN = 5
 _LONGEST_WAIT = timedelta(seconds=60)
 
 
@@ -70,6 +72,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         console.width = _PLAIN_WIDTH
     began = time.monotonic()
     failures: list[str] = []
+    altered: dict[tuple[Zone, Dataset, Partition], str] = {}
     _wait_for_quiet(lake, datasets, console)
     runs = 0
     with _instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
@@ -86,6 +89,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             done: dict[Dataset, set[Partition]] = {}
             for zone, layer in stages(lake.catalog, wanted):
                 for planned in due(seen, zone, layer, datetime.now(UTC), within, never_told):
+                    altered |= _altered(seen, planned)
                     failures += launch(definitions, instance, lake, planned, taken_on=whole)
                     seen = lake.at_a_glance()
                     runs += 1
@@ -101,8 +105,27 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         failures += launch_results(definitions, instance, lake, datasets, taken_on=whole)  # a view: none of the runs that count
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
-    told = list(dict.fromkeys(failure.strip() for failure in failures))
-    return 0 if summarise(seen, datasets, told, runs, time.monotonic() - began, console) else 1
+    again = [told for where, told in altered.items() if not seen.altered(*where)]
+    for told in again[:_MOST_AGAIN]:
+        console.print(f"{told}; it was made again", style="yellow", highlight=False)
+    if len(again) > _MOST_AGAIN:
+        console.print(f"… and {len(again) - _MOST_AGAIN:,} more that were made again", style="yellow")
+    failed = list(dict.fromkeys(failure.strip() for failure in failures))
+    return 0 if summarise(seen, datasets, failed, runs, time.monotonic() - began, console) else 1
+
+
+def _altered(lake: Lake, planned: Launch) -> dict[tuple[Zone, Dataset, Partition], str]:
+    """What a run takes the place of that is not what was written, in words."""
+    zones: tuple[Zone, ...] = () if planned.zone == "raw" else (planned.zone, "quarantine")
+    asked = [(zone, dataset, key) for dataset in planned.datasets for key in planned.partitions for zone in zones]
+
+    def look(one: tuple[Zone, Dataset, Partition]) -> str:
+        with contextlib.suppress(Damaged):  # a record, which the run tells
+            return lake.altered(*one)
+        return ""
+
+    found = zip(asked, lake.store.each(look, asked), strict=True)
+    return {where: told for where, told in found if told}
 
 
 def _never_told(

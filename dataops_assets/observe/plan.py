@@ -77,7 +77,7 @@ def plan(lake: Lake, datasets: Collection[Dataset], now: datetime) -> list[Plann
         received = _received(here, dataset, now) if dataset.ingested else {}
         found += _grouped(dataset, "raw", received)
         judged = unsettled(here, dataset, partitions_of(dataset, now), now)
-        made = {key: _why(grounds, _said(here, "content", dataset, key)) for key, grounds in judged.items()}
+        made = {key: _why_made(here, dataset, key, grounds) for key, grounds in judged.items()}
         possible = {} if dataset.has_ended(now) else _possible(here, dataset, touched, now)
         reasons = possible | dict.fromkeys(received, "after it was received") | made
         found += _grouped(dataset, dataset.zone, reasons)
@@ -128,6 +128,14 @@ def _why(grounds: Mapping[str, Any], said: Verdict | None) -> str:
         was, now = before.get(name, {}), grounds.get(name, {})
         told += [f"{other} is another" for other in now if was.get(other) != now[other]]
     return ", ".join(told) or "the run before did not end"
+
+
+def _why_made(lake: Lake, dataset: Dataset, partition: Partition, grounds: Mapping[str, Any]) -> str:
+    zones: tuple[Zone, ...] = (dataset.zone, "quarantine")
+    with suppress(Damaged):
+        if any(lake.altered(zone, dataset, partition) for zone in zones):
+            return "what lies there is not what was written"
+    return _why(grounds, _said(lake, "content", dataset, partition))
 
 
 def _possible(lake: Lake, dataset: Dataset, touched: Mapping[str, set[Partition]], now: datetime) -> dict[Partition, str]:

@@ -20,10 +20,10 @@ from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import layout
-from dataops_assets.storage.lake import Lake, NotPublished, name_of
+from dataops_assets.storage.lake import BRING_BACK, Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
-from dataops_assets.storage.store import Damaged, Lost, Withheld, jitter_seconds
+from dataops_assets.storage.store import Damaged, Lost, Unrepeatable, Withheld, in_words, jitter_seconds
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
@@ -199,12 +199,14 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
         return _settle(lake, dataset, partition, look, run_id, now)
     except Damaged as error:  # a record, or something it is made from; the partitions after it go on
         return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {error}")
+    except Unrepeatable as error:  # a branch has dropped it; those after it go on, too
+        return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {in_words(error)}")
 
 
 def _settle(
     lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[], Work], run_id: str, now: datetime
 ) -> Outcome:
-    wrote = False
+    wrote, altered = False, ""
     for attempt in range(ROUNDS):
         if attempt:
             time.sleep(jitter_seconds(attempt))  # or many that look at the same time never let one another end
@@ -215,7 +217,9 @@ def _settle(
         except NotReady as error:
             return Outcome(partition, "refused", str(error))
         before = settled(lake, dataset, partition, work.depends_on, said)
-        if before:
+        if before and not attempt:
+            altered = _altered(lake, dataset, partition)
+        if before and (attempt or not altered):
             return _outcome(lake, dataset, partition, *before, work.note() if wrote or not attempt else _overtaken(before[1]))
         try:
             found, quarantine = work.judge()
@@ -230,8 +234,17 @@ def _settle(
             wrote = True
             done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
             if done:
-                return _outcome(lake, dataset, partition, *done, work.note())
+                again = f"{altered}; it was made again" if altered and done[0].passed else ""
+                return _outcome(lake, dataset, partition, *done, "; ".join(filter(None, (again, work.note()))))
     raise Contended(f"{name_of(dataset, partition)} was changed by others {ROUNDS} times while it was made: run it again")
+
+
+def _altered(lake: Lake, dataset: Dataset, partition: Partition) -> str:
+    """What lies there and is not what was written, in words; empty if nothing is. All of its bytes are read."""
+    zones: tuple[Zone, ...] = (dataset.zone, "quarantine")
+    for zone in zones:
+        lake.reread(zone, dataset, partition)
+    return "; ".join(filter(None, (lake.altered(zone, dataset, partition) for zone in zones)))
 
 
 def _overtaken(published: Provenance | None) -> str:
@@ -367,5 +380,8 @@ def _outcome(
 
 
 def kept(lake: Lake, dataset: Dataset, partition: Partition) -> str:
-    """What to add to a refusal: that the version before it can still be read. Empty if there is none."""
-    return "; what was published before stays" if lake.published(dataset, partition) else ""
+    """What to add to a refusal: that the version before it can still be read, or is damaged. Empty if there is none."""
+    if lake.published(dataset, partition):
+        return "; what was published before stays"
+    altered = lake.altered(dataset.zone, dataset, partition)
+    return f"; {altered}: {BRING_BACK}" if altered else ""

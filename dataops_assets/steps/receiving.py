@@ -129,6 +129,12 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
                 continue
             except (Damaged, Withheld) as error:  # no verdict: the gate was not asked
                 return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}")
+        elif receipt and receipt.number and not arrived:  # nothing else is left to do
+            try:
+                restored = deliveries.restore(lake.store, dataset, partition, receipt, arrival)
+            except ChangedWhileRead as error:
+                return _absent(lake, dataset, partition, str(error))
+            note = "; ".join(f"{place} was not what was received, and was put right from landing" for place in restored)
         if receipt is None:
             facts = {"rows": 0, "note": f"declared gap: {dataset.gap_reason(partition)}"}
             return Outcome(partition, "done", version=GAP, verdict=verdict, facts=facts)

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.store import BadRequest, Damaged, Entry, Lost, Store
+from dataops_assets.storage.store import Damaged, Entry, Lost, Store, Unrepeatable
 
 WRITERS = 32
 ROUNDS = 10
@@ -119,7 +119,7 @@ def makes_again(store: Store) -> str:
         store.create(key, b"once", TAGS)
         store.remove([key])
         store.create(key, b"again", TAGS)
-    except BadRequest as error:
+    except Unrepeatable as error:
         return str(error.strerror)
     finally:
         _clear(store, prefix, [key])

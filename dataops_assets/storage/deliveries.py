@@ -17,7 +17,7 @@ from dataops_assets.gate.envelope import Part
 from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import journal, layout
 from dataops_assets.storage.landing import Arrival
-from dataops_assets.storage.store import Entry, Lost, Store, hash_file
+from dataops_assets.storage.store import Damaged, Entry, Lost, Store, hash_file
 
 GAP = "gap"
 """Stands in place of a delivery's hash for a partition that will never be delivered."""
@@ -121,6 +121,36 @@ def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt 
 def hash_of(files: Sequence[ReceivedFile]) -> str:
     """The SHA-256 of a delivery: that of its one file, or of the names and hashes of all."""
     return files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
+
+
+def restore(store: Store, dataset: Dataset, partition: Partition, receipt: Receipt, arrival: Arrival | None) -> list[str]:
+    """Read all that was received, and put what lies in landing in place of a file that is not what was received.
+
+    Args:
+        store: Where it lies.
+        dataset: Whose delivery it is.
+        partition: What it was delivered for.
+        receipt: What was received.
+        arrival: What lies in landing, if anything does.
+
+    Returns:
+        The addresses of the files that were put right.
+
+    Raises:
+        Damaged: One is not what was received, and lies in landing no more.
+    """
+    lying = {entry.key: entry for entry in arrival.files} if arrival else {}
+    restored = []
+    for file in receipt.files:
+        key = raw_key(dataset, partition, file.sha256)
+        if store.reread(key) == file.sha256:
+            continue
+        entry = lying.get(f"{layout.landing(dataset)}/{file.name}")
+        if arrival is None or entry is None or store.reread(entry.key) != file.sha256:
+            raise Damaged(store.address(key), "it is not what was received: bring it back, or deliver it again")
+        _keep(store, dataset, arrival, entry)
+        restored.append(store.address(key))
+    return restored
 
 
 def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> ReceivedFile:

@@ -91,6 +91,10 @@ class Glance(Store):
         """The hash of an object's bytes."""
         return self._store.sha256(key, seen or self.entry(key))
 
+    def reread(self, key: str) -> str | None:
+        """The hash of an object's bytes, read now."""
+        return self._store.reread(key)
+
     def local(self, key: str, sha256: str) -> Path:
         """A file on this machine with these bytes of an object."""
         return self._store.local(key, sha256)

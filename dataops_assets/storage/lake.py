@@ -24,6 +24,8 @@ from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record,
 from dataops_assets.storage.store import Damaged, Entry, Store, Withheld
 
 _Numbered = TypeVar("_Numbered", Receipt, Verdict)
+BRING_BACK = "bring it back (docs/how-to.md), or deliver it again"
+"""What to do where no run makes again what is damaged."""
 BRANCHES = "branches"
 """The reader group that lets branches and dev deployments read a dataset through to prod."""
 
@@ -130,6 +132,24 @@ class Lake:
             return None, None
         return held[0], newest_record(held[0], zone, dataset, partition, sha256)
 
+    def reread(self, zone: Zone, dataset: Dataset, partition: Partition) -> str | None:
+        """The SHA-256 of the bytes that lie there, all of them read now: what `version` says from then on."""
+        held = self.holder(zone, dataset, partition)
+        return held[0].reread(held[1].key) if held else None
+
+    def altered(self, zone: Zone, dataset: Dataset, partition: Partition) -> str:
+        """What to know of bytes that lie there though nothing of ours has put them there, in words; empty if there are none.
+
+        Of a bucket, what `reread` has not found is not known.
+        """
+        store, made = self._recorded(zone, dataset, partition)
+        if store is None or made:
+            return ""
+        place = store.address(layout.data(zone, dataset, partition))
+        if journal.entries(store, layout.provenance(zone, dataset, partition)):
+            return f"{place} is not what was written: it was damaged or edited"
+        return f"{place} was not published by a gate: its bytes have no provenance"
+
     def published(self, dataset: Dataset, partition: Partition) -> Provenance | None:
         """What others may read: bytes that a gate let pass, and no gap that was withdrawn since. Their hash is the version."""
         found = self.provenance(dataset.zone, dataset, partition)
@@ -169,7 +189,8 @@ class Lake:
         except Damaged as error:
             stands = self.provenance(zone, dataset, partition)
             if stands is None or stands.sha256 == sha256:
-                raise
+                told = f"{error.strerror}, or make it again: {launched(dataset, dataset.zone, partition)}"
+                raise Damaged(str(error.filename), told) from error
             raise FileNotFoundError(errno.ENOENT, "is of another version by now", str(error.filename)) from error
 
     def scan(self, dataset: Dataset, partitions: Sequence[Partition]) -> pl.LazyFrame:
@@ -300,8 +321,9 @@ class Lake:
         store, made = self._recorded(dataset.zone, dataset, partition)
         if store == self.base and (withheld := self._withheld(made)):
             return f"is not published here, and not to be read from prod: {withheld}"
-        if self.version(dataset.zone, dataset, partition) and not self.provenance(dataset.zone, dataset, partition):
-            return "was not published by a gate: its bytes have no provenance"
+        if altered := self.altered(dataset.zone, dataset, partition):
+            remedy = f"{BRING_BACK}; {refused}" if refused else f"`dataops run {dataset.name}` makes it again"
+            return f"is not to be read: {altered}; {remedy}"
         if self.is_dropped(dataset, partition):
             return f"was dropped here: run {name_of(dataset, None)} for it to make it again" + (
                 f"; {refused}" if refused else ""
@@ -338,6 +360,11 @@ def outdated(dataset: Dataset, published: Provenance) -> str:
     if name not in was:
         return f"which had no column `{name}`"
     return f"whose column `{name}` is " + (f"{was[name]}, not {declared[name]}" if name in declared else "declared no more")
+
+
+def launched(dataset: Dataset, zone: Zone, partition: Partition) -> str:
+    """The command that makes a partition anew, whether it is pending or not."""
+    return f"dg launch --assets {zone}/{dataset.name}" + (f" --partition {partition}" if partition else "")
 
 
 def name_of(dataset: Dataset, partition: Partition) -> str:

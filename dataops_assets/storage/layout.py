@@ -19,6 +19,8 @@ from dataops_assets.contract.policy import Zone
 
 MARK = "_deployment/prod.json"
 """The object by which prod says that this is its storage."""
+MARK_TAGS = {"lifecycle": "deployment", "readers": "branches"}
+"""Its tags: a class that no policy names, so that no rule ends it, and who looks for it."""
 TRIALS = "_doctor"
 """Where `dataops doctor` tries a store."""
 

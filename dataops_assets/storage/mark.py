@@ -42,7 +42,7 @@ def leave(store: Store, pipeline: str) -> None:
         return
     mark = Mark(since=datetime.now(UTC), pipeline=pipeline)
     with contextlib.suppress(Lost):  # another run did so just now
-        store.create(layout.MARK, mark.model_dump_json(indent=1).encode(), {})
+        store.create(layout.MARK, mark.model_dump_json(indent=1).encode(), layout.MARK_TAGS)
     is_prods.cache_clear()
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, FlexibleChecksumError
 
 from dataops_assets.storage.aws import ATTEMPTS, Answer, ask, new_client
 from dataops_assets.storage.cache import Cache
@@ -30,7 +30,6 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     CHUNK_BYTES,
     WRITER_LIVES,
-    BadRequest,
     Damaged,
     Entry,
     Found,
@@ -38,6 +37,7 @@ from dataops_assets.storage.store import (
     Store,
     Tags,
     Thing,
+    Unrepeatable,
     anyone,
     hash_file,
     jitter_seconds,
@@ -87,6 +87,7 @@ class S3(Store):
         self._cache = Cache(here)
         self.client: Any = client or new_client()
         self._in_parts = in_parts
+        self._altered: dict[Entry, str] = {}
 
     @property
     def here(self) -> Folder:
@@ -136,10 +137,35 @@ class S3(Store):
     def sha256(self, key: str, seen: Entry | None = None) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written; without that, they are read."""
         while seen := seen or self.entry(key):
+            if altered := self._altered.get(seen):
+                return altered
             try:
                 return _hash_of(self, key, seen.etag)
             except Lost:  # other bytes are there since it was listed
                 seen = None
+        return None
+
+    def reread(self, key: str) -> str | None:
+        """The hash of an object's bytes, whatever its metadata say."""
+
+        def get() -> tuple[Entry, str, str] | None:
+            found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
+            hashed = hashlib.sha256()
+            with contextlib.suppress(FlexibleChecksumError):  # told at the end, when all of them were read
+                for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
+                    hashed.update(chunk)
+            has = hashed.hexdigest()
+            return _entry(key, found["ContentLength"], found), has, found["Metadata"].get(_SHA256, has)
+
+        before = None
+        while answer := self._ask(key, get, absent=lambda: None):
+            entry, has, written = answer
+            if has == written:
+                return has
+            if answer == before:  # they did not change on their way
+                self._altered[entry] = has
+                return has
+            before = answer
         return None
 
     def local(self, key: str, sha256: str) -> Path:
@@ -205,7 +231,7 @@ class S3(Store):
             # An answer that got lost was asked for again, and found the object that the first request had put.
             stands = self.sha256(key)
             if stands is None and "IfNoneMatch" in condition:
-                raise BadRequest(errno.EEXIST, _MARKED, self.address(key))
+                raise Unrepeatable(errno.EEXIST, _MARKED, self.address(key))
             if stands != sha256:
                 raise Lost(self.address(key))
 

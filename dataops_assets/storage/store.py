@@ -61,6 +61,10 @@ class BadRequest(OSError):
     """A store does not do what it was asked, however often it is asked: there is no such bucket, a name is too long."""
 
 
+class Unrepeatable(BadRequest):
+    """A store does not make again what was removed there: it takes the mark of the removal for an object."""
+
+
 class NotSignedIn(PermissionError):
     """There are no credentials, or those that there are have ended, or are not known."""
 
@@ -221,6 +225,13 @@ class Store(ABC):
         Args:
             key: Which.
             seen: The object in a listing, where it was just seen there.
+        """
+
+    @abstractmethod
+    def reread(self, key: str) -> str | None:
+        """The hash of an object's bytes as hex, all of them read now; None if there is none.
+
+        Whatever was known of these bytes before: from now on `sha256` says what was found.
         """
 
     @abstractmethod

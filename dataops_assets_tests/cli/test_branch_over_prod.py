@@ -105,7 +105,7 @@ def test_same_job_by_an_engineer_is_denied_by_the_code(company: Company) -> None
     told = (company.checkout.root / f"tried-{PIPELINE}.txt").read_text()
     who, pipeline = company.arn(ENGINEER), company.arn(PIPELINE)
     assert f"is not written: {who} is not {pipeline} (DATAOPS_PIPELINE), which alone writes to prod" in told
-    assert told.count(f"write denied: s3://{company.prod.name}/ as {who}") == 1
+    assert told.count("is not written") == 1
     assert "runs" not in told, "it is told before anything is run"
     assert "Traceback" not in told
 
@@ -114,7 +114,6 @@ def test_and_by_the_store_itself_where_the_code_lets_it_through(company: Company
     told = (company.checkout.root / f"tried-{ENGINEER.replace('/', '-')}.txt").read_text()
     assert f"s3://{company.prod.name}/raw/" in told
     assert f"{company.arn(ENGINEER)} is not authorized to perform: s3:PutObject" in told
-    assert f"write denied: s3://{company.prod.name}/raw/" in told
     assert "Give this identity the right to it, or work as dev/<person> (DATAOPS_DEPLOYMENT)" in told
     assert "is not written:" not in told, "the code's own guard was not out of the way"
     assert "Traceback" not in told

@@ -109,7 +109,8 @@ class _Client:
     def get_object(self, Key: str, **_: Any) -> Any:
         def get() -> dict[str, Any]:
             found = self._found(Key, "NoSuchKey")
-            return {"Body": StreamingBody(io.BytesIO(found.body), len(found.body)), "Metadata": found.metadata}
+            body = StreamingBody(io.BytesIO(found.body), len(found.body))
+            return {**_listed(found), "ContentLength": len(found.body), "Body": body, "Metadata": found.metadata}
 
         return self._ask(f"get {Key}", get)
 

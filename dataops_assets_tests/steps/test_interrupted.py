@@ -3,8 +3,9 @@
 import contextlib
 import resource
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +15,19 @@ from dataops_assets.storage import leftovers
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
 from dataops_assets.storage.store import in_words, is_lasting
-from dataops_assets_tests.killing import DAYS, LATER, Place, deliver_anew, kill_at, opened, redelivered, run_until
+from dataops_assets_tests.killing import (
+    DAYS,
+    LATER,
+    Place,
+    deliver_anew,
+    drop_day,
+    kill_at,
+    opened,
+    over_prod,
+    redelivered,
+    remove_some,
+    run_until,
+)
 from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import NOW, Tree
 
@@ -37,9 +50,9 @@ def test_process_that_is_killed_at_any_write(tmp_path: Path) -> None:
         root = tmp_path / str(point)
         shutil.copytree(tmp_path / "base", root)
 
-        kill_at(root, point)
-
         tree = opened(root)
+        kill_at(root, point, look=partial(read_all, tree, before, after))
+
         for name, content in files(tree).items():
             assert content in (before.get(name), after.get(name)), f"{name}, killed at {point}"
         for name, partitions in (("stations", [None]), ("readings", DAYS), ("daily", ["2024-01"])):
@@ -66,9 +79,9 @@ def test_process_on_s3_that_is_killed_at_any_write(
         root, place = tmp_path / str(point), Place(bucket, str(point), in_parts)
         put_back(root, place._replace(in_parts=False), base)
 
-        kill_at(root, point, place)
-
         tree = opened(root, place)
+        kill_at(root, point, place, look=partial(read_all, tree, base, after))
+
         for name, content in contents(tree).items():
             assert content in (base.get(name), after.get(name)), f"{name}, killed at {point}"
         for name, partitions in (("stations", [None]), ("readings", DAYS), ("daily", ["2024-01"])):
@@ -82,6 +95,79 @@ def test_process_on_s3_that_is_killed_at_any_write(
         assert swept.orphans == ()
         assert swept.unfinished > 0  # drafts of the one that was killed
         assert [*store.unfinished(), *(root / "here/_tmp").iterdir()] == []
+
+
+def read_all(tree: Tree, before: dict[str, bytes], after: dict[str, bytes]) -> None:
+    """Read what is published, as others do while a run is at work."""
+    for name in after:
+        if name.endswith("data.parquet"):
+            assert tree.lake.store.read(name) in (before.get(name), after.get(name)), f"{name} while it was written"
+
+
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.s3)])
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], tuple[Path, Place | None]]:
+    """Makes copies of a place in which all is published, each beside a prod that holds the same."""
+    place = Place(request.getfixturevalue("bucket"), "base") if request.param == "bucket" else None
+    base = redelivered(tmp_path / "base", place)
+    kept = contents(base)
+    redelivered(tmp_path / "prod")
+
+    def copy(name: str) -> tuple[Path, Place | None]:
+        root, here = tmp_path / name, place._replace(prefix=name) if place else None
+        if here:
+            put_back(root, here, kept)
+        else:
+            shutil.copytree(base.root, root)
+        shutil.copytree(tmp_path / "prod/data", root / "prod")
+        return root, here
+
+    return copy
+
+
+def test_drop_that_is_killed_at_any_change(copied: Callable[[str], tuple[Path, Place | None]]) -> None:
+    """Whoever reads meanwhile sees the branch's own, or nothing: never prod's."""
+    root, place = copied("undisturbed")
+    points = run_until(root, None, place, drop_day)
+    assert points == 4
+    for point in range(1, points + 1):
+        root, place = copied(str(point))
+        tree, sides = opened(root, place), set[str | None]()
+
+        def look(tree: Tree = tree, sides: set[str | None] = sides) -> None:
+            held = over_prod(tree).holder("staged", tree["readings"], DAYS[0])
+            sides.add(held[0].where if held else None)
+
+        kill_at(root, point, place, drop_day, look)
+
+        look()
+        assert sides <= {tree.lake.store.where, None}, f"killed at {point}"
+        with contextlib.suppress(LookupError):  # it was dropped
+            drop_day(tree)
+        assert over_prod(tree).holder("staged", tree["readings"], DAYS[0]) is None
+        assert over_prod(tree).holder("staged", tree["readings"], DAYS[1])
+
+
+def test_removal_that_is_killed_at_any_change(copied: Callable[[str], tuple[Path, Place | None]]) -> None:
+    """Of what is to go, all or some has gone, and nothing else; the next makes up for it."""
+    points = None
+    for point in count(0):
+        root, place = copied(str(point))
+        tree = opened(root, place)
+        store, whole = tree.lake.store, contents(tree)
+        if isinstance(store, S3):
+            store.client.create_multipart_upload(Bucket=store.bucket, Key=f"{point}/staged/begun")
+        if points is None:
+            points = run_until(root, None, place, remove_some)
+            assert points == (4 if place else 2)
+        else:
+            kill_at(root, point, place, remove_some)
+        stays = {name: content for name, content in whole.items() if not name.startswith("quarantine/")}
+        assert stays.items() <= contents(tree).items() <= whole.items()
+        remove_some(tree)
+        assert contents(tree) == stays
+        assert not isinstance(store, S3) or store.unfinished() == []
+        if point == points:
+            break
 
 
 def contents(tree: Tree) -> dict[str, bytes]:

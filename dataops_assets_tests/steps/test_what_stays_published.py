@@ -52,14 +52,15 @@ def why(tree: Tree, partition: Partition = DAY) -> str:
 def test_bytes_that_no_gate_let_pass_are_not_read(filled: Tree) -> None:
     pl.read_parquet(path(filled, "readings", DAY)).with_columns(temperature=999.0).write_parquet(path(filled, "readings", DAY))
     assert published(filled, "readings", DAY) is None
-    assert why(filled) == f"staged/readings {DAY} was not published by a gate: its bytes have no provenance"
+    altered = f"{path(filled, 'readings', DAY)} is not what was written: it was damaged or edited"
+    assert why(filled) == f"staged/readings {DAY} is not to be read: {altered}; `dataops run readings` makes it again"
     filled.run()
     assert filled.read("readings", DAY)["temperature"].max() == 3.5
 
 
 def test_bytes_that_no_gate_let_pass_are_not_referred_to(filled: Tree) -> None:
     pl.read_parquet(path(filled, "stations")).with_columns(height=pl.lit(1, pl.Int16)).write_parquet(path(filled, "stations"))
-    with pytest.raises(NotReady, match="staged/stations was not published by a gate: its bytes have no provenance"):
+    with pytest.raises(NotReady, match=r"staged/stations is not to be read: .* was damaged or edited"):
         filled.stage("readings", DAY)
 
 

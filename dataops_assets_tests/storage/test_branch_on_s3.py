@@ -2,52 +2,28 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from dataops_assets.cli import main
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import drop
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Closed, Store, in_words
+from dataops_assets.storage.store import Closed, in_words
 from dataops_assets_tests import rights
-from dataops_assets_tests.branches import let_branches_read
+from dataops_assets_tests.branches import Remote, let_branches_read
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
 from dataops_assets_tests.steps.january import DAY, DAYS, HOUR, MONTH, left
-from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
+from dataops_assets_tests.trees import NOW, STATIONS, readings
 
 pytestmark = pytest.mark.s3
 
 NAME = "branch/pr-1"
-
-
-@dataclass
-class Remote(Tree):
-    """A tree whose data lies in a bucket.
-
-    Attributes:
-        own: What it writes.
-        base: What it reads through to.
-    """
-
-    own: Store = field(default_factory=lambda: Folder(Path("nowhere")))
-    base: Store | None = None
-
-    @property
-    def store(self) -> Store:  # type: ignore[override]
-        return self.own
-
-    @property
-    def lake(self) -> Lake:
-        if self._lake is None:
-            self._lake = Lake(self.catalog(), self.own, base=self.base)
-        return self._lake
-
-    def drop(self, dataset: str, file: str, content: str) -> None:  # type: ignore[override]
-        self.own.write(f"{layout.landing(self[dataset])}/{file}", content.encode(), {})
 
 
 @dataclass
@@ -163,3 +139,30 @@ def test_pipeline_cannot_delete(world: World) -> None:
     with pytest.raises(PermissionError, match="AccessDenied"):
         world.prod.store.remove([layout.data("staged", world.prod["readings"], DAY)])
     assert world.written() == before
+
+
+def test_own_partition_that_cannot_be_made_again_is_dropped_only_if_that_is_confirmed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    branch, dataset = world.branch, world.branch["readings"]
+    branch.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 20.5}))
+    branch.run("readings", now=NOW + HOUR)
+    monkeypatch.setattr(main, "open_lake", lambda: branch.lake)
+
+    def asked(day: str, answer: str) -> Result:
+        return CliRunner().invoke(main.cli, ["drop", "readings", day], input=answer)
+
+    told = asked(DAY, "n\n")
+    assert told.exit_code == 1
+    assert f"staged/readings {DAY} is of its own here, and what was removed cannot be made again there" in told.stderr
+    assert branch.store.entry(layout.data("staged", dataset, DAY))
+    dropped = asked(DAY, "y\n")
+    assert dropped.exit_code == 0
+    assert dropped.stdout.splitlines()[-1] == "it is not made again there before its marker is removed"
+    prods = asked(DAYS[1], "")
+    assert prods.stdout.splitlines()[-1] == f"to make it again: dg launch --assets staged/readings --partition {DAYS[1]}"
+
+    done = branch.stage("readings", DAY, DAYS[1], now=NOW + HOUR)
+    assert [outcome.status for outcome in done] == ["refused", "done"], "one is told, and the others go on"
+    place = branch.store.address(layout.data("staged", dataset, DAY))
+    assert done[0].reason.startswith(f"staged/readings {DAY}: {place}: what was removed cannot be made again there")

@@ -13,7 +13,8 @@ from dataops_assets import steps
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.s3 import S3
-from dataops_assets_tests.s3_server import ONCE, REGION, Bucket
+from dataops_assets_tests import rights
+from dataops_assets_tests.s3_server import ONCE, REGION, Bucket, MakeIdentity
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAYS = ["2024-01-01", "2024-01-02"]
@@ -33,8 +34,8 @@ def test_folder_is_read_by_a_glob(filled: Tree) -> None:
 
 @pytest.fixture(params=["moto", pytest.param("versitygw", marks=pytest.mark.s3)])
 def published(request: pytest.FixtureRequest, tree: Tree, bucket: Bucket, tmp_path: Path) -> Bucket:
-    """A bucket in which two days of readings are published."""
-    store = S3(bucket.name, "lake", Folder(tmp_path / "here"), client=bucket.client(retries=ONCE))
+    """A bucket in which two days of readings are published, as whoever may read just these sees it; moto lets everybody."""
+    store = S3(bucket.name, "", Folder(tmp_path / "here"), client=bucket.client(retries=ONCE))
     lake = Lake(tree.catalog(), store)
     store.write("landing/stations/stations.csv", STATIONS.encode(), {})
     for day in DAYS:
@@ -45,6 +46,9 @@ def published(request: pytest.FixtureRequest, tree: Tree, bucket: Bucket, tmp_pa
             steps.stage(lake, lake.catalog[name], keys, "run", NOW),
         ):
             assert {outcome.status for outcome in step} == {"done"}
+    if request.node.get_closest_marker("s3"):
+        make: MakeIdentity = request.getfixturevalue("identity")
+        return bucket.by(make("reader", rights.reader(bucket.name, "readings")))
     return bucket
 
 
@@ -57,7 +61,7 @@ def test_bucket_is_read_by_a_glob(published: Bucket, monkeypatch: pytest.MonkeyP
         "aws_region": REGION,
         "aws_allow_http": "true",
     }
-    files = f"s3://{published.name}/lake/staged/readings/*/*.parquet"
+    files = f"s3://{published.name}/staged/readings/*/*.parquet"
     found = pl.scan_parquet(files, hive_partitioning=True, storage_options=options)
     assert found.filter(pl.col("date").cast(pl.String) == DAYS[1]).collect().height == 4
     fs = pyarrow.fs.S3FileSystem(
@@ -66,7 +70,7 @@ def test_bucket_is_read_by_a_glob(published: Bucket, monkeypatch: pytest.MonkeyP
         endpoint_override=published.endpoint,
         region=REGION,
     )
-    at = f"{published.name}/lake/staged/readings"
+    at = f"{published.name}/staged/readings"
     dataset = pyarrow.dataset.dataset(at, filesystem=fs, partitioning="hive", format="parquet")
     rows = dataset.to_table()
     assert duckdb.sql(WARMEST.format("rows")).fetchall()[0][0] == DAYS[1]

@@ -9,18 +9,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dataops_assets.contract import Catalog
+from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake, NotPublished
 from dataops_assets.storage.publishing import drop
-from dataops_assets_tests.branches import FAST, Branch, everything_in, let_branches_read
+from dataops_assets.storage.s3 import S3
+from dataops_assets_tests.branches import FAST, Branch, Remote, everything_in, let_branches_read
+from dataops_assets_tests.s3_server import ONCE, Bucket, from_environment
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 PROD, ONE, TWO = "prod", "branch/pr-1", "branch/pr-2"
 REFERENCE = "\n  references:\n    - {columns: [station], dataset: stations}"
 SOAK = settings().max_examples > 1000
+TOPS = ("raw", "staged", "quarantine", "curated", "_verdicts", "_provenance", "_sha256")
 _deliveries = itertools.count()
 
 
@@ -179,6 +183,13 @@ def catalogs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Catalog]:
     return {name: tree.catalog() for name, tree in {PROD: prod, ONE: one, TWO: two}.items()}
 
 
+@pytest.fixture(scope="module")
+def unversioned() -> Iterator[Bucket]:
+    """A bucket that keeps no versions."""
+    with from_environment().bucket(versioned=False) as bucket:
+        yield bucket
+
+
 @contextmanager
 def empty(catalogs: dict[str, Catalog]) -> Iterator[dict[str, Tree]]:
     """Prod and two branches in which nothing has happened yet."""
@@ -191,24 +202,60 @@ def empty(catalogs: dict[str, Catalog]) -> Iterator[dict[str, Tree]]:
         yield {PROD: prod, ONE: one, TWO: two}
 
 
+@contextmanager
+def empty_on_s3(catalogs: dict[str, Catalog], bucket: Bucket, here: Path) -> Iterator[dict[str, Tree]]:
+    """The same in a bucket that keeps no versions, since the server of these tests makes nothing over a delete marker."""
+    top, client = f"world-{next(_deliveries)}", bucket.client(retries=ONCE)
+
+    def store(name: str) -> S3:
+        return S3(bucket.name, f"{top}/{name}", Folder(here), client=client)
+
+    world = {name: Remote(here / top / name, own=store(name), base=None if name == PROD else store(PROD)) for name in catalogs}
+    for name, tree in world.items():
+        tree._lake = Lake(catalogs[name], tree.own, base=tree.base)
+    yield {**world}
+
+
+def all_of(tree: Tree) -> object:
+    """All that lies in a tree, and when it was written."""
+    if isinstance(tree, Remote):
+        return [*tree.own.list("landing"), *(entry for top in TOPS for entry in tree.own.list(top))]
+    return everything_in(tree.store.root)
+
+
 @settings(max_examples=10_000 if SOAK else 150)
 @given(happened=st.lists(HAPPENS, min_size=1, max_size=10))
 def test_no_branch_reads_from_the_wrong_side_or_writes_outside_of_its_own(
     catalogs: dict[str, Catalog], happened: list[tuple[str, str, str]]
 ) -> None:
-    model = Model()
     with empty(catalogs) as world:
-        for value, (what, side, day) in enumerate(happened):
-            outside = {name: everything_in(tree.store.root) for name, tree in world.items() if name != side}
-            happen(world, model, what, side, day, value)
-            for name, before in outside.items():
-                assert everything_in(world[name].store.root) == before, f"{what} in {side} wrote to {name}"
-            for name, day in itertools.product(world, DAYS):
-                reads = model.read(name, day)
-                held = world[name].lake.holder("staged", world[name]["readings"], day)
-                assert (reads and world[reads[0]].store.where) == (held and held[0].where), f"{name} reads {day} from there"
-                if reads:
-                    assert values(world[name], day) == [reads[1]]
+        follow(world, happened)
+
+
+@pytest.mark.s3
+@settings(max_examples=100 if SOAK else 5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(happened=st.lists(HAPPENS, min_size=3, max_size=8))
+def test_and_neither_does_one_in_a_bucket(
+    catalogs: dict[str, Catalog], unversioned: Bucket, tmp_path: Path, happened: list[tuple[str, str, str]]
+) -> None:
+    with empty_on_s3(catalogs, unversioned, tmp_path) as world:
+        follow(world, happened)
+
+
+def follow(world: dict[str, Tree], happened: list[tuple[str, str, str]]) -> None:
+    """Let things happen, and compare what is read and written with the model."""
+    model = Model()
+    for value, (what, side, day) in enumerate(happened):
+        outside = {name: all_of(tree) for name, tree in world.items() if name != side}
+        happen(world, model, what, side, day, value)
+        for name, before in outside.items():
+            assert all_of(world[name]) == before, f"{what} in {side} wrote to {name}"
+        for name, day in itertools.product(world, DAYS):
+            reads = model.read(name, day)
+            held = world[name].lake.holder("staged", world[name]["readings"], day)
+            assert (reads and world[reads[0]].store.where) == (held and held[0].where), f"{name} reads {day} from there"
+            if reads:
+                assert values(world[name], day) == [reads[1]]
 
 
 def happen(world: dict[str, Tree], model: Model, what: str, side: str, day: str, value: int) -> None:

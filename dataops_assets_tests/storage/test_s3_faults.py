@@ -7,7 +7,8 @@ import errno
 import resource
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.s3
 TAGS = {"lifecycle": "standard", "readers": "analysts"}
 PART = 5 << 20  # what S3 demands of all parts but the last
 LARGE = bytes(range(256)) * (2 * PART // 256) + b"the end"
-ACTS = 30
+ACTS = 15
 
 
 @pytest.fixture(autouse=True)
@@ -45,18 +46,29 @@ def name(fault: Fault | str) -> str:
     return getattr(fault, "__name__", str(fault))
 
 
-def first(fault: Fault, chosen: Callable[[Request], bool]) -> Callable[[Request], Fault]:
-    """The fault for each first attempt at what is chosen."""
-    seen: set[tuple[str, str]] = set()
+@dataclass
+class First:
+    """The fault for each first attempt at what is chosen; after `anew`, for the first of the next writer, too.
 
-    def choose(request: Request) -> Fault:
-        what = (request.method, request.path)
-        if not chosen(request) or what in seen:
+    Attributes:
+        fault: The fault.
+        chosen: What is struck.
+    """
+
+    fault: Fault
+    chosen: Callable[[Request], bool]
+    _seen: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def __call__(self, request: Request) -> Fault:
+        what = (request.method, request.path, request.query.get("partNumber", ""))
+        if not self.chosen(request) or what in self._seen:
             return forward
-        seen.add(what)
-        return fault
+        self._seen.add(what)
+        return self.fault
 
-    return choose
+    def anew(self) -> None:
+        """Strike what was struck already once more."""
+        self._seen.clear()
 
 
 def versions(bucket: Bucket) -> set[tuple[str, str]]:
@@ -86,16 +98,17 @@ def changes(request: Request) -> bool:
     ids=name,
 )
 def test_change_with_a_fault_is_done_once(bucket: Bucket, tmp_path: Path, fault: Fault, pytestconfig: pytest.Config) -> None:
-    """No false conflict: each succeeds. No double commit: of each object there is one version more, and it is the last."""
-    acts = ACTS * pytestconfig.getoption("--rounds")
+    """No false conflict: each succeeds, and each that comes too late is told. No double commit: each object has one version."""
+    acts, strike = ACTS * pytestconfig.getoption("--rounds"), First(fault, changes)
     plain = opened(bucket, tmp_path / "plain")
-    with FaultProxy(bucket.endpoint, first(fault, changes)) as proxy:
+    with FaultProxy(bucket.endpoint, strike) as proxy:
         store = opened(bucket.behind(proxy.endpoint), tmp_path / "here")
         for act in range(acts):
             store.create(f"journal/{act:08}.json", f"{act}".encode(), TAGS)
             with store.draft("head") as draft:
                 draft.write_bytes(f"{act}".encode())
                 store.replace(f"head/{act}", draft, None, TAGS, commit=f"{act}")
+            strike.anew()
             with pytest.raises(Lost):
                 store.create(f"journal/{act:08}.json", b"another", TAGS)
             with store.draft("head") as draft:
@@ -103,7 +116,7 @@ def test_change_with_a_fault_is_done_once(bucket: Bucket, tmp_path: Path, fault:
                 with pytest.raises(Lost):
                     store.replace(f"head/{act}", draft, None, TAGS, commit="another")
         struck = sum(one is fault for _, one in proxy.seen)
-    assert struck >= 2 * acts
+    assert struck >= 4 * acts
     assert [plain.read(f"journal/{act:08}.json") for act in range(acts)] == [f"{act}".encode() for act in range(acts)]
     assert len(versions(bucket)) == len({key for key, _ in versions(bucket)}) == 2 * acts
 
@@ -135,20 +148,74 @@ def test_replacement_with_a_fault_is_done_once(
 
 @pytest.mark.parametrize("fault", [faults.drop_answer, faults.CONFLICT, Duplicate(1), faults.reset, faults.SLOW_DOWN], ids=name)
 @pytest.mark.parametrize("step", ["uploads", "partNumber", "uploadId"])
-def test_large_object_with_a_fault_in_each_step(bucket: Bucket, tmp_path: Path, fault: Fault, step: str) -> None:
+def test_large_object_with_a_fault_in_each_step(
+    bucket: Bucket, tmp_path: Path, fault: Fault, step: str, pytestconfig: pytest.Config
+) -> None:
     def chosen(request: Request) -> bool:
         part = "partNumber" in request.query
         return changes(request) and step in request.query and (part == (step == "partNumber"))
 
-    with FaultProxy(bucket.endpoint, first(fault, chosen)) as proxy:
+    acts, strike = pytestconfig.getoption("--rounds"), First(fault, chosen)
+    with FaultProxy(bucket.endpoint, strike) as proxy:
         store = opened(bucket.behind(proxy.endpoint), tmp_path / "here")
-        store.create("large", LARGE, TAGS)
-        assert fault in [one for _, one in proxy.seen]
+        for act in range(acts):
+            store.create(f"large/{act}", LARGE, TAGS)
+            strike.anew()
+            with pytest.raises(Lost):
+                store.create(f"large/{act}", LARGE + b"another", TAGS)
+        assert sum(one is fault for _, one in proxy.seen) >= 2 * acts
     plain = opened(bucket, tmp_path / "plain")
-    assert plain.read("large") == LARGE
+    assert [plain.read(f"large/{act}") == LARGE for act in range(acts)] == [True] * acts
     plain.sweep(datetime.now(UTC) + timedelta(days=2), remove=True)
     assert plain.unfinished() == []
-    assert len(versions(bucket)) == 1
+    assert len(versions(bucket)) == acts
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.drop_answer,
+        faults.CONFLICT,
+        Duplicate(1),
+        Duplicate(2),
+        Delay(before=0.02),
+        Delay(after=0.02),
+        faults.reset,
+        faults.SLOW_DOWN,
+        faults.TOO_MANY_REQUESTS,
+    ],
+    ids=name,
+)
+def test_removal_with_a_fault_takes_what_was_seen_and_nothing_else(
+    bucket: Bucket, tmp_path: Path, fault: Fault, pytestconfig: pytest.Config
+) -> None:
+    acts, strike = ACTS * pytestconfig.getoption("--rounds"), First(fault, changes)
+    plain = opened(bucket, tmp_path / "plain")
+    for act in range(acts):
+        for top in ("withdrawn", "replaced", "removed", "kept"):
+            plain.create(f"{top}/{act}", b"one", TAGS)
+    with FaultProxy(bucket.endpoint, strike) as proxy:
+        store = opened(bucket.behind(proxy.endpoint), tmp_path / "here")
+        for act in range(acts):
+            strike.anew()
+            seen = {top: store.entry(f"{top}/{act}") for top in ("withdrawn", "replaced")}
+            assert seen["withdrawn"]
+            assert seen["replaced"]
+            with suppress(Lost):  # it was removed, and the answer got lost: then it is there no more
+                store.withdraw(f"withdrawn/{act}", seen["withdrawn"])
+            plain.write(f"replaced/{act}", b"another", TAGS)
+            with pytest.raises(Lost):
+                store.withdraw(f"replaced/{act}", seen["replaced"])
+            store.remove([f"removed/{act}"])
+        struck = [request.method for request, one in proxy.seen if one is fault]
+    assert (struck.count("DELETE"), struck.count("POST")) == (acts, acts)
+    left = {top: [plain.read(f"{top}/{act}") for act in range(acts)] for top in ("withdrawn", "replaced", "removed", "kept")}
+    assert left == {
+        "withdrawn": [None] * acts,
+        "replaced": [b"another"] * acts,
+        "removed": [None] * acts,
+        "kept": [b"one"] * acts,
+    }
 
 
 def lasting(fault: Fault, start: Callable[[Request], bool]) -> Callable[[Request], Fault]:
@@ -256,7 +323,7 @@ def test_answer_that_is_damaged_on_its_way(bucket: Bucket, tmp_path: Path, fault
         return request.method == "GET" and request.path.endswith("/object")
 
     for act in (lambda store: store.read("object"), lambda store: store.local("object", sha256).read_bytes()):
-        with FaultProxy(bucket.endpoint, first(fault, reads)) as proxy:  # once: it is asked again
+        with FaultProxy(bucket.endpoint, First(fault, reads)) as proxy:  # once: it is asked again
             assert act(opened(bucket.behind(proxy.endpoint), tmp_path / "once")) == content
             assert fault in [one for _, one in proxy.seen]
         shutil.rmtree(tmp_path / "once", ignore_errors=True)

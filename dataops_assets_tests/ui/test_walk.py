@@ -1,6 +1,6 @@
 """The first ten minutes in a real browser, over `dagster dev` as a new user starts it.
 
-Pictures of every station are kept in the folder that DATAOPS_SCREENSHOTS names, to be looked at.
+Pictures of every station are kept in the folder that SCREENSHOTS names, to be looked at.
 """
 
 import hashlib
@@ -59,7 +59,7 @@ def browser_page(ui: str) -> Iterator[Page]:
 def page(browser_page: Page, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The browser; a picture is taken as each test ends."""
     yield browser_page
-    folder = os.environ.get("DATAOPS_SCREENSHOTS")
+    folder = os.environ.get("SCREENSHOTS")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         browser_page.screenshot(path=f"{folder}/{request.node.name}.png")
