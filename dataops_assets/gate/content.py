@@ -6,7 +6,7 @@ rows, once for the verdict, and once more by whoever writes what is good.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,11 +24,8 @@ from dataops_assets.gate.rules import ROW, Rule, with_references
 from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
 
 _BROKEN = "__broken_"
-_BAD = "__bad"
 _LEFT = "__left"
 _MEASURED = "__measured_"
-_AMONG_BAD = "__among_bad_"
-_OFFENDING = "__offending_"
 _OFFENDERS = 10
 
 
@@ -129,10 +126,11 @@ def _judge(
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
     rules = with_answers(rules, left, dataset, query)
-    found, failed = _evaluate(query.kept(with_references(left, rules, tables)), rules, public, query)
+    answers = _evaluate(query.kept(with_references(left, rules, tables)), rules, public, query)
+    found, failed = answers.counts, answers.failed
     came, merged = found[_LEFT][0] + together.equal.len(), together.equal.len()
-    rejected = _rejected(rules, found)
-    offenders = _offenders(dataset, left, rules, found, public, query)
+    rejected = _rejected(answers.bad, rules)
+    offenders = _offenders(dataset, left, rules, answers.first, public, query)
 
     good = uniqueness.among(left, rejected["row"].cast(pl.UInt32), negate=True).select(*dataset.schema.columns)
     ordered = good if typed.in_order else good.sort(dataset.attributes.key, maintain_order=True)
@@ -167,46 +165,52 @@ def _judge(
     return Judged(where, tuple(results), reasons, published, rejected, corrected, taken)
 
 
-def _evaluate(rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, query: Query) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Ask every rule.
+@dataclass(frozen=True)
+class _Answers:
+    """What the rules say of rows.
 
-    Returns:
-        One row: how many rows break each rule on rows, which do, whether each rule on the frame holds, and what it measured;
-        and why rules could not be evaluated, because some cannot live with every value (a date with a 13th month): by their
-        names.
+    Attributes:
+        counts: One row: how many there are, how many break each rule on rows, whether each rule on the frame holds, and what it
+            measured.
+        bad: The numbers of those that a rule rejects, and whether each such rule does.
+        first: By rule, the numbers of the first rows that break it.
+        failed: Why rules could not be evaluated, by their names: some cannot live with every value (a date with a 13th month).
     """
+
+    counts: pl.DataFrame
+    bad: pl.DataFrame
+    first: dict[str, pl.Series]
+    failed: dict[str, str]
+
+
+def _evaluate(rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, query: Query) -> _Answers:
+    """Ask every rule."""
     try:
-        return _ask(rows, rules, query), {}
+        return _ask(rows, rules, query)
     except FAILURES:
         failed = {rule.name: why for rule in rules if (why := _why_not(rows, rule, query, public))}
         if not failed:
             raise
-    return _ask(rows, [rule for rule in rules if rule.name not in failed], query), failed
+    return replace(_ask(rows, [rule for rule in rules if rule.name not in failed], query), failed=failed)
 
 
-def _ask(rows: pl.LazyFrame, rules: Sequence[Rule], query: Query) -> pl.DataFrame:
+def _ask(rows: pl.LazyFrame, rules: Sequence[Rule], query: Query) -> _Answers:
     of_rows = [rule for rule in rules if rule.kind != "frame"]
-    bad = pl.any_horizontal(pl.lit(False), *(_BROKEN + rule.name for rule in of_rows if rule.severity == "reject"))
+    rejecting = [_BROKEN + rule.name for rule in of_rows if rule.severity == "reject"]
     marked = rows.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in of_rows)
-    judged = query.kept(marked.with_columns(bad.alias(_BAD)))
+    judged = query.kept(marked)
     questions = [pl.len().alias(_LEFT), *(pl.col(_BROKEN + rule.name).sum() for rule in of_rows)]
     questions += [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
     questions += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
-    if query.streamed:
-        return query.asked(judged, (*questions, *_which(of_rows)))
-    found = query.asked(judged, questions)
-    broken = [rule for rule in of_rows if found[_BROKEN + rule.name][0]]  # the least of them, as a rule
-    return found.hstack(query.asked(judged, _which(broken))) if broken else found
-
-
-def _which(rules: Sequence[Rule]) -> Iterator[pl.Expr]:
-    """Which rows are bad, which of these break each rule; and for each rule, the first rows that break it."""
-    yield pl.col(ROW).filter(_BAD).implode().alias(_BAD)
-    for rule in rules:
+    # They are filtered, not gathered by an expression among the questions, for which streaming would hold all rows.
+    bad = judged.filter(pl.any_horizontal(pl.lit(False), *rejecting)).select(ROW, *rejecting)
+    counts, wrong = query.together(judged.select(questions), bad)
+    first = {}
+    for rule in (rule for rule in of_rows if counts[_BROKEN + rule.name][0]):  # the least of them, as a rule
         broken = pl.col(_BROKEN + rule.name)
-        if rule.severity == "reject":
-            yield broken.filter(_BAD).implode().alias(_AMONG_BAD + rule.name)
-        yield pl.col(ROW).filter(broken).head(_OFFENDERS).implode().alias(_OFFENDING + rule.name)
+        those = wrong.lazy() if rule.severity == "reject" else judged
+        first[rule.name] = query.collected(those.filter(broken).select(ROW).head(_OFFENDERS))[ROW]
+    return _Answers(counts, wrong, first, {})
 
 
 def _why_not(rows: pl.LazyFrame, rule: Rule, query: Query, public: bool) -> str:
@@ -217,21 +221,19 @@ def _why_not(rows: pl.LazyFrame, rule: Rule, query: Query, public: bool) -> str:
     return ""
 
 
-def _rejected(rules: Sequence[Rule], found: pl.DataFrame) -> pl.DataFrame:
-    numbers = found[_BAD][0] if _BAD in found.columns else pl.Series([], dtype=pl.UInt32)
-    broken = {rule.name: found[_AMONG_BAD + rule.name][0] for rule in rules if _AMONG_BAD + rule.name in found.columns}
-    rows = pl.DataFrame({ROW: numbers, **broken})
-    reasons = pl.concat_list(pl.lit(None, pl.String), *(pl.when(name).then(pl.lit(name)) for name in broken))
-    return rows.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons.list.drop_nulls())
+def _rejected(bad: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
+    names = [rule.name for rule in rules if _BROKEN + rule.name in bad.columns]
+    reasons = pl.concat_list(pl.lit(None, pl.String), *(pl.when(_BROKEN + name).then(pl.lit(name)) for name in names))
+    return bad.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons.list.drop_nulls())
 
 
 def _offenders(
-    dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], found: pl.DataFrame, public: bool, query: Query
+    dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], first: dict[str, pl.Series], public: bool, query: Query
 ) -> dict[str, tuple[dict[str, object], ...]]:
     """By rule, the first rows that break it: number and key, and for public data the values that it looks at."""
     numbers, shown = {}, {}
-    for rule in (rule for rule in rules if _OFFENDING + rule.name in found.columns):
-        numbers[rule.name] = found[_OFFENDING + rule.name][0].to_list()
+    for rule in (rule for rule in rules if rule.name in first):
+        numbers[rule.name] = first[rule.name].to_list()
         looked_at = (column for column in rule.columns if public and column in dataset.schema.columns)
         shown[rule.name] = dict.fromkeys([*dataset.attributes.key, *looked_at])
     wanted = pl.Series(sorted({number for each in numbers.values() for number in each}), dtype=pl.UInt32)
