@@ -165,6 +165,10 @@ class Catalog:
         ends = dataset.attributes.ends
         return f"made until {ends.after}: read {self[ends.instead].zone}/{ends.instead} in its place" if ends else ""
 
+    def sharing(self, dataset: Dataset) -> list[Dataset]:
+        """The datasets that are made from the same deliveries, itself among them; none of one that is made here."""
+        return [other for other in self if other.ingested and dataset.ingested and other.deliveries == dataset.deliveries]
+
     def readers_of(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that read this one."""
         return [other for other in self if dataset.name in other.upstream]
@@ -288,8 +292,8 @@ class Catalog:
             elif later := self[ends.instead].attributes.ends:
                 message = f"`{ends.instead}` has an end of its own, {later.after}"
                 yield dataset.problem(path, message, f"name what takes the place of that: `{later.instead}`")
-        first = next((other for other in self if other.deliveries == dataset.deliveries), dataset)
-        if dataset.ingested and first.ingested and first is not dataset:
+        if dataset.ingested:
+            first = self.sharing(dataset)[0]
             here, there = _shared(self, dataset), _shared(self, first)
             for path in (path for path in here if here[path] != there[path]):
                 named = "`" + ".".join(map(str, path)) + "`"

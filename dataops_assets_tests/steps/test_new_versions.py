@@ -6,6 +6,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from dataops_assets.components.arrivals import tell_arrivals
+from dataops_assets.components.dagster_private import last_evaluation
 from dataops_assets.observe.findings import findings
 from dataops_assets.observe.status import describe
 from dataops_assets.observe.tally import tally_all
@@ -163,7 +165,28 @@ def test_dagster_has_one_asset_for_what_both_receive(tree: Tree) -> None:
         landing = graph.get(dg.AssetKey(["landing", "readings"]))
         assert {key.to_user_string() for key in landing.child_keys} == {"raw/readings", "raw/readings_v2"}
         assert not graph.has(dg.AssetKey(["landing", "readings_v2"]))
+        checks = {key.asset_key.to_user_string() for key in graph.asset_check_keys if key.name == "arrivals"}
+        assert checks == {"landing/readings"}
         assert location.run("raw/stations").success
         assert location.run("staged/stations").success
         assert location.run("raw/readings_v2", "staged/readings_v2", partition=DAY).success
     assert tree.read("readings_v2", DAY).height == 4
+
+
+def test_what_is_awaited_by_either_is_told_once(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for day in (DAY, "2024-01-04"):
+        tree.drop("readings", f"{day}.csv", readings(day))
+    check = dg.AssetCheckKey(dg.AssetKey(["landing", "readings"]), "arrivals")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for datasets in (tree.lake.catalog, tree.lake.catalog, [tree["readings"]], [tree["readings_v2"]]):
+            tell_arrivals(instance, tree.lake, datasets, NOW)
+        assert len(instance.event_log_storage.get_asset_check_execution_history(check, limit=10)) == 1
+        told = last_evaluation(instance, check)
+    assert told
+    assert told.description == (
+        "never delivered, although later ones were: 2024-01-01, 2024-01-03; not delivered: 2024-01-05 to 2024-01-20"
+    )
+    counted = tally_all(tree.lake, tree["readings_v2"], NOW)
+    pages = [found.page for found in findings(tree.lake, [(tree["readings_v2"], counted)]) if found.check == "arrivals"]
+    assert pages == ["/assets/landing/readings?view=checks&checkDetail=arrivals"]
