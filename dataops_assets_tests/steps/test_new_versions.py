@@ -71,6 +71,17 @@ def test_the_older_one_ends(tree: Tree) -> None:
     assert not strays(tree.store, tree["readings"], NOW)
 
 
+def test_what_came_before_the_newer_one_began_is_no_stray(tree: Tree) -> None:
+    tree.edit("readings_v2/defs.yaml", "start: 2024-01-01", f"start: {AFTER}")
+    for day in (DAY, AFTER):
+        tree.drop("readings", f"{day}.csv", readings(day))
+    tree.run()
+    assert tree.read("readings", DAY).height == tree.read("readings_v2", AFTER).height == 4
+    assert not strays(tree.store, tree["readings_v2"], NOW)
+    tree.drop("readings", "2023-12-31.csv", readings("2023-12-31"))
+    assert [stray.key for stray in strays(tree.store, tree["readings"], NOW)] == ["landing/readings/2023-12-31.csv"]
+
+
 def test_what_has_ended_is_not_made_anew(tree: Tree) -> None:
     tree.drop("readings", f"{DAY}.csv", readings(DAY))
     tree.run()
