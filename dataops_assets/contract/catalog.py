@@ -91,7 +91,7 @@ class Dataset:
         return bool(cut and made and made.last and partition and partition > made.key_of(made.last))
 
     def has_ended(self, now: datetime) -> bool:
-        """Whether it is made no more."""
+        """Whether what is published of it is made no more."""
         return self.attributes.ends is not None and now.astimezone(UTC).date() > self.attributes.ends.after
 
     @property

@@ -95,6 +95,20 @@ def test_what_has_ended_is_not_made_anew(tree: Tree) -> None:
     assert tree.pending("raw", "readings_v2", NOW) == [DAY]
 
 
+def test_its_last_partition_is_made_once_when_it_comes(tree: Tree) -> None:
+    for name in ("readings", "readings_v2"):
+        tree.edit(f"{name}/defs.yaml", "timezone: Europe/Oslo", "timezone: UTC")
+    for file in (*FILES, "transform.py"):
+        tree.remove(f"daily/{file}")
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for hours, changed in ((9, {}), (10, {"temperature": 9.0})):
+        came = ON_ITS_LAST_DAY + timedelta(hours=hours)
+        tree.drop("readings", f"{DAY}.csv", readings(DAY, changed), written=came)
+        tree.run(now=came + timedelta(minutes=30))
+    assert tree.read("readings", DAY)["temperature"].max() == 3.5
+    assert tree.read("readings_v2", DAY)["temperature"].max() == 9.0
+
+
 def test_what_reads_it_past_its_end_waits_and_says_for_what(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
     for day in (f"2024-01-{number:02}" for number in range(1, 21)):
