@@ -293,7 +293,14 @@ class Catalog:
                 message = f"`{ends.instead}` has an end of its own, {later.after}"
                 yield dataset.problem(path, message, f"name what takes the place of that: `{later.instead}`")
         if dataset.ingested:
-            first = self.sharing(dataset)[0]
+            whose, first = self.datasets.get(dataset.deliveries), self.sharing(dataset)[0]
+            if whose and whose.derived:
+                message = f"`{whose.name}` is made here, not delivered"
+                delivered = [other.name for other in self if other.ingested]
+                yield dataset.problem(("source", "deliveries"), message, choose(whose.name, delivered))
+            elif whose and whose.deliveries != whose.name:
+                message = f"`{whose.name}` is made from the deliveries of another dataset itself"
+                yield dataset.problem(("source", "deliveries"), message, f"name that: `{whose.deliveries}`")
             here, there = _shared(self, dataset), _shared(self, first)
             for path in (path for path in here if here[path] != there[path]):
                 named = "`" + ".".join(map(str, path)) + "`"
