@@ -1,5 +1,6 @@
 """A contract that had to break: two versions made from the same deliveries, until the older one ends."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from dataops_assets.components.dagster_private import last_evaluation
 from dataops_assets.observe.findings import findings
 from dataops_assets.observe.status import describe
 from dataops_assets.observe.tally import tally_all
-from dataops_assets.observe.why import why_published
+from dataops_assets.observe.why import why_bytes, why_published
 from dataops_assets.steps.content import NotReady
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import mark
@@ -107,6 +108,17 @@ def test_its_last_partition_is_made_once_when_it_comes(tree: Tree) -> None:
         tree.run(now=came + timedelta(minutes=30))
     assert tree.read("readings", DAY)["temperature"].max() == 3.5
     assert tree.read("readings_v2", DAY)["temperature"].max() == 9.0
+
+
+def test_a_delivered_file_leads_to_each_that_is_made_from_it_and_to_none_that_had_ended(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for day in (DAY, AFTER):
+        tree.drop("readings", f"{day}.csv", readings(day))
+    tree.run(now=ON_ITS_LAST_DAY)
+    tree.run()
+    for day, names in ((DAY, ["readings", "readings_v2"]), (AFTER, ["readings_v2"])):
+        told = why_bytes(tree.lake, hashlib.sha256(readings(day).encode()).hexdigest())
+        assert [line for line in told.splitlines() if line.startswith("raw/")] == [f"raw/{name} {day}" for name in names]
 
 
 def test_what_reads_it_past_its_end_waits_and_says_for_what(tree: Tree) -> None:
