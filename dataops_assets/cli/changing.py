@@ -4,6 +4,7 @@ import io
 import subprocess
 import tarfile
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -27,7 +28,7 @@ def show_changes(defs: Path, commit: str) -> bool:
     Raises:
         click.ClickException: The commit, or the contracts in it, cannot be read.
     """
-    found = changes(_catalog_of(defs, commit), load_catalog(defs))
+    found = changes(_catalog_of(defs, commit), load_catalog(defs), datetime.now(UTC))
     for change in found:
         click.echo(change.dataset)
         for line in change.breaks:

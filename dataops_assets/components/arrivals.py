@@ -14,7 +14,7 @@ from dataops_assets.components.dagster_private import last_evaluation
 from dataops_assets.components.keys import asset_key
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset
-from dataops_assets.observe.awaited import awaited, since, told
+from dataops_assets.observe.awaited import awaited, since, together, told
 from dataops_assets.storage.lake import Lake
 
 _NAME = "arrivals"
@@ -44,16 +44,19 @@ def tell_arrivals(instance: dg.DagsterInstance, lake: Lake, datasets: Iterable[D
         datasets: Of these; one that is made here, or has no partitions, has no such check.
         now: The time, which decides what is due.
     """
-    for dataset in datasets:
-        if dataset.ingested and dataset.partitions:
-            key, evaluation = asset_key("landing", dataset), _evaluation(lake, dataset, now)
-            before = last_evaluation(instance, dg.AssetCheckKey(key, _NAME))
-            if before is None or before.description != evaluation["description"]:
-                instance.report_runless_asset_event(dg.AssetCheckEvaluation(key, _NAME, **evaluation))
+    landings = {asset_key("landing", dataset): dataset for dataset in datasets if dataset.ingested and dataset.partitions}
+    for key, dataset in landings.items():
+        evaluation = _evaluation(lake, dataset, now)
+        before = last_evaluation(instance, dg.AssetCheckKey(key, _NAME))
+        if before is None or before.description != evaluation["description"]:
+            instance.report_runless_asset_event(dg.AssetCheckEvaluation(key, _NAME, **evaluation))
 
 
 def _evaluation(lake: Lake, dataset: Dataset, now: datetime) -> dict[str, Any]:
-    found = awaited(lake, dataset, now)
+    """What is awaited in the landing of a dataset, by whichever of those that share its deliveries."""
+    sharing = lake.catalog.sharing(dataset)
+    found = together(awaited(lake, other, now) for other in sharing)
+    dataset = next((other for other in sharing if not other.attributes.ends), dataset)
     assert dataset.ingested
     records = [
         dg.TableRecord({"partition": partition, "late": since(dataset, partition), "later ones came": partition in found.holes})

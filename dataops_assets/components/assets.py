@@ -39,8 +39,7 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
         rejected = _spec(catalog, dataset, "quarantine", [published_key(catalog[name]) for name in dataset.upstream])
         return dg.Definitions(assets=[_derived(catalog, dataset), rejected])
     # Of several that share their deliveries, the first has what lies in landing.
-    first = next(other for other in catalog if other.deliveries == dataset.deliveries)
-    landing = [_spec(catalog, dataset, "landing", [])] if first is dataset else []
+    landing = [_spec(catalog, dataset, "landing", [])] if catalog.sharing(dataset)[0] is dataset else []
     quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
     corrections = [_corrections(catalog, dataset)] if dataset.corrections else []
     return dg.Definitions(

@@ -14,7 +14,7 @@ from dataops_assets.components.dagster_private import TargetMaterialization
 from dataops_assets.components.keys import asset_key, corrections_key
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.verdict import AppliedCorrection, RuleResult, Verdict
+from dataops_assets.gate.verdict import EFFECTS, AppliedCorrection, RuleResult, Verdict
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.store import in_words, is_lasting
 
@@ -22,7 +22,6 @@ _DATA_VERSION, _READ_VERSION = "dagster/data_version", "dagster/input_data_versi
 _SHOWN = 20
 UNJUDGED = "unjudged"
 """On the failure of a step: the reasons that no verdict tells."""
-_RANKS = ("refused", "rejected", "warned", "accepted", "tolerated", "passed")
 
 
 def tell_landing(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
@@ -248,7 +247,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
 
 
 def _worst_first(rules: Sequence[RuleResult]) -> list[RuleResult]:
-    return sorted(rules, key=lambda r: (_RANKS.index(r.effect), -r.broken))
+    return sorted(rules, key=lambda r: (EFFECTS.index(r.effect), -r.broken))
 
 
 def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:

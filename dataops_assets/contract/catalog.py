@@ -91,7 +91,7 @@ class Dataset:
         return bool(cut and made and made.last and partition and partition > made.key_of(made.last))
 
     def has_ended(self, now: datetime) -> bool:
-        """Whether it is made no more."""
+        """Whether what is published of it is made no more."""
         return self.attributes.ends is not None and now.astimezone(UTC).date() > self.attributes.ends.after
 
     @property
@@ -164,6 +164,10 @@ class Catalog:
         """Until when a dataset is made and what to read in its place, in words; empty if it has no end."""
         ends = dataset.attributes.ends
         return f"made until {ends.after}: read {self[ends.instead].zone}/{ends.instead} in its place" if ends else ""
+
+    def sharing(self, dataset: Dataset) -> list[Dataset]:
+        """The datasets that are made from the same deliveries, itself among them; none of one that is made here."""
+        return [other for other in self if other.ingested and dataset.ingested and other.deliveries == dataset.deliveries]
 
     def readers_of(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that read this one."""
@@ -288,8 +292,15 @@ class Catalog:
             elif later := self[ends.instead].attributes.ends:
                 message = f"`{ends.instead}` has an end of its own, {later.after}"
                 yield dataset.problem(path, message, f"name what takes the place of that: `{later.instead}`")
-        first = next((other for other in self if other.deliveries == dataset.deliveries), dataset)
-        if dataset.ingested and first.ingested and first is not dataset:
+        if dataset.ingested:
+            whose, first = self.datasets.get(dataset.deliveries), self.sharing(dataset)[0]
+            if whose and whose.derived:
+                message = f"`{whose.name}` is made here, not delivered"
+                delivered = [other.name for other in self if other.ingested]
+                yield dataset.problem(("source", "deliveries"), message, choose(whose.name, delivered))
+            elif whose and whose.deliveries != whose.name:
+                message = f"`{whose.name}` is made from the deliveries of another dataset itself"
+                yield dataset.problem(("source", "deliveries"), message, f"name that: `{whose.deliveries}`")
             here, there = _shared(self, dataset), _shared(self, first)
             for path in (path for path in here if here[path] != there[path]):
                 named = "`" + ".".join(map(str, path)) + "`"

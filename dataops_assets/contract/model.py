@@ -152,7 +152,8 @@ class Ending(_Attributes):
     """The end of a dataset that another one takes the place of, as when its contract had to break.
 
     Attributes:
-        after: The last day on which it is made, in UTC, and the last whose partitions are.
+        after: The last day on which it is made, in UTC, and the last whose partitions are. One of these that comes later is
+            still made, once.
         instead: The dataset to read in its place.
     """
 

@@ -190,6 +190,8 @@ class Learner:
     def _is_unique(self, name: str) -> bool:
         if self._dataset.schema.pandera.columns[name].unique or self._dataset.attributes.key == (name,):
             return False
+        if not self._dataset.partitions:  # the parts of a table do not tell what is twice in the whole
+            return False
         height = self._all("", "rows")
         distinct = self._all(name, "distinct")
         return statistics.median(height) >= _UNIQUE_AMONG and distinct == height and not any(self._all(name, "nulls"))

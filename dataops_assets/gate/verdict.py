@@ -13,6 +13,8 @@ from dataops_assets.gate.wording import some
 
 Gate = Literal["envelope", "content"]
 Status = Literal["passed", "accepted", "tolerated", "warned", "refused"]
+EFFECTS = ("refused", "rejected", "warned", "accepted", "tolerated", "passed")
+"""What a rule may do, the worst first."""
 
 
 class RuleResult(BaseModel):

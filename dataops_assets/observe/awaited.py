@@ -3,7 +3,7 @@
 Here: which they are, and in what words they are told. Not here: what was delivered and is not published (`tally`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,6 +49,14 @@ def awaited(lake: Lake, dataset: Dataset, now: datetime) -> Awaited:
     due = [key for key in keys if key not in came and not dataset.gap_reason(key) and dataset.deadline(key) <= now]
     newest = max(came, default="")
     return Awaited(tuple(key for key in due if key < newest), tuple(key for key in due if key > newest))
+
+
+def together(found: Iterable[Awaited]) -> Awaited:
+    """What is awaited for any of several datasets that share their deliveries."""
+    several = list(found)
+    holes = {key for one in several for key in one.holes}
+    late = {key for one in several for key in one.late} - holes
+    return Awaited(tuple(sorted(holes)), tuple(sorted(late)))
 
 
 def told(dataset: Dataset, found: Awaited) -> Iterator[str]:

@@ -5,6 +5,7 @@ Not here: how that commit is read (`cli.changing`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from dataops_assets.contract import Catalog, Dataset
 from dataops_assets.contract.breaking import breaks
@@ -26,25 +27,33 @@ class Change:
     told: tuple[str, ...]
 
 
-def changes(before: Catalog, after: Catalog) -> list[Change]:
-    """Every dataset that promises something else than before; those that break with it first."""
+def changes(before: Catalog, after: Catalog, now: datetime) -> list[Change]:
+    """Every dataset that promises something else than before; those that break with it first.
+
+    Args:
+        before: What was promised.
+        after: What is promised.
+        now: The time, which decides what has ended.
+    """
     named = dict.fromkeys((*before.datasets, *after.datasets))
-    found = [_change(before.datasets.get(name), after.datasets.get(name)) for name in named]
+    found = [_change(before.datasets.get(name), after.datasets.get(name), now) for name in named]
     return sorted(filter(None, found), key=lambda change: (not change.breaks, change.dataset))
 
 
-def _change(was: Dataset | None, now: Dataset | None) -> Change | None:
-    if was is None or now is None:
-        return _removed(was) if was else Change(now.name, (), ("is new",)) if now else None
-    broken = tuple(breaks(columns_of(was.schema.polars), was.attributes.key, now))
-    told = tuple(_told(was, now))
-    return Change(now.name, broken, told) if broken or told else None
+def _change(was: Dataset | None, after: Dataset | None, now: datetime) -> Change | None:
+    if was is None or after is None:
+        return _removed(was, now) if was else Change(after.name, (), ("is new",)) if after else None
+    broken = tuple(breaks(columns_of(was.schema.polars), was.attributes.key, after))
+    told = tuple(_told(was, after))
+    return Change(after.name, broken, told) if broken or told else None
 
 
-def _removed(was: Dataset) -> Change:
-    if ends := was.attributes.ends:
+def _removed(was: Dataset, now: datetime) -> Change:
+    ends = was.attributes.ends
+    if ends and was.has_ended(now):
         return Change(was.name, (), (f"is declared no more; it was made until {ends.after}",))
-    return Change(was.name, ("is declared no more, and had no end",), ())
+    promised = f"was to be made until {ends.after}" if ends else "had no end"
+    return Change(was.name, (f"is declared no more, and {promised}",), ())
 
 
 def _told(was: Dataset, now: Dataset) -> Iterator[str]:

@@ -43,7 +43,9 @@ class Finding:
     def page(self) -> str:
         """The page of its check in the Dagster UI, below the address of that."""
         zones: dict[Check, Zone] = {"arrivals": "landing", "envelope": "raw", "content": self.dataset.zone}
-        return f"/assets/{zones[self.check]}/{self.dataset.name}?view=checks&checkDetail={self.check}"
+        zone = zones[self.check]
+        name = self.dataset.deliveries if zone == "landing" else self.dataset.name
+        return f"/assets/{zone}/{name}?view=checks&checkDetail={self.check}"
 
 
 def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]]) -> list[Finding]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
+from dataops_assets.gate.verdict import EFFECTS, Gate, RuleResult, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.observe.awaited import since
 from dataops_assets.observe.corrections import applied
@@ -15,7 +15,6 @@ from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
-_EFFECTS = ("refused", "rejected", "warned", "accepted", "tolerated")
 
 
 def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> str:
@@ -95,8 +94,8 @@ def told(verdict: Verdict) -> Iterator[str]:
         more = f" and {len(one.rows) - _MOST:,} more" if len(one.rows) > _MOST else ""
         yield f"    released row {', '.join(map(str, one.rows[:_MOST]))}{more}, rejected before by {', '.join(one.reasons)}"
     yield from (f"    {applied(correction)}" for correction in verdict.corrections)
-    broken = [result for result in verdict.rules if result.effect in _EFFECTS]
-    for result in sorted(broken, key=lambda result: (_EFFECTS.index(result.effect), -result.extent)):
+    broken = [result for result in verdict.rules if result.effect != "passed"]
+    for result in sorted(broken, key=lambda result: (EFFECTS.index(result.effect), -result.extent)):
         yield f"    {result.effect:9} {result.rule}: {result.sentence}, but {result.found}"
         yield from _offenders(result)
     holding = len(verdict.rules) - len(broken)

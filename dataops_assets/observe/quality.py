@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from dataops_assets.contract import Dataset
+from dataops_assets.gate.verdict import EFFECTS
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.results import results
 
 _MONTHS = 13
 """A year, and the month that the newest is compared with."""
 _MOST = 20
-_RANKS = ("refused", "rejected", "warned", "tolerated", "passed")
-_MARKS = "x-!  "
+_MARKS = "x-!   "
+"""How each of `EFFECTS` is drawn."""
 _CELL = 4
 _RULE = ("dataset", "gate", "rule")
 
@@ -47,7 +48,7 @@ def _month() -> pl.Expr:
 
 def _worst_first(seen: pl.DataFrame) -> pl.DataFrame:
     """A row for each rule that was broken: its worst status, and by month the share of rows that break it."""
-    rank = pl.col("status").replace_strict(_RANKS, range(len(_RANKS)), return_dtype=pl.Int8)
+    rank = pl.col("status").replace_strict(EFFECTS, range(len(EFFECTS)), return_dtype=pl.Int8)
     asked = seen.filter(pl.col("checked") > 0).with_columns(rank=rank).group_by(*_RULE, "month")
     by_month = asked.agg(pl.col("rank").min(), share=pl.col("broken").sum() / pl.col("checked").sum())
     cells = pl.struct("month", "share", "rank").alias("cells")

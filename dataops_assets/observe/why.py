@@ -113,16 +113,19 @@ def _delivered(lake: Lake, sha256: str) -> Iterator[str]:
                 yield from _receipt(lake, dataset, partition, receipt, "  ")
 
 
-def _where_received(lake: Lake, sha256: str) -> set[tuple[Dataset, Partition]]:
-    found: set[tuple[Dataset, Partition]] = set()
+def _where_received(lake: Lake, sha256: str) -> list[tuple[Dataset, Partition]]:
+    """Of several datasets that share their deliveries, each for which the partition is one."""
+    found: dict[tuple[Dataset, Partition], None] = {}
     for dataset in lake.catalog:
         for store in filter(None, (lake.store, lake.beneath(dataset))):
             listed = list(store.list(layout.raw(dataset, None)))
             for entry, has in zip(listed, store.each(partial(_has, store, sha256), listed), strict=True):
                 if has:
                     hive = next((step for step in entry.key.split("/") if "=" in step), None)
-                    found.add((dataset, hive.partition("=")[2] if hive else None))
-    return found
+                    partition = hive.partition("=")[2] if hive else None
+                    if not dataset.is_past_end(partition):
+                        found[dataset, partition] = None
+    return list(found)
 
 
 def _has(store: Store, sha256: str, entry: Entry) -> bool:

@@ -29,7 +29,8 @@ def pending(
 ) -> list[Partition]:
     """The partitions that a run of this zone would change or judge anew, in order.
 
-    A partition that was refused is not pending until something that it depends on changes.
+    A partition that was refused is not pending until something that it depends on changes. Of a dataset that has ended, none is
+    that is published: its last one is over, and delivered, only after the end.
 
     Args:
         lake: Where everything lies.
@@ -41,14 +42,14 @@ def pending(
     lake = lake.at_a_glance()
     partitions = [key for key in partitions_of(dataset, now) if within is None or key in within]
     if zone == "raw":
-        return _unreceived(lake, dataset, partitions, now) if partitions and not dataset.has_ended(now) else []
+        partitions = _not_ended(lake, dataset, partitions, now)
+        return _unreceived(lake, dataset, partitions, now) if partitions else []
     return list(unsettled(lake, dataset, partitions, now))
 
 
 def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> dict[Partition, dict[str, Any]]:
     """The partitions that could be staged or derived, but were not on today's grounds; and those grounds."""
-    if dataset.has_ended(now):
-        return {}
+    wanted = _not_ended(lake, dataset, partitions, now)
     try:
         known = versions_of(references(lake, dataset))
     except NotReady:
@@ -62,8 +63,13 @@ def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
             return {"damaged": str(error)}
         return None if done else found
 
-    wanted = list(partitions)
     return {key: found for key, found in zip(wanted, lake.store.each(waiting, wanted), strict=True) if found}
+
+
+def _not_ended(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> list[Partition]:
+    """The partitions that may still be made: once the dataset has ended, those that are not published."""
+    ended = dataset.has_ended(now)
+    return [key for key in partitions if not ended or lake.holder(dataset.zone, dataset, key) is None]
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:

@@ -284,7 +284,7 @@ def _earlier(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receip
     What was refused was never read by anyone, and a day that was delivered twice over must not make its mended version small.
     """
     with suppress(Damaged):  # nothing to compare with
-        for given in reversed(lake.verdicts("content", dataset, partition)):
+        for given in lake.verdicts_backwards("content", dataset, partition):
             delivery = given.depends_on["delivery"]
             if given.passed and given.rows and delivery not in (receipt.sha256, GAP):
                 return Earlier(delivery, given.rows.delivered - given.rows.merged)

@@ -4,7 +4,7 @@ Not here: how anything comes to be there (`publishing`, `deliveries`).
 """
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -281,9 +281,14 @@ class Lake:
 
     def verdicts(self, gate: Gate, dataset: Dataset, partition: Partition) -> list[Verdict]:
         """Every verdict of a gate on a partition, the last word last; those given in prod come first."""
+        return list(self.verdicts_backwards(gate, dataset, partition))[::-1]
+
+    def verdicts_backwards(self, gate: Gate, dataset: Dataset, partition: Partition) -> Iterator[Verdict]:
+        """The same, the last word first; each is read when it is asked for."""
         folder = layout.verdicts(gate, dataset, partition)
-        several = ((store, journal.entries(store, folder)) for store in self._stores(dataset)[::-1])
-        return [self._numbered(store, journal.read(store, entry, Verdict)) for store, found in several for entry in found]
+        for store in self._stores(dataset):
+            for entry in reversed(journal.entries(store, folder)):
+                yield self._numbered(store, journal.read(store, entry, Verdict))
 
     def last_word(self, gate: Gate, dataset: Dataset, partition: Partition) -> Verdict | None:
         """The newest verdict of a gate; one that was given in prod has no number here."""

@@ -149,7 +149,7 @@ def strays(store: Store, dataset: Dataset, now: datetime) -> list[Stray]:
     taken = {entry.key for arrival in found for entry in arrival.entries}.union(*(arrival.closed for arrival in found))
     closed: dict[str, str] = {}
     left = [entry.key for entry in store.list(top, closed) if entry.key not in taken]
-    left = [key for key in left if not _of_the_next(dataset, source, key[len(top) + 1 :])]
+    left = [key for key in left if not _of_another_version(dataset, source, key[len(top) + 1 :])]
     odd = [
         Stray(key, "is closed: deliveries may lie in it, and this user may not open it: give it the right to")
         if key in closed and _on_the_way(dataset, source, key[len(top) + 1 :])
@@ -187,10 +187,12 @@ def _stray(dataset: Dataset, source: Source, key: str, now: datetime) -> Stray:
     return Stray(key, f"{_STRAY}: {partition} is none of the partitions, {known}: deliver it as one of them, or remove it")
 
 
-def _of_the_next(dataset: Dataset, source: Source, name: str) -> bool:
-    """Whether a file is for the dataset that takes the place of this one: it is of a partition after the end."""
-    found = (_pattern(template, dataset).fullmatch(name) for template in _templates(source))
-    return any(match and dataset.is_past_end(match.groupdict().get("partition")) for match in found)
+def _of_another_version(dataset: Dataset, source: Source, name: str) -> bool:
+    """Whether a file is of a partition after the end of this dataset, or from before it took the place of another one."""
+    matches = filter(None, (_pattern(template, dataset).fullmatch(name) for template in _templates(source)))
+    keys = [match.groupdict().get("partition") for match in matches]
+    partitions = dataset.partitions if source.deliveries else None
+    return any(dataset.is_past_end(key) or (key and partitions and key < partitions.key_of(partitions.first)) for key in keys)
 
 
 def _templates(source: Source) -> list[str]:

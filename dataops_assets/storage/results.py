@@ -16,7 +16,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.query import FAILURES
-from dataops_assets.gate.verdict import Verdict
+from dataops_assets.gate.verdict import EFFECTS, Verdict
 from dataops_assets.storage import journal, layout
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import Contended, write_parquet
@@ -46,7 +46,7 @@ COLUMNS: Mapping[str, tuple[pl.DataType, str]] = {
     "rule": (pl.String(), "The name of a rule; none if the verdict has no rules"),
     "sentence": (pl.String(), "What it demands, in words"),
     "severity": (pl.String(), "What it does when broken: `reject`, `warn`, `fail`"),
-    "status": (pl.String(), "What it did: `passed`, `tolerated`, `rejected`, `warned`, `refused`"),
+    "status": (pl.String(), f"What it did: `{'`, `'.join(reversed(EFFECTS))}`"),
     "checked": (pl.Int64(), "The rows that it looked at; 1 for a rule on the whole delivery"),
     "broken": (pl.Int64(), "The rows that break it; 0 or 1 for a rule on the whole delivery"),
     "share": (pl.Float64(), "`broken` / `checked`"),

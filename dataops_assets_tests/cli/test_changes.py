@@ -16,10 +16,14 @@ READINGS, SCHEMA = "readings/defs.yaml", "readings/schema.py"
 def tree(tmp_path: Path) -> Tree:
     """A tree that is committed."""
     tree = Tree(tmp_path)
+    commit(tree)
+    return tree
+
+
+def commit(tree: Tree) -> None:
     for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "The contracts"]):
         who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
         subprocess.run(["git", "-C", str(tree.defs), *who, *asked], check=True)
-    return tree
 
 
 @pytest.mark.parametrize(
@@ -80,11 +84,25 @@ def test_what_breaks_nobody_is_told(
     assert told in capsys.readouterr().out
 
 
-def test_a_dataset_may_go_only_after_its_end(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        (None, "breaks: is declared no more, and had no end"),
+        ("2999-12-31", "breaks: is declared no more, and was to be made until 2999-12-31"),
+        ("2024-01-31", "is declared no more; it was made until 2024-01-31"),
+    ],
+)
+def test_a_dataset_may_go_only_after_its_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ends: str | None, told: str
+) -> None:
+    tree = Tree(tmp_path)
+    if ends:
+        tree.edit("daily/defs.yaml", "  key:", f"  ends: {{after: {ends}, instead: readings}}\n  key:")
+    commit(tree)
     for name in ("defs.yaml", "schema.py", "examples.yaml", "transform.py"):
         tree.remove(f"daily/{name}")
-    assert not show_changes(tree.defs, "HEAD")
-    assert "daily\n  breaks: is declared no more, and had no end" in capsys.readouterr().out
+    assert show_changes(tree.defs, "HEAD") == (not told.startswith("breaks"))
+    assert f"daily\n  {told}\n" in capsys.readouterr().out
 
 
 def test_a_commit_that_cannot_be_read_is_named(tree: Tree) -> None:

@@ -54,6 +54,14 @@ def test_of_a_partition_the_newest_verdict_counts(tree: Tree) -> None:
     assert told("readings")[3].startswith("24 of 24 rules always held")  # and that no rows were lost since
 
 
+def test_what_a_person_has_accepted_is_told_without_a_mark(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key:", "  accepted: [{partition: 2024-01-30, reason: a station closed}]\n  key:")
+    for hours, rows in enumerate((20, 4)):
+        tree.drop("readings", "2024-01-30.csv", readings("2024-01-30", rows=rows))
+        tree.run(now=NOW + hours * HOUR)
+    assert told("readings")[3].split() == ["rows_kept", "100%"]
+
+
 def test_a_table_has_the_months_in_which_it_was_judged(tree: Tree) -> None:
     tree.edit("stations/defs.yaml", "key: [station]", "key: [station]\n  tolerance: 0.9")
     tree.drop("stations", "stations.csv", STATIONS + "Oslo,1\n")

@@ -70,3 +70,16 @@ def test_a_table_is_dealt_into_parts(tree: Tree, monkeypatch: pytest.MonkeyPatch
     tree.run("stations", now=NOW)
     told = suggest("stations").output
     assert "height.less_than_or_equal_to: le=48\n      260 values in 30 parts; greatest 48, 10 times\n" in told
+
+
+def test_what_is_twice_in_a_table_is_not_taken_for_unique_because_no_part_has_both(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
+    monkeypatch.setattr(main, "DEFS", tree.defs)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    names = [f"{one}{other}" for one in letters for other in letters]
+    rows = "".join(f"{name},{number // 2}\n" for number, name in enumerate(names))
+    tree.drop("stations", "stations.csv", f"station,height\n{rows}")
+    tree.run("stations")
+    assert "unique" not in suggest("stations").output

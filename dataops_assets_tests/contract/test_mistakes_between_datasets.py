@@ -65,6 +65,20 @@ CASES: dict[str, Broken] = {
         "say the same in both",
         also=TWIN,
     ),
+    "deliveries_of_a_product": Broken(
+        ("readings_v2/defs.yaml", "deliveries: readings", "deliveries: daily"),
+        "`daily` is made here, not delivered",
+        "use one of",
+        also=TWIN,
+    ),
+    "deliveries_of_what_shares_its_own": Broken(
+        ("stations/defs.yaml", "files: stations.csv", "files: stations.csv\n    deliveries: readings_v2"),
+        "`readings_v2` is made from the deliveries of another dataset itself",
+        "name that: `readings`",
+        at="deliveries:",
+        mended="files: stations.csv",
+        also=TWIN,
+    ),
     "shared_deliveries_for_others": Broken(
         ("readings_v2/defs.yaml", "readers: [analysts, press]", "readers: [analysts]"),
         "shares its deliveries with `readings`, but `readers` differs: ['analysts', 'press'] there",

@@ -1,15 +1,18 @@
 """A contract that had to break: two versions made from the same deliveries, until the older one ends."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from dataops_assets.components.arrivals import tell_arrivals
+from dataops_assets.components.dagster_private import last_evaluation
 from dataops_assets.observe.findings import findings
 from dataops_assets.observe.status import describe
 from dataops_assets.observe.tally import tally_all
-from dataops_assets.observe.why import why_published
+from dataops_assets.observe.why import why_bytes, why_published
 from dataops_assets.steps.content import NotReady
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import mark
@@ -69,6 +72,17 @@ def test_the_older_one_ends(tree: Tree) -> None:
     assert not strays(tree.store, tree["readings"], NOW)
 
 
+def test_what_came_before_the_newer_one_began_is_no_stray(tree: Tree) -> None:
+    tree.edit("readings_v2/defs.yaml", "start: 2024-01-01", f"start: {AFTER}")
+    for day in (DAY, AFTER):
+        tree.drop("readings", f"{day}.csv", readings(day))
+    tree.run()
+    assert tree.read("readings", DAY).height == tree.read("readings_v2", AFTER).height == 4
+    assert not strays(tree.store, tree["readings_v2"], NOW)
+    tree.drop("readings", "2023-12-31.csv", readings("2023-12-31"))
+    assert [stray.key for stray in strays(tree.store, tree["readings"], NOW)] == ["landing/readings/2023-12-31.csv"]
+
+
 def test_what_has_ended_is_not_made_anew(tree: Tree) -> None:
     tree.drop("readings", f"{DAY}.csv", readings(DAY))
     tree.run()
@@ -80,6 +94,31 @@ def test_what_has_ended_is_not_made_anew(tree: Tree) -> None:
     assert tree["readings"].has_ended(ON_ITS_LAST_DAY + timedelta(minutes=1))
     assert tree.read("readings", DAY)["temperature"].to_list()[0] != 9.0
     assert tree.pending("raw", "readings_v2", NOW) == [DAY]
+
+
+def test_its_last_partition_is_made_once_when_it_comes(tree: Tree) -> None:
+    for name in ("readings", "readings_v2"):
+        tree.edit(f"{name}/defs.yaml", "timezone: Europe/Oslo", "timezone: UTC")
+    for file in (*FILES, "transform.py"):
+        tree.remove(f"daily/{file}")
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for hours, changed in ((9, {}), (10, {"temperature": 9.0})):
+        came = ON_ITS_LAST_DAY + timedelta(hours=hours)
+        tree.drop("readings", f"{DAY}.csv", readings(DAY, changed), written=came)
+        tree.run(now=came + timedelta(minutes=30))
+    assert tree.read("readings", DAY)["temperature"].max() == 3.5
+    assert tree.read("readings_v2", DAY)["temperature"].max() == 9.0
+
+
+def test_a_delivered_file_leads_to_each_that_is_made_from_it_and_to_none_that_had_ended(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for day in (DAY, AFTER):
+        tree.drop("readings", f"{day}.csv", readings(day))
+    tree.run(now=ON_ITS_LAST_DAY)
+    tree.run()
+    for day, names in ((DAY, ["readings", "readings_v2"]), (AFTER, ["readings_v2"])):
+        told = why_bytes(tree.lake, hashlib.sha256(readings(day).encode()).hexdigest())
+        assert [line for line in told.splitlines() if line.startswith("raw/")] == [f"raw/{name} {day}" for name in names]
 
 
 def test_what_reads_it_past_its_end_waits_and_says_for_what(tree: Tree) -> None:
@@ -163,7 +202,28 @@ def test_dagster_has_one_asset_for_what_both_receive(tree: Tree) -> None:
         landing = graph.get(dg.AssetKey(["landing", "readings"]))
         assert {key.to_user_string() for key in landing.child_keys} == {"raw/readings", "raw/readings_v2"}
         assert not graph.has(dg.AssetKey(["landing", "readings_v2"]))
+        checks = {key.asset_key.to_user_string() for key in graph.asset_check_keys if key.name == "arrivals"}
+        assert checks == {"landing/readings"}
         assert location.run("raw/stations").success
         assert location.run("staged/stations").success
         assert location.run("raw/readings_v2", "staged/readings_v2", partition=DAY).success
     assert tree.read("readings_v2", DAY).height == 4
+
+
+def test_what_is_awaited_by_either_is_told_once(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "  key: [station", f"  {END}\n  key: [station")
+    for day in (DAY, "2024-01-04"):
+        tree.drop("readings", f"{day}.csv", readings(day))
+    check = dg.AssetCheckKey(dg.AssetKey(["landing", "readings"]), "arrivals")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for datasets in (tree.lake.catalog, tree.lake.catalog, [tree["readings"]], [tree["readings_v2"]]):
+            tell_arrivals(instance, tree.lake, datasets, NOW)
+        assert len(instance.event_log_storage.get_asset_check_execution_history(check, limit=10)) == 1
+        told = last_evaluation(instance, check)
+    assert told
+    assert told.description == (
+        "never delivered, although later ones were: 2024-01-01, 2024-01-03; not delivered: 2024-01-05 to 2024-01-20"
+    )
+    counted = tally_all(tree.lake, tree["readings_v2"], NOW)
+    pages = [found.page for found in findings(tree.lake, [(tree["readings_v2"], counted)]) if found.check == "arrivals"]
+    assert pages == ["/assets/landing/readings?view=checks&checkDetail=arrivals"]

@@ -46,6 +46,16 @@ def test_a_first_delivery_is_compared_with_nothing(tree: Tree) -> None:
     assert (kept(verdict), "earlier" in verdict.depends_on) == (None, False)
 
 
+def test_an_old_verdict_that_is_damaged_does_not_hide_what_is_gone(tree: Tree) -> None:
+    deliver(tree, readings(DAY, {"temperature": 7}, rows=40))
+    oldest = next(tree.store.list(f"_verdicts/content/readings/date={DAY}"))
+    tree.store.path(oldest.key).unlink()
+    tree.store.write(oldest.key, b"{", {})
+    found = kept(deliver(tree, readings(DAY, {"temperature": 8}, rows=20)))
+    assert found
+    assert found.status == "refused"
+
+
 @pytest.mark.parametrize(("rows", "status"), [(48, "passed"), (40, "passed"), (39, "warned"), (21, "warned"), (20, "refused")])
 def test_rows_that_are_gone_are_missed(tree: Tree, rows: int, status: str) -> None:
     before = tree.lake.receipt(tree["readings"], DAY)
