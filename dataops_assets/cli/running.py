@@ -102,7 +102,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
                 console.print(_line(seen, title, done, time.monotonic() - before), highlight=False)
             progress.advance(bar)
         tell_arrivals(instance, seen, datasets, datetime.now(UTC))
-        failures += launch_results(definitions, instance, lake, datasets, taken_on=whole)  # a view: none of the runs that count
+        failures += launch_results(definitions, instance, seen, datasets, taken_on=whole)  # a view: none of the runs that count
     if not runs:
         console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
     again = [told for where, told in altered.items() if not seen.altered(*where)]

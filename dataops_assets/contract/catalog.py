@@ -161,7 +161,7 @@ class Catalog:
         return override or self.policy.lifecycles[choice.name].keep(zone)
 
     def ending(self, dataset: Dataset) -> str:
-        """Until when a dataset is made and what to read in its place, in words; empty if it has no end."""
+        """Until when a dataset is made, or was, and what to read in its place, in words; empty if it has no end."""
         ends = dataset.attributes.ends
         return f"made until {ends.after}: read {self[ends.instead].zone}/{ends.instead} in its place" if ends else ""
 
@@ -286,8 +286,10 @@ class Catalog:
         """Between a dataset and the one that takes its place, or whose deliveries it shares."""
         if ends := dataset.attributes.ends:
             path: Path = ("ends", "instead")
-            if ends.instead not in self.datasets or ends.instead == dataset.name:
-                others = [name for name in self.datasets if name != dataset.name]
+            others = [name for name in self.datasets if name != dataset.name]
+            if ends.instead == dataset.name:
+                yield dataset.problem(path, f"`{dataset.name}` cannot take its own place", choose("", others))
+            elif ends.instead not in self.datasets:
                 yield dataset.problem(path, f"unknown dataset `{ends.instead}`", choose(ends.instead, others))
             elif later := self[ends.instead].attributes.ends:
                 message = f"`{ends.instead}` has an end of its own, {later.after}"

@@ -55,9 +55,9 @@ class Wording:
             whole: Whether that is all that the correction sets.
         """
         values = ", ".join(
-            f"`{name}` as {_value(value)}" if self._public else f"`{name}` mended" for name, value in found.items()
+            f"`{name}` as {_value(value)}" if self._public else f"`{name}` as it is set here" for name, value in found.items()
         )
-        return f"the provider delivers {values} now: " + ("remove this entry" if whole else "leave that out of this entry")
+        return f"the provider delivers {values} now, so " + ("it has nothing to do" if whole else "that has nothing to do here")
 
 
 def _value(value: Any) -> str:

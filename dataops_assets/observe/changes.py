@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from dataops_assets.contract import Catalog, Dataset
+from dataops_assets.contract import Catalog, Dataset, Partitions
 from dataops_assets.contract.breaking import breaks
 from dataops_assets.contract.schema import columns_of
 
@@ -43,9 +43,28 @@ def changes(before: Catalog, after: Catalog, now: datetime) -> list[Change]:
 def _change(was: Dataset | None, after: Dataset | None, now: datetime) -> Change | None:
     if was is None or after is None:
         return _removed(was, now) if was else Change(after.name, (), ("is new",)) if after else None
-    broken = tuple(breaks(columns_of(was.schema.polars), was.attributes.key, after))
+    broken = (*breaks(columns_of(was.schema.polars), was.attributes.key, after), *_moved(was, after))
     told = tuple(_told(was, after))
     return Change(after.name, broken, told) if broken or told else None
+
+
+def _moved(was: Dataset, after: Dataset) -> Iterator[str]:
+    """What lies elsewhere, or is not there any more: partitions of another length, or fewer of them."""
+    here, there = was.attributes.partitions, after.attributes.partitions
+    if was.zone != after.zone:
+        yield f"it lay in {was.zone} and lies in {after.zone}"
+    if (here is None) != (there is None) or (here and there and (here.every, here.timezone) != (there.every, there.timezone)):
+        yield f"it had {_partitions(here)} and has {_partitions(there)}"
+    elif here and there:
+        if there.first > here.first:
+            yield f"it began with {here.key_of(here.first)} and begins with {there.key_of(there.first)}"
+        if there.last and (here.last is None or there.last < here.last):
+            upto = f"to {here.key_of(here.last)}" if here.last else "on without an end"
+            yield f"it went {upto} and ends with {there.key_of(there.last)}"
+
+
+def _partitions(partitions: Partitions | None) -> str:
+    return f"a partition for every {partitions.every} in {partitions.timezone}" if partitions else "no partitions"
 
 
 def _removed(was: Dataset, now: datetime) -> Change:

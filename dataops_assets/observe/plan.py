@@ -15,6 +15,7 @@ from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.steps import receiving
 from dataops_assets.steps.deriving import input_partitions
 from dataops_assets.steps.pending import partitions_of, pending, unsettled
+from dataops_assets.steps.promises import broken_promise
 from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import Damaged
@@ -24,7 +25,7 @@ _WORDS = {
     "promised": "its manifest promises something else",
     "contract": "its contract is another",
     "corrections": "its corrections are others",
-    "accepted": "something else of it is accepted",
+    "accepted": "what is accepted of it has changed",
     "damaged": "a record of it is damaged",
 }
 """What differs among the grounds of a verdict, in words."""
@@ -80,6 +81,8 @@ def plan(lake: Lake, datasets: Collection[Dataset], now: datetime) -> list[Plann
         made = {key: _why_made(here, dataset, key, grounds) for key, grounds in judged.items()}
         possible = {} if dataset.has_ended(now) else _possible(here, dataset, touched, now)
         reasons = possible | dict.fromkeys(received, "after it was received") | made
+        if reasons and (broken := broken_promise(here, dataset, now)):
+            reasons = dict.fromkeys(reasons, f"will be refused, for {broken}")
         found += _grouped(dataset, dataset.zone, reasons)
         touched[dataset.name] = set(reasons)
     return found
@@ -139,11 +142,23 @@ def _why_made(lake: Lake, dataset: Dataset, partition: Partition, grounds: Mappi
 
 
 def _possible(lake: Lake, dataset: Dataset, touched: Mapping[str, set[Partition]], now: datetime) -> dict[Partition, str]:
-    """The partitions that are made again if something that they are made from, or looked up in, comes out otherwise."""
+    """The partitions that are made if something that they are made from, or looked up in, comes out otherwise.
+
+    Not those of which something is not there, nor will be after the run.
+    """
     looked_up = [reference.dataset for reference in dataset.attributes.references if touched.get(reference.dataset)]
 
     def why(partition: Partition) -> str:
         read = input_partitions(lake, dataset, partition, now)
+        if dataset.ingested and not _said(lake, "content", dataset, partition):
+            return ""  # there is nothing to judge again
+        there = all(
+            key in touched.get(name, ()) or lake.holder(lake.catalog[name].zone, lake.catalog[name], key)
+            for name, keys in read.items()
+            for key in keys
+        )
+        if not there:
+            return ""
         names = dict.fromkeys((*(name for name, keys in read.items() if touched.get(name, set()) & set(keys)), *looked_up))
         return f"if {' or '.join(names)} comes out otherwise" if names else ""
 

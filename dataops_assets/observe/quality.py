@@ -31,14 +31,16 @@ def quality(lake: Lake, datasets: Sequence[Dataset]) -> str:
         lake: Where the verdicts lie.
         datasets: Whose rules.
     """
-    given = pl.concat(lake.store.each(lambda dataset: results(lake, dataset), datasets)).with_columns(month=_month())
+    tables, damages = zip(*lake.store.each(lambda dataset: results(lake, dataset), datasets), strict=True)
+    given = pl.concat(tables).with_columns(month=_month())
     last = pl.col("judged_at") == pl.col("judged_at").max().over("dataset", "gate", "month")
     counted = given.filter(pl.when(pl.col("partition").is_null()).then(last).otherwise("newest"))
     if counted.is_empty():
         return "no gate has judged anything yet"
     months = counted["month"].unique().sort().to_list()[-_MONTHS:]
     seen = counted.filter(pl.col("month").is_in(months))
-    return "\n".join(_told(seen, _worst_first(seen), months, several=len(datasets) > 1))
+    left_out = [f"left out: {damage}" for several in damages for damage in several]
+    return "\n".join([*_told(seen, _worst_first(seen), months, several=len(datasets) > 1), *left_out])
 
 
 def _month() -> pl.Expr:

@@ -71,7 +71,7 @@ def describe(lake: Lake, dataset: Dataset, now: datetime) -> str:
         now: The time, which decides what is expected.
     """
     answers = {
-        "what is it": _what(lake, dataset),
+        "what is it": _what(lake, dataset, now),
         "where from": _origin(lake, dataset, now),
         "is it good": _quality(lake, dataset, now),
         "who may": _access(lake, dataset),
@@ -129,10 +129,10 @@ def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:
             yield "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
 
 
-def _what(lake: Lake, dataset: Dataset) -> Iterator[str]:
+def _what(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     yield dataset.attributes.description
     if ending := lake.catalog.ending(dataset):
-        yield ending
+        yield f"it has ended, and what arrives is not made any more: {ending}" if dataset.has_ended(now) else ending
     yield f"{len(dataset.schema.columns)} columns; key: {', '.join(dataset.attributes.key)}"
     partitions = dataset.partitions
     if partitions:

@@ -15,17 +15,23 @@ from dataops_assets.storage.store import Damaged
 def keep_promises(lake: Lake, dataset: Dataset, now: datetime) -> None:
     """See that the contract does not break with what prod has published.
 
-    The newest partition tells of all, since none was published that broke with the one before.
-
     Raises:
         NotReady: It does.
     """
+    if broken := broken_promise(lake, dataset, now):
+        raise NotReady(f"{name_of(dataset, None)}: {broken}")
+
+
+def broken_promise(lake: Lake, dataset: Dataset, now: datetime) -> str:
+    """How the contract breaks with what prod has published, in words; empty if it does not.
+
+    The newest partition tells of all, since none was published that broke with the one before.
+    """
     if not mark.is_prods(lake.store.itself):
-        return
+        return ""
     stands = _newest(lake.at_a_glance(), dataset, now)
-    if stands and (broken := breaks(stands.columns, stands.key, dataset)):
-        name = name_of(dataset, None)
-        raise NotReady(f"{name}: its contract breaks with what is published: {'; '.join(broken)}. Others rely on it: {REMEDY}")
+    broken = breaks(stands.columns, stands.key, dataset) if stands else []
+    return f"its contract breaks with what is published: {'; '.join(broken)}. Others rely on it: {REMEDY}" if broken else ""
 
 
 def _newest(lake: Lake, dataset: Dataset, now: datetime) -> Provenance | None:

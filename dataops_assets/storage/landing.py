@@ -162,7 +162,7 @@ def strays(store: Store, dataset: Dataset, now: datetime) -> list[Stray]:
 
 def foreign(store: Store, catalog: Catalog) -> list[Stray]:
     """What lies in landing and outside of every dataset's own folder, each such folder once."""
-    ingested = [dataset.deliveries for dataset in catalog if dataset.ingested]
+    ingested = list(dict.fromkeys(dataset.deliveries for dataset in catalog if dataset.ingested))
     tops = dict.fromkeys("/".join(entry.key.split("/")[:2]) for entry in store.list("landing", closed={}))
     strange = [top for top in tops if top.partition("/")[2] not in ingested]
     why = f"{_STRAY}: no dataset of this name is delivered"

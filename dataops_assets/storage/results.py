@@ -10,6 +10,7 @@ Here: what its columns are, and how it is kept. Not here: the verdicts (`gate.ve
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -79,26 +80,29 @@ class Kept:
     damaged: tuple[str, ...]
 
 
-def results(lake: Lake, dataset: Dataset) -> pl.DataFrame:
-    """The results of every verdict on a dataset, also of those that its table does not hold yet.
+def results(lake: Lake, dataset: Dataset) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The results of every verdict on a dataset, also of those that its table does not hold yet; and which are damaged.
 
     Where prod is read through, those given there come along, under their numbers there; they are not the newest where another
     was given here.
     """
-    own, _ = _up_to_date(lake.store, dataset)
+    own, damaged = _up_to_date(lake.store, dataset)
     below = lake.beneath(dataset)
     if below is None:
-        return own
+        return own, damaged
     judged_here = own.select("partition", "gate", pl.lit(True).alias("__here")).unique()
-    prods = _up_to_date(below, dataset)[0].join(judged_here, on=["partition", "gate"], how="left", nulls_equal=True)
+    prods, too = _up_to_date(below, dataset)
+    prods = prods.join(judged_here, on=["partition", "gate"], how="left", nulls_equal=True)
     seen = prods.with_columns(pl.col("newest") & pl.col("__here").is_null()).select(*SCHEMA)
-    return pl.concat([seen, own]).sort("partition", "gate", maintain_order=True)
+    return pl.concat([seen, own]).sort("partition", "gate", maintain_order=True), damaged + too
 
 
 def differing(lake: Lake, dataset: Dataset) -> set[Known]:
-    """The verdicts given here that the table of a dataset does not hold, and those that it holds and are no more."""
+    """The verdicts given here that the table of a dataset does not hold but could, and those that it holds and are no more."""
     store = lake.at_a_glance().store
-    return _known(_held(store, dataset, store.entry(layout.gate_results(dataset)))) ^ _given(store, dataset).keys()
+    given = _given(store, dataset)
+    differs = _known(_held(store, dataset, store.entry(layout.gate_results(dataset)))) ^ given.keys()
+    return {one for one in differs if one not in given or isinstance(_read(store, given[one]), Verdict)}
 
 
 def refresh(lake: Lake, dataset: Dataset) -> Kept:
@@ -154,13 +158,7 @@ def _up_to_date(store: Store, dataset: Dataset) -> tuple[pl.DataFrame, tuple[str
     held = _held(store, dataset, store.entry(layout.gate_results(dataset)))
     given, known = _given(store, dataset), _known(held)
 
-    def look(entry: Entry) -> Verdict | Damaged:
-        try:
-            return journal.read(store, entry, Verdict)
-        except Damaged as error:
-            return error
-
-    read = store.each(look, [entry for one, entry in given.items() if one not in known])
+    read = store.each(partial(_read, store), [entry for one, entry in given.items() if one not in known])
     rows = [row for verdict in read if isinstance(verdict, Verdict) for row in _rows(verdict)]
     if gone := known - given.keys():
         left = pl.DataFrame(list(gone), schema=[(name, SCHEMA[name]) for name in _ONE], orient="row")
@@ -168,6 +166,13 @@ def _up_to_date(store: Store, dataset: Dataset) -> tuple[pl.DataFrame, tuple[str
     table = pl.concat([held, pl.DataFrame(rows, schema=SCHEMA)]).sort(_ONE, maintain_order=True)
     newest = pl.col("number") == pl.col("number").max().over("partition", "gate")
     return table.with_columns(newest=newest), tuple(str(one) for one in read if isinstance(one, Damaged))
+
+
+def _read(store: Store, entry: Entry) -> Verdict | Damaged:
+    try:
+        return journal.read(store, entry, Verdict)
+    except Damaged as error:
+        return error
 
 
 def _rows(verdict: Verdict) -> Iterator[dict[str, Any]]:

@@ -37,6 +37,14 @@ def commit(tree: Tree) -> None:
             "key: [station, hour]",
             "breaks: the key was station, day, hour and is station, hour",
         ),
+        (
+            READINGS,
+            "every: day\n    start: 2024-01-01",
+            "every: month\n    start: 2024-01",
+            "breaks: it had a partition for every day",
+        ),
+        (READINGS, "end: 2024-01-20", "end: 2024-01-19", "breaks: it went to 2024-01-20 and ends with 2024-01-19"),
+        (READINGS, "start: 2024-01-01", "start: 2024-01-02", "breaks: it began with 2024-01-01 and begins with 2024-01-02"),
     ],
 )
 def test_what_breaks_is_told_and_fails(

@@ -43,8 +43,8 @@ CASES: dict[str, Broken] = {
     ),
     "ends_with_itself_instead": Broken(
         (READINGS, "tolerance: 0.5", "tolerance: 0.5\n  ends: {after: 2024-01-02, instead: readings}"),
-        "unknown dataset `readings`",
-        "did you mean `readings_v2`?",
+        "`readings` cannot take its own place",
+        "use one of daily, readings_v2, stations",
         at="ends:",
         also=TWIN,
     ),

@@ -96,18 +96,18 @@ def test_values_rows_and_counts_after_all_shapes(measured: Tree) -> None:
         ),
         pytest.param(
             [hour(0, set={**temperature(-4, 40), "note": {"from": "cold", "to": None}})],
-            ["0: station oslo, day {day}, hour 0: " + MENDED + ", `note` as null now: remove this entry"],
+            ["0: station oslo, day {day}, hour 0: " + MENDED + ", `note` as null now, so it has nothing to do"],
             id="mended",
         ),
         pytest.param(
             [hour(0, set={**temperature(-4, 40), "note": {"from": None, "to": "cold"}})],
-            ["0: station oslo, day {day}, hour 0: " + MENDED + " now: leave that out of this entry"],
+            ["0: station oslo, day {day}, hour 0: " + MENDED + " now, so that has nothing to do here"],
             id="mended_in_part",
         ),
         pytest.param(
             [hour(0, set={**temperature(-4, 40), "note": {"from": "x", "to": "cold"}})],
             [
-                "0: station oslo, day {day}, hour 0: " + MENDED + " now: leave that out of this entry",
+                "0: station oslo, day {day}, hour 0: " + MENDED + " now, so that has nothing to do here",
                 "0: station oslo, day {day}, hour 0: `note` is null, not x",
             ],
             id="mended_and_wrong",
@@ -202,7 +202,7 @@ def test_values_of_data_that_is_not_public_are_not_told(measured: Tree) -> None:
     assert "hour 0: `temperature` has another value than expected" in refused.reason
     correct(measured, "readings", hour(0, set=temperature(41, 40)))
     [refused] = measured.stage("readings", DAY)
-    assert "hour 0: the provider delivers `temperature` mended now: remove this entry" in refused.reason
+    assert "hour 0: the provider delivers `temperature` as it is set here now, so it has nothing to do" in refused.reason
     correct(measured, "readings", hour(0, set=temperature(40, -4)))
     [done] = measured.stage("readings", DAY)
     assert done.verdict

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.observe.plan import plan
+from dataops_assets.storage import mark
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAYS = [f"2024-01-{day:02}" for day in range(1, 21)]
@@ -83,6 +84,27 @@ def test_what_died_before_it_ended_is_planned_again(tree: Tree) -> None:
         tree.store.path(f"staged/readings/date={day}/data.parquet").unlink()
     rows = "2024-01-02, 2024-01-04 to 2024-01-05"
     assert planned(tree, "readings") == [f"staged/readings: 3 days, {rows}: the run before did not end"]
+
+
+def test_what_is_not_there_and_will_not_be_is_not_planned(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", "2024-01-01.csv", readings("2024-01-01"))
+    assert planned(tree)[2:] == [
+        "raw/readings: 1 day, 2024-01-01: something was delivered",
+        "staged/readings: 1 day, 2024-01-01: after it was received",
+    ]
+
+
+def test_what_prod_would_refuse_is_planned_as_that(tree: Tree) -> None:
+    mark.leave(tree.store, "pipeline")
+    tree.edit("readings/schema.py", "hour: pl.Int8", "hour: pl.Int16")
+    told = planned(tree, "readings")
+    assert told[0] == "raw/readings: 20 days, 2024-01-01 to 2024-01-20: its contract is another"
+    assert told[1].startswith(
+        "staged/readings: 20 days, 2024-01-01 to 2024-01-20: will be refused, for its contract breaks with"
+    )
+    assert "column `hour` was Int8 and is Int16" in told[1]
 
 
 def test_what_was_never_judged_says_so(tmp_path: Path) -> None:

@@ -133,7 +133,10 @@ def test_what_reads_it_past_its_end_waits_and_says_for_what(tree: Tree) -> None:
     counted = tally_all(tree.lake, tree["daily"], NOW)
     told = [found.told for found in findings(tree.lake, [(tree["daily"], counted)])]
     assert any("daily reads staged/readings, which is made until 2024-01-02" in one for one in told)
-    assert "made until 2024-01-02: read staged/readings_v2 in its place" in describe(tree.lake, tree["readings"], NOW)
+    said = " ".join(describe(tree.lake, tree["readings"], NOW).split())
+    assert "it has ended, and what arrives is not made any more: made until 2024-01-02: read staged/readings_v2" in said
+    said = " ".join(describe(tree.lake, tree["readings"], ON_ITS_LAST_DAY).split())
+    assert "what is it One hour at one station. made until 2024-01-02" in said
 
 
 def test_the_newer_one_goes_on_without_the_older_one(tree: Tree) -> None:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from dataops_assets.gate.verdict import Verdict
+from dataops_assets.observe.quality import quality
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
@@ -108,7 +109,7 @@ def test_a_table_that_cannot_be_used_is_made_again(judged: Tree, lies: bytes | p
     whole = table(judged)
     path = judged.store.path(layout.gate_results(judged["readings"]))
     path.write_bytes(lies) if isinstance(lies, bytes) else lies.write_parquet(path)
-    assert results(judged.lake, judged["readings"]).equals(whole)
+    assert results(judged.lake, judged["readings"])[0].equals(whole)
     assert table(judged).equals(whole)
 
 
@@ -121,7 +122,8 @@ def test_a_damaged_verdict_is_named_and_hides_no_other(judged: Tree) -> None:
     (told,) = refresh(judged.lake, judged["readings"]).damaged
     assert told.startswith(f"{record}: it is no verdict any more")
     assert table(judged).equals(whole.filter(~lost))
-    assert differing(judged.lake, judged["readings"]) == {(DAYS[1], "content", 1)}
+    assert differing(judged.lake, judged["readings"]) == set(), "to ask again would not help"
+    assert f"left out: {told}" in quality(judged.lake, [judged["readings"]])
 
 
 def test_a_verdict_that_is_no_more_leaves_it(judged: Tree) -> None:
@@ -165,12 +167,12 @@ def test_a_branch_writes_its_own_and_sees_prods(judged: Tree) -> None:
     whole = table(judged)
     branch = Branch.of(judged)
     before = everything_in(judged.root)
-    assert results(branch.lake, branch["readings"]).equals(whole)
+    assert results(branch.lake, branch["readings"])[0].equals(whole)
     branch.drop("readings", f"{DAY}.csv", readings(DAY))
     branch.run("readings", now=LATER + HOUR)
     own = table(branch)
     assert set(own.select("partition", "gate").rows()) == {(DAY, "envelope"), (DAY, "content")}
-    seen = results(branch.lake, branch["readings"])
+    seen = results(branch.lake, branch["readings"])[0]
     assert seen.height == whole.height + own.height
     counts = seen.filter("newest").unique(["partition", "gate", "number"]).group_by("partition", "gate").len()["len"]
     assert counts.to_list() == [1] * 6, "of each partition and gate, one verdict is the newest"
@@ -184,7 +186,7 @@ def test_a_branch_does_not_see_what_branches_may_not_read(tmp_path: Path) -> Non
     tree.run()
     table(tree, "stations")
     branch = Branch.of(tree)
-    assert results(branch.lake, branch["stations"]).is_empty()
+    assert results(branch.lake, branch["stations"])[0].is_empty()
 
 
 def test_in_a_bucket_it_is_tagged_for_the_readers_of_its_dataset(judged: Tree, bucket: Bucket, tmp_path: Path) -> None:
@@ -199,4 +201,4 @@ def test_in_a_bucket_it_is_tagged_for_the_readers_of_its_dataset(judged: Tree, b
     tags = bucket.client().get_object_tagging(Bucket=bucket.name, Key=key)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"lifecycle": "standard", "readers": "analysts+branches+press"}
     assert len(bucket.client().list_object_versions(Bucket=bucket.name, Prefix=key)["Versions"]) == 1
-    assert not results(lake, lake.catalog["readings"]).is_empty()
+    assert not results(lake, lake.catalog["readings"])[0].is_empty()
