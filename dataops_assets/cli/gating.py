@@ -11,7 +11,7 @@ from typing import get_args
 
 import click
 
-from dataops_assets.cli.main import existing
+from dataops_assets.cli.arguments import existing
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.model import Format
 from dataops_assets.gate.corrected import CorrectionError

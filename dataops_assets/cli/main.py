@@ -3,7 +3,6 @@
 import logging
 import re
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,56 +10,17 @@ import click
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
+from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.cli.verbs import Verbs
-from dataops_assets.contract import ContractError, Dataset
-from dataops_assets.storage.lake import Lake, launched, name_of
+from dataops_assets.contract import ContractError
+from dataops_assets.storage.lake import launched, name_of
 from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
-
-
-def open_lake() -> Lake:
-    """The lake of the current deployment."""
-    here = deployment.current()
-    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base)
-
-
-def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
-    """The datasets of these names, each once; all, if there are none.
-
-    Raises:
-        click.UsageError: One is not declared.
-    """
-    for name in names:
-        if name not in lake.catalog.datasets:
-            raise click.UsageError(f"there is no dataset `{name}`; there are: {', '.join(lake.catalog.datasets)}")
-    return [lake.catalog[name] for name in dict.fromkeys(names)] or list(lake.catalog)
-
-
-def existing(dataset: Dataset, partition: str | None, now: datetime) -> str | None:
-    """A partition that there is, or None for a dataset without.
-
-    Raises:
-        click.UsageError: There is no such one, or one must be named.
-    """
-    partitions = dataset.partitions
-    if partitions is None:
-        if partition:
-            raise click.UsageError(f"{dataset.name} has no partitions: leave out {partition}")
-        return None
-    if partition is None or not partitions.contains(partition, now):
-        keys = partitions.keys(now)
-        if not keys:
-            raise click.UsageError(
-                f"no partition of {dataset.name} is over yet; the first is {partitions.key_of(partitions.first)}"
-            )
-        what = f"{partition} is no partition of {dataset.name}" if partition else f"{dataset.name} has partitions"
-        raise click.UsageError(f"{what}: name one from {keys[0]} to {keys[-1]}")
-    return partition
 
 
 @cli.command()
@@ -97,7 +57,7 @@ def plan(datasets: tuple[str, ...]) -> None:
 
     With DATASETS only what a run over those would.
     """
-    from dataops_assets.observe.plan import plan as planned
+    from dataops_assets.observe.plan import planned
 
     lake = open_lake()
     found = planned(lake, named(lake, datasets), datetime.now(UTC))
@@ -168,7 +128,7 @@ def gate(dataset: str, files: tuple[Path, ...], partition: str | None, explain: 
     if explain == bool(files):
         raise click.UsageError("name the FILEs to judge, or say --explain")
     lake = open_lake().at_a_glance()
-    [found] = named(lake, (_without_zone(dataset),))
+    [found] = named(lake, (without_zone(dataset),))
     if explain:
         click.echo(rules.explain(found, datetime.now(UTC).date()))
         return
@@ -182,10 +142,10 @@ def quality(dataset: str | None) -> None:
 
     Without a DATASET, the worst rules of all. The same can be queried in gate_results/<dataset>/data.parquet.
     """
-    from dataops_assets.observe.quality import quality as told
+    from dataops_assets.observe.quality import over_time
 
     lake = open_lake().at_a_glance()
-    click.echo(told(lake, named(lake, (_without_zone(dataset),) if dataset else ())))
+    click.echo(over_time(lake, named(lake, (without_zone(dataset),) if dataset else ())))
 
 
 @cli.command()
@@ -200,7 +160,7 @@ def why(target: str, partition: str | None) -> None:
     from dataops_assets.observe.why import why_bytes, why_published
 
     lake = open_lake()
-    name = _without_zone(target)
+    name = without_zone(target)
     try:
         if name in lake.catalog.datasets:
             dataset = lake.catalog[name]
@@ -209,7 +169,7 @@ def why(target: str, partition: str | None) -> None:
             click.echo(why_published(lake, dataset, partition))
         elif re.fullmatch("[0-9a-f]{64}", target):
             click.echo(why_bytes(lake, target))
-        elif found := _object_at(lake, target):
+        elif found := object_at(lake, target):
             click.echo(why_bytes(lake, found))
         elif Path(target).is_file():
             click.echo(why_bytes(lake, hash_file(Path(target))))
@@ -237,34 +197,19 @@ def verify(dataset: str | None, partition: str | None) -> None:
     from dataops_assets.cli.verifying import verify_objects
 
     lake = open_lake()
-    chosen = named(lake, (_without_zone(dataset),) if dataset else ())
+    chosen = named(lake, (without_zone(dataset),) if dataset else ())
     key = existing(chosen[0], partition, datetime.now(UTC)) if partition else None
     sys.exit(0 if verify_objects(lake, chosen, key) else 1)
-
-
-def _pairs(_: click.Context, option: click.Parameter, given: Iterable[str]) -> dict[str, str]:
-    """`column=value` options, by column.
-
-    Raises:
-        click.BadParameter: One has no `=`, or a column comes twice.
-    """
-    found: dict[str, str] = {}
-    for pair in given:
-        name, sign, value = pair.partition("=")
-        if not sign or name in found:
-            raise click.BadParameter("comes twice" if sign else f"write {pair}=<value>", param=option)
-        found[name] = value
-    return found
 
 
 @cli.command()
 @click.argument("dataset")
 @click.argument("partition", required=False)
-@click.option("--key", multiple=True, metavar="COLUMN=VALUE", callback=_pairs, help="The row, by each column of its key.")
+@click.option("--key", multiple=True, metavar="COLUMN=VALUE", callback=pairs, help="The row, by each column of its key.")
 @click.option("--where", metavar="SQL", help="Or the rows, by a condition over the columns.")
-@click.option("--set", "changes", multiple=True, metavar="COLUMN=VALUE", callback=_pairs, help="A new value; null is none.")
+@click.option("--set", "changes", multiple=True, metavar="COLUMN=VALUE", callback=pairs, help="A new value; null is none.")
 @click.option("--drop", is_flag=True, help="Leave the rows out.")
-@click.option("--add", multiple=True, metavar="COLUMN=VALUE", callback=_pairs, help="Or a row more: its values.")
+@click.option("--add", multiple=True, metavar="COLUMN=VALUE", callback=pairs, help="Or a row more: its values.")
 @click.option("--reason", required=True, help="Why.")
 @click.option("--requested-by", required=True, metavar="TEAM", help="Who asked for it: a team of policy.yaml.")
 @click.option("--reference", required=True, help="Where that can be read.")
@@ -292,7 +237,7 @@ def correct(
     from dataops_assets.corrections.writing import Wish
 
     lake = open_lake()
-    [found] = named(lake, (_without_zone(dataset),))
+    [found] = named(lake, (without_zone(dataset),))
     if found.derived:
         raise click.UsageError(f"{found.name} is made here, not delivered: correct {' or '.join(found.derived.inputs)}")
     partition = existing(found, partition, datetime.now(UTC))
@@ -322,7 +267,7 @@ def suggest(dataset: str) -> None:
     from dataops_assets.cli.suggesting import suggest_rules
 
     lake = open_lake()
-    [found] = named(lake, (_without_zone(dataset),))
+    [found] = named(lake, (without_zone(dataset),))
     suggest_rules(lake, found, DEFS)
 
 
@@ -354,7 +299,7 @@ def drop(dataset: str, partition: str | None) -> None:
     from dataops_assets.storage.conformance import makes_again
 
     lake = open_lake()
-    [found] = named(lake, (_without_zone(dataset),))
+    [found] = named(lake, (without_zone(dataset),))
     partition = existing(found, partition, datetime.now(UTC))
     what = name_of(found, partition)
     its_own = lake.base and lake.its_own().holder(found.zone, found, partition)
@@ -369,19 +314,6 @@ def drop(dataset: str, partition: str | None) -> None:
         raise click.ClickException(str(error)) from error
     click.echo(f"dropped {what} in {lake.store.where}; prod still has what it had")
     click.echo(again)
-
-
-def _object_at(lake: Lake, address: str) -> str | None:
-    """The SHA-256 of the bytes that lie at an address, as messages write it."""
-    for store in filter(None, (lake.store, lake.base)):
-        if address.startswith(f"{store.where}/"):
-            return store.reread(address[len(store.where) + 1 :])
-    return None
-
-
-def _without_zone(name: str) -> str:
-    """A dataset's name as it was given, or as Dagster and messages write it."""
-    return name.removeprefix("staged/").removeprefix("curated/")
 
 
 @cli.command("map")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from dataops_assets.cli.main import existing
+from dataops_assets.cli.arguments import existing
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.errors import choose
 from dataops_assets.gate.rules import compile_rules

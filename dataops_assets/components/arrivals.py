@@ -14,7 +14,7 @@ from dataops_assets.components.dagster_private import last_evaluation
 from dataops_assets.components.keys import asset_key
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset
-from dataops_assets.observe.awaited import awaited, since, together, told
+from dataops_assets.observe.awaited import awaited, sentences, since, together
 from dataops_assets.storage.lake import Lake
 
 _NAME = "arrivals"
@@ -69,6 +69,6 @@ def _evaluation(lake: Lake, dataset: Dataset, now: datetime) -> dict[str, Any]:
     return {
         "passed": not records,
         "severity": dg.AssetCheckSeverity.ERROR,
-        "description": "; ".join(told(dataset, found)) or "nothing is awaited that is due",
+        "description": "; ".join(sentences(dataset, found)) or "nothing is awaited that is due",
         "metadata": metadata,
     }

@@ -1,6 +1,6 @@
 """What runs without being asked: new deliveries are received, and every layer follows the one to its left."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ _FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
 _RECONCILE_OVER_PROD_EVERY_SECONDS = 30
 _PAUSE_SECONDS = 300
-AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
+_AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
 _STATE_TAG = "dataops/state"
 """On a run that a sensor asked for: the partitions, and the state they were in."""
 
@@ -84,71 +84,90 @@ def automation(known: Collection[str], over_prod: bool) -> dg.Definitions:
 
 
 def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="deliveries",
-        asset_selection=dg.AssetSelection.groups("raw"),
-        minimum_interval_seconds=_DELIVERIES_EVERY_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Sees what providers dropped into landing, and receives exactly the partitions it is for.",
-    )
-    def deliveries(
-        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        here, now = lake.lake(), datetime.now(UTC)
-        if at_work(context.instance, here):
-            yield AT_WORK
-            return
-        asked = 0
+    def deliveries(instance: dg.DagsterInstance, here: Lake, now: datetime) -> Iterator[dg.RunRequest]:
         for dataset in (dataset for dataset in here.catalog if dataset.name in known):
             waiting = pending(here, dataset, "raw", now) if dataset.ingested else []
             lying = arrivals(here.store, dataset, now) if waiting else {}
             for run in _runs(dataset, waiting):
                 seen = [[key, lying[key].fingerprint if key in lying else None] for key in run]
-                request = _request(context.instance, dataset, "raw", run, digest([dataset.version, *seen]))
-                if request:
-                    asked += 1
+                if request := _request(instance, dataset, "raw", run, digest([dataset.version, *seen])):
                     yield request
-        if not asked:
-            yield dg.SkipReason("nothing new in landing")
 
-    return deliveries
+    return storage_sensor(
+        "deliveries",
+        ("raw",),
+        _DELIVERIES_EVERY_SECONDS,
+        "Sees what providers dropped into landing, and receives exactly the partitions it is for.",
+        deliveries,
+        idle="nothing new in landing",
+    )
 
 
 def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDefinition:
-    @dg.sensor(
-        name="reconcile",
-        asset_selection=dg.AssetSelection.groups("raw", "staged", "curated"),
-        minimum_interval_seconds=pause_seconds,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Compares storage with what Dagster knows: runs what is left to do, tells what was never told or is late.",
-    )
-    def reconcile(
-        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        here, now = lake.lake(), datetime.now(UTC)
-        if at_work(context.instance, here):
-            yield AT_WORK
-            return
-        tell_arrivals(context.instance, here, (dataset for dataset in here.catalog if dataset.name in known), now)
-        asked = 0
-        busy = _under_way(context.instance)
+    def reconcile(instance: dg.DagsterInstance, here: Lake, now: datetime) -> Iterator[dg.RunRequest]:
+        tell_arrivals(instance, here, (dataset for dataset in here.catalog if dataset.name in known), now)
+        busy = _under_way(instance)
         for dataset in (dataset for dataset in here.catalog.in_order if dataset.name in known):
             for zone in (zone for zone in zones_written(dataset) if asset_key(zone, dataset) not in busy):
                 # A condition can miss a change: one that comes between a request and the tick after it counts as handled.
                 missed = unsettled(here.at_a_glance(), dataset, partitions_of(dataset, now), now) if zone != "raw" else {}
-                differing: dict[Partition, Any] = {**untold(context.instance, here, dataset, zone, now), **missed}
+                differing: dict[Partition, Any] = {**untold(instance, here, dataset, zone, now), **missed}
                 for run in _runs(dataset, list(differing)):
-                    request = _request(context.instance, dataset, zone, run, digest([[key, differing[key]] for key in run]))
-                    if request:
-                        asked += 1
+                    if request := _request(instance, dataset, zone, run, digest([[key, differing[key]] for key in run])):
                         yield request
+
+    return storage_sensor(
+        "reconcile",
+        ("raw", "staged", "curated"),
+        pause_seconds,
+        "Compares storage with what Dagster knows: runs what is left to do, tells what was never told or is late.",
+        reconcile,
+        idle="Dagster knows of everything that lies in storage, and nothing is left to do",
+    )
+
+
+def storage_sensor(
+    name: str,
+    groups: Sequence[str],
+    pause_seconds: int,
+    description: str,
+    requests: Callable[[dg.DagsterInstance, Lake, datetime], Iterator[dg.RunRequest]],
+    idle: str,
+) -> dg.SensorDefinition:
+    """A sensor that looks at storage, and leaves the work to `dataops run` while that is at it.
+
+    Args:
+        name: Its name.
+        groups: The groups of the assets that it asks for.
+        pause_seconds: How often it looks.
+        description: What it does, in a sentence.
+        requests: Gives the runs to ask for.
+        idle: What it says if there are none.
+    """
+
+    @dg.sensor(
+        name=name,
+        asset_selection=dg.AssetSelection.groups(*groups),
+        minimum_interval_seconds=pause_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=description,
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        here = lake.lake()
+        if _at_work(context.instance, here):
+            yield _AT_WORK
+            return
+        asked = list(requests(context.instance, here, datetime.now(UTC)))
+        yield from asked
         if not asked:
-            yield dg.SkipReason("Dagster knows of everything that lies in storage, and nothing is left to do")
+            yield dg.SkipReason(idle)
 
-    return reconcile
+    return sensor
 
 
-def at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
+def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
     """Whether `dataops run` is. If not, what one that was killed has left open is ended."""
     left = abandoned(instance, lake)
     if lake.store.here.is_held("run"):

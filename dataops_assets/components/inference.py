@@ -18,8 +18,8 @@ import polars as pl
 
 from dataops_assets.contract import Source
 from dataops_assets.contract.model import Format
+from dataops_assets.contract.schema import names_rows
 from dataops_assets.gate.casting import read_as
-from dataops_assets.gate.learning import names_rows
 from dataops_assets.gate.reading import DeliveryError, read_text
 
 _SEPARATORS = (",", ";", "\t", "|")

@@ -6,19 +6,20 @@ Not here: what the tables hold (`storage.results`).
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from dataops_assets.components.assets import common
-from dataops_assets.components.automation import AT_WORK, at_work
+from dataops_assets.components.automation import storage_sensor
 from dataops_assets.components.keys import asset_key, results_key
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import zones_written
 from dataops_assets.storage import layout
+from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.results import COLUMNS, differing, refresh
 
 _EVERY_SECONDS = 300
@@ -47,30 +48,22 @@ def gate_results(catalog: Catalog) -> dg.Definitions:
                 asset_key=results_key(dataset), metadata=metadata, data_version=dg.DataVersion(kept.sha256)
             )
 
-    @dg.sensor(
-        name="results",
-        asset_selection=dg.AssetSelection.groups(_GROUP),
-        minimum_interval_seconds=_EVERY_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Brings the tables of what the gates found up to date with the verdicts.",
-    )
-    def results(
-        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        here, now = lake.lake(), datetime.now(UTC)
-        if at_work(context.instance, here):
-            yield AT_WORK
-            return
-        stale = {dataset: found for dataset in catalog if (found := differing(here, dataset))}
-        if not stale:
-            yield dg.SkipReason("every verdict is in its table")
-            return
-        # If it fails, or a verdict cannot be read, the same is asked for again, but once an hour.
-        state = digest([[dataset.name, *sorted(map(str, found))] for dataset, found in stale.items()])
-        run_key = f"results {state[:16]} {now:%Y-%m-%dT%H}"
-        yield dg.RunRequest(run_key=run_key, asset_selection=[results_key(dataset) for dataset in stale])
+    def stale(_: dg.DagsterInstance, here: Lake, now: datetime) -> Iterator[dg.RunRequest]:
+        if differs := {dataset: found for dataset in catalog if (found := differing(here, dataset))}:
+            # If it fails, the same is asked for again, but once an hour.
+            state = digest([[dataset.name, *sorted(map(str, found))] for dataset, found in differs.items()])
+            run_key = f"results {state[:16]} {now:%Y-%m-%dT%H}"
+            yield dg.RunRequest(run_key=run_key, asset_selection=[results_key(dataset) for dataset in differs])
 
-    return dg.Definitions(assets=[made], sensors=[results])
+    sensor = storage_sensor(
+        "results",
+        (_GROUP,),
+        _EVERY_SECONDS,
+        "Brings the tables of what the gates found up to date with the verdicts.",
+        stale,
+        idle="every verdict is in its table",
+    )
+    return dg.Definitions(assets=[made], sensors=[sensor])
 
 
 def _spec(catalog: Catalog, dataset: Dataset) -> dg.AssetSpec:

@@ -4,8 +4,9 @@ Here: the attributes of `defs.yaml` and `policy.yaml`, their meaning (durations,
 between them, and the errors that name file, line and remedy. Not here: reading files (`catalog.py`), judging data (`gate`).
 """
 
-from dataops_assets.contract.catalog import Catalog, Dataset
+from dataops_assets.contract.catalog import Catalog
 from dataops_assets.contract.correction import Correction
+from dataops_assets.contract.dataset import Dataset
 from dataops_assets.contract.errors import ContractError, Problem
 from dataops_assets.contract.model import (
     DatasetAttributes,

@@ -6,7 +6,7 @@ from what is published (`steps.promises`) or from git (`observe.changes`).
 
 from collections.abc import Mapping, Sequence
 
-from dataops_assets.contract.catalog import Dataset
+from dataops_assets.contract.dataset import Dataset
 from dataops_assets.contract.schema import columns_of
 
 REMEDY = 'declare it as a new dataset, and give this one an end: docs/how-to.md, "Break a contract"'

@@ -72,6 +72,11 @@ def columns_of(schema: Mapping[str, pl.DataType]) -> dict[str, str]:
     return {name: str(dtype) for name, dtype in schema.items()}
 
 
+def names_rows(dtype: pl.DataType) -> bool:
+    """Whether a column can tell rows apart: a measure or a flag does not name a row."""
+    return not (dtype.is_float() or dtype.is_nested() or dtype == pl.Boolean)
+
+
 def _instance(dtype: Any) -> pl.DataType:
     found: pl.DataType = dtype() if isinstance(dtype, type) else dtype
     return found

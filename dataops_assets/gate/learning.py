@@ -26,6 +26,7 @@ from typing import Any
 import polars as pl
 
 from dataops_assets.contract import Dataset
+from dataops_assets.contract.schema import names_rows
 from dataops_assets.gate.examples import broken_by, good_row
 
 _LEAST_PARTS, _LEAST_ROWS = 10, 100
@@ -66,11 +67,6 @@ class Suggestion:
     compares: str
     evidence: str
     example: Mapping[str, Any] | None
-
-
-def names_rows(dtype: pl.DataType) -> bool:
-    """Whether a column can tell rows apart: a measure or a flag does not name a row."""
-    return not (dtype.is_float() or dtype.is_nested() or dtype == pl.Boolean)
 
 
 class Learner:

@@ -59,7 +59,7 @@ def together(found: Iterable[Awaited]) -> Awaited:
     return Awaited(tuple(sorted(holes)), tuple(sorted(late)))
 
 
-def told(dataset: Dataset, found: Awaited) -> Iterator[str]:
+def sentences(dataset: Dataset, found: Awaited) -> Iterator[str]:
     """What was never delivered, in words: a sentence for the holes, and one for what is late."""
     closed = dataset.partitions is None or dataset.partitions.closed
     if found.holes:

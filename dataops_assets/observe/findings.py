@@ -91,7 +91,7 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
 
 def _awaited(dataset: Dataset, tally: Tally) -> Iterator[Finding]:
     if dataset.ingested and tally.awaited.partitions:
-        what = "; ".join(awaited.told(dataset, tally.awaited))
+        what = "; ".join(awaited.sentences(dataset, tally.awaited))
         count = f"{len(tally.awaited.partitions):,} of {tally.expected:,} partitions"
         who = f"{dataset.attributes.owner} owns it, {dataset.ingested.source.provider} delivers it"
         told = f"{name_of(dataset, None)}: {count} {what}; {who}"

@@ -61,7 +61,7 @@ class Planned:
         )
 
 
-def plan(lake: Lake, datasets: Collection[Dataset], now: datetime) -> list[Planned]:
+def planned(lake: Lake, datasets: Collection[Dataset], now: datetime) -> list[Planned]:
     """What a run over some datasets would do, from left to right.
 
     What is made of something that may come out with the same bytes is told as what may be made.

@@ -21,7 +21,7 @@ _CELL = 4
 _RULE = ("dataset", "gate", "rule")
 
 
-def quality(lake: Lake, datasets: Sequence[Dataset]) -> str:
+def over_time(lake: Lake, datasets: Sequence[Dataset]) -> str:
     """The rules of datasets that were broken in the newest months, the worst first.
 
     A cell is the share of the rows of a month that break the rule; of a rule on the whole delivery, the share of deliveries.

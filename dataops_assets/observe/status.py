@@ -90,7 +90,7 @@ def describe(lake: Lake, dataset: Dataset, now: datetime) -> str:
 
 
 def _awaited(dataset: Dataset, t: Tally) -> str:
-    told = "; ".join(awaited.told(dataset, t.awaited))
+    told = "; ".join(awaited.sentences(dataset, t.awaited))
     return f"{name_of(dataset, None)}: {told}" if told else ""
 
 
@@ -200,7 +200,7 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         word = "passed" if latest.passed else "refused"
         yield f"the last word{_for(latest.partition)}: {word} by the {latest.gate} gate at {moment(latest.judged_at)}"
     yield from _first(list(_refusals(dataset, t)))
-    yield from awaited.told(dataset, t.awaited)
+    yield from awaited.sentences(dataset, t.awaited)
     if t.unmade:
         yield f"missing: {len(t.unmade):,}, the first: {lake.why_missing(dataset, t.unmade[:1])}"
     waiting = ((key, misfits(lake, dataset, key, now.date())) for key in sorted(t.pending, key=str))

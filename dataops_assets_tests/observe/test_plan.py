@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dataops_assets.observe.plan import plan
+from dataops_assets.observe import plan
 from dataops_assets.storage import mark
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -33,7 +33,7 @@ def tree(tmp_path: Path) -> Tree:
 
 def planned(tree: Tree, *names: str) -> list[str]:
     datasets = [tree[name] for name in names] or list(tree.lake.catalog)
-    return [str(one) for one in plan(tree.lake, datasets, NOW)]
+    return [str(one) for one in plan.planned(tree.lake, datasets, NOW)]
 
 
 def test_nothing_is_planned_where_all_is_made(tree: Tree) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dataops_assets.gate.verdict import Verdict
-from dataops_assets.observe.quality import quality
+from dataops_assets.observe.quality import over_time
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
@@ -123,7 +123,7 @@ def test_a_damaged_verdict_is_named_and_hides_no_other(judged: Tree) -> None:
     assert told.startswith(f"{record}: it is no verdict any more")
     assert table(judged).equals(whole.filter(~lost))
     assert differing(judged.lake, judged["readings"]) == set(), "to ask again would not help"
-    assert f"left out: {told}" in quality(judged.lake, [judged["readings"]])
+    assert f"left out: {told}" in over_time(judged.lake, [judged["readings"]])
 
 
 def test_a_verdict_that_is_no_more_leaves_it(judged: Tree) -> None:

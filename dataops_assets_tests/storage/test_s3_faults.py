@@ -77,26 +77,25 @@ def versions(bucket: Bucket) -> set[tuple[str, str]]:
     return {(version["Key"], version["VersionId"]) for page in pages for version in page.get("Versions", [])}
 
 
+OF_ANY_CHANGE: list[Fault] = [
+    faults.drop_answer,
+    faults.CONFLICT,
+    Duplicate(1),
+    Duplicate(2),
+    Delay(before=0.02),
+    Delay(after=0.02),
+    faults.reset,
+    faults.SLOW_DOWN,
+    faults.TOO_MANY_REQUESTS,
+]
+"""Faults that any request can have, be there bytes in it or not."""
+
+
 def changes(request: Request) -> bool:
     return request.method in ("PUT", "POST", "DELETE")
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        faults.drop_answer,
-        faults.CONFLICT,
-        Duplicate(1),
-        Duplicate(2),
-        Delay(before=0.02),
-        Delay(after=0.02),
-        faults.reset,
-        faults.SLOW_DOWN,
-        faults.TOO_MANY_REQUESTS,
-        faults.truncate_body,
-    ],
-    ids=name,
-)
+@pytest.mark.parametrize("fault", [*OF_ANY_CHANGE, faults.truncate_body], ids=name)
 def test_change_with_a_fault_is_done_once(bucket: Bucket, tmp_path: Path, fault: Fault, pytestconfig: pytest.Config) -> None:
     """No false conflict: each succeeds, and each that comes too late is told. No double commit: each object has one version."""
     acts, strike = ACTS * pytestconfig.getoption("--rounds"), First(fault, changes)
@@ -171,21 +170,7 @@ def test_large_object_with_a_fault_in_each_step(
     assert len(versions(bucket)) == acts
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        faults.drop_answer,
-        faults.CONFLICT,
-        Duplicate(1),
-        Duplicate(2),
-        Delay(before=0.02),
-        Delay(after=0.02),
-        faults.reset,
-        faults.SLOW_DOWN,
-        faults.TOO_MANY_REQUESTS,
-    ],
-    ids=name,
-)
+@pytest.mark.parametrize("fault", OF_ANY_CHANGE, ids=name)
 def test_removal_with_a_fault_takes_what_was_seen_and_nothing_else(
     bucket: Bucket, tmp_path: Path, fault: Fault, pytestconfig: pytest.Config
 ) -> None:

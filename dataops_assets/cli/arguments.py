@@ -1,0 +1,79 @@
+"""What the verbs take: names of datasets and partitions, pairs, addresses; and the lake that they are about."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import click
+
+from dataops_assets import deployment
+from dataops_assets.catalog import DEFS, load_catalog
+from dataops_assets.contract import Dataset
+from dataops_assets.storage.lake import Lake
+
+
+def open_lake() -> Lake:
+    """The lake of the current deployment."""
+    here = deployment.current()
+    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base)
+
+
+def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
+    """The datasets of these names, each once; all, if there are none.
+
+    Raises:
+        click.UsageError: One is not declared.
+    """
+    for name in names:
+        if name not in lake.catalog.datasets:
+            raise click.UsageError(f"there is no dataset `{name}`; there are: {', '.join(lake.catalog.datasets)}")
+    return [lake.catalog[name] for name in dict.fromkeys(names)] or list(lake.catalog)
+
+
+def existing(dataset: Dataset, partition: str | None, now: datetime) -> str | None:
+    """A partition that there is, or None for a dataset without.
+
+    Raises:
+        click.UsageError: There is no such one, or one must be named.
+    """
+    partitions = dataset.partitions
+    if partitions is None:
+        if partition:
+            raise click.UsageError(f"{dataset.name} has no partitions: leave out {partition}")
+        return None
+    if partition is None or not partitions.contains(partition, now):
+        keys = partitions.keys(now)
+        if not keys:
+            raise click.UsageError(
+                f"no partition of {dataset.name} is over yet; the first is {partitions.key_of(partitions.first)}"
+            )
+        what = f"{partition} is no partition of {dataset.name}" if partition else f"{dataset.name} has partitions"
+        raise click.UsageError(f"{what}: name one from {keys[0]} to {keys[-1]}")
+    return partition
+
+
+def object_at(lake: Lake, address: str) -> str | None:
+    """The SHA-256 of the bytes that lie at an address, as messages write it."""
+    for store in filter(None, (lake.store, lake.base)):
+        if address.startswith(f"{store.where}/"):
+            return store.reread(address[len(store.where) + 1 :])
+    return None
+
+
+def without_zone(name: str) -> str:
+    """A dataset's name as it was given, or as Dagster and messages write it."""
+    return name.removeprefix("staged/").removeprefix("curated/")
+
+
+def pairs(_: click.Context, option: click.Parameter, given: Iterable[str]) -> dict[str, str]:
+    """`column=value` options, by column.
+
+    Raises:
+        click.BadParameter: One has no `=`, or a column comes twice.
+    """
+    found: dict[str, str] = {}
+    for pair in given:
+        name, sign, value = pair.partition("=")
+        if not sign or name in found:
+            raise click.BadParameter("comes twice" if sign else f"write {pair}=<value>", param=option)
+        found[name] = value
+    return found
