@@ -230,3 +230,15 @@ def test_what_is_awaited_by_either_is_told_once(tree: Tree) -> None:
     counted = tally_all(tree.lake, tree["readings_v2"], NOW)
     pages = [found.page for found in findings(tree.lake, [(tree["readings_v2"], counted)]) if found.check == "arrivals"]
     assert pages == ["/assets/landing/readings?view=checks&checkDetail=arrivals"]
+
+
+def test_what_the_newer_one_promises_is_not_taken_for_the_file_of_another(tree: Tree) -> None:
+    # The provider has renamed the column by himself, which the newer version was made for.
+    tree.write(
+        "readings_v2/schema.py", (tree.defs / "readings/schema.py").read_text(encoding="utf-8").replace("hour: pl", "at: pl")
+    )
+    tree.drop("readings", f"{DAY}.csv", readings(DAY).replace("hour", "at"))
+    [older] = tree.receive("readings", DAY)
+    [newer] = tree.receive("readings_v2", DAY)
+    assert (older.status, newer.status) == ("refused", "done")
+    assert "readings_v2" not in older.reason

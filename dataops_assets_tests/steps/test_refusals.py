@@ -226,6 +226,24 @@ def test_rule_in_shadow_only_warns_until_its_last_day_is_over(tree: Tree) -> Non
     assert (again.status, again.version) == ("done", first.version)
 
 
+def test_a_row_that_two_verdicts_rejected_is_released_once_with_the_newer_reasons(filled: Tree) -> None:
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 99}))
+    filled.run("readings")
+    filled.edit("readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.1")
+    filled.edit("readings/schema.py", '"max_value": 23', '"max_value": 22')
+    filled.run("readings")
+    stays, newer = filled.quarantine("readings", DAY).rows(named=True)
+    assert (stays["row"], newer["row"]) == (1, 1)
+    filled.edit("readings/schema.py", '"max_value": 22', '"max_value": 99')
+    filled.edit("readings/examples.yaml", "{hour: 24}", "{hour: 100}")
+    filled.run("readings")
+    said = filled.lake.last_word("content", filled["readings"], DAY)
+    assert said
+    assert said.rows
+    assert said.rows.released == 1
+    assert [(one.verdict, one.rows) for one in said.released] == [(newer["verdict"], (1,))]
+
+
 def test_changed_rule_releases_rows_from_quarantine(filled: Tree) -> None:
     filled.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 24}, {"hour": 99}, {"temperature": None}))
     filled.run("readings")
