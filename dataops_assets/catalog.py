@@ -46,9 +46,10 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
         ContractError: With every mistake, each with file, line and remedy.
     """
     problems: list[Problem] = []
-    policy = None
+    policy = written = None
     try:
-        policy = validate(Policy, _read(defs / "policy.yaml", defs))
+        written = _read(defs / "policy.yaml", defs)
+        policy = validate(Policy, written)
     except ContractError as error:
         problems += error.problems
     datasets: dict[str, Dataset] = {}
@@ -67,9 +68,9 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
             )
         datasets[dataset.name] = dataset
     # Without a policy, or with a dataset missing, every check across datasets would only repeat that.
-    if policy is None or problems:
+    if policy is None or written is None or problems:
         raise ContractError(problems)
-    catalog = Catalog(policy, datasets.values())
+    catalog = Catalog(policy, datasets.values(), written)
     problems = catalog.problems()
     for dataset in catalog:
         problems += rule_problems(dataset)
