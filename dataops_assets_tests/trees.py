@@ -62,9 +62,9 @@ GOOD: dict[str, str] = {
             quarantine: 30 days
             curated: 60 days
         platform:
-          adhoc: {disuse: 30 days, notice: 7 days, trash: 14 days}
-          branch: {disuse: 14 days, notice: 3 days, trash: 7 days}
-          dev: {disuse: 60 days, notice: 7 days, trash: 30 days}
+          adhoc: {disuse: 30 days, notice: 7 days, trash: 14 days, record: 1 year}
+          branch: {disuse: 14 days, notice: 3 days, trash: 7 days, record: 1 year}
+          dev: {disuse: 60 days, notice: 7 days, trash: 30 days, record: 1 year}
           at_most: {areas: 20, share: 0.25}
           versions: 30 days
           verdicts: {forever: they are asked for in any year}

@@ -110,15 +110,17 @@ class Area(_Attributes):
             noted once a day.
         notice: How long after that it moves to the trash, if it is still unused; at least 1 day.
         trash: How long it can be brought back from there; at least 1 day.
+        record: How long its record says what became of it, when it is gone; at least 1 day.
     """
 
     disuse: Limited
     notice: Limited
     trash: Limited
+    record: Limited
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
-        for name, least in (("disuse", 2), ("notice", 1), ("trash", 1)):
+        for name, least in (("disuse", 2), ("notice", 1), ("trash", 1), ("record", 1)):
             stated: Duration = getattr(self, name)
             if stated.days < least:
                 days = "1 day" if least == 1 else f"{least} days"

@@ -9,6 +9,7 @@ Not here: how a step is done (`expiry`).
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from dataops_assets.contract.retention import Area as AreaTerms
 from dataops_assets.lifecycle.area import RENEWED_EVERY, Area, Stage
 
 CLOCKS_DIFFER = timedelta(minutes=30)
@@ -30,6 +31,11 @@ class Terms:
     notice: timedelta
     trash: timedelta
     record: timedelta
+
+    @classmethod
+    def stated(cls, area: AreaTerms) -> "Terms":
+        """As the policy states them."""
+        return cls(area.disuse.length, area.notice.length, area.trash.length, area.record.length)
 
 
 @dataclass(frozen=True)

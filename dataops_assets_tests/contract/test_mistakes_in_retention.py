@@ -8,7 +8,7 @@ from dataops_assets_tests.trees import Tree
 
 RAW = "raw: 7 years"
 LEAVE_OUT = "move it earlier, keep it longer, or leave `colder` out"
-AREA = "adhoc: {disuse: 30 days, notice: 7 days, trash: 14 days}"
+AREA = "adhoc: {disuse: 30 days, notice: 7 days, trash: 14 days, record: 1 year}"
 OVERRIDE = "lifecycle: {{class: standard, reason: it is small, {}}}"
 CASES: dict[str, Broken] = {
     # zones
@@ -108,19 +108,19 @@ CASES: dict[str, Broken] = {
     ),
     # the platform
     "area_unused_for_too_short_a_time": Broken(
-        (POLICY, AREA, "adhoc: {disuse: 47 hours, notice: 7 days, trash: 14 days}"),
+        (POLICY, AREA, "adhoc: {disuse: 47 hours, notice: 7 days, trash: 14 days, record: 1 year}"),
         "`disuse`: 47 hours is less than 2 days",
         "write `disuse: 2 days` or more",
-        mended="adhoc: {disuse: 2 days, notice: 7 days, trash: 14 days}",
+        mended="adhoc: {disuse: 2 days, notice: 7 days, trash: 14 days, record: 1 year}",
     ),
     "area_without_notice": Broken(
-        (POLICY, AREA, "adhoc: {disuse: 30 days, notice: 23 hours, trash: 14 days}"),
+        (POLICY, AREA, "adhoc: {disuse: 30 days, notice: 23 hours, trash: 14 days, record: 1 year}"),
         "`notice`: 23 hours is less than 1 day",
         "write `notice: 1 day` or more",
-        mended="adhoc: {disuse: 30 days, notice: 1 day, trash: 14 days}",
+        mended="adhoc: {disuse: 30 days, notice: 1 day, trash: 14 days, record: 1 year}",
     ),
     "area_without_a_way_back": Broken(
-        (POLICY, AREA, "adhoc: {disuse: 30 days, notice: 7 days, trash: 1 hour}"),
+        (POLICY, AREA, "adhoc: {disuse: 30 days, notice: 7 days, trash: 1 hour, record: 1 year}"),
         "`trash`: 1 hour is less than 1 day",
         "write `trash: 1 day` or more",
     ),

@@ -86,10 +86,11 @@ class Areas:
     taken: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        disk = self.kind == "folder"
-        self.store: Disk | Server = (
-            Disk(self.world, self.top / "data", self.changed, dated=True) if disk else Server(self.world, self.kind, changed=self.changed)
-        )
+        self.store: Disk | Server
+        if self.kind == "folder":
+            self.store = Disk(self.world, self.top / "data", self.changed, dated=True)
+        else:
+            self.store = Server(self.world, self.kind, changed=self.changed)
 
     def must(self, holds: object, law: str) -> None:
         if not holds:
@@ -172,7 +173,11 @@ class Areas:
                     self._write(registry.store, area, who)
                 if chance.random() < 0.1:
                     until = self.world.now + timedelta(days=chance.choice((1, 40)))
-                    registry.change(KIND, area, lambda held, until=until: held.keep(Pin(by=who, until=until, why="it is needed"), self.clock()))  # type: ignore[misc]
+                    registry.change(
+                        KIND,
+                        area,
+                        lambda held, until=until: held.keep(Pin(by=who, until=until, why="it is needed"), self.clock()),
+                    )  # type: ignore[misc]
                     known.pinned = max(until - SKEW, known.pinned or until)
                     known.used = self.world.now
 

@@ -140,7 +140,8 @@ class _Client:
         def listed() -> dict[str, Any]:
             found = [(key, one) for key, kept in sorted(self.server.versions.items()) for one in kept if key.startswith(Prefix)]
             told = [
-                {**_listed(one), "Key": key, "Size": len(one.body), "VersionId": one.id} | {"IsLatest": one == self.server.objects[key]}
+                {**_listed(one), "Key": key, "Size": len(one.body), "VersionId": one.id}
+                | {"IsLatest": one == self.server.objects[key]}
                 for key, one in found
             ]
             return {"IsTruncated": False, "Versions": told}
@@ -278,7 +279,9 @@ class Disk:
         """All that lies in it."""
         found = (path for path in sorted(self.root.rglob("*")) if path.is_file())
         named = {str(path.relative_to(self.root)): path for path in found}
-        return {key: path.read_bytes() for key, path in named.items() if not key.startswith(("_tmp", "_write.lock", "_expiry.lock"))}
+        return {
+            key: path.read_bytes() for key, path in named.items() if not key.startswith(("_tmp", "_write.lock", "_expiry.lock"))
+        }
 
     def open(self, name: str, here: Path) -> Store:
         """The store as one process sees it."""
