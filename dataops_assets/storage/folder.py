@@ -83,12 +83,12 @@ class Folder(Store):
         return _entry(key, status)
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """The names directly below a prefix that are folders, in order."""
+        """The names directly below a prefix that are folders, in order of the keys below them."""
         try:
             found = [entry.name for entry in os.scandir(self.path(prefix)) if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             return iter(())
-        return iter(sorted(found))
+        return iter(sorted(found, key=lambda name: f"{name}/"))
 
     def load(self, key: str) -> tuple[Entry, bytes] | None:
         """An object and its bytes, both of one moment; None if there is none."""
@@ -263,10 +263,14 @@ class Folder(Store):
         self._remove_empty(prefix)
 
     def _remove_empty(self, prefix: str) -> None:
-        """Remove the folders that nothing lies in any more."""
-        for folder, *_ in os.walk(self.path(prefix), topdown=False):
-            with contextlib.suppress(OSError):  # something lies there
-                Path(folder).rmdir()
+        """Remove the folders that nothing lies in any more, and those above that held nothing else."""
+        with self._locked():
+            for folder, *_ in os.walk(self.path(prefix), topdown=False):
+                with contextlib.suppress(OSError):  # something lies there
+                    Path(folder).rmdir()
+            with contextlib.suppress(OSError):
+                for above in Path(prefix).parents[:-1]:
+                    self.path(str(above)).rmdir()
 
     def sweep(self, now: datetime, remove: bool) -> int:
         """Find the temporary files of writers that were killed: those that are older than any writer lives."""

@@ -5,7 +5,8 @@ never among it, however late a request of ours arrives. Older versions go before
 before it would stand there again. This needs a bucket that keeps versions; in another, what is written just between the listing
 and the removal is lost.
 
-Requests: one for each thousand versions listed, one for each object copied, one or two for each thousand versions removed.
+Requests: one for each thousand versions listed, one for each object copied, one for each thousand objects that lie where it
+goes, one or two for each thousand versions removed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib.parse import urlencode
 
 if TYPE_CHECKING:
     from dataops_assets.storage.s3 import S3
+    from dataops_assets.storage.store import Entry
 
 _IN_ONE_COPY_BYTES = 5 << 30
 """S3 copies no larger object in one request (API reference, CopyObject)."""
@@ -48,12 +50,30 @@ class _Version:
 def move(store: S3, prefix: str, to: str, but: str) -> Iterator[int]:
     """See `Store.move`."""
     stays, top = store.full(f"{prefix}/{but}"), len(store.full(prefix))
+    there = _Standing(store.list(to))
     for versions in _batches(store, prefix):
         going = [one for one in versions if one.key != stays]
-        objects = [one for one in going if one.newest and one.etag]
-        store.each(lambda one: _copy(store, one, to + one.key[top:]), objects)
+        objects = [(one, to + one.key[top:]) for one in going if one.newest and one.etag]
+        in_the_way = {target for _, target in objects if target in there}
+        store.each(lambda pair: _copy(store, *pair, pair[1] in in_the_way), objects)  # noqa: B023 - done at once
         _remove(store, going)
         yield len(objects)
+
+
+class _Standing:
+    """The keys of a listing, for whoever asks for each in order: nothing is held, however long it is.
+
+    It is looked at because not every store heeds the condition of a copy.
+    """
+
+    def __init__(self, entries: Iterator[Entry]):
+        self._keys = (entry.key for entry in entries)
+        self._at: str | None = ""
+
+    def __contains__(self, key: object) -> bool:
+        while self._at is not None and self._at < str(key):
+            self._at = next(self._keys, None)
+        return self._at == key
 
 
 def purge(store: S3, prefix: str) -> Iterator[int]:
@@ -63,7 +83,7 @@ def purge(store: S3, prefix: str) -> Iterator[int]:
         yield sum(one.newest and one.etag != "" for one in versions)
 
 
-def _copy(store: S3, one: _Version, target: str) -> None:
+def _copy(store: S3, one: _Version, target: str, in_the_way: bool) -> None:
     source = {"Bucket": store.bucket, "Key": one.key, "VersionId": one.id}
 
     def copy(key: str, **condition: str) -> None:
@@ -72,13 +92,15 @@ def _copy(store: S3, one: _Version, target: str) -> None:
         else:
             store.client.copy_object(CopySource=source, Bucket=store.bucket, Key=store.full(key), **condition)
 
-    def in_its_way() -> None:
+    def beside() -> None:
         lies = store.head(target)
         if lies is None or not _is_a_copy(store, lies, one, source):
             store.ask(target, lambda: copy(f"{target}.{one.id}"), absent=lambda: None)
 
-    # A version that is there no more was moved by another.
-    store.ask(target, lambda: copy(target, IfNoneMatch="*"), absent=lambda: None, lost=in_its_way)
+    if in_the_way:
+        beside()
+    else:  # a version that is there no more was moved by another
+        store.ask(target, lambda: copy(target, IfNoneMatch="*"), absent=lambda: None, lost=beside)
 
 
 def _is_a_copy(store: S3, lies: dict[str, Any], one: _Version, source: dict[str, str]) -> bool:

@@ -127,7 +127,7 @@ class S3(Store):
         return _entry(key, found["ContentLength"], found) if found else None
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """The names directly below a prefix that something lies below, in order; a thousand for each request."""
+        """The names directly below a prefix that something lies below; a thousand for each request."""
         below = self.full(prefix) + "/"
         for page in self._pages(prefix, Prefix=below, Delimiter="/"):
             for found in page.get("CommonPrefixes", ()):

@@ -212,7 +212,7 @@ class Store(ABC):
 
     @abstractmethod
     def folders(self, prefix: str) -> Iterator[str]:
-        """The names directly below a prefix that something lies below, in order."""
+        """The names directly below a prefix that something lies below, in order of the keys there."""
 
     @abstractmethod
     def load(self, key: str) -> tuple[Entry, bytes] | None:
