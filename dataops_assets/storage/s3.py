@@ -98,7 +98,7 @@ class S3(Store):
         """Every object below a prefix, in order of the keys; a page of a thousand for each request."""
         del closed  # a bucket has no folders that could be closed
         page: dict[str, Any] = {"IsTruncated": True}
-        asked: dict[str, Any] = {"Bucket": self.bucket, "Prefix": f"{self._prefix}{prefix}/"}
+        asked: dict[str, Any] = {"Bucket": self.bucket, "Prefix": f"{self._prefix}{prefix}/" if prefix else self._prefix}
         while page["IsTruncated"]:
             page = self._ask(prefix, lambda: self.client.list_objects_v2(**asked))
             for found in page.get("Contents", ()):
