@@ -14,7 +14,7 @@ import click
 
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
-from dataops_assets.deployment import Deployment
+from dataops_assets.deployment import Deployment, in_a_bucket
 from dataops_assets.lifecycle.due import Findings, Heap, look
 from dataops_assets.lifecycle.rules import as_terraform, rules
 from dataops_assets.lifecycle.table import BUCKETS, Place, Term, table
@@ -78,7 +78,7 @@ def _due(here: Deployment, found: Findings) -> Iterator[str]:
     due = [heap for heap in found.heaps if heap.due]
     yield f"in {here.store.where}: {all_of_it}; past its term{':' if due else ' is nothing'}"
     yield from (f"  {_heap(heap)}" for heap in due)
-    if due and here.removes:
+    if due and not in_a_bucket(here.data):
         yield "  nothing ends by itself in a folder: remove what is not needed; what raw still holds is made again"
     elif due:
         yield "  the rules of the bucket end it, from the next midnight (UTC) on"

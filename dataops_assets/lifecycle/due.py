@@ -124,8 +124,10 @@ def _without_a_term(store: Store, heaps: Sequence[Heap]) -> Iterator[Violation]:
     for heap in heaps:
         # In a bucket the tags of an object say how long it is kept, whether or not its dataset is still declared.
         if heap.term is None and not (isinstance(store, S3) and heap.place.split("/")[0] in ZONES):
-            such = "of no dataset that is declared" if heap.place.split("/")[0] in ZONES else "which no policy is about"
-            told = f"{store.address(heap.place)}: {heap.objects:,} objects, {such}, as {heap.oldest.key}"
+            such = "of no dataset that is declared" if heap.place.split("/")[0] in ZONES else "that no policy is about"
+            told = (
+                f"{store.address(heap.place)}: {heap.objects:,} object{'s' * (heap.objects != 1)} {such}, as {heap.oldest.key}"
+            )
             yield Violation(told, "move them to where a policy is about them, or remove them: nothing ends them there")
 
 
@@ -169,4 +171,5 @@ def _said(rule: Mapping[str, Any]) -> dict[str, Any]:
     chosen = chosen.get("And", chosen)
     tags = chosen.get("Tags", [chosen["Tag"]] if "Tag" in chosen else [])
     said = {key: value for key, value in rule.items() if key != "Filter"}
-    return {"Prefix": "", **said, **chosen, "Tags": sorted((tag["Key"], tag["Value"]) for tag in tags), "Tag": None}
+    prefix = chosen.get("Prefix", rule.get("Prefix", ""))
+    return {**said, "Prefix": prefix, "Tags": sorted((tag["Key"], tag["Value"]) for tag in tags)}

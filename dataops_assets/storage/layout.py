@@ -91,7 +91,10 @@ def by_bytes(sha256: str) -> str:
 
 
 def tags(dataset: Dataset, zone: Zone) -> dict[str, str]:
-    """What rules for lifecycle and access go by: the class of the dataset, or how its zone differs, and its readers."""
+    """What rules for lifecycle and access go by: the class of the dataset, or how its zone differs, and its readers.
+
+    A tag takes no comma.
+    """
     choice = dataset.attributes.lifecycle
     differs = choice.overrides.get(zone)
     return {

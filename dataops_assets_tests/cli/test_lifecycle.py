@@ -79,8 +79,7 @@ def test_what_is_against_a_policy_fails(store: Folder) -> None:
     assert answer.exit_code == 1
     assert "against a policy: 1\n" in answer.stdout
     assert (
-        f"  {store.where}/scratch/: 1 objects, which no policy is about, as scratch/x.parquet\n    remedy: move"
-        in answer.stdout
+        f"  {store.where}/scratch/: 1 object that no policy is about, as scratch/x.parquet\n    remedy: move" in answer.stdout
     )
 
 

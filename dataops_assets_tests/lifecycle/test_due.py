@@ -58,10 +58,10 @@ def test_how_much_is_due_is_told_in_bytes(filled: Tree) -> None:
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("scratch/x.parquet", "1 objects, which no policy is about, as scratch/x.parquet"),
-        ("notes.txt", "1 objects, which no policy is about, as notes.txt"),
-        ("staged/gone/data.parquet", "1 objects, of no dataset that is declared, as staged/gone/data.parquet"),
-        ("_verdict/x.json", "1 objects, which no policy is about"),
+        ("scratch/x.parquet", "1 object that no policy is about, as scratch/x.parquet"),
+        ("notes.txt", "1 object that no policy is about, as notes.txt"),
+        ("staged/gone/data.parquet", "1 object of no dataset that is declared, as staged/gone/data.parquet"),
+        ("_verdict/x.json", "1 object that no policy is about"),
     ],
 )
 def test_what_no_policy_is_about_is_against_them(filled: Tree, key: str, told: str) -> None:
