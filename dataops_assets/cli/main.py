@@ -316,6 +316,33 @@ def drop(dataset: str, partition: str | None) -> None:
     click.echo(again)
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
+def lifecycle(as_json: bool) -> None:
+    """Say how long everything is kept, who ends it, what is past its term, and what is against a policy.
+
+    Nothing is changed. The exit code is 1 if anything lies or stands against a policy.
+    """
+    from dataops_assets.cli.lifecycle import show_lifecycle
+
+    sys.exit(0 if show_lifecycle(deployment.current(), load_catalog(DEFS), as_json) else 1)
+
+
+@cli.group()
+def export() -> None:
+    """Write what infrastructure is made from, as the contracts say it."""
+
+
+@export.command("lifecycle")
+@click.option("--bucket", type=click.Choice(["prod", "dev", "audit"]), help="Of this one alone, as Terraform takes it.")
+@click.option("--below", default="", metavar="PREFIX", help="Where in the bucket all of it lies, if not at the top.")
+def export_lifecycle(bucket: str | None, below: str) -> None:
+    """Write the rules by which each bucket ends things, as JSON for Terraform's aws_s3_bucket_lifecycle_configuration."""
+    from dataops_assets.cli.lifecycle import export_rules
+
+    export_rules(load_catalog(DEFS), bucket, below.strip("/"))
+
+
 @cli.command("map")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the committed map is stale.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/map.svg"), show_default=True)
