@@ -11,7 +11,7 @@ Here: moments, and residuals. Not here: which columns take part (`profile`), and
 
 import warnings
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +48,9 @@ class Moments(BaseModel):
     correlations: tuple[float, ...]
 
 
-def moments(rows: pl.DataFrame, numbers: Mapping[str, pl.Expr]) -> Moments:
-    """Take the moments of numbers; one that is null counts as the mean. Of many rows, every so many are looked at."""
-    some = rows.gather_every(max(1, -(-rows.height // _MOST_ROWS)))
-    values = some.select(one.cast(pl.Float64).alias(name) for name, one in numbers.items()).to_numpy()
+def moments(numbers: pl.DataFrame) -> Moments:
+    """Take the moments of columns of floats; one that is null counts as the mean. Of many rows, every so many are looked at."""
+    values = numbers.gather_every(max(1, -(-numbers.height // _MOST_ROWS))).to_numpy()
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # some columns have no value at all
         mean = np.nanmean(values, axis=0)
@@ -61,7 +60,7 @@ def moments(rows: pl.DataFrame, numbers: Mapping[str, pl.Expr]) -> Moments:
         apart = apart[:, varies] / deviation[varies]
     together = np.clip(apart.T @ apart / len(apart), -1, 1)
     return Moments(
-        of=tuple(name for name, does in zip(numbers, varies, strict=True) if does),
+        of=tuple(name for name, does in zip(numbers.columns, varies, strict=True) if does),
         means=tuple(float(f"{one:.6g}") for one in mean[varies]),
         deviations=tuple(float(f"{one:.6g}") for one in deviation[varies]),
         correlations=tuple(round(float(one), 4) for one in together[np.tril_indices(len(together), -1)]),
