@@ -14,7 +14,7 @@ from dataops_assets.storage.lake import Lake
 def open_lake() -> Lake:
     """The lake of the current deployment."""
     here = deployment.current()
-    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base)
+    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base, here.erasure_key)
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:

@@ -11,6 +11,7 @@ import click
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
+from dataops_assets.cli.erase import erase
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.cli.verbs import Verbs
 from dataops_assets.contract import ContractError
@@ -21,6 +22,9 @@ from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_la
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
+
+
+cli.add_command(erase)
 
 
 @cli.command()

@@ -8,6 +8,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "Looking": ("map", "quality", "verify"),
     "Contracts": ("changes", "suggest"),
     "Deployments": ("doctor", "drop"),
+    "The end of data": ("erase",),
 }
 
 

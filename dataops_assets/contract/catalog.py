@@ -8,6 +8,7 @@ from typing import Any
 
 from dataops_assets.contract.dataset import Dataset
 from dataops_assets.contract.duration import Duration
+from dataops_assets.contract.erasure import Erasure
 from dataops_assets.contract.errors import Problem, choose
 from dataops_assets.contract.model import DerivedAttributes
 from dataops_assets.contract.parse import Path
@@ -24,10 +25,12 @@ class Catalog:
     Args:
         policy: What datasets refer to by name.
         datasets: Every dataset once.
+        erasures: Every request that data goes for good.
     """
 
-    def __init__(self, policy: Policy, datasets: Iterable[Dataset]):
+    def __init__(self, policy: Policy, datasets: Iterable[Dataset], erasures: Iterable[Erasure] = ()):
         self.policy = policy
+        self.erasures = tuple(erasures)
         self.datasets = {dataset.name: dataset for dataset in datasets}
 
     def __getitem__(self, name: str) -> Dataset:
@@ -60,6 +63,11 @@ class Catalog:
     def sharing(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that are made from the same deliveries, itself among them; none of one that is made here."""
         return [other for other in self if other.ingested and dataset.ingested and other.deliveries == dataset.deliveries]
+
+    def erasures_of(self, dataset: Dataset) -> list[Erasure]:
+        """The requests that are about a dataset's deliveries, in the order of the file."""
+        sharing = {other.name for other in self.sharing(dataset)}
+        return [erasure for erasure in self.erasures if erasure.attributes.dataset in sharing]
 
     def readers_of(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that read this one."""
