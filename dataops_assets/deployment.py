@@ -11,11 +11,12 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import sha1, sha256
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from dataops_assets.contract.erasure import KEY_VARIABLE
 from dataops_assets.storage import layout, mark
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
-from dataops_assets.storage.store import Forbidden, Store, nobody_watches
+from dataops_assets.storage.store import Entry, Forbidden, Store, nobody_watches
 
 PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
@@ -100,6 +101,21 @@ class Deployment:
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return S3(bucket, prefix, Folder(self.cache), permit, denied, in_parts=in_parts)
+
+    def areas(self) -> Iterator[tuple[Store, list[Entry]]]:
+        """The areas of others that share a store with this one, and what lies in each: branches, dev, experiments."""
+        if self.prod is None:
+            return
+        shared = self.data.removesuffix(f"/{self.name}")
+        whole = self._open(shared, self._not_ours, nobody_watches)
+        lying = [entry for kind in ("adhoc", "branch", "dev") for entry in whole.list(kind)]
+        for name, found in groupby(lying, lambda entry: "/".join(entry.key.split("/")[:2])):
+            if name != self.name:
+                entries = [replace(entry, key=entry.key[len(name) + 1 :]) for entry in found]
+                yield self._open(f"{shared}/{name}", self._not_ours, nobody_watches), entries
+
+    def _not_ours(self, key: str) -> None:
+        raise Forbidden(key, f"{self.name} reads the areas of others, and never writes there")
 
     @property
     def removes(self) -> bool:

@@ -8,15 +8,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from dataops_assets.contract import Dataset, Erasure
-    from dataops_assets.steps.traces import Trace
+    from dataops_assets.steps.trace import Trace
     from dataops_assets.storage.lake import Lake
 
 
@@ -114,23 +116,29 @@ def add_request(lake: "Lake", defs: Path, entry: dict[str, object]) -> None:
 def plan(request: str | None, as_json: bool) -> None:
     """Name all that a REQUEST affects, and what becomes of it; nothing is changed.
 
-    Without a REQUEST, of each. Every delivery that was ever received is read.
+    Without a REQUEST, of each. Every delivery that was ever received is read. The exit code is 1 if the bucket locks what is
+    written until after it is due.
     """
     from dataops_assets import deployment
+    from dataops_assets.cli.running import open_instance
     from dataops_assets.observe import erasures
 
     lake, removes, now = _lake(), deployment.current().removes, datetime.now(UTC)
-    found = {one: _traces(lake, one, now) for one in _chosen(lake, request)}
+    with open_instance() as instance:
+        found = {one: _traces(lake, one, now, instance) for one in _chosen(lake, request)}
     if as_json:
         click.echo(json.dumps([erasures.as_json(one, trace) for one, several in found.items() for trace in several], indent=1))
         return
+    wrong = {one: erasures.lock_problem(one, _lock(lake), now) for one in found}
     for one, several in found.items():
         click.echo(erasures.headline(one, now))
         for line in erasures.planned(several, removes):
             click.echo(line)
-        click.echo(f"{erasures.counted(several)} · {lake.store.where}")
+        told = (f"{erasures.counted(several)} · {lake.store.where}", erasures.alike(lake, one), wrong[one])
+        click.echo("\n".join(filter(None, told)))
     if not found:
         click.echo("there is no erasure request: dataops erase request")
+    sys.exit(1 if any(wrong.values()) else 0)
 
 
 @erase.command()
@@ -141,14 +149,15 @@ def run(request: str | None) -> None:
     Without a REQUEST, each. It may be stopped and run again. The exit code is 0 only if nothing is left.
     """
     from dataops_assets import deployment
-    from dataops_assets.cli.running import run_pending
+    from dataops_assets.cli.running import open_instance, run_pending
 
     here = deployment.current()
     here.permit("")
     lake = _lake()
     wanted = _chosen(lake, request)
-    carry_out(lake, wanted, here.removes, lambda datasets: run_pending(lake, datasets))
-    sys.exit(0 if tell(lake, wanted) else 1)
+    with open_instance() as instance:
+        carry_out(lake, wanted, here.removes, lambda datasets: run_pending(lake, datasets), instance)
+        sys.exit(0 if tell(lake, wanted, instance) else 1)
 
 
 @erase.command()
@@ -158,17 +167,25 @@ def status(request: str | None) -> None:
 
     Without a REQUEST, of each. The exit code is 1 while anything is left.
     """
+    from dataops_assets.cli.running import open_instance
+
     lake = _lake()
-    sys.exit(0 if tell(lake, _chosen(lake, request)) else 1)
+    with open_instance() as instance:
+        sys.exit(0 if tell(lake, _chosen(lake, request), instance) else 1)
 
 
 def carry_out(
-    lake: "Lake", wanted: "Sequence[Erasure]", removes: bool, make_again: "Callable[[list[Dataset]], object]"
+    lake: "Lake",
+    wanted: "Sequence[Erasure]",
+    removes: bool,
+    make_again: "Callable[[list[Dataset]], object]",
+    instance: "dg.DagsterInstance | None" = None,
 ) -> None:
     """Redact, have all that was made from it made again, and take away what is left."""
+    from dataops_assets.components.erasing import in_records
     from dataops_assets.erasure import CannotTell
     from dataops_assets.steps import erasing
-    from dataops_assets.steps.traces import affected
+    from dataops_assets.steps.trace import affected
     from dataops_assets.storage.store import Lost
 
     now = datetime.now(UTC)
@@ -187,10 +204,12 @@ def carry_out(
         make_again(list(datasets.values()))
     for one in wanted:
         erasing.clean(lake, one, _traces(lake, one, now), removes, now)
-        erasing.prove(lake, one, _traces(lake, one, now), now)
+        if instance:
+            list(in_records(instance, lake, one, mask=True))
+        erasing.prove(lake, one, _traces(lake, one, now, instance), datetime.now(UTC))
 
 
-def tell(lake: "Lake", wanted: "Sequence[Erasure]") -> bool:
+def tell(lake: "Lake", wanted: "Sequence[Erasure]", instance: "dg.DagsterInstance | None" = None) -> bool:
     """Say what is left of requests.
 
     Returns:
@@ -202,7 +221,7 @@ def tell(lake: "Lake", wanted: "Sequence[Erasure]") -> bool:
 
     now, nothing = datetime.now(UTC), True
     for one in wanted:
-        found = _traces(lake, one, now)
+        found = _traces(lake, one, now, instance)
         click.echo(erasures.headline(one, now))
         for line in erasures.planned(found, deployment.current().removes):
             click.echo(line)
@@ -219,6 +238,18 @@ def _lake() -> "Lake":
     return open_lake()
 
 
+def _lock(lake: "Lake") -> timedelta | None:
+    """For how long the bucket locks what is written."""
+    from dataops_assets.storage.folder import Folder
+
+    if isinstance(lake.store, Folder):
+        return None
+    from dataops_assets.storage.bucket import default_lock
+    from dataops_assets.storage.s3 import S3
+
+    return default_lock(lake.store) if isinstance(lake.store, S3) else None
+
+
 def _chosen(lake: "Lake", name: str | None) -> "list[Erasure]":
     found = [one for one in lake.catalog.erasures if name in (None, one.name)]
     if name and not found:
@@ -227,14 +258,19 @@ def _chosen(lake: "Lake", name: str | None) -> "list[Erasure]":
     return found
 
 
-def _traces(lake: "Lake", request: "Erasure", now: datetime) -> "list[Trace]":
+def _traces(lake: "Lake", request: "Erasure", now: datetime, instance: "dg.DagsterInstance | None" = None) -> "list[Trace]":
+    from dataops_assets import deployment
     from dataops_assets.catalog import DEFS
+    from dataops_assets.components.erasing import in_records
     from dataops_assets.erasure import CannotTell
-    from dataops_assets.steps.traces import traces
+    from dataops_assets.steps.traces import in_area, traces
 
     try:
         with _progress(request.name) as after:
-            return traces(lake, request, now, DEFS, after)
+            found = traces(lake, request, now, DEFS, after)
+            for area, entries in deployment.current().areas():
+                found += in_area(lake, request, area, entries, now, after)
+            return [*found, *(in_records(instance, lake, request) if instance else ())]
     except CannotTell as error:
         raise click.ClickException(str(error)) from error
 

@@ -27,6 +27,11 @@ class LakeResource:
         return Lake(cached_catalog(self._defs), self._here.store, self._here.made_by, self._here.base, self._here.erasure_key)
 
     @property
+    def defs(self) -> Path:
+        """The folder of the contracts."""
+        return self._defs
+
+    @property
     def removes(self) -> bool:
         """Whether anything is ever removed here."""
         return self._here.removes

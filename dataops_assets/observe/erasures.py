@@ -5,12 +5,12 @@ Not here: what is left (`steps.traces`).
 
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from dataops_assets.contract import Erasure
 from dataops_assets.gate.wording import moment
-from dataops_assets.steps.traces import Kind, Trace
+from dataops_assets.steps.trace import Kind, Trace
 from dataops_assets.storage.erasures import Gone, proof
 from dataops_assets.storage.lake import Lake, launched
 from dataops_assets.storage.store import Damaged
@@ -24,6 +24,8 @@ _COLUMNS: dict[Kind, str] = {
     "results": "tables of results",
     "version": "old versions",
     "git": "lines in git",
+    "record": "runs in Dagster",
+    "area": "things in areas of others",
     "unknown": "that cannot be told",
 }
 
@@ -65,9 +67,31 @@ def fate(trace: Trace, removes: bool) -> str:
         "results": "made again",
         "version": by_hand,
         "git": "edit it by hand",
+        "record": "what names them is taken out of it",
+        "area": "whoever has that area erases it there: dataops erase run",
         "unknown": "look at it; erase it by a request of its own, if it holds them",
     }
     return fates[trace.kind]
+
+
+def lock_problem(request: Erasure, lock: timedelta | None, now: datetime) -> str:
+    """What is wrong with a bucket that locks what is written until after a request is due; empty if nothing is."""
+    until = datetime.combine(request.attributes.due, time.max, UTC)
+    if lock is None or now + lock <= until:
+        return ""
+    return (
+        f"error: the bucket locks what is written for {lock.days} days, until after {request.attributes.due}: give it a "
+        "lock in governance mode that is shorter than any request may take, and let break-glass lift that of what is there"
+    )
+
+
+def alike(lake: Lake, request: Erasure) -> str:
+    """Which other delivered datasets have the columns by which a request names somebody; empty if none has."""
+    ours, wanted = lake.catalog.sharing(lake.catalog[request.attributes.dataset]), set(request.attributes.subject or ())
+    others = [one.name for one in lake.catalog if one.ingested and one not in ours and wanted <= {*one.delivered.columns}]
+    if not wanted or not others:
+        return ""
+    return f"such columns are in {', '.join(others)}, too: write a request of its own, if it is about the same"
 
 
 def _launch(trace: Trace) -> str:

@@ -15,7 +15,7 @@ from dataops_assets.contract import Dataset, Erasure, Partition
 from dataops_assets.erasure import subject_of
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.redacting import redacting
-from dataops_assets.steps.traces import Trace, affected, redacted
+from dataops_assets.steps.trace import Trace, affected, redacted
 from dataops_assets.storage import deliveries, erasures, journal, landing, layout, results
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.erasures import Gone

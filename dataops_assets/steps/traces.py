@@ -3,15 +3,15 @@
 Data is read, not only its records: what is found is told with counts and places, never with values. An object counts as a copy
 if it was made from a delivery that holds such rows or held them, or if it holds them itself.
 
-Here: what is found in one store, and beside the contracts. Not here: what becomes of it (`erasing`).
+Here: what is found in one store, and beside the contracts. Not here: what a bucket keeps of what was there (`versions`), and
+what becomes of it (`erasing`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
@@ -21,58 +21,18 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.erasure import CannotTell, Subject, redaction, subject_of
 from dataops_assets.gate.query import FAILURES
 from dataops_assets.gate.verdict import Verdict
+from dataops_assets.steps import versions
+from dataops_assets.steps.trace import Kind, Trace, affected, redacted
 from dataops_assets.storage import deliveries, journal, landing, layout
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_record
 from dataops_assets.storage.store import Damaged, Entry, Store
 
-Kind = Literal["delivery", "original", "landing", "object", "verdict", "results", "version", "git", "unknown"]
-"""What is left. A `delivery` is to be redacted, an `original` was; what is `unknown` takes somebody's eyes."""
-
 _Hits = tuple[int | None, int]
 """How many rows are theirs, where that can be counted, and how many there are."""
+_OURS = ("landing", "raw", "staged", "quarantine", "curated", "gate_results")
 _READABLE = (".yaml", ".py", ".md", ".sql")
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Something that is left.
-
-    Attributes:
-        kind: What it is.
-        place: Where it lies: an address, or file and line.
-        told: What was found there, in words, without values.
-        key: Its key in the store; empty for what does not lie there.
-        dataset: The dataset whose it is.
-        partition: The partition.
-        rows: How many rows are theirs, where that can be counted.
-        receipt: Of a delivery, its receipt.
-        version: Of an old version of an object in a bucket, its id.
-        locked_until: Until when such a version is locked; None if it is not.
-    """
-
-    kind: Kind
-    place: str
-    told: str
-    key: str = ""
-    dataset: Dataset | None = None
-    partition: Partition = None
-    rows: int | None = None
-    receipt: Receipt | None = None
-    version: str = ""
-    locked_until: datetime | None = None
-
-
-def affected(lake: Lake, dataset: Dataset) -> list[Dataset]:
-    """The datasets that are made from the same deliveries, and all that is made from those, in their order."""
-    names = {one.name for one in lake.catalog.sharing(dataset)}
-    found = []
-    for other in lake.catalog.in_order:
-        if other.name in names or (other.derived and names & set(other.derived.inputs)):
-            names.add(other.name)
-            found.append(other)
-    return found
 
 
 def traces(
@@ -92,15 +52,48 @@ def traces(
     """
     dataset = lake.catalog[request.attributes.dataset]
     subject = subject_of(request, dataset, lake.erasure_key)
-    search = _Search(lake.its_own().at_another_glance(), request, dataset, subject, now, after)
+    search = Search(lake.its_own().at_another_glance(), request, dataset, subject, now, after)
     found = [*search.deliveries(), *search.objects(), *search.verdicts(), *search.results(), *search.landing()]
+    found = [*versions.named(search, found), *versions.old(search)]
     if subject and defs:
         found += _in_git(subject, defs)
     return found
 
 
+def in_area(
+    lake: Lake,
+    request: Erasure,
+    area: Store,
+    entries: Iterable[Entry],
+    now: datetime,
+    after: Callable[[str], object] = lambda key: None,
+) -> list[Trace]:
+    """What is left in an area of somebody else's: a branch, a dev deployment, or one for experiments.
+
+    What its zones hold is looked for as in one's own; any other table by its columns. What can be read as neither is told.
+
+    Args:
+        lake: The contracts, and the key.
+        request: The request.
+        area: Where to look.
+        entries: All that lies there.
+        now: The time.
+        after: Is told the key of each object that was looked at.
+
+    Raises:
+        CannotTell: The key of its hashes is not known here.
+    """
+    theirs = replace(lake, store=area, base=None)
+    dataset = lake.catalog[request.attributes.dataset]
+    search = Search(theirs, request, dataset, subject_of(request, dataset, lake.erasure_key), now, after)
+    found = [*traces(theirs, request, now, None, after), *(trace for entry in entries for trace in search.strange(entry))]
+    return [replace(trace, kind="area", told=f"{trace.told} ({trace.kind})") for trace in found]
+
+
 @dataclass
-class _Search:
+class Search:
+    """What is found in one store for one request; what deliveries tell is known to all that comes after them."""
+
     lake: Lake
     request: Erasure
     dataset: Dataset
@@ -183,12 +176,12 @@ class _Search:
             self.tainted.add(receipt.sha256)
             rows = sum(one[0] or 0 for one in hits)
             counted = f"{rows:,} of {sum(one[1] for one in hits):,} rows" if self.subject else "all of its rows"
-            yield self._trace("delivery", self._raw(partition, receipt), f"{what}: {counted}", partition, rows, receipt)
+            yield self.trace("delivery", self._raw(partition, receipt), f"{what}: {counted}", partition, rows, receipt)
         for name, one in found.items():
             if isinstance(one, CannotTell):
                 sha256 = next(file.sha256 for file in receipt.files if file.name == name)
                 key = deliveries.raw_key(self.dataset, partition, sha256)
-                yield self._trace("unknown", key, f"{what}: {one}", partition)
+                yield self.trace("unknown", key, f"{what}: {one}", partition)
 
     def _raw(self, partition: Partition, receipt: Receipt) -> str:
         return deliveries.raw_key(self.dataset, partition, receipt.files[0].sha256)
@@ -197,7 +190,7 @@ class _Search:
         """A file that no delivery names any more: the original of a redacted one."""
         found = self.known[sha256]
         if sha256 in self.erased or self.subject is None or not (isinstance(found, CannotTell) or found[0] == 0):
-            yield self._trace("original", entry.key, "as it was delivered; a redacted one has taken its place", partition)
+            yield self.trace("original", entry.key, "as it was delivered; a redacted one has taken its place", partition)
 
     def objects(self) -> Iterator[Trace]:
         for dataset in affected(self.lake, self.dataset):
@@ -216,16 +209,16 @@ class _Search:
         made = newest_record(self.store, zone, dataset, partition, sha256)
         from_it = made is not None and self.was_made_from(made)
         try:
-            rows = self._rows_of(self.store.itself.local(entry.key, sha256))
+            rows = self.rows_of(self.store.itself.local(entry.key, sha256))
         except (Damaged, FileNotFoundError, *FAILURES) as error:
-            yield self._trace("unknown", entry.key, f"it cannot be read: {type(error).__name__}", partition, dataset=dataset)
+            yield self.trace("unknown", entry.key, f"it cannot be read: {type(error).__name__}", partition, dataset=dataset)
             return
         if from_it or rows:
             counted = f"{rows:,} rows are theirs" if rows else ""
             told = "; ".join(filter(None, (counted, "made from such a delivery" if from_it else "")))
-            yield self._trace("object", entry.key, told, partition, rows, dataset=dataset)
+            yield self.trace("object", entry.key, told, partition, rows, dataset=dataset)
 
-    def _rows_of(self, path: Path) -> int:
+    def rows_of(self, path: Path) -> int:
         """How many rows of a published or rejected partition are about the subject, or were delivered in what goes."""
         table = pl.scan_parquet(path)
         if self.subject is None:
@@ -241,8 +234,8 @@ class _Search:
         """Whether an object was made from a delivery that holds such rows, or held them."""
         if "delivery" in made.depends_on:
             return made.depends_on["delivery"] in self.tainted
-        for name, versions in made.depends_on.get("inputs", {}).items():
-            keys: Mapping[Partition, str] = versions if isinstance(versions, dict) else {None: versions}
+        for name, read in made.depends_on.get("inputs", {}).items():
+            keys: Mapping[Partition, str] = read if isinstance(read, dict) else {None: read}
             if any(self._version_was_made_from(name, partition, sha256) for partition, sha256 in keys.items()):
                 return True
         return False
@@ -262,10 +255,10 @@ class _Search:
                     try:
                         verdict = journal.read(self.store, entry, Verdict)
                     except Damaged as error:
-                        yield self._trace("unknown", entry.key, error.strerror or "", dataset=dataset)
+                        yield self.trace("unknown", entry.key, error.strerror or "", dataset=dataset)
                         continue
                     if self.is_to_go(verdict) and redacted(verdict, self.subject) != verdict:
-                        yield self._trace("verdict", entry.key, "it names them", verdict.partition, dataset=dataset)
+                        yield self.trace("verdict", entry.key, "it names them", verdict.partition, dataset=dataset)
                     self.after(entry.key)
 
     def is_to_go(self, verdict: Verdict) -> bool:
@@ -277,10 +270,28 @@ class _Search:
             key = layout.gate_results(dataset)
             if entry := self.store.entry(key):
                 sha256 = self.store.sha256(key, entry)
-                table = pl.scan_parquet(self.store.itself.local(key, sha256 or "")).select("why", "found")
-                texts = table.unpivot().select(pl.col("value").drop_nulls().unique()).collect().to_series()
-                if self.subject and any(self.subject.masked(text) != text for text in texts):
-                    yield self._trace("results", key, "it names them", dataset=dataset)
+                if self.names_them(self.store.itself.local(key, sha256 or "")):
+                    yield self.trace("results", key, "it names them", dataset=dataset)
+
+    def strange(self, entry: Entry) -> Iterator[Trace]:
+        """What in an object outside of every zone is about the person; or that it cannot be told."""
+        if entry.key.split("/")[0] in _OURS or entry.key.startswith("_"):
+            return
+        self.after(entry.key)
+        try:
+            path = self.store.local(entry.key, self.store.sha256(entry.key, entry) or "")
+            if path.suffix != ".parquet":
+                yield self.trace("unknown", entry.key, "it was put there by other tools")
+            elif rows := self.rows_of(path):
+                yield self.trace("object", entry.key, f"{rows:,} rows are theirs", rows=rows)
+        except (Damaged, FileNotFoundError, *FAILURES) as error:
+            yield self.trace("unknown", entry.key, f"it cannot be read: {type(error).__name__}")
+
+    def names_them(self, path: Path) -> bool:
+        """Whether a table of results names the person."""
+        texts = pl.scan_parquet(path).select("why", "found").unpivot().select(pl.col("value").drop_nulls().unique())
+        found = texts.collect().to_series()
+        return self.subject is not None and any(self.subject.masked(text) != text for text in found)
 
     def landing(self) -> Iterator[Trace]:
         """What lies in landing, be it received or not; whose delivery it is does not matter where it is about a person."""
@@ -300,14 +311,14 @@ class _Search:
         else:
             self._look(entry, sha256)
             if isinstance(found := self.known[sha256], CannotTell):
-                yield self._trace("unknown", entry.key, str(found), partition)
+                yield self.trace("unknown", entry.key, str(found), partition)
                 return
             rows = found[0]
         if rows != 0:
             told = f"{rows:,} rows are theirs" if rows else "as it was delivered"
-            yield self._trace("landing", entry.key, told, partition, rows)
+            yield self.trace("landing", entry.key, told, partition, rows)
 
-    def _trace(
+    def trace(
         self,
         kind: Kind,
         key: str,
@@ -318,19 +329,6 @@ class _Search:
         dataset: Dataset | None = None,
     ) -> Trace:
         return Trace(kind, self.store.address(key), told, key, dataset or self.dataset, partition, rows, receipt)
-
-
-def redacted(verdict: Verdict, subject: Subject | None) -> Verdict:
-    """A verdict that names nobody: of a person, whom a request is about; of whole partitions, no value at all."""
-    if subject:
-        said = verdict.model_dump(mode="json", exclude={"depends_on"})
-        masked = {name: subject.without(value, name) for name, value in said.items()}
-        if masked == said:
-            return verdict
-        return Verdict.model_validate({**masked, "depends_on": verdict.depends_on})
-    rules = tuple(rule.model_copy(update={"offenders": ()}) for rule in verdict.rules)
-    profile = verdict.profile.model_copy(update={"categories": {}}) if verdict.profile else None
-    return verdict.model_copy(update={"rules": rules, "profile": profile})
 
 
 def _hash_in(entry: Entry) -> str:

@@ -238,11 +238,8 @@ def redact(store: Store, dataset: Dataset, partition: Partition, receipt: Receip
             "erased": (*receipt.erased, *erased),
         }
     )
-    folder = layout.receipts(dataset, partition)
-    again = [
-        entry for entry in journal.entries(store, folder) if entry.key.startswith(f"{folder}/{receipt.number:08}.redacted-")
-    ]
-    key = f"{folder}/{receipt.number:08}.redacted-{len(again) + 1:08}.json"  # after the one of that number, before the next
+    # After the one of that number, before the next; and only if nobody has taken anything else out since it was read.
+    key = f"{layout.receipts(dataset, partition)}/{receipt.number:08}.redacted-{len(made.replaces):08}.json"
     store.create(key, made.model_dump_json(indent=1).encode(), layout.tags(dataset, "raw"))
     return made
 

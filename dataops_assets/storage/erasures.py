@@ -44,7 +44,7 @@ def entry_of(erasure: Erasure) -> str:
 
 def proof(store: Store, erasure: Erasure) -> Gone | None:
     """The proof of a request as it stands in git today."""
-    entry = store.entry(layout.erasure(erasure.name))
+    entry = store.itself.entry(layout.erasure(erasure.name))
     found = journal.read(store, entry, Gone) if entry else None
     return found if found and found.entry == entry_of(erasure) else None
 

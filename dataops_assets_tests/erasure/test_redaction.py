@@ -16,7 +16,7 @@ from dataops_assets.contract import Source
 from dataops_assets.erasure import CannotTell, Subject, redaction
 from dataops_assets.erasure.subject import canonical_text, keyed_hash
 from dataops_assets.gate.reading import read_text
-from dataops_assets_tests.erasure.requests import KEY
+from dataops_assets_tests.erasure.asking import KEY
 from dataops_assets_tests.trees import fatal_parquet
 
 WHO = 'Åse "A", 7'

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dataops_assets_tests.erasure.requests import DAYS, THEIRS, ask, erase_all, files_naming, left
+from dataops_assets_tests.erasure.asking import DAYS, THEIRS, ask, erase_all, files_naming, left
 from dataops_assets_tests.killing import kill_at, opened, run_until
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 

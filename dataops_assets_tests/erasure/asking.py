@@ -12,7 +12,8 @@ import polars as pl
 from dataops_assets.contract import Erasure
 from dataops_assets.erasure.writing import entry_about, entry_of, text_of
 from dataops_assets.steps import erasing
-from dataops_assets.steps.traces import Trace, traces
+from dataops_assets.steps.trace import Trace
+from dataops_assets.steps.traces import traces
 from dataops_assets.storage.erasures import Gone
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 

@@ -6,18 +6,21 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
+from dataops_assets.erasure.writing import entry_about, text_of
 from dataops_assets.observe.partition import describe_partition
 from dataops_assets.observe.status import overview
 from dataops_assets.observe.verify import objects, verify
 from dataops_assets.observe.why import why_bytes
 from dataops_assets.steps import erasing
+from dataops_assets.steps.traces import traces
 from dataops_assets.storage import layout, results
 from dataops_assets.storage.erasures import proof
-from dataops_assets.storage.store import hash_file
-from dataops_assets_tests.erasure.requests import (
+from dataops_assets.storage.store import Lost, hash_file
+from dataops_assets_tests.erasure.asking import (
     DAYS,
     KEY,
     LATER,
+    SAID,
     WHO,
     ask,
     ask_for_all,
@@ -219,3 +222,24 @@ def test_texts_in_git_are_told_with_their_line(held: Tree) -> None:
     assert carry_out(held) is None
     [trace] = left(held)
     assert (trace.kind, trace.place) == ("git", "defs/readings/README.md:3")
+
+
+def test_of_two_who_redact_one_delivery_at_once_the_second_looks_at_it_anew(held: Tree) -> None:
+    """Else it would bring back what the first has left out."""
+    mine = entry_about(held["readings"], {"note": "Jo Doering"}, KEY, SAID)
+    held.write("erasures.yaml", (held.defs / "erasures.yaml").read_text() + text_of(mine))
+    one, other = held.lake.catalog.erasures
+    seen = {request.name: traces(held.lake, request, NOW) for request in (one, other)}
+    erasing.redact(held.lake, one, seen[one.name], LATER)
+    with pytest.raises(Lost):
+        erasing.redact(held.lake, other, seen[other.name], LATER)
+    erasing.redact(held.lake, other, traces(held.lake, other, NOW), LATER)
+    receipt = held.lake.receipt(held["readings"], DAY)
+    assert receipt
+    assert [(done.request, done.rows) for done in receipt.erased] == [(one.name, 2), (other.name, 1)]
+    held.run(now=LATER)
+    for request in (one, other):
+        erasing.clean(held.lake, request, traces(held.lake, request, NOW), True, LATER)
+        assert erasing.prove(held.lake, request, traces(held.lake, request, NOW), LATER)
+    assert set(held.read("readings", DAY)["note"]) == {None}
+    assert files_naming(held.store.root) == files_naming(held.store.root, "Jo Doering") == []

@@ -7,7 +7,7 @@ import yaml
 
 from dataops_assets.contract import ContractError
 from dataops_assets.erasure import CannotTell
-from dataops_assets_tests.erasure.requests import KEY, ask, left
+from dataops_assets_tests.erasure.asking import KEY, ask, left
 from dataops_assets_tests.trees import Tree
 
 PERSON: dict[str, Any] = {
