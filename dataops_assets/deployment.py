@@ -11,18 +11,20 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import sha1, sha256
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from dataops_assets.contract.erasure import KEY_VARIABLE
 from dataops_assets.storage import layout, mark
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
-from dataops_assets.storage.store import Forbidden, Store, nobody_watches
+from dataops_assets.storage.store import Entry, Forbidden, Store, nobody_watches
 
 PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
@@ -30,10 +32,11 @@ PROJECT = Path(__file__).parent.parent
 KINDS = "local, dev/<person>, branch/pr-<number> or prod; a person is letters and digits, with single . _ - in between"
 _SHARED = re.compile(r"dev/[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*|branch/pr-[0-9]+")
 _OURS = "DATAOPS_"
-_VARIABLES = ("DEPLOYMENT", "DATA", "PROD", "PIPELINE", "CACHE", "COMMIT", "IMAGE", "UI")
+_VARIABLES = ("DEPLOYMENT", "DATA", "PROD", "PIPELINE", "CACHE", "COMMIT", "IMAGE", "UI", "ERASURE_KEY")
 """What comes after it."""
 _CODE_IS_ASKED_EVERY_SECONDS = 10
 _CODE = ("dataops_assets", "locks", "pyproject.toml")
+_KEY_CHARACTERS = 32
 _BEGAN = time.time()
 _ASKED: Any = {"capture_output": True, "text": True, "check": True, "timeout": 30}
 _log = logging.getLogger("dataops.denied")
@@ -55,6 +58,7 @@ class Deployment:
         cache: The folder on this machine for drafts and what was read of a bucket.
         dagster_home: The folder of the Dagster instance, or None: then the `dagster.yaml` of the working directory counts.
         ui: The address of the Dagster UI, for links.
+        erasure_key: The secret key of the hashes in erasure requests, if it is known here.
     """
 
     name: str
@@ -64,6 +68,7 @@ class Deployment:
     cache: Path = PROJECT / ".dataops"
     dagster_home: Path | None = None
     ui: str = "http://127.0.0.1:3000"
+    erasure_key: bytes | None = field(default=None, repr=False)
 
     @cached_property
     def store(self) -> Store:
@@ -96,6 +101,21 @@ class Deployment:
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return S3(bucket, prefix, Folder(self.cache), permit, denied, in_parts=in_parts)
+
+    def areas(self) -> Iterator[tuple[Store, list[Entry]]]:
+        """The areas of others that share a store with this one, and what lies in each: branches, dev, experiments."""
+        if self.prod is None:
+            return
+        shared = self.data.removesuffix(f"/{self.name}")
+        whole = self._open(shared, self._not_ours, nobody_watches)
+        lying = [entry for kind in ("adhoc", "branch", "dev") for entry in whole.list(kind)]
+        for name, found in groupby(lying, lambda entry: "/".join(entry.key.split("/")[:2])):
+            if name != self.name:
+                entries = [replace(entry, key=entry.key[len(name) + 1 :]) for entry in found]
+                yield self._open(f"{shared}/{name}", self._not_ours, nobody_watches), entries
+
+    def _not_ours(self, key: str) -> None:
+        raise Forbidden(key, f"{self.name} reads the areas of others, and never writes there")
 
     @property
     def removes(self) -> bool:
@@ -271,6 +291,7 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         DATAOPS_COMMIT, DATAOPS_IMAGE: For an image: the commit it was built from, and its digest.
         DAGSTER_HOME: As Dagster knows it.
         DATAOPS_UI: The address of the Dagster UI. Default that of `make dev`.
+        DATAOPS_ERASURE_KEY: The secret key of the hashes in `defs/erasures.yaml`, at least 32 characters.
 
     Raises:
         DeploymentError: A variable is missing, or has a value that means nothing; or there is one of another name.
@@ -310,7 +331,16 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute() / name,
         Path(home) if home else None,
         environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/"),
+        _erasure_key(environment),
     )
+
+
+def _erasure_key(environment: Mapping[str, str]) -> bytes | None:
+    given = environment.get(KEY_VARIABLE, "")
+    if given and len(given) < _KEY_CHARACTERS:
+        told = f"{len(given)} characters, which can be guessed: make one of {_KEY_CHARACTERS} or more, at random, and keep it"
+        raise DeploymentError(f"{KEY_VARIABLE} has {told}")
+    return given.encode() or None
 
 
 def _needed(environment: Mapping[str, str], variable: str, name: str, what: str) -> str:

@@ -20,7 +20,7 @@ def open_lake() -> Lake:
     from dataops_assets.storage.lake import Lake
 
     here = deployment.current()
-    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base)
+    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base, here.erasure_key)
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:

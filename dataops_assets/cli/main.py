@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
+from dataops_assets.cli.erase import erase
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.cli.verbs import Verbs
 
@@ -19,6 +20,9 @@ from dataops_assets.cli.verbs import Verbs
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
+
+
+cli.add_command(erase)
 
 
 @cli.command()
@@ -326,6 +330,8 @@ def lifecycle(as_json: bool) -> None:
 
     Nothing is changed. The exit code is 1 if anything lies or stands against a policy.
     """
+    from dataops_assets import deployment
+    from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.lifecycle import show_lifecycle
 
     sys.exit(0 if show_lifecycle(deployment.current(), load_catalog(DEFS), as_json) else 1)
@@ -341,6 +347,7 @@ def export() -> None:
 @click.option("--below", default="", metavar="PREFIX", help="Where in the bucket all of it lies, if not at the top.")
 def export_lifecycle(bucket: str | None, below: str) -> None:
     """Write the rules by which each bucket ends things, as JSON for Terraform's aws_s3_bucket_lifecycle_configuration."""
+    from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.lifecycle import export_rules
 
     export_rules(load_catalog(DEFS), bucket, below.strip("/"))

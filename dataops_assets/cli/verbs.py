@@ -9,6 +9,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "Lifecycle": ("lifecycle", "export"),
     "Contracts": ("changes", "suggest"),
     "Deployments": ("doctor", "drop"),
+    "The end of data": ("erase",),
 }
 
 

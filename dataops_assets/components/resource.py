@@ -24,7 +24,12 @@ class LakeResource:
 
     def lake(self) -> Lake:
         """The zones, seen through the contracts as they are now."""
-        return Lake(cached_catalog(self._defs), self._here.store, self._here.made_by, self._here.base)
+        return Lake(cached_catalog(self._defs), self._here.store, self._here.made_by, self._here.base, self._here.erasure_key)
+
+    @property
+    def defs(self) -> Path:
+        """The folder of the contracts."""
+        return self._defs
 
     @property
     def removes(self) -> bool:

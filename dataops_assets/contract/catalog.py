@@ -8,6 +8,7 @@ from typing import Any
 
 from dataops_assets.contract.dataset import Dataset
 from dataops_assets.contract.duration import Duration
+from dataops_assets.contract.erasure import Erasure
 from dataops_assets.contract.errors import Problem, choose
 from dataops_assets.contract.model import DerivedAttributes
 from dataops_assets.contract.parse import Document, Path
@@ -26,11 +27,13 @@ class Catalog:
         policy: What datasets refer to by name.
         datasets: Every dataset once.
         source: The policy as it was written, for whoever asks where something is stated.
+        erasures: Every request that data goes for good.
     """
 
-    def __init__(self, policy: Policy, datasets: Iterable[Dataset], source: Document):
+    def __init__(self, policy: Policy, datasets: Iterable[Dataset], source: Document, erasures: Iterable[Erasure] = ()):
         self.policy = policy
         self.source = source
+        self.erasures = tuple(erasures)
         self.datasets = {dataset.name: dataset for dataset in datasets}
 
     def __getitem__(self, name: str) -> Dataset:
@@ -74,6 +77,11 @@ class Catalog:
             if dataset.ingested:
                 found.setdefault(dataset.deliveries, []).append(dataset)
         return found
+
+    def erasures_of(self, dataset: Dataset) -> list[Erasure]:
+        """The requests that are about a dataset's deliveries, in the order of the file."""
+        sharing = {other.name for other in self.sharing(dataset)}
+        return [erasure for erasure in self.erasures if erasure.attributes.dataset in sharing]
 
     def readers_of(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that read this one."""

@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 
 from dataops_assets.contract.correction import CorrectionAttributes
 from dataops_assets.contract.duration import Days, Duration, Kept, Limited
+from dataops_assets.contract.erasure import ErasureAttributes
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes, Reason, Share, Until
 from dataops_assets.contract.parse import attribute_docs
 from dataops_assets.contract.policy import Policy
@@ -30,6 +31,7 @@ _PAGES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("A delivered dataset", IngestedAttributes),
     ("A product", DerivedAttributes),
     ("An entry of corrections.yaml", CorrectionAttributes),
+    ("An entry of erasures.yaml", ErasureAttributes),
     ("policy.yaml", Policy),
     ("How long a zone is kept", Retention),
     ("When an area ends", Area),

@@ -91,7 +91,20 @@ def _delivery(lake: Lake, dataset: Dataset, made: Provenance, indent: str) -> It
         return
     for receipt in lake.receipts(dataset, made.partition):
         if receipt.received_at == made.arrived.get(dataset.name):
+            yield from _erased(receipt, made.depends_on["delivery"], indent)
             yield from _receipt(lake, dataset, made.partition, receipt, indent)
+
+
+def _erased(receipt: Receipt, sha256: str, indent: str) -> Iterator[str]:
+    """What to know of bytes that were delivered, and were replaced because rows were erased."""
+    if sha256 not in (*receipt.replaces, *(one.sha256 for one in receipt.erased)):
+        return
+    for request in dict.fromkeys(one.request for one in receipt.erased):
+        ours = [one for one in receipt.erased if one.request == request]
+        rows = sum(one.rows or 0 for one in ours)
+        at = moment(ours[0].erased_at)
+        yield f"{indent}erased as asked by {request} · {at} · {rows:,} rows were left out of sha256 {sha256}"
+    yield f"{indent}in its place there is " + ("what follows" if receipt.files else "nothing: no row was left")
 
 
 def _receipt(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, indent: str) -> Iterator[str]:
@@ -108,8 +121,9 @@ def _delivered(lake: Lake, sha256: str) -> Iterator[str]:
     """The deliveries that brought a file, or are it."""
     for dataset, partition in _where_received(lake, sha256):
         for receipt in lake.receipts(dataset, partition):
-            if sha256 in (receipt.sha256, *(file.sha256 for file in receipt.files)):
+            if receipt.brought(sha256):
                 yield f"raw/{dataset.name} {partition or ''}".strip()
+                yield from _erased(receipt, sha256, "  ")
                 yield from _receipt(lake, dataset, partition, receipt, "  ")
 
 
@@ -131,7 +145,7 @@ def _where_received(lake: Lake, sha256: str) -> list[tuple[Dataset, Partition]]:
 def _has(store: Store, sha256: str, entry: Entry) -> bool:
     """Whether something in raw is a file with this hash, or the receipt of a delivery that has it."""
     folder, _, name = entry.key.rpartition("/")
-    return sha256 in name or (folder.endswith("/_deliveries") and journal.read(store, entry, Receipt).sha256 == sha256)
+    return sha256 in name or (folder.endswith("/_deliveries") and journal.read(store, entry, Receipt).brought(sha256))
 
 
 def _code(made_by: MadeBy) -> str:

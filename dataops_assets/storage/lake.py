@@ -5,7 +5,7 @@ Not here: how anything comes to be there (`publishing`, `deliveries`).
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -48,12 +48,14 @@ class Lake:
         store: Where everything lies that is written here.
         made_by: Tells who publishes here, and with which code.
         base: Prod's store, where this is a branch of it.
+        erasure_key: The secret key of the hashes in erasure requests, where this deployment has it.
     """
 
     catalog: Catalog
     store: Store
     made_by: Callable[[], MadeBy] = MadeBy
     base: Store | None = None
+    erasure_key: bytes | None = field(default=None, repr=False)
 
     def at_a_glance(self) -> "Lake":
         """The same as it is now: every folder of a dataset is listed once, however many of its partitions are asked for."""
