@@ -37,6 +37,8 @@ _VARIABLES = ("DEPLOYMENT", "DATA", "PROD", "PIPELINE", "CACHE", "COMMIT", "IMAG
 _CODE_IS_ASKED_EVERY_SECONDS = 10
 _CODE = ("dataops_assets", "locks", "pyproject.toml")
 _KEY_CHARACTERS = 32
+_AREAS = {"adhoc": 2, "branch": 2, "dev": 2, "trash": 4}
+"""Where others work in a shared store, and how many names lead to one: `dev/<person>`, `trash/dev/<person>/<number>`."""
 _BEGAN = time.time()
 _ASKED: Any = {"capture_output": True, "text": True, "check": True, "timeout": 30}
 _log = logging.getLogger("dataops.denied")
@@ -108,10 +110,10 @@ class Deployment:
             return
         shared = self.data.removesuffix(f"/{self.name}")
         whole = self._open(shared, self._not_ours, nobody_watches)
-        lying = [entry for kind in ("adhoc", "branch", "dev") for entry in whole.list(kind)]
-        for name, found in groupby(lying, lambda entry: "/".join(entry.key.split("/")[:2])):
+        lying = [(_area_of(entry, depth), entry) for kind, depth in _AREAS.items() for entry in whole.list(kind)]
+        for name, found in groupby(lying, lambda pair: pair[0]):
             if name != self.name:
-                entries = [replace(entry, key=entry.key[len(name) + 1 :]) for entry in found]
+                entries = [replace(entry, key=entry.key[len(name) + 1 :]) for _, entry in found]
                 yield self._open(f"{shared}/{name}", self._not_ours, nobody_watches), entries
 
     def _not_ours(self, key: str) -> None:
@@ -197,6 +199,10 @@ class Deployment:
             who = f"nobody that is known ({error.strerror})"
         told = {"event": "write_denied", "deployment": self.name, "place": place, "identity": who}
         _log.error("write denied: %s as %s: %s", place, who, why, extra=told)
+
+
+def _area_of(entry: Entry, depth: int) -> str:
+    return "/".join(entry.key.split("/")[:depth])
 
 
 def _up_from(address: str) -> list[str]:

@@ -63,7 +63,7 @@ def _masked(subject: Subject, text: str) -> str:
 
 
 @dg.op(
-    name="erase",
+    name="erase_requests",
     config_schema={"request": dg.Field(str, is_required=False, description="The name of one request; without it, all.")},
     description="Redacts what requests in defs/erasures.yaml are about, and takes away what nothing is made from any more.",
 )

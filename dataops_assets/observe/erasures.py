@@ -62,7 +62,7 @@ def fate(trace: Trace, removes: bool) -> str:
         "delivery": "a redacted delivery takes its place",
         "original": f"removed, {waits}" if removes else by_hand,
         "landing": f"removed, {waits}" if removes else "the rule of landing ends it, or whoever dropped it removes it",
-        "object": f"made again by the usual run; else: {_launch(trace)}",
+        "object": f"made again by the usual run, or by a good delivery if the newest is refused; else: {_launch(trace)}",
         "verdict": "what names them is taken out of it",
         "results": "made again",
         "version": by_hand,

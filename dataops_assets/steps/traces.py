@@ -187,9 +187,11 @@ class Search:
         return deliveries.raw_key(self.dataset, partition, receipt.files[0].sha256)
 
     def _left_behind(self, partition: Partition, sha256: str, entry: Entry) -> Iterator[Trace]:
-        """A file that no delivery names any more: the original of a redacted one."""
+        """A file that no delivery names any more: the original of a redacted one, or what a killed run left."""
         found = self.known[sha256]
-        if sha256 in self.erased or self.subject is None or not (isinstance(found, CannotTell) or found[0] == 0):
+        if sha256 not in self.erased and isinstance(found, CannotTell):
+            yield self.trace("unknown", entry.key, str(found), partition)
+        elif sha256 in self.erased or isinstance(found, CannotTell) or found[0] != 0:
             yield self.trace("original", entry.key, "as it was delivered; a redacted one has taken its place", partition)
 
     def objects(self) -> Iterator[Trace]:
@@ -213,7 +215,10 @@ class Search:
         except (Damaged, FileNotFoundError, *FAILURES) as error:
             yield self.trace("unknown", entry.key, f"it cannot be read: {type(error).__name__}", partition, dataset=dataset)
             return
-        if from_it or rows:
+        if rows and made and not from_it and dataset.derived:
+            told = f"{rows:,} rows are theirs, which come from another dataset"
+            yield self.trace("unknown", entry.key, told, partition, rows, dataset=dataset)
+        elif from_it or rows:
             counted = f"{rows:,} rows are theirs" if rows else ""
             told = "; ".join(filter(None, (counted, "made from such a delivery" if from_it else "")))
             yield self.trace("object", entry.key, told, partition, rows, dataset=dataset)

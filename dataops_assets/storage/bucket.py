@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from dataops_assets.storage import layout
 from dataops_assets.storage.aws import caller
-from dataops_assets.storage.s3 import S3, SHA256
+from dataops_assets.storage.s3 import S3
 
 UNREACHABLE = "unreachable"
 
@@ -93,13 +93,11 @@ class Version:
     Attributes:
         key: Its key, from the top of the store.
         id: Its id.
-        sha256: The hash of its bytes, as it was kept when they were written; empty if it was not.
         locked_until: Until when nobody but break-glass can remove it; None if it is not locked.
     """
 
     key: str
     id: str
-    sha256: str
     locked_until: datetime | None
 
 
@@ -121,8 +119,7 @@ def version_of(store: S3, key: str, id: str = "") -> Version | None:
     if answer.code:
         return None
     found = answer.found
-    lock = found.get("ObjectLockRetainUntilDate")
-    return Version(key, found.get("VersionId", ""), found["Metadata"].get(SHA256, ""), lock)
+    return Version(key, found.get("VersionId", ""), found.get("ObjectLockRetainUntilDate"))
 
 
 def copy_version(store: S3, version: Version, path: Path) -> None:

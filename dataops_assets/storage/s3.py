@@ -49,7 +49,7 @@ from dataops_assets.storage.store import (
 _AT_ONCE = 16
 _one_of_many = threading.local()
 _PART_BYTES = 32 << 20
-SHA256 = "dataops-sha256"
+_SHA256 = "dataops-sha256"
 """The name of the hash among the metadata of what is written here; what others write may have a `sha256` of any form."""
 _BATCH = 1000
 _MARKED = (
@@ -139,7 +139,7 @@ class S3(Store):
         def get() -> tuple[Entry, bytes] | None:
             found = self.client.get_object(Bucket=self.bucket, Key=self.full(key))
             content: bytes = found["Body"].read()
-            expected, has = found["Metadata"].get(SHA256), hashlib.sha256(content).hexdigest()
+            expected, has = found["Metadata"].get(_SHA256), hashlib.sha256(content).hexdigest()
             if expected not in (None, has):
                 raise Damaged(self.address(key), other_bytes(expected, has))
             return _entry(key, len(content), found), content
@@ -172,7 +172,7 @@ class S3(Store):
                 for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
                     hashed.update(chunk)
             has = hashed.hexdigest()
-            return _entry(key, found["ContentLength"], found), has, found["Metadata"].get(SHA256, has)
+            return _entry(key, found["ContentLength"], found), has, found["Metadata"].get(_SHA256, has)
 
         before = None
         while answer := self.ask(key, get, absent=lambda: None):
@@ -233,7 +233,7 @@ class S3(Store):
     def _put(self, key: str, draft: Path, tags: Tags, condition: dict[str, str], commit: str = "") -> None:
         """Put an object if what is there is as the condition says, or learn that it was."""
         sha256 = hash_file(draft)
-        labels = {"Tagging": urlencode(tags), "Metadata": {SHA256: sha256} | ({"commit": commit} if commit else {})}
+        labels = {"Tagging": urlencode(tags), "Metadata": {_SHA256: sha256} | ({"commit": commit} if commit else {})}
         target = {"Bucket": self.bucket, "Key": self.full(key)}
 
         def put() -> None:
@@ -349,7 +349,7 @@ class S3(Store):
 
     def kept_hash(self, told: dict[str, Any]) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written here, of what is told of the object."""
-        kept: str | None = told["Metadata"].get(SHA256)
+        kept: str | None = told["Metadata"].get(_SHA256)
         return kept
 
     def full(self, key: str) -> str:
@@ -382,7 +382,7 @@ def _hash_of(store: S3, key: str, etag: str) -> str:
     found = store.head(key)
     if found is None or found["ETag"] != etag:
         raise Lost(store.address(key))
-    if kept := found["Metadata"].get(SHA256):
+    if kept := found["Metadata"].get(_SHA256):
         return str(kept)
     with store.here.draft(key) as path:
         store.copy(key, path)

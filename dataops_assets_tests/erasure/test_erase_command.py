@@ -155,7 +155,9 @@ def test_records_of_dagster_name_them_no_more_and_keep_all_else(tree: Tree, tmp_
         staged = dg.AssetKey(["staged", "readings"])
         before = instance.fetch_materializations(staged, limit=5).records
 
-        job = build(tree.defs, here).resolve_job_def("erase")
+        definitions = build(tree.defs, here)
+        dg.Definitions.validate_loadable(definitions)
+        job = definitions.resolve_job_def("erase")
         assert job.execute_in_process(instance=instance).success
         location.run("raw/readings", "staged/readings", partition=DAYS[0])
         assert job.execute_in_process(instance=instance).success

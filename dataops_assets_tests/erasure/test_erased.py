@@ -1,7 +1,7 @@
 """From a request to the proof: what held somebody holds them no more, everything else stays, and it can be told."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -243,3 +243,28 @@ def test_of_two_who_redact_one_delivery_at_once_the_second_looks_at_it_anew(held
         assert erasing.prove(held.lake, request, traces(held.lake, request, NOW), LATER)
     assert set(held.read("readings", DAY)["note"]) == {None}
     assert files_naming(held.store.root) == files_naming(held.store.root, "Jo Doering") == []
+
+
+def test_rows_of_a_product_that_come_from_another_dataset_are_told_and_keep_no_original(held: Tree) -> None:
+    """Erased from the readings, a station is still in what is made of the stations."""
+    held.write(
+        "daily/transform.py",
+        """
+        import polars as pl
+
+
+        def transform(readings: pl.LazyFrame, stations: pl.LazyFrame) -> pl.LazyFrame:
+            days = readings.select("day").unique().join(stations, how="cross")
+            return days.select("station", "day", "height", warmest=pl.lit(0.0))
+        """,
+    )
+    held.run(now=LATER)
+    ask(held, {"station": "oslo"})
+    assert carry_out(held) is None
+    [trace, *examples] = left(held)
+    assert (trace.kind, trace.told) == ("unknown", "3 rows are theirs, which come from another dataset")
+    assert {(one.kind, one.place.rpartition("/")[2]) for one in examples} == {("git", "examples.yaml:1")}
+
+
+def test_a_request_that_is_not_carried_out_in_time_is_overdue(held: Tree) -> None:
+    assert "overdue since 2030-01-31" in " ".join(overview(held.lake, datetime(2030, 2, 1, tzinfo=UTC)).split())
