@@ -10,10 +10,12 @@ import click
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS, load_catalog
+from dataops_assets.cli.areas import add_areas
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.cli.verbs import Verbs
 from dataops_assets.contract import ContractError
+from dataops_assets.lifecycle.area import AreaError
 from dataops_assets.storage.lake import launched, name_of
 from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
@@ -159,7 +161,7 @@ def why(target: str, partition: str | None) -> None:
     """
     from dataops_assets.observe.why import why_bytes, why_published
 
-    lake = open_lake()
+    lake, areas = open_lake(), deployment.current().areas
     name = without_zone(target)
     try:
         if name in lake.catalog.datasets:
@@ -168,11 +170,11 @@ def why(target: str, partition: str | None) -> None:
             lake.reread(dataset.zone, dataset, partition)
             click.echo(why_published(lake, dataset, partition))
         elif re.fullmatch("[0-9a-f]{64}", target):
-            click.echo(why_bytes(lake, target))
-        elif found := object_at(lake, target):
-            click.echo(why_bytes(lake, found))
+            click.echo(why_bytes(lake, target, areas))
+        elif found := object_at((lake.store, lake.base, areas), target):
+            click.echo(why_bytes(lake, found, areas))
         elif Path(target).is_file():
-            click.echo(why_bytes(lake, hash_file(Path(target))))
+            click.echo(why_bytes(lake, hash_file(Path(target)), areas))
         elif re.fullmatch("[0-9a-f]{7,63}", target):
             whole = "`dataops why DATASET PARTITION` tells it"
             raise click.UsageError(f"{target} is the beginning of a SHA-256: write all of its 64 digits; {whole}")
@@ -334,12 +336,15 @@ def draw_map(check: bool, output: Path) -> None:
     click.echo(f"wrote {output}")
 
 
+add_areas(cli)
+
+
 def main() -> None:
     """The entry point: errors that the user can mend are told without a traceback."""
     logging.getLogger("dataops.denied").addHandler(logging.NullHandler())  # where nobody collects logs, it is told once
     try:
         cli(standalone_mode=True)
-    except (ContractError, deployment.DeploymentError) as error:
+    except (AreaError, ContractError, deployment.DeploymentError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:

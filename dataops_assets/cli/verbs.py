@@ -8,6 +8,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "Looking": ("map", "quality", "verify"),
     "Contracts": ("changes", "suggest"),
     "Deployments": ("doctor", "drop"),
+    "Areas, and how they end": ("adhoc", "branch", "dev", "expire"),
 }
 
 
