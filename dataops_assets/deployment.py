@@ -105,6 +105,11 @@ class Deployment:
         return self.store, self.base
 
     @property
+    def makes_datasets(self) -> bool:
+        """Whether datasets are received, staged and derived here."""
+        return self.name != "adhoc"
+
+    @property
     def areas(self) -> Store | None:
         """Where the areas lie that are looked after here; None if that is done elsewhere."""
         return self.store if self.name in ("local", "adhoc") else None
