@@ -10,6 +10,7 @@ from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.automation import automation
 from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.keys import refuse_other_directions
+from dataops_assets.components.pruning import pruning
 from dataops_assets.components.resource import LakeResource, cached_catalog
 from dataops_assets.components.results import gate_results
 from dataops_assets.components.sweeping import sweeping
@@ -17,7 +18,7 @@ from dataops_assets.deployment import Deployment
 
 
 def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
-    """What every deployment needs beside its datasets: resources, sensors, what the gates found, the daily sweep, the executor.
+    """What every deployment needs beside its datasets: resources, sensors, what the gates found, daily clearing, the executor.
 
     A step runs in the process of its run. It works on all cores by itself, and a process of its own would only start anew.
     """
@@ -26,7 +27,7 @@ def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
     ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
     catalog = cached_catalog(defs_root)
     automated = automation(frozenset(catalog.datasets), over_prod=here.prod is not None)
-    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), ours)
+    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), pruning(), ours)
 
 
 def build(defs_root: Path, here: Deployment) -> dg.Definitions:
