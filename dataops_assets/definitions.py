@@ -12,6 +12,7 @@ from dataops_assets.components.automation import automation
 from dataops_assets.components.erasing import erasure_job
 from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.keys import refuse_other_directions
+from dataops_assets.components.pruning import pruning
 from dataops_assets.components.resource import LakeResource, cached_catalog
 from dataops_assets.components.results import gate_results
 from dataops_assets.components.sweeping import sweeping
@@ -19,7 +20,7 @@ from dataops_assets.deployment import Deployment
 
 
 def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
-    """What every deployment needs beside its datasets: resources, sensors, results, the daily sweep, erasure, the executor.
+    """What every deployment needs beside its datasets: resources, sensors, results, daily clearing, erasure, the executor.
 
     The deployment of the ad-hoc areas makes no dataset, so that it has areas in place of all that does.
     A step runs in the process of its run. It works on all cores by itself, and a process of its own would only start anew.
@@ -33,7 +34,7 @@ def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
         return ours
     catalog = cached_catalog(defs_root)
     automated = automation(frozenset(catalog.datasets), over_prod=here.prod is not None)
-    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), erasure_job(), ours)
+    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), pruning(), erasure_job(), ours)
 
 
 def build(defs_root: Path, here: Deployment) -> dg.Definitions:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from dataops_assets_tests import s3_server
+from dataops_assets_tests import postgres, s3_server
 from dataops_assets_tests.s3_server import Bucket, Credentials, MakeIdentity, Server
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
@@ -97,6 +97,13 @@ def nobody(tree: Tree, tmp_path: Path) -> Iterator[None]:
 def moto() -> Iterator[Server]:
     """An S3 server in this process."""
     with s3_server.moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A PostgreSQL server."""
+    with postgres.running() as server:
         yield server
 
 

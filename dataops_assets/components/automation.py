@@ -200,8 +200,8 @@ def _request(
 ) -> dg.RunRequest | None:
     """A run for partitions in a certain state, unless one is under way, or one has failed a moment ago.
 
-    Dagster never launches a run key twice, failed or not. A run that died leaves the state as it was, so the key counts the
-    attempts, and each waits twice as long as the one before.
+    Dagster never launches a run key twice, failed or not. A run that died leaves the state as it was, so the key names the
+    attempt before, and each waits twice as long as that. It does not count them: the records of the oldest may be gone.
     """
     name = f"{zone}/{dataset.name}:{run[0]}:{run[-1]}:{state[:16]}"
     attempts = instance.get_run_records(dg.RunsFilter(tags={_STATE_TAG: name}))
@@ -214,7 +214,7 @@ def _request(
     if len(run) > 1:
         tags |= range_tags(run)
     return dg.RunRequest(
-        run_key=f"{name}:{len(attempts)}",
+        run_key=f"{name}:{attempts[0].dagster_run.run_id if attempts else 'first'}",
         asset_selection=[asset_key(zone, dataset)],
         partition_key=run[0] if len(run) == 1 else None,
         tags=tags,

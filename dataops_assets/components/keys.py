@@ -43,6 +43,12 @@ def results_key(dataset: Dataset) -> dg.AssetKey:
     return dg.AssetKey(["gate_results", dataset.name])
 
 
+def all_keys(catalog: Catalog) -> frozenset[dg.AssetKey]:
+    """Every asset that may stand for a part of a dataset."""
+    zones = {asset_key(zone, dataset) for zone in ZONES for dataset in catalog}
+    return frozenset(zones | {key(dataset) for key in (corrections_key, results_key) for dataset in catalog})
+
+
 def published_key(dataset: Dataset) -> dg.AssetKey:
     """The asset that others read."""
     return asset_key(dataset.zone, dataset)

@@ -189,6 +189,13 @@ def test_a_run_that_died_is_asked_for_again_after_a_pause(here: Location, monkey
     monkeypatch.setattr(automation, "_PAUSE_SECONDS", 0)
     (second,) = requests(here)
     assert second.run_key != first.run_key
+    again = here.instance.create_run_for_job(here.defs.resolve_implicit_global_asset_job_def(), tags=dict(second.tags))
+    here.instance.report_run_failed(again)
+    here.instance.delete_run(died.run_id)
+    (third,) = requests(here)
+    assert third.run_key not in (first.run_key, second.run_key), (
+        "the records of the first are gone, the key is taken all the same"
+    )
 
 
 def asked(here: Location) -> list[str]:

@@ -62,7 +62,7 @@ def test_what_makes_a_gate_turn_red_soon():
     assert ours.executor is dg.in_process_executor
     assert ours.resolve_implicit_global_asset_job_def().executor_def is dg.in_process_executor
     intervals = {sensor.name: sensor.minimum_interval_seconds for sensor in ours.sensors or ()}
-    assert intervals == {"deliveries": 10, "follow": 5, "reconcile": 300, "results": 300, "sweep": 3600}
+    assert intervals == {"deliveries": 10, "follow": 5, "prune": 3600, "reconcile": 300, "results": 300, "sweep": 3600}
 
 
 def test_the_instance_of_a_laptop_asks_its_queue_every_second(tmp_path: Path):
