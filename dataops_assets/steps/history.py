@@ -46,8 +46,8 @@ class Before:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._history.taken:
+    def __exit__(self, fault: object, *_: object) -> None:
+        if self._history.taken and fault is None:  # else it may be half of one
             _left_behind[self._dataset] = self._history
 
     def start_of(self, partition: Partition) -> datetime | None:
