@@ -84,16 +84,18 @@ def test_between_accounts_both_sides_allow_and_limits_hold(named: str):
 
 # The ARN of a session has no path; the name of a role is unique in its account, whatever the case of its letters.
 @pytest.mark.parametrize(
-    ("role", "allowed"),
+    ("named", "allowed"),
     [
-        ("role/pipelines/prod/prod-writer", True),
-        ("role/Prod-Writer", True),
-        ("role/prod-writer/other", False),
-        ("user/prod-writer", False),
+        (f"arn:aws:iam::{OURS}:role/pipelines/prod/prod-writer", True),
+        (f"arn:aws:iam::{OURS}:role/Prod-Writer", True),
+        (f"arn:aws:iam::{OURS}:role/prod-writer/other", False),
+        (f"arn:aws:iam::{OURS}:user/prod-writer", False),
+        (f"arn:aws:iam::{THEIRS}:role/prod-writer", False),
+        (f"arn:aws:sts::{OURS}:assumed-role/prod-writer/run-2", False),
     ],
 )
-def test_a_session_is_of_its_role_with_or_without_path(role: str, allowed: bool):
-    assert decision(world(principal=SESSION, resource=to({"AWS": f"arn:aws:iam::{OURS}:{role}"}))).allowed == allowed
+def test_a_session_is_of_its_role_with_or_without_path(named: str, allowed: bool):
+    assert decision(world(principal=SESSION, resource=to({"AWS": named}))).allowed == allowed
 
 
 # "users and roles with a permissions boundary … always denied, regardless of the values specified in the NotPrincipal element."
@@ -118,6 +120,13 @@ def test_whoever_has_no_policies_is_let_in_by_the_resource_alone():
     assert decision(logs).allowed
     assert not decision(logs | {"resource": to({"Service": "cloudtrail.amazonaws.com"})}).allowed
     assert decision(logs | {"resource": None}).why == "no statement allows it"
+
+
+def test_an_identity_provider_is_let_in_by_its_name_alone():
+    provider = f"arn:aws:iam::{OURS}:oidc-provider/token.actions.githubusercontent.com"
+    for named, allowed in (({"Federated": provider}, True), ("*", True), ({"AWS": ROOT}, False)):
+        trust = policy({"Effect": "Allow", "Principal": named, "Action": "sts:AssumeRoleWithWebIdentity"})
+        assert decision(world("sts:AssumeRoleWithWebIdentity", WRITER, provider, resource=trust)).allowed == allowed
 
 
 def test_a_deny_to_an_account_is_one_to_everybody_in_it():
