@@ -26,16 +26,18 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3"
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3 and not iam"
 
-test-services: install-dev ## What needs more than Python: a browser, an S3 server; what is missing is skipped and told
-	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3" -rs
+test-services: install-dev ## What needs more than Python: a browser, an S3 server, Node.js; what is missing is skipped and told
+	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3 or iam" -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
 	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
 	@$(BIN)/pytest dataops_assets_tests/storage/test_read_through.py --hypothesis-profile soak --hypothesis-seed $(SEED)
-	@$(BIN)/pytest dataops_assets_tests/fuzz dataops_assets_tests/gate/test_as_pandera.py --hypothesis-profile soak --hypothesis-seed $(SEED)
+	@$(BIN)/pytest dataops_assets_tests/fuzz dataops_assets_tests/gate/test_as_pandera.py dataops_assets_tests/policy/test_laws.py \
+	  --hypothesis-profile soak --hypothesis-seed $(SEED)
+	@$(BIN)/pytest dataops_assets_tests/policy/test_as_iam_simulate.py -rs --first-seed $(SEED) --requests 10000
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
 	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
 	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \

@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what has a seed is done; the same by default, more by `make soak`."""
     parser.addoption("--first-seed", type=int, default=0, help="the seed of the first simulated world")
     parser.addoption("--seeds", type=int, default=150, help="how many simulated worlds there are of each store")
+    parser.addoption("--requests", type=int, default=1000, help="how many random requests two evaluators of policies are asked")
     parser.addoption("--rounds", type=int, default=1, help="how many times as often faults of a server are tried")
 
 
@@ -55,6 +56,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("s3") and (missing := s3_server.missing()):
             server = "an S3 server that enforces policies: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
             item.add_marker(pytest.mark.skip(reason=f"needs {server}, and its address in {', '.join(missing)}"))
+        if item.get_closest_marker("iam") and not (shutil.which("npm") and os.environ.get("DATAOPS_TEST_IAM")):
+            item.add_marker(
+                pytest.mark.skip(reason="needs Node.js, and a script that asks iam-simulate, named by DATAOPS_TEST_IAM")
+            )
 
 
 @pytest.fixture
