@@ -6,6 +6,8 @@ import tempfile
 import textwrap
 from pathlib import Path
 
+from dataops_assets_tests.trees import GOOD
+
 _LIBRARIES = "import dagster, dagster_pandera, pandera.backends.polars.builtin_checks, pandera.polars, polars, pydantic, yaml"
 _DOING_NOTHING = """
 from pathlib import Path
@@ -20,18 +22,11 @@ directory_type = "project"
 [tool.dg.project]
 root_module = "generated"
 """
-_POLICY = """
-owners: {team: {description: A team, contact: team@example.com}}
-readers: {analysts: Everyone}
-classifications: {public: Anyone}
-lifecycles:
-  standard: {description: All, landing: 1 day, raw: 1 year, staged: 1 year, quarantine: 1 day, curated: 1 year}
-"""
 _DEFS = """
 type: dataops_assets.components.IngestedDataset
 attributes:
   description: A row.
-  owner: team
+  owner: lab
   readers: [analysts]
   lifecycle: standard
   classification: public
@@ -73,7 +68,7 @@ def main() -> None:
         defs = Path(folder, "generated/defs")
         defs.mkdir(parents=True)
         (defs.parent / "__init__.py").touch()
-        (defs / "policy.yaml").write_text(_POLICY)
+        (defs / "policy.yaml").write_text(textwrap.dedent(GOOD["policy.yaml"]))
         for i in range(count):
             here = defs / f"dataset_{i}"
             here.mkdir()

@@ -50,9 +50,10 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
         ContractError: With every mistake, each with file, line and remedy.
     """
     problems: list[Problem] = []
-    policy = None
+    policy = written = None
     try:
-        policy = validate(Policy, _read(defs / "policy.yaml", defs))
+        written = _read(defs / "policy.yaml", defs)
+        policy = validate(Policy, written)
     except ContractError as error:
         problems += error.problems
     erasures: tuple[Erasure, ...] = ()
@@ -76,9 +77,9 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
             )
         datasets[dataset.name] = dataset
     # Without a policy, or with a dataset missing, every check across datasets would only repeat that.
-    if policy is None or problems:
+    if policy is None or written is None or problems:
         raise ContractError(problems)
-    catalog = Catalog(policy, datasets.values(), erasures)
+    catalog = Catalog(policy, datasets.values(), written, erasures)
     problems = catalog.problems() + erasure_problems(catalog)
     for dataset in catalog:
         problems += rule_problems(dataset)

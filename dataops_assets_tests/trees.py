@@ -61,6 +61,26 @@ GOOD: dict[str, str] = {
             staged: 60 days
             quarantine: 30 days
             curated: 60 days
+        platform:
+          adhoc: {disuse: 30 days, notice: 7 days, trash: 14 days, record: 1 year}
+          branch: {disuse: 14 days, notice: 3 days, trash: 7 days, record: 1 year}
+          dev: {disuse: 60 days, notice: 7 days, trash: 30 days, record: 1 year}
+          at_most: {areas: 20, share: 0.25}
+          versions: 30 days
+          verdicts: {forever: they are asked for in any year}
+          provenance: {forever: it is asked for in any year}
+          gate_results: {forever: they are compared with all before}
+          mark: {forever: it stays prod's}
+          doctor: 1 day
+          interrupted_uploads: 7 days
+          access_logs: 400 days
+          logs: 90 days
+          metrics: 400 days
+          images: 1 year
+          runs: 90 days
+          ticks: 7 days
+          compute_logs: 30 days
+          backups: 35 days
         """,
     "stations/defs.yaml": """
         type: dataops_assets.components.IngestedDataset

@@ -101,7 +101,7 @@ def add_request(lake: "Lake", defs: Path, entry: dict[str, object]) -> None:
     written = text_of(entry)
     whole = before + ("" if before.endswith("\n") or not before else "\n") + ("\n" if before.strip() else "") + written
     requests = erasures_of(parse_yaml(whole, f"{defs.name}/{ERASURES}", list))
-    if problems := erasure_problems(Catalog(lake.catalog.policy, lake.catalog, requests)):
+    if problems := erasure_problems(Catalog(lake.catalog.policy, lake.catalog, lake.catalog.source, requests)):
         raise ContractError(problems)
     beside = file.with_name(f".{ERASURES}.{os.getpid()}.tmp")
     beside.write_text(whole, encoding="utf-8")

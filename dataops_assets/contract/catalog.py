@@ -11,9 +11,10 @@ from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.erasure import Erasure
 from dataops_assets.contract.errors import Problem, choose
 from dataops_assets.contract.model import DerivedAttributes
-from dataops_assets.contract.parse import Path
+from dataops_assets.contract.parse import Document, Path
 from dataops_assets.contract.partitions import Partition, Partitions
-from dataops_assets.contract.policy import Policy, Zone
+from dataops_assets.contract.policy import TOLD, Policy, Zone
+from dataops_assets.contract.retention import Retention
 
 _LONGEST_TAG = 256
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -25,11 +26,13 @@ class Catalog:
     Args:
         policy: What datasets refer to by name.
         datasets: Every dataset once.
+        source: The policy as it was written, for whoever asks where something is stated.
         erasures: Every request that data goes for good.
     """
 
-    def __init__(self, policy: Policy, datasets: Iterable[Dataset], erasures: Iterable[Erasure] = ()):
+    def __init__(self, policy: Policy, datasets: Iterable[Dataset], source: Document, erasures: Iterable[Erasure] = ()):
         self.policy = policy
+        self.source = source
         self.erasures = tuple(erasures)
         self.datasets = {dataset.name: dataset for dataset in datasets}
 
@@ -51,9 +54,12 @@ class Catalog:
 
     def keep(self, dataset: Dataset, zone: Zone) -> Duration:
         """How long a partition of the dataset is kept in the zone."""
+        return self.retention(dataset, zone).keep
+
+    def retention(self, dataset: Dataset, zone: Zone) -> Retention:
+        """How long a partition of the dataset is kept in the zone, and where."""
         choice = dataset.attributes.lifecycle
-        override: Duration | None = choice.overrides.get(zone)
-        return override or self.policy.lifecycles[choice.name].keep(zone)
+        return choice.overrides.get(zone) or self.policy.lifecycles[choice.name].retention(zone)
 
     def ending(self, dataset: Dataset) -> str:
         """Until when a dataset is made, or was, and what to read in its place, in words; empty if it has no end."""
@@ -217,6 +223,11 @@ class Catalog:
             if self.keep(dataset, "landing").length > raw.length:
                 message = f"landing is kept for {self.keep(dataset, 'landing')}, longer than raw ({raw})"
                 yield dataset.problem(("lifecycle",), message, "raw holds every delivery: shorten landing")
+        for teller, zones in TOLD.items():
+            for zone in (zone for zone in zones if zone in dataset.attributes.lifecycle.overrides):
+                if why := self.policy.told_too_short(teller, zone, self.keep(dataset, zone)):
+                    remedy = f"shorten {zone}, or keep `{teller}` in policy.yaml at least as long"
+                    yield dataset.problem(("lifecycle", zone), why, remedy)
         kept: tuple[Zone, ...] = ("staged", "quarantine") if dataset.ingested else ("curated", "quarantine")
         for source in self._ingested_sources(dataset):
             if source.attributes.lifecycle.name not in self.policy.lifecycles:
@@ -297,5 +308,5 @@ def _shared(catalog: Catalog, dataset: Dataset) -> dict[Path, Any]:
         ("partitions", "timezone"): attributes.partitions and attributes.partitions.timezone,
         ("readers",): sorted(attributes.readers),
         ("classification",): attributes.classification,
-        **{("lifecycle", zone): str(catalog.keep(dataset, zone)) for zone in zones},
+        **{("lifecycle", zone): str(catalog.retention(dataset, zone)) for zone in zones},
     }

@@ -1,10 +1,11 @@
 """Durations as people write them: `90 days`, `7 years`, and `forever` with a reason."""
 
+import math
 import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from dataops_assets.contract.errors import Mistake
 
@@ -27,6 +28,11 @@ class Duration(BaseModel):
     text: str
     hours: int | None
     reason: str | None = None
+
+    @property
+    def days(self) -> float:
+        """Its length in days; forever is without end."""
+        return math.inf if self.hours is None else self.hours / 24
 
     @property
     def length(self) -> timedelta:
@@ -62,13 +68,27 @@ def _parse_limited(value: Any, or_else: str = "") -> Duration:
     return Duration(text=value.strip(), hours=int(match[1]) * _HOURS[match[2]])
 
 
+def in_days(duration: Duration) -> Duration:
+    """The same, of whole days.
+
+    Raises:
+        Mistake: It has a part of a day.
+    """
+    if duration.hours is not None and duration.hours % 24:
+        raise Mistake(f"{duration} is no number of whole days, in which S3 counts", "write it in days, as `1 day`")
+    return duration
+
+
 _LIMITED_SCHEMA = {"type": "string", "pattern": f"^{_TEXT.pattern}$"}
 _KEPT_SCHEMA = {
     "oneOf": [_LIMITED_SCHEMA, {"type": "object", "required": ["forever"], "properties": {"forever": {"type": "string"}}}]
 }
 
-Kept = Annotated[Duration, BeforeValidator(parse_duration), WithJsonSchema(_KEPT_SCHEMA)]
-"""How long something is kept; may be forever, with a reason."""
+Kept = Annotated[Duration, BeforeValidator(parse_duration), AfterValidator(in_days), WithJsonSchema(_KEPT_SCHEMA)]
+"""How long something is kept, in whole days; may be forever, with a reason."""
 
 Limited = Annotated[Duration, BeforeValidator(_parse_limited), WithJsonSchema(_LIMITED_SCHEMA)]
 """A length of time that ends."""
+
+Days = Annotated[Duration, BeforeValidator(_parse_limited), AfterValidator(in_days), WithJsonSchema(_LIMITED_SCHEMA)]
+"""A length of time that ends, in whole days."""

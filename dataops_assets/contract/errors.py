@@ -26,10 +26,16 @@ class Problem:
 
 
 class Mistake(ValueError):
-    """One value that cannot stand, before it is known where it was written."""
+    """One value that cannot stand, before it is known where it was written.
 
-    def __init__(self, message: str, remedy: str):
-        self.message, self.remedy = message, remedy
+    Args:
+        message: What is wrong.
+        remedy: What to write instead.
+        at: Where it stands inside what is looked at.
+    """
+
+    def __init__(self, message: str, remedy: str, at: tuple[str, ...] = ()):
+        self.message, self.remedy, self.at = message, remedy, at
         super().__init__(f"{message}: {remedy}")
 
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from dataops_assets.contract.duration import Kept, Limited
+from dataops_assets.contract.duration import Limited
 from dataops_assets.contract.errors import Mistake
 from dataops_assets.contract.partitions import Partitions
+from dataops_assets.contract.retention import Retained, Retention
 
 Severity = Literal["reject", "warn", "fail"]
 """What a broken rule does: `reject` the row, `warn` only, or `fail` the whole delivery."""
@@ -40,14 +41,14 @@ class LifecycleChoice(_Attributes):
 
     name: str = Field(alias="class")
     reason: Reason | None = None
-    landing: Kept | None = None
-    raw: Kept | None = None
-    staged: Kept | None = None
-    quarantine: Kept | None = None
-    curated: Kept | None = None
+    landing: Retained | None = None
+    raw: Retained | None = None
+    staged: Retained | None = None
+    quarantine: Retained | None = None
+    curated: Retained | None = None
 
     @property
-    def overrides(self) -> dict[str, Any]:
+    def overrides(self) -> dict[str, Retention]:
         """The zones that differ from the class."""
         zones = self.model_dump(exclude={"name", "reason"}, exclude_none=True)
         return {zone: getattr(self, zone) for zone in zones}

@@ -21,6 +21,7 @@ _SHOWN = 100
 _WANTED = {
     "literal_error": "one of {expected}",
     "greater_than_equal": "a number of at least {ge:g}",
+    "greater_than": "a number above {gt:g}",
     "less_than_equal": "a number of at most {le:g}",
     "too_short": "as many entries as are needed, at least {min_length}",
     "too_long": "fewer entries, at most {max_length}",
@@ -167,11 +168,11 @@ def _nearest(model: type[BaseModel], path: Path) -> str | None:
 
 
 def _problem(model: type[BaseModel], document: Document, entry: dict[str, Any]) -> Problem:
-    path: Path = entry["loc"]
+    error = entry.get("ctx", {}).get("error")
+    path: Path = (*entry["loc"], *(error.at if isinstance(error, Mistake) else ()))
     owner, depth = _attribute_at(model, path)
     attribute, inside = (str(path[depth]), path[depth + 1 :]) if path else ("", ())
     name = _in_words(attribute, inside)
-    error = entry.get("ctx", {}).get("error")
     if isinstance(error, Mistake):
         return document.problem(path, (f"{name}: " if name else "") + error.message, error.remedy)
     doc = attribute_docs(owner).get(_fields(owner).get(attribute, attribute), "")

@@ -19,11 +19,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from dataops_assets.contract.correction import CorrectionAttributes
-from dataops_assets.contract.duration import Duration, Kept, Limited
+from dataops_assets.contract.duration import Days, Duration, Kept, Limited
 from dataops_assets.contract.erasure import ErasureAttributes
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes, Reason, Share, Until
 from dataops_assets.contract.parse import attribute_docs
 from dataops_assets.contract.policy import Policy
+from dataops_assets.contract.retention import Area, Retained, Retention
 
 _PAGES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Every dataset", DatasetAttributes),
@@ -32,10 +33,15 @@ _PAGES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("An entry of corrections.yaml", CorrectionAttributes),
     ("An entry of erasures.yaml", ErasureAttributes),
     ("policy.yaml", Policy),
+    ("How long a zone is kept", Retention),
+    ("When an area ends", Area),
 )
 _ALIASES: tuple[tuple[Any, str], ...] = (
-    (Kept, "duration, or `{forever: <reason>}`"),
+    (Retained, "duration, `{forever: <reason>}`, or [in full](#how-long-a-zone-is-kept)"),
+    (Kept, "duration in days, or `{forever: <reason>}`"),
+    (Days, "duration in days"),
     (Limited, "duration"),
+    (Area, "[an area](#when-an-area-ends)"),
     (Share, "share, from 0 to 1"),
     (Reason, "text, not empty"),
     (Until, "day"),
@@ -57,7 +63,8 @@ Written by `python -m dataops_assets.observe.reference` from the docstrings that
 How a contract is written, with an example: [the contract](contract.md).
 
 A *duration* is written `12 hours`, `90 days`, `6 months` or `7 years`; a month counts 30 days, a year 365. A *mapping* has a
-table of its own. An attribute without a default must be written, and one that is not on this page is refused.
+table of its own. *In days* means without a part of a day, as S3 counts. An attribute without a default must be written, and one
+that is not on this page is refused.
 """
 
 
@@ -121,7 +128,9 @@ def _default(field: FieldInfo) -> str:
 
 
 def _models(hint: Any) -> Iterator[type[BaseModel]]:
-    """The models of ours in a type, each of which has a table; a duration is told in a word."""
+    """The models of ours in a type, each of which has a table; what is told in words has none below it."""
+    if any(hint == alias for alias, _ in _ALIASES):
+        return
     if inspect.isclass(hint) and issubclass(hint, BaseModel) and hint is not Duration:
         yield hint
     for argument in get_args(hint):

@@ -27,7 +27,7 @@ from botocore.parsers import ResponseParserError
 from dataops_assets.storage.store import BadRequest, Closed, Damaged, NotSignedIn, Unreachable, jitter_seconds
 
 ATTEMPTS = 8
-_ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload")
+_ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload", "NoSuchVersion")
 _DENIED = ("403", "AccessDenied")
 _NOT_SIGNED_IN = (
     "400",  # of a HEAD, which has no room to say more: the request is well-formed, so it is the token that is not

@@ -82,6 +82,22 @@ class Folder(Store):
             return None
         return _entry(key, status)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names directly below a prefix that are folders, in order of the keys below them."""
+        try:
+            found = [entry.name for entry in os.scandir(self.path(prefix)) if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return iter(())
+        return iter(sorted(found, key=lambda name: f"{name}/"))
+
+    def load(self, key: str) -> tuple[Entry, bytes] | None:
+        """An object and its bytes, both of one moment; None if there is none."""
+        try:
+            with self.path(key).open("rb") as file:
+                return _entry(key, os.fstat(file.fileno())), file.read()
+        except FileNotFoundError:
+            return None
+
     def read(self, key: str) -> bytes | None:
         """The bytes of an object, or None if there is none."""
         try:
@@ -223,6 +239,38 @@ class Folder(Store):
     def _remove(self, keys: Sequence[str]) -> None:
         for key in keys:
             self.path(key).unlink(missing_ok=True)
+
+    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]:
+        for seen in self.list(prefix):
+            name = seen.key[len(prefix) + 1 :]
+            if name != but:
+                self._move_one(seen, f"{to}/{name}")
+                yield 1
+        self._remove_empty(prefix)
+
+    def _move_one(self, seen: Entry, to: str) -> None:
+        with self._locked():
+            if self.entry(to):  # it stays
+                to += f".{seen.modified_ns}"
+            self.path(to).parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another who moves the same came first
+                self.path(seen.key).rename(self.path(to))
+
+    def _purge(self, prefix: str) -> Iterator[int]:
+        for seen in self.list(prefix):
+            self._remove([seen.key])
+            yield 1
+        self._remove_empty(prefix)
+
+    def _remove_empty(self, prefix: str) -> None:
+        """Remove the folders that nothing lies in any more, and those above that held nothing else."""
+        with self._locked():
+            for folder, *_ in os.walk(self.path(prefix), topdown=False):
+                with contextlib.suppress(OSError):  # something lies there
+                    Path(folder).rmdir()
+            with contextlib.suppress(OSError):
+                for above in Path(prefix).parents[:-1]:
+                    self.path(str(above)).rmdir()
 
     def sweep(self, now: datetime, remove: bool) -> int:
         """Find the temporary files of writers that were killed: those that are older than any writer lives."""

@@ -83,6 +83,14 @@ class Glance(Store):
         """Look at many things, as the store does."""
         return self._store.each(look, things)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names directly below a prefix, as they are now."""
+        return self._store.folders(prefix)
+
+    def load(self, key: str) -> tuple[Entry, bytes] | None:
+        """An object and its bytes, as they are now."""
+        return self._store.load(key)
+
     def read(self, key: str) -> bytes | None:
         """The bytes of an object, as they are now."""
         return self._store.read(key)
@@ -128,3 +136,9 @@ class Glance(Store):
 
     def _remove(self, keys: Sequence[str]) -> None:
         raise AssertionError(keys)
+
+    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]:
+        raise AssertionError(prefix)
+
+    def _purge(self, prefix: str) -> Iterator[int]:
+        raise AssertionError(prefix)

@@ -101,6 +101,6 @@ def tags(dataset: Dataset, zone: Zone) -> dict[str, str]:
     choice = dataset.attributes.lifecycle
     differs = choice.overrides.get(zone)
     return {
-        "lifecycle": f"{choice.name}@{differs}" if differs else choice.name,
+        "lifecycle": f"{choice.name}@{differs}".replace(",", " /") if differs else choice.name,
         "readers": "+".join(sorted(dataset.attributes.readers)),
     }

@@ -24,6 +24,7 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError, FlexibleChecksumError
 
+from dataops_assets.storage import moving
 from dataops_assets.storage.aws import ATTEMPTS, Answer, ask, new_client
 from dataops_assets.storage.cache import Cache
 from dataops_assets.storage.folder import Folder
@@ -97,12 +98,16 @@ class S3(Store):
     def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
         """Every object below a prefix, in order of the keys; a page of a thousand for each request."""
         del closed  # a bucket has no folders that could be closed
-        page: dict[str, Any] = {"IsTruncated": True}
-        asked: dict[str, Any] = {"Bucket": self.bucket, "Prefix": f"{self._prefix}{prefix}/"}
-        while page["IsTruncated"]:
-            page = self._ask(prefix, lambda: self.client.list_objects_v2(**asked))
+        for page in self._pages(prefix, Prefix=self.full(prefix) + "/"):
             for found in page.get("Contents", ()):
                 yield _entry(found["Key"][len(self._prefix) :], found["Size"], found)
+
+    def _pages(self, prefix: str, **given: str) -> Iterator[dict[str, Any]]:
+        page: dict[str, Any] = {"IsTruncated": True}
+        asked: dict[str, Any] = {"Bucket": self.bucket, **given}
+        while page["IsTruncated"]:
+            page = self.ask(prefix, lambda: self.client.list_objects_v2(**asked))
+            yield page
             asked["ContinuationToken"] = page.get("NextContinuationToken")
 
     def each(self, look: Callable[[Thing], Found], things: Iterable[Thing]) -> Sequence[Found]:
@@ -118,21 +123,33 @@ class S3(Store):
 
     def entry(self, key: str) -> Entry | None:
         """An object as a listing would show it now, or None if there is none."""
-        found = self._head(key)
+        found = self.head(key)
         return _entry(key, found["ContentLength"], found) if found else None
 
-    def read(self, key: str) -> bytes | None:
-        """The bytes of an object, or None if there is none."""
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names directly below a prefix that something lies below; a thousand for each request."""
+        below = self.full(prefix) + "/"
+        for page in self._pages(prefix, Prefix=below, Delimiter="/"):
+            for found in page.get("CommonPrefixes", ()):
+                yield found["Prefix"][len(below) : -1]
 
-        def get() -> bytes | None:
-            found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
+    def load(self, key: str) -> tuple[Entry, bytes] | None:
+        """An object and its bytes, both of one moment, or None if there is none."""
+
+        def get() -> tuple[Entry, bytes] | None:
+            found = self.client.get_object(Bucket=self.bucket, Key=self.full(key))
             content: bytes = found["Body"].read()
             expected, has = found["Metadata"].get(_SHA256), hashlib.sha256(content).hexdigest()
             if expected not in (None, has):
                 raise Damaged(self.address(key), other_bytes(expected, has))
-            return content
+            return _entry(key, len(content), found), content
 
-        return self._ask(key, get, absent=lambda: None)
+        return self.ask(key, get, absent=lambda: None)
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of an object, or None if there is none."""
+        found = self.load(key)
+        return found[1] if found else None
 
     def sha256(self, key: str, seen: Entry | None = None) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written; without that, they are read."""
@@ -149,7 +166,7 @@ class S3(Store):
         """The hash of an object's bytes, whatever its metadata say."""
 
         def get() -> tuple[Entry, str, str] | None:
-            found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
+            found = self.client.get_object(Bucket=self.bucket, Key=self.full(key))
             hashed = hashlib.sha256()
             with contextlib.suppress(FlexibleChecksumError):  # told at the end, when all of them were read
                 for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
@@ -158,7 +175,7 @@ class S3(Store):
             return _entry(key, found["ContentLength"], found), has, found["Metadata"].get(_SHA256, has)
 
         before = None
-        while answer := self._ask(key, get, absent=lambda: None):
+        while answer := self.ask(key, get, absent=lambda: None):
             entry, has, written = answer
             if has == written:
                 return has
@@ -188,7 +205,7 @@ class S3(Store):
         """Write the bytes of an object, whatever they are, into a file on this machine."""
 
         def get() -> None:
-            found = self.client.get_object(Bucket=self.bucket, Key=self._prefix + key)
+            found = self.client.get_object(Bucket=self.bucket, Key=self.full(key))
             with path.open("wb") as file:
                 for chunk in found["Body"].iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
@@ -196,7 +213,7 @@ class S3(Store):
         def absent() -> None:
             raise FileNotFoundError(errno.ENOENT, "it is there no more", self.address(key))
 
-        self._ask(key, get, absent)
+        self.ask(key, get, absent)
 
     @contextlib.contextmanager
     def draft(self, key: str) -> Iterator[Path]:
@@ -217,7 +234,7 @@ class S3(Store):
         """Put an object if what is there is as the condition says, or learn that it was."""
         sha256 = hash_file(draft)
         labels = {"Tagging": urlencode(tags), "Metadata": {_SHA256: sha256} | ({"commit": commit} if commit else {})}
-        target = {"Bucket": self.bucket, "Key": self._prefix + key}
+        target = {"Bucket": self.bucket, "Key": self.full(key)}
 
         def put() -> None:
             if draft.stat().st_size > (0 if self._in_parts else _PART_BYTES):
@@ -238,10 +255,10 @@ class S3(Store):
                 raise Lost(self.address(key))
 
         # Put in place of what is there no more: 404.
-        self._ask(key, put, absent=lost, lost=lost)
+        self.ask(key, put, absent=lost, lost=lost)
 
     def _put_parts(self, key: str, draft: Path, labels: dict[str, Any], condition: dict[str, str]) -> None:
-        target = {"Bucket": self.bucket, "Key": self._prefix + key}
+        target = {"Bucket": self.bucket, "Key": self.full(key)}
         upload = self.client.create_multipart_upload(**target, ChecksumAlgorithm="SHA256", **labels)
         named = {**target, "UploadId": upload["UploadId"]}
 
@@ -251,7 +268,7 @@ class S3(Store):
                 body = file.read(_PART_BYTES)
             checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
             sent = {"PartNumber": number, "Body": body, "ChecksumSHA256": checksum}
-            part = self._ask(key, lambda: self.client.upload_part(**named, **sent))
+            part = self.ask(key, lambda: self.client.upload_part(**named, **sent))
             return {"PartNumber": number, "ETag": part["ETag"], "ChecksumSHA256": checksum}
 
         try:
@@ -265,7 +282,7 @@ class S3(Store):
             raise
 
     def _withdraw(self, key: str, seen: Entry) -> None:
-        target = {"Bucket": self.bucket, "Key": self._prefix + key}
+        target = {"Bucket": self.bucket, "Key": self.full(key)}
 
         def lost() -> None:
             raise Lost(self.address(key))
@@ -276,11 +293,15 @@ class S3(Store):
                 lost()
             self.client.delete_object(**target, IfMatch=seen.etag)
 
-        self._ask(key, delete, absent=lost, lost=lost)
+        self.ask(key, delete, absent=lost, lost=lost)
 
     def _remove(self, keys: Sequence[str]) -> None:
-        for start in range(0, len(keys), _BATCH):
-            batch = [{"Key": self._prefix + key} for key in keys[start : start + _BATCH]]
+        self.delete([{"Key": self.full(key)} for key in keys])
+
+    def delete(self, named: Sequence[dict[str, str]]) -> None:
+        """Remove objects, or versions of them, as DeleteObjects names them: by their keys from the top of the bucket."""
+        for start in range(0, len(named), _BATCH):
+            batch = named[start : start + _BATCH]
 
             def delete(batch: Sequence[dict[str, str]] = batch) -> None:
                 answer = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})
@@ -289,7 +310,13 @@ class S3(Store):
                     said = f"{wrong.get('Message', '')} ({wrong['Key']})"
                     raise ClientError({"Error": {"Code": wrong["Code"], "Message": said}}, "DeleteObjects")
 
-            self._ask(keys[start], delete)
+            self.ask(batch[0]["Key"].removeprefix(self._prefix), delete)
+
+    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]:
+        return moving.move(self, prefix, to, but)
+
+    def _purge(self, prefix: str) -> Iterator[int]:
+        return moving.purge(self, prefix)
 
     def sweep(self, now: datetime, remove: bool) -> int:
         """Find uploads of writers that are gone, and remove files on this machine that nobody has used for as long."""
@@ -302,7 +329,7 @@ class S3(Store):
                     named = {"Bucket": self.bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
                     key = upload["Key"][len(self._prefix) :]
                     with self._permitted(key):
-                        self._ask(key, partial(self.client.abort_multipart_upload, **named), absent=lambda: None)
+                        self.ask(key, partial(self.client.abort_multipart_upload, **named), absent=lambda: None)
         return found
 
     def unfinished(self) -> Sequence[dict[str, Any]]:
@@ -312,20 +339,31 @@ class S3(Store):
             pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=self._prefix)
             return [upload for page in pages for upload in page.get("Uploads", ())]
 
-        return self._ask("", listed)
+        return self.ask("", listed)
 
-    def _head(self, key: str) -> dict[str, Any] | None:
-        asked = {"Bucket": self.bucket, "Key": self._prefix + key}
-        found: dict[str, Any] | None = self._ask(key, lambda: self.client.head_object(**asked), absent=lambda: None)
+    def head(self, key: str) -> dict[str, Any] | None:
+        """What is told of an object without its bytes; None if there is none."""
+        asked = {"Bucket": self.bucket, "Key": self.full(key)}
+        found: dict[str, Any] | None = self.ask(key, lambda: self.client.head_object(**asked), absent=lambda: None)
         return found
 
-    def _ask(
+    def kept_hash(self, told: dict[str, Any]) -> str | None:
+        """The hash of an object's bytes, as it was kept when they were written here, of what is told of the object."""
+        kept: str | None = told["Metadata"].get(_SHA256)
+        return kept
+
+    def full(self, key: str) -> str:
+        """A key, seen from the top of the bucket."""
+        return self._prefix + key
+
+    def ask(
         self,
         key: str,
         request: Callable[[], Answer],
         absent: Callable[[], Answer] | None = None,
         lost: Callable[[], Answer] | None = None,
     ) -> Answer:
+        """Make a request that is about a key, until there is an answer: see `aws.ask`."""
         return ask(self.address(key), request, absent, lost)
 
 
@@ -341,14 +379,14 @@ def _hash_of(store: S3, key: str, etag: str) -> str:
     Raises:
         Lost: They are there no more.
     """
-    found = store._head(key)
+    found = store.head(key)
     if found is None or found["ETag"] != etag:
         raise Lost(store.address(key))
     if kept := found["Metadata"].get(_SHA256):
         return str(kept)
     with store.here.draft(key) as path:
         store.copy(key, path)
-        now = store._head(key)
+        now = store.head(key)
         if now is None or now["ETag"] != etag:
             raise Lost(store.address(key))
         return hash_file(path)

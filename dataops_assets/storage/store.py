@@ -211,6 +211,18 @@ class Store(ABC):
         """An object as a listing would show it now, or None if there is none."""
 
     @abstractmethod
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names directly below a prefix that something lies below, in order of the keys there."""
+
+    @abstractmethod
+    def load(self, key: str) -> tuple[Entry, bytes] | None:
+        """An object and its bytes, both of one moment; None if there is none.
+
+        Raises:
+            Damaged: They are not those that were written.
+        """
+
+    @abstractmethod
     def read(self, key: str) -> bytes | None:
         """The bytes of an object, or None if there is none.
 
@@ -316,6 +328,31 @@ class Store(ABC):
         with self._permitted(*keys):
             self._remove(keys)
 
+    def move(self, prefix: str, to: str, but: str = "") -> Iterator[int]:
+        """Move all that lies below a prefix to below another one, with its tags; that which lies there stays.
+
+        Who moves on where another was interrupted finishes it, and two who move the same do no harm.
+
+        Args:
+            prefix: Where it lies.
+            to: Where it goes. Where another object lies in its way, it goes beside that, under a name of its own.
+            but: The name, from the prefix, of the object that stays.
+
+        Yields:
+            How many objects were moved, time and again.
+        """
+        with self._permitted(f"{prefix}/", f"{to}/"):
+            yield from self._move(prefix, to, but)
+
+    def purge(self, prefix: str) -> Iterator[int]:
+        """Remove all that lies below a prefix, and what lay there before, for good.
+
+        Yields:
+            How many objects were removed, time and again.
+        """
+        with self._permitted(f"{prefix}/"):
+            yield from self._purge(prefix)
+
     @abstractmethod
     def sweep(self, now: datetime, remove: bool) -> int:
         """Find what killed writers left half done: what is older than any writer lives.
@@ -364,6 +401,12 @@ class Store(ABC):
 
     @abstractmethod
     def _remove(self, keys: Sequence[str]) -> None: ...
+
+    @abstractmethod
+    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]: ...
+
+    @abstractmethod
+    def _purge(self, prefix: str) -> Iterator[int]: ...
 
 
 def other_bytes(expected: str, found: str) -> str:

@@ -25,7 +25,9 @@ FULL: dict[str, dict[str, Any]] = {
         "chart": {"x": "day", "y": "warmest", "title": "Warm"},
         "accepted": [{"partition": "2024-01", "reason": "a storm"}],
     },
-    "policy": yaml.safe_load(GOOD[POLICY]),
+    "policy": yaml.safe_load(
+        GOOD[POLICY].replace("raw: 7 years", "raw: {keep: 7 years, colder: {after: 90 days, to: GLACIER_IR}}")
+    ),
 }
 """Every attribute that has required ones inside is written out."""
 MODELS: dict[str, type[BaseModel]] = {"ingested": IngestedAttributes, "derived": DerivedAttributes, "policy": Policy}

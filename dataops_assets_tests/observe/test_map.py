@@ -57,7 +57,7 @@ def many() -> Catalog:
         inputs = (names[i], names[i * 7 % 20], *before)
         looked_up = (reference.model_copy(update={"dataset": names[(i + 5) % 20]}),) if i % 3 == 0 else ()
         datasets.append(changed(routes, f"product_{i}", inputs=tuple(dict.fromkeys(inputs)), references=looked_up))
-    return Catalog(CATALOG.policy, datasets)
+    return Catalog(CATALOG.policy, datasets, CATALOG.source)
 
 
 def hostile() -> Catalog:
@@ -68,10 +68,10 @@ def hostile() -> Catalog:
         changed(provided(d, HOSTILE) if d.ingested else d, description=HOSTILE, readers=("w" * 90, *["analysts"] * 9))
         for d in CATALOG
     ]
-    return Catalog(policy.model_copy(update={"readers": readers, "owners": owners}), datasets)
+    return Catalog(policy.model_copy(update={"readers": readers, "owners": owners}), datasets, CATALOG.source)
 
 
-CATALOGS = {"ours": CATALOG, "many": many(), "hostile": hostile(), "none": Catalog(CATALOG.policy, [])}
+CATALOGS = {"ours": CATALOG, "many": many(), "hostile": hostile(), "none": Catalog(CATALOG.policy, [], CATALOG.source)}
 
 
 @pytest.fixture(params=CATALOGS)
@@ -169,7 +169,7 @@ def test_a_dataset_that_is_corrected_says_by_which_file() -> None:
 
 def test_a_dataset_that_is_fetched_is_dropped_by_the_pipeline() -> None:
     fetched = replace(CATALOG["airports"], fetch=lambda partition, folder: None)
-    box = boxes(draw(Catalog(CATALOG.policy, [fetched])))["landing/airports"]
+    box = boxes(draw(Catalog(CATALOG.policy, [fetched], CATALOG.source)))["landing/airports"]
     assert "writeproductionpipelineonly,askingOpenFlights" in words(box)
 
 
@@ -239,7 +239,7 @@ def test_no_text_leaves_its_box_or_the_picture(catalog: Catalog) -> None:
 @example(HOSTILE)
 @settings(max_examples=50)
 def test_any_provider_fits(provider: str) -> None:
-    picture = draw(Catalog(CATALOG.policy, [provided(CATALOG["airports"], provider)]))
+    picture = draw(Catalog(CATALOG.policy, [provided(CATALOG["airports"], provider)], CATALOG.source))
     box = boxes(picture)["landing/airports"]
     assert all(ends(text)[1] <= rectangle(box)[2] for text in box.iter(f"{SVG}text"))
 
@@ -257,7 +257,7 @@ def test_the_same_contracts_give_the_same_bytes() -> None:
     environment = {"PYTHONHASHSEED": "1"}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, cwd=MAP.parents[1], capture_output=True, check=True)
     assert ran.stdout.decode() == draw(CATALOG)
-    assert draw(Catalog(CATALOG.policy, reversed(list(CATALOG)))) == draw(CATALOG)
+    assert draw(Catalog(CATALOG.policy, reversed(list(CATALOG)), CATALOG.source)) == draw(CATALOG)
 
 
 def test_the_committed_map_is_current() -> None:

@@ -52,7 +52,10 @@ def test_every_attribute_that_may_be_written_is_on_the_page_with_its_meaning() -
         ("An entry of corrections.yaml", "drop", "by name: value or `true`", "none"),
         ("An entry of corrections.yaml", "valid_until", "day", ""),
         ("set", "from", "value", "none"),
-        ("lifecycles", "raw", "duration, or `{forever: <reason>}`", ""),
+        ("lifecycles", "raw", "duration, `{forever: <reason>}`, or [in full](#how-long-a-zone-is-kept)", ""),
+        ("How long a zone is kept", "keep", "duration in days, or `{forever: <reason>}`", ""),
+        ("platform", "adhoc", "[an area](#when-an-area-ends)", ""),
+        ("platform", "ticks", "duration in days", ""),
     ],
 )
 def test_types_and_defaults_are_told_in_words(section: str, attribute: str, kind: str, default: str) -> None:

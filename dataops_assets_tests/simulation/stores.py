@@ -9,8 +9,9 @@ Here: requests of the stores. Not here: what may become of them (`world`).
 import hashlib
 import io
 import itertools
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -39,6 +40,7 @@ class _Object:
     etag: str
     modified: datetime
     metadata: dict[str, str]
+    id: str
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Server:
     world: World
     kind: Kind
     objects: dict[str, _Object] = field(default_factory=dict)
+    versions: dict[str, list[_Object]] = field(default_factory=dict)
     changed: Watch = lambda *_: None
     _writes: int = 0
 
@@ -67,15 +70,27 @@ class Server:
             raise No("PreconditionFailed")
         self._writes += 1
         etag = hashlib.md5(body).hexdigest() if self.kind == "md5" else str(self._writes)
-        self.objects[key] = _Object(body, f'"{etag}"', self.world.now, metadata)
+        self.objects[key] = _Object(body, f'"{etag}"', self.world.now, metadata, f"v{self._writes}")
+        self.versions.setdefault(key, []).append(self.objects[key])
         self.changed(key, stands.body if stands else None, body)
         return {"ETag": f'"{etag}"'}
 
-    def delete(self, keys: Sequence[str]) -> dict[str, Any]:
-        for key in keys:
-            if stood := self.objects.pop(key, None):
-                self.changed(key, stood.body, None)
+    def delete(self, named: Sequence[dict[str, str]]) -> dict[str, Any]:
+        """Objects, with all their versions as if the bucket kept none; or just the versions that are named."""
+        for one in named:
+            key, stood = one["Key"], self.objects.pop(one["Key"], None)
+            kept = [left for left in self.versions.pop(key, []) if left.id != one.get("VersionId", left.id)]
+            if kept:
+                self.versions[key], self.objects[key] = kept, kept[-1]
+            if stood and stood != self.objects.get(key):
+                self.changed(key, stood.body, kept[-1].body if kept else None)
         return {}
+
+    def version(self, key: str, id: str) -> _Object:
+        found = next((one for one in self.versions.get(key, ()) if one.id == id), None)
+        if found is None:
+            raise No("NoSuchVersion")
+        return found
 
 
 @dataclass(frozen=True)
@@ -99,9 +114,16 @@ class _Client:
         fates = CHANGES if any(conditions) else IN_ORDER
         return self._ask(f"put {Key}", lambda: self.server.put(Key, body, Metadata, *conditions), fates)
 
-    def head_object(self, Key: str, **_: Any) -> Any:
+    def copy_object(self, CopySource: dict[str, str], Key: str, **given: Any) -> Any:
+        def copy() -> dict[str, Any]:
+            source = self.server.version(CopySource["Key"], CopySource["VersionId"])
+            return self.server.put(Key, source.body, source.metadata, given.get("IfNoneMatch"), None)
+
+        return self._ask(f"copy to {Key}", copy, CHANGES if "IfNoneMatch" in given else IN_ORDER)
+
+    def head_object(self, Key: str, VersionId: str | None = None, **_: Any) -> Any:
         def head() -> dict[str, Any]:
-            found = self._found(Key, "404")
+            found = self.server.version(Key, VersionId) if VersionId else self._found(Key, "404")
             return {**_listed(found), "ContentLength": len(found.body), "Metadata": found.metadata}
 
         return self._ask(f"head {Key}", head)
@@ -114,9 +136,24 @@ class _Client:
 
         return self._ask(f"get {Key}", get)
 
-    def list_objects_v2(self, Prefix: str, **_: Any) -> Any:
+    def list_object_versions(self, Prefix: str, **_: Any) -> Any:
+        def listed() -> dict[str, Any]:
+            found = [(key, one) for key, kept in sorted(self.server.versions.items()) for one in kept if key.startswith(Prefix)]
+            told = [
+                {**_listed(one), "Key": key, "Size": len(one.body), "VersionId": one.id}
+                | {"IsLatest": one == self.server.objects[key]}
+                for key, one in found
+            ]
+            return {"IsTruncated": False, "Versions": told}
+
+        return self._ask(f"versions {Prefix}", listed)
+
+    def list_objects_v2(self, Prefix: str, Delimiter: str = "", **_: Any) -> Any:
         def listed() -> dict[str, Any]:
             found = sorted((key, one) for key, one in self.server.objects.items() if key.startswith(Prefix))
+            if Delimiter:
+                folders = sorted({key[: key.index("/", len(Prefix)) + 1] for key, _ in found if "/" in key[len(Prefix) :]})
+                return {"IsTruncated": False, "CommonPrefixes": [{"Prefix": folder} for folder in folders]}
             return {
                 "IsTruncated": False,
                 "Contents": [{**_listed(one), "Key": key, "Size": len(one.body)} for key, one in found],
@@ -125,8 +162,16 @@ class _Client:
         return self._ask(f"list {Prefix}", listed)
 
     def delete_objects(self, Delete: dict[str, Any], **_: Any) -> Any:
-        keys = [one["Key"] for one in Delete["Objects"]]
-        return self._ask(f"delete {keys}", lambda: self.server.delete(keys), CHANGES)
+        named = Delete["Objects"]
+        return self._ask(f"delete {[one['Key'] for one in named]}", lambda: self.server.delete(named), CHANGES)
+
+    def delete_object(self, Key: str, IfMatch: str, **_: Any) -> Any:
+        def delete() -> dict[str, Any]:
+            if self._found(Key, "404").etag != IfMatch:
+                raise No("PreconditionFailed")
+            return self.server.delete([{"Key": Key}])
+
+        return self._ask(f"delete {Key}", delete, CHANGES)
 
     def get_paginator(self, name: str) -> Any:
         assert name == "list_multipart_uploads"
@@ -166,6 +211,12 @@ class _Watched(Folder):
     def read(self, key: str) -> bytes | None:
         return self._ask(f"read {key}", lambda: super(_Watched, self).read(key))
 
+    def load(self, key: str) -> tuple[Entry, bytes] | None:
+        return self._ask(f"load {key}", lambda: super(_Watched, self).load(key))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        return self._ask(f"folders {prefix}", lambda: super(_Watched, self).folders(prefix))
+
     def sha256(self, key: str, seen: Entry | None = None) -> str | None:
         return self._ask(f"sha256 {key}", lambda: super(_Watched, self).sha256(key, seen))
 
@@ -186,29 +237,51 @@ class _Watched(Folder):
         for key in keys:
             self._ask(f"remove {key}", lambda key=key: self._changing(key, self._unlink), ON_THIS_MACHINE)  # type: ignore[misc]
 
+    def _withdraw(self, key: str, seen: Entry) -> None:
+        self._ask(f"withdraw {key}", lambda: self._changing(key, super(_Watched, self)._withdraw, seen), ON_THIS_MACHINE)
+
+    def _move_one(self, seen: Entry, to: str) -> None:
+        def move(key: str) -> None:
+            super(_Watched, self)._move_one(replace(seen, key=key), to)
+
+        def beside(key: str) -> None:  # where it goes if something lies in its way
+            self._changing(f"{to}.{seen.modified_ns}", lambda _: self._changing(to, lambda _: move(key)))
+
+        self._ask(f"move {seen.key}", lambda: self._changing(seen.key, beside), ON_THIS_MACHINE)
+
     def _unlink(self, key: str) -> None:
         super()._remove([key])
 
     def _changing(self, key: str, act: Callable[..., None], *given: Any) -> None:
         stood, file = Folder.read(self, key), Folder.entry(self, key)
         act(key, *given)
+        if self._disk.dated and (written := Folder.entry(self, key)) and written != file:
+            now_ns = int(self._disk.world.now.timestamp() * 1e9) + self._disk.world.steps  # no two alike
+            os.utime(self.path(key), ns=(now_ns, now_ns))
         if Folder.entry(self, key) != file:
             self._disk.changed(key, stood, Folder.read(self, key))
 
 
 @dataclass
 class Disk:
-    """A folder of this machine."""
+    """A folder of this machine.
+
+    Attributes:
+        dated: Whether what is written has the time of the world, not of the machine.
+    """
 
     world: World
     root: Path
     changed: Watch = lambda *_: None
+    dated: bool = False
 
     def contents(self) -> dict[str, bytes]:
         """All that lies in it."""
         found = (path for path in sorted(self.root.rglob("*")) if path.is_file())
         named = {str(path.relative_to(self.root)): path for path in found}
-        return {key: path.read_bytes() for key, path in named.items() if not key.startswith(("_tmp", "_write.lock"))}
+        return {
+            key: path.read_bytes() for key, path in named.items() if not key.startswith(("_tmp", "_write.lock", "_expiry.lock"))
+        }
 
     def open(self, name: str, here: Path) -> Store:
         """The store as one process sees it."""

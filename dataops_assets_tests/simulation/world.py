@@ -107,6 +107,7 @@ class World:
     Attributes:
         seed: What decides.
         weather: How bad it is.
+        step_seconds: How much time passes with each step.
         steps: How many requests there were.
         trace: What each of them was, and what became of it.
         faults: How often each fate was dealt.
@@ -114,6 +115,7 @@ class World:
 
     seed: int
     weather: Weather
+    step_seconds: int = 10
     steps: int = 0
     trace: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
@@ -129,8 +131,8 @@ class World:
 
     @property
     def now(self) -> datetime:
-        """Ten seconds pass with each step."""
-        return START + timedelta(seconds=10 * self.steps)
+        """The time, which goes on with each step."""
+        return START + timedelta(seconds=self.step_seconds * self.steps)
 
     def add(self, name: str, act: Callable[[], None]) -> None:
         """Let somebody act."""
@@ -159,6 +161,11 @@ class World:
                 del self._actors[self.acting]
         while self._under_way:
             self._arrive()
+
+    def pause(self, steps: int) -> None:
+        """Let the actor that acts do nothing for some steps."""
+        self._asleep[self.acting] = self.steps + steps
+        self._main.switch()
 
     def _arrive(self) -> None:
         what, late = self._under_way.pop(self.chance.randrange(len(self._under_way)))

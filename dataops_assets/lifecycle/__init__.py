@@ -1,0 +1,1 @@
+"""Everything has an end: how long things are kept, what is due, and how it goes."""

@@ -1,0 +1,24 @@
+"""Areas in many simulated worlds. A world that fails prints its seed and what happened; to see it again:
+
+pytest dataops_assets_tests/simulation/test_areas.py --first-seed 553 --seeds 10
+"""
+
+import sys
+from collections import Counter
+
+import pytest
+
+from dataops_assets_tests.simulation.areas import simulate
+from dataops_assets_tests.simulation.stores import KINDS, Kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_area_goes_that_is_wanted_and_every_other_does(kind: Kind, pytestconfig: pytest.Config) -> None:
+    first, many = pytestconfig.getoption("--first-seed"), max(1, pytestconfig.getoption("--seeds") // 10)  # they are large
+    worlds = [simulate(seed, kind) for seed in range(first, first + many)]
+    faults = sum((one.world.faults for one in worlds), Counter[str]())
+    ends, taken = sum((one.ends for one in worlds), Counter[str]()), sum((one.taken for one in worlds), Counter[str]())
+    steps = sum(one.world.steps for one in worlds)
+    sys.stdout.write(f"\n{kind}: seeds {first} to {first + many - 1}, {steps:,} steps, {taken}, {faults}, {ends}\n")
+    if many >= 10:
+        assert min(ends["brought back"], ends["made anew"], taken["gone"], faults["dies after"]) > 0
