@@ -57,7 +57,8 @@ def main() -> None:
         time.sleep(2)
         began = time.perf_counter()
         month = None
-        with dg.DagsterInstance.local_temp(str(home)) as instance:
+        records = {"module": "dataops_assets.instance", "class": "Records", "config": {"base_dir": str(home)}}
+        with dg.DagsterInstance.local_temp(str(home), overrides={"storage": {"custom": records}}) as instance:
             definitions = build(DEFS, Deployment("local", lake.store.where))
             for within in _months(lake):
                 for zone, datasets in launching.stages(lake.catalog, lake.catalog):

@@ -1,18 +1,24 @@
 """What the verbs take: names of datasets and partitions, pairs, addresses; and the lake that they are about."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from dataops_assets import deployment
-from dataops_assets.catalog import DEFS, load_catalog
-from dataops_assets.contract import Dataset
-from dataops_assets.storage.lake import Lake
+if TYPE_CHECKING:
+    from dataops_assets.contract import Dataset
+    from dataops_assets.storage.lake import Lake
 
 
 def open_lake() -> Lake:
     """The lake of the current deployment."""
+    from dataops_assets import deployment
+    from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.storage.lake import Lake
+
     here = deployment.current()
     return Lake(load_catalog(DEFS), here.store, here.made_by, here.base, here.erasure_key)
 

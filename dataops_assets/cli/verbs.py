@@ -6,6 +6,7 @@ DAILY = ("deliver", "run", "plan", "status", "quarantine", "gate", "correct", "w
 _GROUPS: dict[str, tuple[str, ...]] = {
     "A normal day": DAILY,
     "Looking": ("map", "quality", "verify"),
+    "Lifecycle": ("lifecycle", "export"),
     "Contracts": ("changes", "suggest"),
     "Deployments": ("doctor", "drop"),
     "The end of data": ("erase",),

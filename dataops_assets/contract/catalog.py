@@ -68,7 +68,15 @@ class Catalog:
 
     def sharing(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that are made from the same deliveries, itself among them; none of one that is made here."""
-        return [other for other in self if other.ingested and dataset.ingested and other.deliveries == dataset.deliveries]
+        return self._by_deliveries[dataset.deliveries] if dataset.ingested else []
+
+    @cached_property
+    def _by_deliveries(self) -> dict[str, list[Dataset]]:
+        found: dict[str, list[Dataset]] = {}
+        for dataset in self:
+            if dataset.ingested:
+                found.setdefault(dataset.deliveries, []).append(dataset)
+        return found
 
     def erasures_of(self, dataset: Dataset) -> list[Erasure]:
         """The requests that are about a dataset's deliveries, in the order of the file."""

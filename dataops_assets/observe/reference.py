@@ -24,7 +24,7 @@ from dataops_assets.contract.erasure import ErasureAttributes
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes, Reason, Share, Until
 from dataops_assets.contract.parse import attribute_docs
 from dataops_assets.contract.policy import Policy
-from dataops_assets.contract.retention import Area, Retained, Retention
+from dataops_assets.contract.retention import Area, Landed, Retained, Retention
 
 _PAGES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Every dataset", DatasetAttributes),
@@ -38,6 +38,7 @@ _PAGES: tuple[tuple[str, type[BaseModel]], ...] = (
 )
 _ALIASES: tuple[tuple[Any, str], ...] = (
     (Retained, "duration, `{forever: <reason>}`, or [in full](#how-long-a-zone-is-kept)"),
+    (Landed, "duration in days, or `{forever: <reason>}`"),
     (Kept, "duration in days, or `{forever: <reason>}`"),
     (Days, "duration in days"),
     (Limited, "duration"),

@@ -253,8 +253,7 @@ def _keeping(lake: Lake, dataset: Dataset) -> Iterator[str]:
     choice = dataset.attributes.lifecycle
     yield f"lifecycle class {choice.name}. {lake.catalog.policy.lifecycles[choice.name].description}"
     for zone in zones_of(dataset):
-        duration = lake.catalog.keep(dataset, zone)
-        told = f"forever, because {duration.reason}" if duration.reason else f"{duration} {_SINCE[zone]}"
+        told = lake.catalog.retention(dataset, zone).in_words(_SINCE[zone])
         differs = f"; its class says otherwise, but {choice.reason}" if zone in choice.overrides else ""
         yield f"{zone + ':':12}{told}{differs}"
 

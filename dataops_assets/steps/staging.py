@@ -45,13 +45,14 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
     """
     keep_promises(lake, dataset, now)
     rules = compile_rules(dataset, now.date())
-    referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
-    for partition in partitions:
+    referred = Referred(lake, dataset, rules)
+    with Before(lake, dataset, rules) as before:
+        for partition in partitions:
 
-        def look(partition: Partition = partition) -> Work:
-            return _look(lake, dataset, partition, rules, before, *referred.now(), now)
+            def look(partition: Partition = partition) -> Work:
+                return _look(lake, dataset, partition, rules, before, *referred.now(), now)
 
-        yield settle(lake, dataset, partition, look, run_id, now)
+            yield settle(lake, dataset, partition, look, run_id, now)
 
 
 def _look(

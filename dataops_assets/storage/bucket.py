@@ -1,4 +1,4 @@
-"""What only a bucket can be asked: whether it answers, what time it has, whether it keeps versions, who may write.
+"""What only a bucket can be asked: whether it answers, its time, whether it keeps versions, what ends there, who may write.
 
 Each changes nothing, and is asked once: whoever asks wants to know what is wrong, not to get by.
 
@@ -61,6 +61,17 @@ def look(store: S3) -> Answer:
 def versioning(store: S3) -> Answer:
     """Ask whether the bucket keeps what is replaced and removed: then `Status` is `Enabled`."""
     return _ask(lambda: store.client.get_bucket_versioning(Bucket=store.bucket))
+
+
+def lifecycle(store: S3) -> Answer:
+    """Ask for the rules by which the bucket ends things: `Rules`, which are missing where there are none."""
+    answer = _ask(lambda: store.client.get_bucket_lifecycle_configuration(Bucket=store.bucket))
+    return Answer(ahead=answer.ahead) if answer.code == "NoSuchLifecycleConfiguration" else answer
+
+
+def tags(store: S3, key: str) -> Answer:
+    """Ask for the tags of an object: `TagSet`."""
+    return _ask(lambda: store.client.get_object_tagging(Bucket=store.bucket, Key=_key(store, key)))
 
 
 def may_write(store: S3) -> bool | Answer:

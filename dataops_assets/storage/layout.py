@@ -24,6 +24,15 @@ MARK_TAGS = {"lifecycle": "deployment", "readers": "branches"}
 """Its tags: a class that no policy names, so that no rule ends it, and who looks for it."""
 TRIALS = "_doctor"
 """Where `dataops doctor` tries a store."""
+PLATFORM = {
+    "_verdicts/": "verdicts",
+    "_provenance/": "provenance",
+    "_sha256/": "provenance",
+    "gate_results/": "gate_results",
+    "_deployment/": "mark",
+    f"{TRIALS}/": "doctor",
+}
+"""What lies beside the zones, and which attribute of `platform` says how long it is kept."""
 
 
 def folder(dataset: Dataset, partition: Partition) -> str:
@@ -97,7 +106,10 @@ def partition_in(dataset: Dataset, folders: list[str]) -> tuple[Partition, bool]
 
 
 def tags(dataset: Dataset, zone: Zone) -> dict[str, str]:
-    """What rules for lifecycle and access go by: the class of the dataset, or how its zone differs, and its readers."""
+    """What rules for lifecycle and access go by: the class of the dataset, or how its zone differs, and its readers.
+
+    A tag takes no comma.
+    """
     choice = dataset.attributes.lifecycle
     differs = choice.overrides.get(zone)
     return {

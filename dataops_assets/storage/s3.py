@@ -98,7 +98,7 @@ class S3(Store):
     def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
         """Every object below a prefix, in order of the keys; a page of a thousand for each request."""
         del closed  # a bucket has no folders that could be closed
-        for page in self._pages(prefix, Prefix=self.full(prefix) + "/"):
+        for page in self._pages(prefix, Prefix=self.full(f"{prefix}/" if prefix else "")):
             for found in page.get("Contents", ()):
                 yield _entry(found["Key"][len(self._prefix) :], found["Size"], found)
 
