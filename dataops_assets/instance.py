@@ -1,7 +1,7 @@
 """Dagster's records on a laptop: its own SQLite storage, with connections that stay open. `dagster.yaml` names it.
 
-Dagster opens a connection for each statement, so each is compiled anew, and closing the last one to a file syncs the disk three
-times more. That was half of what an event costs. The files are Dagster's own, and its own storage reads them as well.
+Dagster opens a connection for each statement, so each is compiled anew, and closing the last one syncs the disk again.
+That was two thirds of what an event costs. The files are Dagster's own, and its own storage reads them as well.
 
 Not here: what is recorded (`components.reports`).
 """

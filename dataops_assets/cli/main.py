@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from dataops_assets.cli.areas import add_areas
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
 from dataops_assets.cli.erase import erase
 from dataops_assets.cli.faults import FAULTS
@@ -159,10 +160,11 @@ def why(target: str, partition: str | None) -> None:
     TARGET is a file (any copy of one that was published or received), the address of an object, a SHA-256, or a dataset, with a
     PARTITION.
     """
+    from dataops_assets import deployment
     from dataops_assets.observe.why import why_bytes, why_published
     from dataops_assets.storage.store import hash_file
 
-    lake = open_lake()
+    lake, areas = open_lake(), deployment.current().areas
     name = without_zone(target)
     try:
         if name in lake.catalog.datasets:
@@ -171,11 +173,11 @@ def why(target: str, partition: str | None) -> None:
             lake.reread(dataset.zone, dataset, partition)
             click.echo(why_published(lake, dataset, partition))
         elif re.fullmatch("[0-9a-f]{64}", target):
-            click.echo(why_bytes(lake, target))
-        elif found := object_at(lake, target):
-            click.echo(why_bytes(lake, found))
+            click.echo(why_bytes(lake, target, areas))
+        elif found := object_at((lake.store, lake.base, areas), target):
+            click.echo(why_bytes(lake, found, areas))
         elif Path(target).is_file():
-            click.echo(why_bytes(lake, hash_file(Path(target))))
+            click.echo(why_bytes(lake, hash_file(Path(target)), areas))
         elif re.fullmatch("[0-9a-f]{7,63}", target):
             whole = "`dataops why DATASET PARTITION` tells it"
             raise click.UsageError(f"{target} is the beginning of a SHA-256: write all of its 64 digits; {whole}")
@@ -372,6 +374,9 @@ def draw_map(check: bool, output: Path) -> None:
     click.echo(f"wrote {output}")
 
 
+add_areas(cli)
+
+
 def main() -> None:
     """The entry point: errors that the user can mend are told without a traceback."""
     logging.getLogger("dataops.denied").addHandler(logging.NullHandler())  # where nobody collects logs, it is told once
@@ -389,8 +394,9 @@ def _in_words(error: Exception) -> str:
     """What the user can mend; empty of everything else."""
     from dataops_assets.contract import ContractError
     from dataops_assets.deployment import DeploymentError
+    from dataops_assets.lifecycle.area import AreaError
     from dataops_assets.storage.store import Unreachable, in_words, is_lasting
 
-    if isinstance(error, ContractError | DeploymentError):
+    if isinstance(error, AreaError | ContractError | DeploymentError):
         return str(error)
     return in_words(error) if isinstance(error, OSError) and (is_lasting(error) or isinstance(error, Unreachable)) else ""

@@ -6,10 +6,11 @@ DAILY = ("deliver", "run", "plan", "status", "quarantine", "gate", "correct", "w
 _GROUPS: dict[str, tuple[str, ...]] = {
     "A normal day": DAILY,
     "Looking": ("map", "quality", "verify"),
-    "Lifecycle": ("lifecycle", "export"),
     "Contracts": ("changes", "suggest"),
     "Deployments": ("doctor", "drop"),
-    "The end of data": ("erase",),
+    "Areas": ("adhoc", "branch", "dev"),
+    "The end of things": ("lifecycle", "expire", "erase"),
+    "Infrastructure": ("export",),
 }
 
 

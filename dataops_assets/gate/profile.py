@@ -15,6 +15,7 @@ from dataops_assets.gate.relations import NULL, Moments, moments
 _MOST_ROWS = 1_000_000
 _MOST_CATEGORIES = 128
 _MOST_RELATED = 24
+_MOST_RELATED_ROWS = 100_000
 _DIGITS = 6
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 _VALUES, _SPREAD = "values", "quantiles"
@@ -98,8 +99,9 @@ def profile(
         else:
             told = zip(_QUANTILES, value, strict=True) if what == _SPREAD else [(what, value)]
             columns[name] |= {each: _short(one) for each, one in told if one is not None and math.isfinite(one)}
-    are_null = held.select(pl.col(name).is_null().cast(pl.Float64).alias(name + NULL) for name in types)
-    related = [name for name in related_of(types) if public or name.endswith(NULL)]
+    thin = max(1, -(-held.height // _MOST_RELATED_ROWS))
+    are_null = held.gather_every(thin).select(pl.col(name).is_null().cast(pl.Float64).alias(name + NULL) for name in types)
+    together = pl.concat([numbers.gather_every(thin), are_null], how="horizontal")
     return Profile(
         rows=height,
         every=every,
@@ -107,7 +109,7 @@ def profile(
         repeated=None if repeated is None else _short(repeated),
         columns=columns,
         categories=categories,
-        relations=moments(pl.concat([numbers, are_null], how="horizontal").select(related)),
+        relations=moments(together.select(name for name in related_of(types) if public or name.endswith(NULL))),
     )
 
 

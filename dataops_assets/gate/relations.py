@@ -24,7 +24,6 @@ _Dense = tuple[Numbers, Numbers, Numbers]
 
 NULL = "\nnull"
 """Behind the name of a column: whether it has no value, as 1 or 0."""
-_MOST_ROWS = 100_000
 _RIDGE = 0.01
 _WILDEST = 10.0
 _MOST_LEFT = 0.75
@@ -49,8 +48,8 @@ class Moments(BaseModel):
 
 
 def moments(numbers: pl.DataFrame) -> Moments:
-    """Take the moments of columns of floats; one that is null counts as the mean. Of many rows, every so many are looked at."""
-    values = numbers.gather_every(max(1, -(-numbers.height // _MOST_ROWS))).to_numpy()
+    """Take the moments of columns of floats; one that is null counts as the mean."""
+    values = numbers.to_numpy()
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # some columns have no value at all
         mean = np.nanmean(values, axis=0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.wording import moment
+from dataops_assets.lifecycle.made import Made, results
 from dataops_assets.observe.corrections import applied
 from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import GAP, Receipt
@@ -17,16 +18,38 @@ from dataops_assets.storage.provenance import MadeBy, Provenance
 from dataops_assets.storage.store import Entry, Store
 
 
-def why_bytes(lake: Lake, sha256: str) -> str:
+def why_bytes(lake: Lake, sha256: str, areas: Store | None = None) -> str:
     """How bytes came to be, by their hash, wherever a copy of them was found.
+
+    Args:
+        lake: What is published and received.
+        sha256: The hash, as hex.
+        areas: Where ad-hoc areas lie, if they are looked after here.
 
     Raises:
         LookupError: Nothing here has or had these bytes.
     """
-    told = [line for made in lake.records(sha256) for line in _object(lake, made)] or list(_delivered(lake, sha256))
+    told = [line for made in lake.records(sha256) for line in _object(lake, made)]
+    told += [line for entry, made in (results(areas, sha256) if areas else ()) for line in _result(lake, entry, made)]
+    told = told or list(_delivered(lake, sha256))
     if not told:
         raise LookupError(f"nothing that was published or received here has the SHA-256 {sha256}")
     return "\n".join(told)
+
+
+def _result(lake: Lake, entry: Entry, made: Made) -> Iterator[str]:
+    """The result of a query in an ad-hoc area."""
+    yield f"adhoc/{made.area} · {made.rows:,} rows · sha256 {made.sha256}"
+    yield f"  recorded in {entry.key}"
+    run = f" · run {made.run_id}" if made.run_id else ""
+    yield f"  made {moment(made.made_at)} by {made.made_by.identity}{run} · code {_code(made.made_by)}"
+    yield f"  for the readers {made.readers}, of {made.classification} data, by"
+    yield from (f"    {line}" for line in made.sql.splitlines())
+    yield "  made from" if made.inputs else "  made from nothing that is published here"
+    for name, versions in made.inputs.items():
+        yield from _input(
+            lake, lake.catalog.datasets.get(name), name, {key or None: one for key, one in versions.items()}, "    "
+        )
 
 
 def why_published(lake: Lake, dataset: Dataset, partition: Partition) -> str:

@@ -107,7 +107,7 @@ def test_areas_of_others_are_looked_through_and_never_written(tmp_path: Path) ->
     here = Deployment("dev/me", str(shared / "dev/me"), prod=str(tmp_path / "prod"))
     lake = replace(branch.lake, store=here.store, base=Folder(tmp_path / "prod"))
     assert traces(lake, the_request(branch), NOW) == []
-    areas = dict(here.areas())
+    areas = dict(here.areas_of_others())
     assert [store.where for store in areas] == [str(shared / "adhoc/mine"), str(shared / "branch/pr-1")]
     found = [in_area(lake, the_request(branch), store, entries, NOW) for store, entries in areas.items()]
     assert erasing.redact(lake, the_request(branch), [trace for several in found for trace in several], NOW) == []

@@ -1,5 +1,6 @@
 """What lies in a store, held against the policies: what is past its term, and what no policy is about."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -144,6 +145,15 @@ def test_an_object_that_no_rule_ends_is_told(tree: Tree, store: S3, tags: dict[s
     for key in ("raw/readings/date=2024-01-01/x.csv", "curated/gone/data.parquet"):
         store.write(key, b"x", tags)
     assert [told in one.told for one in look(tree.catalog(), store, NOW).violations] == [True, True]
+
+
+def test_the_oldest_object_is_asked_for_its_tags(tree: Tree, store: S3) -> None:
+    store.write("raw/readings/date=2024-01-01/x.csv", b"x", {"lifecycle": "old"})
+    time.sleep(1.1)  # a bucket tells whole seconds
+    store.write("raw/readings/date=2024-01-02/x.csv", b"x", {"lifecycle": "standard"})
+    store.write("raw/readings/date=2023-12-31/x.csv", b"x", {"lifecycle": "standard"})
+    [violation] = look(tree.catalog(), store, NOW).violations
+    assert "lifecycle=old is of no class" in violation.told
 
 
 def test_an_object_of_a_dataset_that_is_gone_ends_by_its_tags(tree: Tree, store: S3) -> None:

@@ -192,6 +192,13 @@ def test_areas_are_ended_by_the_sweeper_and_by_no_rule() -> None:
         assert effect(config, key, {"lifecycle": "operational"}) == Effect(float("inf"), (), 30)
 
 
+def test_what_is_kept_forever_may_move_all_the_same(tree: Tree) -> None:
+    tree.edit("policy.yaml", "raw: 7 years", "raw: {keep: {forever: x}, colder: {after: 90 days, to: GLACIER_IR}}")
+    catalog = tree.catalog()
+    key, tags = layout.raw(catalog["stations"], None) + "/a.csv", layout.tags(catalog["stations"], "raw")
+    assert effect(of("prod", catalog), key, tags) == Effect(float("inf"), ((90, "GLACIER_IR"),), 30)
+
+
 def test_all_of_it_may_lie_below_a_prefix() -> None:
     config = of("prod", CATALOG, "some/where")
     key = layout.data("quarantine", CATALOG["flights"], "2013-01-01")
