@@ -166,7 +166,8 @@ class Platform(_Attributes):
         at_most: How many areas may go in one run.
         versions: A version that was replaced or has ended, of any object, where a zone does not say otherwise.
         verdicts: Every verdict of the gates, `_verdicts/`. As long as raw, staged, quarantine and curated, at least.
-        provenance: How an object came to be, `_provenance/` and `_sha256/`. As long as staged, quarantine and curated.
+        provenance: How an object came to be, `_provenance/` and `_sha256/`, and that one was erased, `_erasures/`. As long as
+            staged, quarantine and curated.
         gate_results: The tables of what the gates found, `gate_results/`, from when they were written last.
         mark: By what prod says that a bucket is its own, `_deployment/`: forever, with the reason.
         doctor: What `dataops doctor` leaves in prod, or when it is killed, `_doctor/`.

@@ -110,7 +110,7 @@ def prove(lake: Lake, request: Erasure, found: Collection[Trace], now: datetime)
         identity=lake.made_by().identity,
         gone_at=now,
     )
-    return erasures.prove(lake.store, request, gone)
+    return erasures.prove(lake.store, dataset, request, gone)
 
 
 def _receipts(lake: Lake, dataset: Dataset) -> list[Receipt]:

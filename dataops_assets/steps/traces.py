@@ -87,7 +87,8 @@ def in_area(
     dataset = lake.catalog[request.attributes.dataset]
     search = Search(theirs, request, dataset, subject_of(request, dataset, lake.erasure_key), now, after)
     found = [*traces(theirs, request, now, None, after), *(trace for entry in entries for trace in search.strange(entry))]
-    return [replace(trace, kind="area", told=f"{trace.told} ({trace.kind})") for trace in found]
+    # Without its receipt: it is not to be redacted from here.
+    return [replace(trace, kind="area", told=f"{trace.told} ({trace.kind})", receipt=None) for trace in found]
 
 
 @dataclass

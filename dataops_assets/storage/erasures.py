@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from dataops_assets.contract import Erasure
+from dataops_assets.contract import Dataset, Erasure
 from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import journal, layout
 from dataops_assets.storage.store import Lost, Store
@@ -49,14 +49,14 @@ def proof(store: Store, erasure: Erasure) -> Gone | None:
     return found if found and found.entry == entry_of(erasure) else None
 
 
-def prove(store: Store, erasure: Erasure, gone: Gone) -> Gone:
+def prove(store: Store, dataset: Dataset, erasure: Erasure, gone: Gone) -> Gone:
     """Keep a proof; the first one of a request stays."""
     key = layout.erasure(erasure.name)
     while (kept := proof(store, erasure)) is None:
         with store.draft(key) as path:
             path.write_bytes(gone.model_dump_json(indent=1).encode())
             try:
-                store.replace(key, path, store.entry(key), layout.MARK_TAGS)
+                store.replace(key, path, store.entry(key), layout.tags(dataset, dataset.zone))
             except Lost:
                 continue
     return kept

@@ -28,6 +28,7 @@ PLATFORM = {
     "_verdicts/": "verdicts",
     "_provenance/": "provenance",
     "_sha256/": "provenance",
+    "_erasures/": "provenance",
     "gate_results/": "gate_results",
     "_deployment/": "mark",
     f"{TRIALS}/": "doctor",

@@ -10,6 +10,7 @@ import pytest
 
 from dataops_assets.deployment import Deployment
 from dataops_assets.observe.erasures import as_json, fate, lock_problem
+from dataops_assets.steps import erasing
 from dataops_assets.steps.traces import in_area, traces
 from dataops_assets.storage.bucket import default_lock
 from dataops_assets.storage.folder import Folder
@@ -108,9 +109,9 @@ def test_areas_of_others_are_looked_through_and_never_written(tmp_path: Path) ->
     assert traces(lake, the_request(branch), NOW) == []
     areas = dict(here.areas_of_others())
     assert [store.where for store in areas] == [str(shared / "adhoc/mine"), str(shared / "branch/pr-1")]
-    told = [
-        [trace.told for trace in in_area(lake, the_request(branch), store, entries, NOW)] for store, entries in areas.items()
-    ]
+    found = [in_area(lake, the_request(branch), store, entries, NOW) for store, entries in areas.items()]
+    assert erasing.redact(lake, the_request(branch), [trace for several in found for trace in several], NOW) == []
+    told = [[trace.told for trace in several] for several in found]
     assert told[0] == ["1 rows are theirs (object)", "it was put there by other tools (unknown)"]
     assert sum("(delivery)" in one for one in told[1]) == 3
     for store in areas:
