@@ -23,6 +23,18 @@ def through_to_prod(prod: str, shared: str, name: str) -> dict[str, Any]:
     return _policy((_READ, [f"{prod}/*", own]), ([*_WRITE, "s3:DeleteObject"], [own]), (_LIST, [prod, shared]))
 
 
+def keeper(prod: str, shared: str) -> dict[str, Any]:
+    """Who looks after areas: reads prod, moves and removes versions in what dev and branches share, and nothing above that."""
+    tops = [f"{shared}/{top}/*" for top in ("adhoc", "branch", "dev", "trash")]
+    copied = ["s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
+    return _policy(
+        (_READ, [f"{prod}/*", *tops]),
+        ([*_WRITE, *copied, "s3:DeleteObject", "s3:DeleteObjectVersion"], tops),
+        ([*_LIST, "s3:ListBucketVersions"], [shared]),
+        (_LIST, [prod]),
+    )
+
+
 def provider(prod: str, dataset: str) -> dict[str, Any]:
     """A provider drops into its own folder, and sees nothing."""
     return _policy((_PUT, [f"{prod}/landing/{dataset}/*"]))
