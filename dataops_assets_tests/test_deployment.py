@@ -131,7 +131,7 @@ def test_store_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
-        "AWS_REGION": "x",
+        "AWS_DEFAULT_REGION": "x",
     }
     where = {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake-dev", "DATAOPS_PROD": "s3://lake-prod"}
     asked = [Path(sys.executable).with_name("dataops"), "why", "airlines"]

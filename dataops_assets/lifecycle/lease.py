@@ -10,7 +10,7 @@ from typing import Literal
 
 from dataops_assets.lifecycle.area import Area, AreaError
 from dataops_assets.lifecycle.registry import Registry
-from dataops_assets.storage.store import Store, in_words
+from dataops_assets.storage.store import NotSignedIn, Store, in_words
 
 _ASKED_EVERY = timedelta(hours=1)
 _asked: dict[Store, datetime] = {}
@@ -31,12 +31,15 @@ def renew(store: Store, kind: Literal["branch", "dev"], name: str, who: Callable
 
     Raises:
         AreaError: It is closed, in the trash, or on its way there; the message says how it comes back.
+        OSError: The store does not answer, or not to this identity.
     """
     if store in _asked and now - _asked[store] < _ASKED_EVERY:
         return
     try:
         _use(Registry(store, own=(kind, name)), kind, name, who(), now)
-    except OSError as error:
+    except NotSignedIn:
+        raise
+    except PermissionError as error:
         told = {"event": "area_not_renewed", "area": f"{kind}/{name}"}
         _log.warning("the use of %s/%s is not noted: %s", kind, name, in_words(error), extra=told)
     except AreaError as error:
