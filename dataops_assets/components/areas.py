@@ -153,7 +153,7 @@ def _new_job() -> dg.JobDefinition:
     return job
 
 
-@dg.op(name="expire_areas", retry_policy=_RETRY, description="Takes every step that is due in the life of an area.")
+@dg.op(name="expire", retry_policy=_RETRY, description="Takes every step that is due in the life of an area.")
 def _expire(context: dg.OpExecutionContext, lake: dg.ResourceParam[LakeResource]) -> None:
     act = lake.here.expires
     steps: list[Taken] = []
