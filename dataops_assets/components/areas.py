@@ -132,7 +132,7 @@ class NewArea(dg.Config):
     why: str = ""
 
 
-@dg.op(name="new_adhoc_area", description="Makes the record of an ad-hoc area, and its partition.")
+@dg.op(name="new_area", description="Makes the record of an ad-hoc area, and its partition.")
 def _new(context: dg.OpExecutionContext, config: NewArea, lake: dg.ResourceParam[LakeResource]) -> None:
     with retried_only_if_transient():
         until = None
