@@ -135,7 +135,7 @@ class NewArea(dg.Config):
     why: str = ""
 
 
-@dg.op(name="new_adhoc_area", description="Makes the record of an ad-hoc area, and its partition.")
+@dg.op(name="new_area", description="Makes the record of an ad-hoc area, and its partition.")
 def _new(context: dg.OpExecutionContext, config: NewArea, lake: dg.ResourceParam[LakeResource]) -> None:
     with retried_only_if_transient():
         until = None
@@ -156,7 +156,7 @@ def _new_job() -> dg.JobDefinition:
     return job
 
 
-@dg.op(name="expire_areas", retry_policy=_RETRY, description="Takes every step that is due in the life of an area.")
+@dg.op(name="expire", retry_policy=_RETRY, description="Takes every step that is due in the life of an area.")
 def _expire(context: dg.OpExecutionContext, lake: dg.ResourceParam[LakeResource]) -> None:
     act = lake.here.expires
     steps: list[Taken] = []

@@ -29,7 +29,7 @@ class Looked:
         self.sensor = self.defs.resolve_sensor_def("expiry")
 
     def job(self, name: str, /, **config: Any) -> dg.ExecuteInProcessResult:
-        given = {"ops": {name: {"config": config}}} if config else {}
+        given = {"ops": {"new_area": {"config": config}}} if config else {}
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         job = self.defs.resolve_job_def(name)
         return job.execute_in_process(instance=self.here.instance, run_config=given | quiet, raise_on_error=False)
