@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from dataops_assets.lifecycle.area import Area, AreaError
+from dataops_assets.lifecycle.area import RENEWED_EVERY, Area, AreaError
 from dataops_assets.lifecycle.registry import Registry
 from dataops_assets.storage.store import NotSignedIn, Store, in_words
 
@@ -26,7 +26,7 @@ def renew(store: Store, kind: Literal["branch", "dev"], name: str, who: Callable
         store: What the deployment writes: the area, and nothing else.
         kind: What sort of area it is.
         name: Its name among those.
-        who: Tells the identity.
+        who: Tells the identity; asked only if something is to be noted.
         now: The time.
 
     Raises:
@@ -36,7 +36,7 @@ def renew(store: Store, kind: Literal["branch", "dev"], name: str, who: Callable
     if store in _asked and now - _asked[store] < _ASKED_EVERY:
         return
     try:
-        _use(Registry(store, own=(kind, name)), kind, name, who(), now)
+        _use(Registry(store, own=(kind, name)), kind, name, who, now)
     except NotSignedIn:
         raise
     except PermissionError as error:
@@ -47,11 +47,13 @@ def renew(store: Store, kind: Literal["branch", "dev"], name: str, who: Callable
     _asked[store] = now
 
 
-def _use(registry: Registry, kind: Literal["branch", "dev"], name: str, who: str, now: datetime) -> None:
+def _use(registry: Registry, kind: Literal["branch", "dev"], name: str, who: Callable[[], str], now: datetime) -> None:
     seen = registry.read(kind, name)
     if seen and seen.area.stage == "closed":
         raise AreaError(f"{seen.area.path} was closed: {seen.area.history[-1].why}")
+    if seen and seen.area.stage == "living" and now - seen.area.used_at < RENEWED_EVERY:
+        return
     if seen and seen.area.stage == "gone":
-        registry.make(Area(kind=kind, name=name, owner=who, used_at=now, since=now), who, "it was used again")
+        registry.make(Area(kind=kind, name=name, owner=who(), used_at=now, since=now), who(), "it was used again")
     else:
-        registry.use(kind, name, now, who)
+        registry.use(kind, name, now, who())
