@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.lifecycle.area import Area, AreaError, Kind
-from dataops_assets.lifecycle.expiry import Cap, Expiry, Outlook, Taken
+from dataops_assets.lifecycle.expiry import Cap, Expiry, Taken
+from dataops_assets.lifecycle.outlook import Outlook
 from dataops_assets.lifecycle.plan import Terms
 from dataops_assets.lifecycle.registry import RECORD, Registry
 from dataops_assets.storage.folder import Folder, Held
@@ -32,7 +33,7 @@ class Place:
         return Registry(self.store)
 
     def make(self, name: str, kind: Kind = "adhoc") -> None:
-        self.registry.make(Area(kind=kind, name=name, owner="team", used_at=self.now, since=self.now), "for a test")
+        self.registry.make(Area(kind=kind, name=name, owner="team", used_at=self.now, since=self.now), "team", "for a test")
         self.write(f"{kind}/{name}/data.parquet")
         self._date(f"{kind}/{name}/{RECORD}")
 
@@ -221,10 +222,10 @@ def test_a_name_is_taken_until_it_is_gone(place: Place) -> None:
     place.make("one")
     new = Area(kind="adhoc", name="one", owner="others", used_at=place.now, since=place.now)
     with pytest.raises(AreaError, match="there is an area adhoc/one already, of team: take another name"):
-        place.registry.make(new, "")
+        place.registry.make(new, "ann", "")
     for days in (32, 8, 15):
         place.after(days)
-    made = place.registry.make(new.model_copy(update={"since": place.now, "used_at": place.now}), "once more")
+    made = place.registry.make(new.model_copy(update={"since": place.now, "used_at": place.now}), "ann", "once more")
     assert (made.owner, made.stage, made.trashed) == ("others", "living", 1)
     assert [event.what for event in made.history] == [
         "living",

@@ -150,7 +150,9 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     """The datasets of the sample, each in any class, under any policy; some differ from their class."""
     names = draw(st.lists(st.from_regex(r"[a-z][a-z0-9_.:@-]{0,20}", fullmatch=True), min_size=1, max_size=5, unique=True))
     written = CATALOG.policy.model_dump(by_alias=True, exclude={"lifecycles", "platform"})
-    platform: dict[str, Any] = {name: {"disuse": "2 days", "notice": "1 day", "trash": "1 day"} for name in AREAS}
+    platform: dict[str, Any] = {
+        name: {"disuse": "2 days", "notice": "1 day", "trash": "1 day", "record": "1 day"} for name in AREAS
+    }
     platform |= dict.fromkeys(("verdicts", "provenance", "mark"), FOREVER)
     platform |= {"gate_results": draw(kept(4000) | st.just(FOREVER)), "at_most": {"areas": 1, "share": 0.1}}
     for name in CATALOG.policy.platform.__class__.model_fields:
