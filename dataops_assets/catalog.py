@@ -11,17 +11,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pandera.polars as pa
+from pydantic import BaseModel
 
 from dataops_assets.contract import Catalog, ContractError, Dataset, DerivedAttributes, IngestedAttributes, Policy, Problem
 from dataops_assets.contract.correction import CORRECTIONS, Correction, CorrectionAttributes
+from dataops_assets.contract.erasure import ERASURES, Erasure, ErasureAttributes
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import DatasetAttributes, is_dataset_name
 from dataops_assets.contract.parse import Document, parse_yaml, validate
 from dataops_assets.contract.schema import Schema
 from dataops_assets.corrections import correction_problems
+from dataops_assets.erasure import erasure_problems
 from dataops_assets.gate.rules import rule_problems
 from dataops_assets.gate.verdict import digest
 
@@ -29,6 +32,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.IngestedDataset": IngestedAttributes,
     "dataops_assets.components.DerivedDataset": DerivedAttributes,
 }
+_Entry = TypeVar("_Entry", bound=BaseModel)
 _OURS = "dataops_assets."
 _NOT_JUDGED = ("accepted", "ends")
 """Attributes by which not every partition is judged: what is accepted is a ground of its partition alone."""
@@ -52,6 +56,11 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
         policy = validate(Policy, written)
     except ContractError as error:
         problems += error.problems
+    erasures: tuple[Erasure, ...] = ()
+    try:
+        erasures = erasures_of(_read(defs / ERASURES, defs, list)) if (defs / ERASURES).exists() else ()
+    except ContractError as error:
+        problems += error.problems
     datasets: dict[str, Dataset] = {}
     for file in sorted(path for path in defs.rglob("defs.yaml") if is_declared(path, defs)):
         try:
@@ -70,8 +79,8 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
     # Without a policy, or with a dataset missing, every check across datasets would only repeat that.
     if policy is None or written is None or problems:
         raise ContractError(problems)
-    catalog = Catalog(policy, datasets.values(), written)
-    problems = catalog.problems()
+    catalog = Catalog(policy, datasets.values(), written, erasures)
+    problems = catalog.problems() + erasure_problems(catalog)
     for dataset in catalog:
         problems += rule_problems(dataset)
         problems += correction_problems(dataset, policy)
@@ -145,15 +154,28 @@ def corrections_of(document: Document) -> tuple[Correction, ...]:
     Raises:
         ContractError: With every mistake in the entries by themselves.
     """
+    return tuple(Correction(said, entry) for said, entry in _entries(CorrectionAttributes, document))
+
+
+def erasures_of(document: Document) -> tuple[Erasure, ...]:
+    """The entries of an `erasures.yaml`.
+
+    Raises:
+        ContractError: With every mistake in the entries by themselves.
+    """
+    return tuple(Erasure(said, entry) for said, entry in _entries(ErasureAttributes, document))
+
+
+def _entries(model: type[_Entry], document: Document) -> list[tuple[_Entry, Document]]:
     found, problems = [], []
     for entry in document.entries():
         try:
-            found.append(Correction(validate(CorrectionAttributes, entry), entry))
+            found.append((validate(model, entry), entry))
         except ContractError as error:
             problems += error.problems
     if problems:
         raise ContractError(problems)
-    return tuple(found)
+    return found
 
 
 def _version(folder: Path, document: Document) -> str:

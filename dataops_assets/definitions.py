@@ -6,8 +6,10 @@ import dagster as dg
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
+from dataops_assets.components.areas import area_definitions
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.automation import automation
+from dataops_assets.components.erasing import erasure_job
 from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.keys import refuse_other_directions
 from dataops_assets.components.resource import LakeResource, cached_catalog
@@ -17,22 +19,27 @@ from dataops_assets.deployment import Deployment
 
 
 def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
-    """What every deployment needs beside its datasets: resources, sensors, what the gates found, the daily sweep, the executor.
+    """What every deployment needs beside its datasets: resources, sensors, results, the daily sweep, erasure, the executor.
 
+    The deployment of the ad-hoc areas makes no dataset, so that it has areas in place of all that does.
     A step runs in the process of its run. It works on all cores by itself, and a process of its own would only start anew.
     """
     lake = LakeResource(here, defs_root)
     resources = {"lake": lake, "io_manager": LakeIOManager(lake)}
     ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
+    if here.areas:
+        ours = dg.Definitions.merge(ours, area_definitions())
+    if not here.makes_datasets:
+        return ours
     catalog = cached_catalog(defs_root)
     automated = automation(frozenset(catalog.datasets), over_prod=here.prod is not None)
-    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), ours)
+    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), erasure_job(), ours)
 
 
 def build(defs_root: Path, here: Deployment) -> dg.Definitions:
     """Definitions over any folder of contracts, for any deployment."""
     catalog = cached_catalog(defs_root)
-    datasets = [dataset_definitions(catalog, dataset) for dataset in catalog]
+    datasets = [dataset_definitions(catalog, dataset) for dataset in catalog] if here.makes_datasets else []
     return dg.Definitions.merge(*datasets, platform(here, defs_root))
 
 
@@ -41,7 +48,10 @@ def defs() -> dg.Definitions:
     """The code location."""
     # First, so that a mistake in a contract is told in our words, with file, line and remedy.
     cached_catalog(DEFS)
+    here = deployment.current()
+    if not here.makes_datasets:
+        return platform(here, DEFS)
     loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    merged = dg.Definitions.merge(loaded, platform(deployment.current(), DEFS))
+    merged = dg.Definitions.merge(loaded, platform(here, DEFS))
     refuse_other_directions(merged.resolve_all_asset_specs())
     return merged

@@ -11,29 +11,49 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from hashlib import sha1, sha256
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
+from dataops_assets.contract.erasure import KEY_VARIABLE
 from dataops_assets.storage import layout, mark
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
-from dataops_assets.storage.store import Forbidden, Store, nobody_watches
+from dataops_assets.storage.store import Entry, Forbidden, Store, nobody_watches
 
 PROJECT = Path(__file__).parent.parent
 """The checkout, when the package runs from one."""
 
-KINDS = "local, dev/<person>, branch/pr-<number> or prod; a person is letters and digits, with single . _ - in between"
+KINDS = "local, dev/<person>, branch/pr-<number>, adhoc or prod; a person is letters and digits, with single . _ - in between"
 _SHARED = re.compile(r"dev/[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*|branch/pr-[0-9]+")
 _OURS = "DATAOPS_"
-_VARIABLES = ("DEPLOYMENT", "DATA", "PROD", "PIPELINE", "CACHE", "COMMIT", "IMAGE", "UI")
+_VARIABLES = (
+    "DEPLOYMENT",
+    "DATA",
+    "PROD",
+    "PIPELINE",
+    "CACHE",
+    "COMMIT",
+    "IMAGE",
+    "UI",
+    "ERASURE_KEY",
+    "EXPIRY",
+    "WEBHOOK",
+    "ACCESS_LOGS",
+)
 """What comes after it."""
+_OF_AREAS = re.compile(r"(adhoc|branch|dev|trash)/.+|_\w+\.lock")
+"""What the deployment of the ad-hoc areas writes: areas, those of branches and people too, and locks."""
 _CODE_IS_ASKED_EVERY_SECONDS = 10
 _CODE = ("dataops_assets", "locks", "pyproject.toml")
+_KEY_CHARACTERS = 32
+_AREAS = {"adhoc": 2, "branch": 2, "dev": 2, "trash": 4}
+"""Where others work in a shared store, and how many names lead to one: `dev/<person>`, `trash/dev/<person>/<number>`."""
 _BEGAN = time.time()
 _ASKED: Any = {"capture_output": True, "text": True, "check": True, "timeout": 30}
 _log = logging.getLogger("dataops.denied")
@@ -48,13 +68,17 @@ class Deployment:
     """Where this process reads and writes.
 
     Attributes:
-        name: `local`, `dev/<person>`, `branch/pr-<n>` or `prod`.
-        data: The folder, or the address `s3://bucket/prefix`, of every zone that it writes.
-        prod: The same of prod, which a branch or dev deployment reads through to; else None.
+        name: `local`, `dev/<person>`, `branch/pr-<n>`, `adhoc` or `prod`.
+        data: The folder, or the address `s3://bucket/prefix`, of all that it writes; of `adhoc`, what dev and branches share.
+        prod: The same of prod, which a branch or dev deployment reads through to, and `adhoc` reads; else None.
         pipeline: The identity that alone writes to prod; None where this is not prod.
         cache: The folder on this machine for drafts and what was read of a bucket.
         dagster_home: The folder of the Dagster instance, or None: then the `dagster.yaml` of the working directory counts.
         ui: The address of the Dagster UI, for links.
+        erasure_key: The secret key of the hashes in erasure requests, if it is known here.
+        expires: Whether areas that are due may go; else it is only told which would.
+        webhook: Where the owner of an area is told that it is marked: an address that takes JSON; None if nobody asked for it.
+        access_logs: Where the server access logs of the bucket of the areas lie; None if they are not read.
     """
 
     name: str
@@ -64,6 +88,10 @@ class Deployment:
     cache: Path = PROJECT / ".dataops"
     dagster_home: Path | None = None
     ui: str = "http://127.0.0.1:3000"
+    erasure_key: bytes | None = field(default=None, repr=False)
+    expires: bool = False
+    webhook: str | None = field(default=None, repr=False)  # who knows the address may post there
+    access_logs: str | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -78,10 +106,46 @@ class Deployment:
         """
         return self._open(self.data, self.permit, self._told_by_the_store, in_parts)
 
+    def open_trial_store(self, in_parts: bool = False) -> Store:
+        """A store to try what the store can: the same, but for `adhoc`, which writes below a few prefixes alone."""
+        if self.name != "adhoc":
+            return self.open_store(in_parts)
+        return self._open(f"{self.data}/trash", lambda key: self.permit(f"trash/{key}"), self._told_by_the_store, in_parts)
+
     @cached_property
     def base(self) -> Store | None:
-        """The store that it reads through to, and never writes."""
+        """The store that it reads through to, or alone, and never writes."""
         return self._open(self.prod, self._never, self._told_by_the_store) if self.prod else None
+
+    @property
+    def datasets(self) -> tuple[Store, Store | None]:
+        """Where its datasets lie, and where what of them is not there is read through to."""
+        if self.name == "adhoc" and self.base:
+            return self.base, None
+        return self.store, self.base
+
+    @property
+    def makes_datasets(self) -> bool:
+        """Whether datasets are received, staged and derived here."""
+        return self.name != "adhoc"
+
+    @property
+    def areas(self) -> Store | None:
+        """Where the areas lie that are looked after here; None if that is done elsewhere."""
+        return self.store if self.name in ("local", "adhoc") else None
+
+    @property
+    def area(self) -> tuple[Literal["branch", "dev"], str] | None:
+        """The kind and name of the area that it is itself; None if it is none."""
+        kind, _, name = self.name.partition("/")
+        return (cast(Literal["branch", "dev"], kind), name) if kind in ("branch", "dev") else None
+
+    def open_logs(self) -> tuple[Store, str] | None:
+        """A store with the access logs, which it never writes, and the prefix that they lie below."""
+        if self.access_logs is None:
+            return None
+        top, _, below = self.access_logs.rpartition("/")
+        return self._open(top, self._never, self._told_by_the_store), below
 
     def _open(
         self,
@@ -96,6 +160,21 @@ class Deployment:
 
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         return S3(bucket, prefix, Folder(self.cache), permit, denied, in_parts=in_parts)
+
+    def areas_of_others(self) -> Iterator[tuple[Store, list[Entry]]]:
+        """The areas that lie in the same store as this deployment, and what lies in each: branches, dev, experiments."""
+        if self.name == "prod":
+            return
+        shared = self.data.removesuffix(f"/{self.name}")
+        whole = self._open(shared, self._not_ours, nobody_watches)
+        lying = [(_area_of(entry, depth), entry) for kind, depth in _AREAS.items() for entry in whole.list(kind)]
+        for name, found in groupby(lying, lambda pair: pair[0]):
+            if name != self.name:
+                entries = [replace(entry, key=entry.key[len(name) + 1 :]) for _, entry in found]
+                yield self._open(f"{shared}/{name}", self._not_ours, nobody_watches), entries
+
+    def _not_ours(self, key: str) -> None:
+        raise Forbidden(key, f"{self.name} reads the areas of others, and never writes there")
 
     @property
     def removes(self) -> bool:
@@ -155,6 +234,8 @@ class Deployment:
             if self.pipeline is None:
                 raise
             why = f"{error.filename}: {error.strerror}"
+        if not why and self.name == "adhoc" and not _OF_AREAS.fullmatch(key):
+            why = "adhoc writes below adhoc/, branch/, dev/ and trash/ alone"
         if why:
             raise self._denied(f"{self.data}/{key}", why)
         if self.pipeline and key != layout.MARK and not key.startswith(f"{layout.TRIALS}/"):
@@ -177,6 +258,10 @@ class Deployment:
             who = f"nobody that is known ({error.strerror})"
         told = {"event": "write_denied", "deployment": self.name, "place": place, "identity": who}
         _log.error("write denied: %s as %s: %s", place, who, why, extra=told)
+
+
+def _area_of(entry: Entry, depth: int) -> str:
+    return "/".join(entry.key.split("/")[:depth])
 
 
 def _up_from(address: str) -> list[str]:
@@ -260,17 +345,21 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     """The deployment that the environment describes.
 
     Variables:
-        DATAOPS_DEPLOYMENT: `local` (the default), `dev/<person>`, `branch/pr-<number>` or `prod`.
+        DATAOPS_DEPLOYMENT: `local` (the default), `dev/<person>`, `branch/pr-<number>`, `adhoc` or `prod`.
         DATAOPS_DATA: Where its data lies, a folder or `s3://bucket[/prefix]`; of dev and branches, that which they share, each
-            below its own name. Default, for local alone: `data/` in the checkout, or in the working directory where the package
-            is installed.
-        DATAOPS_PROD: For dev and branches: where prod's data lies.
+            below its own name, and ad-hoc areas below `adhoc/`. Default, for local alone: `data/` in the checkout, or in the
+            working directory where the package is installed.
+        DATAOPS_PROD: For dev, branches and adhoc: where prod's data lies.
+        DATAOPS_EXPIRY: `on` lets areas go that are due, where they are looked after: in local and adhoc. Default `off`.
+        DATAOPS_WEBHOOK: There: the address that is told, as JSON, of each area that is marked.
+        DATAOPS_ACCESS_LOGS: There: where the server access logs of the bucket lie, by which reads past us are seen.
         DATAOPS_PIPELINE: For prod: the identity of its pipeline, the ARN of a role; of a folder, `user@host`.
         DATAOPS_CACHE: The folder on this machine for drafts and what was read of a bucket, each deployment below its own name.
             Default `.dataops/` beside `data/`.
         DATAOPS_COMMIT, DATAOPS_IMAGE: For an image: the commit it was built from, and its digest.
         DAGSTER_HOME: As Dagster knows it.
         DATAOPS_UI: The address of the Dagster UI. Default that of `make dev`.
+        DATAOPS_ERASURE_KEY: The secret key of the hashes in `defs/erasures.yaml`, at least 32 characters.
 
     Raises:
         DeploymentError: A variable is missing, or has a value that means nothing; or there is one of another name.
@@ -294,10 +383,10 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     elif name == "prod":
         data = _needed(environment, "DATAOPS_DATA", name, "s3://bucket of prod's data")
         pipeline = environment.get("DATAOPS_PIPELINE") or _missing("DATAOPS_PIPELINE", name, "role of its pipeline")
-    elif _SHARED.fullmatch(name):
+    elif _SHARED.fullmatch(name) or name == "adhoc":
         shared = _needed(environment, "DATAOPS_DATA", name, "s3://bucket that dev and branches share")
         prod = _needed(environment, "DATAOPS_PROD", name, "s3://bucket of prod's data")
-        data = f"{shared}/{name}"
+        data = shared if name == "adhoc" else f"{shared}/{name}"
         if f"{data}/".startswith(f"{prod}/") or f"{prod}/".startswith(f"{data}/"):
             raise DeploymentError(f"DATAOPS_DATA is {shared}, which is prod's (DATAOPS_PROD): name what {name} writes")
     else:
@@ -310,7 +399,38 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute() / name,
         Path(home) if home else None,
         environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/"),
+        _erasure_key(environment),
+        _switched_on(environment.get("DATAOPS_EXPIRY") or "off"),
+        _webhook(environment.get("DATAOPS_WEBHOOK") or None),
+        _logs(environment.get("DATAOPS_ACCESS_LOGS")),
     )
+
+
+def _erasure_key(environment: Mapping[str, str]) -> bytes | None:
+    given = environment.get(KEY_VARIABLE, "")
+    if given and len(given) < _KEY_CHARACTERS:
+        told = f"{len(given)} characters, which can be guessed: make one of {_KEY_CHARACTERS} or more, at random, and keep it"
+        raise DeploymentError(f"{KEY_VARIABLE} has {told}")
+    return given.encode() or None
+
+
+def _switched_on(given: str) -> bool:
+    if given not in ("on", "off"):
+        raise DeploymentError(f"DATAOPS_EXPIRY is {given!r}: write `on`, and areas that are due go, or `off`")
+    return given == "on"
+
+
+def _logs(given: str | None) -> str | None:
+    address = _address("DATAOPS_ACCESS_LOGS", given) if given else None
+    if address and in_a_bucket(address) and "/" not in address.removeprefix("s3://"):
+        raise DeploymentError(f"DATAOPS_ACCESS_LOGS is {given!r}: name the prefix, too, as s3://bucket/prefix")
+    return address
+
+
+def _webhook(given: str | None) -> str | None:
+    if given and not re.match("https?://[^/]", given):
+        raise DeploymentError("DATAOPS_WEBHOOK is no address: write one that begins with https:// or http://")
+    return given
 
 
 def _needed(environment: Mapping[str, str], variable: str, name: str, what: str) -> str:

@@ -79,7 +79,7 @@ def make_checkout(root: Path, last: str = LAST) -> Checkout:
 
 
 def _not_of_the_sample(folder: str, names: list[str]) -> set[str]:
-    return set(names) - SAMPLE if folder == str(PROJECT / "dataops_assets/defs") else {"__pycache__"}
+    return set(names) - SAMPLE if folder == str(PROJECT / "dataops_assets/defs") else set()
 
 
 def obey_ctrl_c() -> None:

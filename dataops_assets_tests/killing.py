@@ -67,7 +67,7 @@ class InABucket(Tree):
             client = self.place.bucket.client(retries=ONCE)
             here, parts = Folder(self.root / "here"), self.place.in_parts
             store = S3(self.place.bucket.name, self.place.prefix, here, client=client, in_parts=parts)
-            self._lake = Lake(self.catalog(), store)
+            self._lake = Lake(self.catalog(), store, erasure_key=self.erasure_key)
         return self._lake
 
     def drop(self, dataset: str, file: str, content: str | bytes, written: datetime | None = None) -> Path:

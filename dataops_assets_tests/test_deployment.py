@@ -58,6 +58,10 @@ def test_prod_names_its_pipeline() -> None:
         ({"DATAOPS_DEPLOYMENT": "dev/me."}, "DATAOPS_DEPLOYMENT is 'dev/me.'"),
         ({"DATAOPS_DEPLOYMNT": "prod"}, "DATAOPS_DEPLOYMNT is set, but means nothing here: did you mean DATAOPS_DEPLOYMENT?"),
         ({"DATAOPS_X": ""}, "DATAOPS_X is set, but means nothing here: there are DATAOPS_DEPLOYMENT, _DATA, "),
+        (
+            {"DATAOPS_ERASURE_KEY": "guess me"},
+            "DATAOPS_ERASURE_KEY has 8 characters, which can be guessed: make one of 32 or more",
+        ),
         ({"DATAOPS_DEPLOYMENT": "branch/main"}, "DATAOPS_DEPLOYMENT is 'branch/main'"),
         ({"DATAOPS_DEPLOYMENT": "dev/me"}, "DATAOPS_DATA is not set, which dev/me needs: the s3://bucket that dev and"),
         (

@@ -238,9 +238,11 @@ class Tree:
 
     Attributes:
         root: Where both lie, as `defs/` and `data/`.
+        erasure_key: The key of the hashes in erasure requests.
     """
 
     root: Path
+    erasure_key: bytes | None = None
     _drops: int = 0
     _lake: Lake | None = field(default=None, repr=False)
 
@@ -285,7 +287,7 @@ class Tree:
     def lake(self) -> Lake:
         """The store, seen through the contracts as they are now."""
         if self._lake is None:
-            self._lake = Lake(self.catalog(), self.store)
+            self._lake = Lake(self.catalog(), self.store, erasure_key=self.erasure_key)
         return self._lake
 
     def __getitem__(self, name: str) -> Dataset:

@@ -1,20 +1,35 @@
 """What the verbs take: names of datasets and partitions, pairs, addresses; and the lake that they are about."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from dataops_assets import deployment
-from dataops_assets.catalog import DEFS, load_catalog
-from dataops_assets.contract import Dataset
-from dataops_assets.storage.lake import Lake
+if TYPE_CHECKING:
+    from dataops_assets.contract import Dataset
+    from dataops_assets.storage.lake import Lake
+    from dataops_assets.storage.store import Store
 
 
 def open_lake() -> Lake:
-    """The lake of the current deployment."""
+    """The lake of the current deployment; its area, if it is one, is in use from then on.
+
+    Raises:
+        AreaError: That is in the trash.
+    """
+    from dataops_assets import deployment
+    from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.lifecycle.lease import renew
+    from dataops_assets.storage.lake import Lake
+
     here = deployment.current()
-    return Lake(load_catalog(DEFS), here.store, here.made_by, here.base)
+    store, base = here.datasets
+    if here.area:
+        renew(store, *here.area, lambda: deployment.identity(deployment.in_a_bucket(here.data)), datetime.now(UTC))
+    return Lake(load_catalog(DEFS), store, here.made_by, base, here.erasure_key)
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
@@ -51,9 +66,9 @@ def existing(dataset: Dataset, partition: str | None, now: datetime) -> str | No
     return partition
 
 
-def object_at(lake: Lake, address: str) -> str | None:
-    """The SHA-256 of the bytes that lie at an address, as messages write it."""
-    for store in filter(None, (lake.store, lake.base)):
+def object_at(stores: Iterable[Store | None], address: str) -> str | None:
+    """The SHA-256 of the bytes that lie at an address, as messages write it, in one of some stores."""
+    for store in filter(None, stores):
         if address.startswith(f"{store.where}/"):
             return store.reread(address[len(store.where) + 1 :])
     return None

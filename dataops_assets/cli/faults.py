@@ -3,10 +3,14 @@
 Here: each fault as a change of one delivered csv, and what should become of it. Not here: how a delivery is packed (`sample`).
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 Text = bytes
 """A csv with a header, as the provider has written it."""
@@ -36,7 +40,13 @@ NO_FAULT = Fault("nothing is wrong with it")
 
 def _rows(change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Text], Text]:
     """A change of the rows, all of them text."""
-    return lambda text: change(pl.read_csv(text, infer_schema=False)).write_csv().encode()
+
+    def changed(text: Text) -> Text:
+        import polars as pl
+
+        return change(pl.read_csv(text, infer_schema=False)).write_csv().encode()
+
+    return changed
 
 
 def _header(change: Callable[[list[str]], list[str]]) -> Callable[[Text], Text]:
@@ -56,6 +66,8 @@ def _in_number(value: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """A value in a column of numbers, in every second row."""
 
     def change(rows: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
         name = _a_number(rows)
         every_second = pl.int_range(pl.len()) % 2 == 0
         return rows.with_columns(pl.when(every_second).then(pl.lit(value)).otherwise(pl.col(name)).alias(name))
@@ -65,21 +77,29 @@ def _in_number(value: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
 
 def _one_differs(rows: pl.DataFrame) -> pl.DataFrame:
     """The first tenth of the rows once more, with another value in the last column of numbers."""
+    import polars as pl
+
     again = rows.head(max(1, rows.height // 10))
     return pl.concat([rows, again.with_columns(pl.lit("1").alias(_a_number(rows)))])
+
+
+def _one_column_more(rows: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    return rows.with_columns(remark=pl.lit("new"))
 
 
 FAULTS = {
     "renamed-column": Fault("the last column has another name", _header(lambda names: [*names[:-1], names[-1] + "_new"])),
     "missing-column": Fault("the last column is left out", _rows(lambda rows: rows.drop(rows.columns[-1]))),
-    "extra-column": Fault("there is a column more", _rows(lambda rows: rows.with_columns(remark=pl.lit("new")))),
+    "extra-column": Fault("there is a column more", _rows(_one_column_more)),
     "reordered-columns": Fault("the columns come in another order", _rows(lambda rows: rows.select(reversed(rows.columns)))),
     "header-only": Fault("there is a header, but no row", _rows(lambda rows: rows.clear())),
     "few-rows": Fault(
         "nine rows of ten are lost (found once the day, or seven before it, came whole)",
         _rows(lambda rows: rows.head(max(1, rows.height // 10))),
     ),
-    "duplicate-rows": Fault("every row comes twice", _rows(lambda rows: pl.concat([rows, rows]))),
+    "duplicate-rows": Fault("every row comes twice", _rows(lambda rows: rows.vstack(rows))),
     "duplicate-keys": Fault("a tenth of the rows comes twice, with another value", _rows(_one_differs)),
     "text-in-number": Fault("every second number is a word", _rows(_in_number("n/a"))),
     "huge-number": Fault("every second number is beyond its type", _rows(_in_number("99999999999"))),

@@ -1,4 +1,7 @@
-"""The command `dataops` and its verbs."""
+"""The command `dataops` and its verbs.
+
+Each verb imports what it needs when it is called: `--help` waits for no library.
+"""
 
 import logging
 import re
@@ -8,19 +11,19 @@ from pathlib import Path
 
 import click
 
-from dataops_assets import deployment
-from dataops_assets.catalog import DEFS, load_catalog
+from dataops_assets.cli.areas import add_areas
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
+from dataops_assets.cli.erase import erase
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.cli.verbs import Verbs
-from dataops_assets.contract import ContractError
-from dataops_assets.storage.lake import launched, name_of
-from dataops_assets.storage.store import Unreachable, hash_file, in_words, is_lasting
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
+
+
+cli.add_command(erase)
 
 
 @cli.command()
@@ -157,9 +160,11 @@ def why(target: str, partition: str | None) -> None:
     TARGET is a file (any copy of one that was published or received), the address of an object, a SHA-256, or a dataset, with a
     PARTITION.
     """
+    from dataops_assets import deployment
     from dataops_assets.observe.why import why_bytes, why_published
+    from dataops_assets.storage.store import hash_file
 
-    lake = open_lake()
+    lake, areas = open_lake(), deployment.current().areas
     name = without_zone(target)
     try:
         if name in lake.catalog.datasets:
@@ -168,11 +173,11 @@ def why(target: str, partition: str | None) -> None:
             lake.reread(dataset.zone, dataset, partition)
             click.echo(why_published(lake, dataset, partition))
         elif re.fullmatch("[0-9a-f]{64}", target):
-            click.echo(why_bytes(lake, target))
-        elif found := object_at(lake, target):
-            click.echo(why_bytes(lake, found))
+            click.echo(why_bytes(lake, target, areas))
+        elif found := object_at((lake.store, lake.base, areas), target):
+            click.echo(why_bytes(lake, found, areas))
         elif Path(target).is_file():
-            click.echo(why_bytes(lake, hash_file(Path(target))))
+            click.echo(why_bytes(lake, hash_file(Path(target)), areas))
         elif re.fullmatch("[0-9a-f]{7,63}", target):
             whole = "`dataops why DATASET PARTITION` tells it"
             raise click.UsageError(f"{target} is the beginning of a SHA-256: write all of its 64 digits; {whole}")
@@ -233,6 +238,7 @@ def correct(
 
     Tried first on the delivery that counts. Nothing is published before the entry is committed and run.
     """
+    from dataops_assets.catalog import DEFS
     from dataops_assets.cli.correct import correct_dataset
     from dataops_assets.corrections.writing import Wish
 
@@ -252,6 +258,7 @@ def changes(commit: str) -> None:
 
     COMMIT is whatever git takes for one; without it, origin/main. Made for the check of a pull request.
     """
+    from dataops_assets.catalog import DEFS
     from dataops_assets.cli.changing import show_changes
 
     sys.exit(0 if show_changes(DEFS, commit) else 1)
@@ -264,6 +271,7 @@ def suggest(dataset: str) -> None:
 
     Told with the evidence, and as a patch of schema.py and examples.yaml. Nothing is written: `git apply` does.
     """
+    from dataops_assets.catalog import DEFS
     from dataops_assets.cli.suggesting import suggest_rules
 
     lake = open_lake()
@@ -297,6 +305,7 @@ def drop(dataset: str, partition: str | None) -> None:
     """
     from dataops_assets.storage import publishing
     from dataops_assets.storage.conformance import makes_again
+    from dataops_assets.storage.lake import launched, name_of
 
     lake = open_lake()
     [found] = named(lake, (without_zone(dataset),))
@@ -316,11 +325,42 @@ def drop(dataset: str, partition: str | None) -> None:
     click.echo(again)
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
+def lifecycle(as_json: bool) -> None:
+    """Say how long everything is kept, who ends it, what is past its term, and what is against a policy.
+
+    Nothing is changed. The exit code is 1 if anything lies or stands against a policy.
+    """
+    from dataops_assets import deployment
+    from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.cli.lifecycle import show_lifecycle
+
+    sys.exit(0 if show_lifecycle(deployment.current(), load_catalog(DEFS), as_json) else 1)
+
+
+@cli.group()
+def export() -> None:
+    """Write what infrastructure is made from, as the contracts say it."""
+
+
+@export.command("lifecycle")
+@click.option("--bucket", type=click.Choice(["prod", "dev", "audit"]), help="Of this one alone, as Terraform takes it.")
+@click.option("--below", default="", metavar="PREFIX", help="Where in the bucket all of it lies, if not at the top.")
+def export_lifecycle(bucket: str | None, below: str) -> None:
+    """Write the rules by which each bucket ends things, as JSON for Terraform's aws_s3_bucket_lifecycle_configuration."""
+    from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.cli.lifecycle import export_rules
+
+    export_rules(load_catalog(DEFS), bucket, below.strip("/"))
+
+
 @cli.command("map")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the committed map is stale.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/map.svg"), show_default=True)
 def draw_map(check: bool, output: Path) -> None:
     """Draw the data flow with access rights, as SVG."""
+    from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.observe.map import draw
 
     picture = draw(load_catalog(DEFS))
@@ -334,16 +374,29 @@ def draw_map(check: bool, output: Path) -> None:
     click.echo(f"wrote {output}")
 
 
+add_areas(cli)
+
+
 def main() -> None:
     """The entry point: errors that the user can mend are told without a traceback."""
     logging.getLogger("dataops.denied").addHandler(logging.NullHandler())  # where nobody collects logs, it is told once
     try:
         cli(standalone_mode=True)
-    except (ContractError, deployment.DeploymentError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
-    except OSError as error:
-        if not (is_lasting(error) or isinstance(error, Unreachable)):
+    except Exception as error:
+        told = _in_words(error)
+        if not told:
             raise
-        click.echo(in_words(error), err=True)
+        click.echo(told, err=True)
         sys.exit(1)
+
+
+def _in_words(error: Exception) -> str:
+    """What the user can mend; empty of everything else."""
+    from dataops_assets.contract import ContractError
+    from dataops_assets.deployment import DeploymentError
+    from dataops_assets.lifecycle.area import AreaError
+    from dataops_assets.storage.store import Unreachable, in_words, is_lasting
+
+    if isinstance(error, AreaError | ContractError | DeploymentError):
+        return str(error)
+    return in_words(error) if isinstance(error, OSError) and (is_lasting(error) or isinstance(error, Unreachable)) else ""

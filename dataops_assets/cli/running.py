@@ -75,7 +75,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     altered: dict[tuple[Zone, Dataset, Partition], str] = {}
     _wait_for_quiet(lake, datasets, console)
     runs = 0
-    with _instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
+    with open_instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
         bury(instance, abandoned(instance, lake))
         definitions = build(DEFS, deployment.current())
         batches = list(_batches(lake, datasets))
@@ -221,7 +221,7 @@ def _interrupted() -> Iterator[Callable[[], bool]]:
 
 
 @contextlib.contextmanager
-def _instance() -> Iterator[dg.DagsterInstance]:
+def open_instance() -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that `dagster dev` in this folder uses, too.
 
     Raises:

@@ -8,6 +8,9 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "Looking": ("map", "quality", "verify"),
     "Contracts": ("changes", "suggest"),
     "Deployments": ("doctor", "drop"),
+    "Areas": ("adhoc", "branch", "dev"),
+    "The end of things": ("lifecycle", "expire", "erase"),
+    "Infrastructure": ("export",),
 }
 
 

@@ -50,9 +50,7 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
 
 def _spec(catalog: Catalog, dataset: Dataset, zone: Zone, deps: list[Any], **more: Any) -> dg.AssetSpec:
     attributes = dataset.attributes
-    keep = catalog.keep(dataset, zone)
-    kept = f"{keep}" + (f" ({keep.reason})" if keep.reason else " after it was written")
-    told = common(catalog, dataset, kept, "defs.yaml")
+    told = common(catalog, dataset, catalog.retention(dataset, zone).in_words("after it was written"), "defs.yaml")
     metadata = told.pop("metadata")
     if zone in ("staged", "curated"):
         metadata |= dict(pandera_schema_to_dagster_type(dataset.schema.model).metadata)

@@ -5,17 +5,21 @@
 * The status of a check by partition, of which Dagster's own automation makes use.
 * The newest evaluation of a check that has no partitions.
 * The assets that a run selects: `run.asset_selection` is empty for a job that was defined over some of them.
+* The text of the records of runs, which tells values of rows: nothing of Dagster's changes it, and an erasure must.
 """
 
-from collections.abc import Set
+from collections.abc import Callable, Collection, Set
 
 import dagster as dg
+import sqlalchemy as db
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as TargetMaterialization,
 )
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
-__all__ = ["TargetMaterialization", "checked_partitions", "last_evaluation", "selected_assets"]
+__all__ = ["TargetMaterialization", "checked_partitions", "last_evaluation", "rewrite_records", "runs_about", "selected_assets"]
 
 
 def selected_assets(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
@@ -42,3 +46,47 @@ def last_evaluation(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> dg
     event = record.event.dagster_event if record and record.event else None
     told = event.event_specific_data if event else None
     return told if isinstance(told, dg.AssetCheckEvaluation) else None
+
+
+def runs_about(instance: dg.DagsterInstance, keys: Collection[dg.AssetKey]) -> list[str]:
+    """The runs whose records are about some assets; none where an instance keeps them in no database."""
+    storage, wanted = instance.event_log_storage, [key.to_string() for key in keys]
+    if not isinstance(storage, SqlEventLogStorage):
+        return []
+    events, checks = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
+    with storage.index_connection() as connection:
+        found = {
+            row[0]
+            for table in (events, checks)
+            for row in connection.execute(db.select(table.run_id).where(table.asset_key.in_(wanted)).distinct())
+        }
+    return sorted(found)
+
+
+def rewrite_records(instance: dg.DagsterInstance, run: str, rewritten: Callable[[str], str], write: bool) -> int:
+    """Let the records of a run say something else.
+
+    Args:
+        instance: Where they are kept; in SQLite that is a file for the run, and one for what is asked across runs.
+        run: The id of the run.
+        rewritten: Gives the text that takes the place of one; the same, if it may stay.
+        write: Whether it does; else they are only counted.
+
+    Returns:
+        How many of them say something else then.
+    """
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    found = 0
+    for connected, table, text in (
+        (storage.run_connection(run), SqlEventLogStorageTable, "event"),
+        (storage.index_connection(), SqlEventLogStorageTable, "event"),
+        (storage.index_connection(), AssetCheckExecutionsTable, "evaluation_event"),
+    ):
+        with connected as connection:
+            rows = connection.execute(db.select(table.c.id, table.c[text]).where(table.c.run_id == run)).fetchall()
+            changed = {row[0]: after for row in rows if row[1] and (after := rewritten(row[1])) != row[1]}
+            found += len(changed)
+            for number, after in changed.items() if write else ():
+                connection.execute(table.update().where(table.c.id == number).values({text: after}))
+    return found

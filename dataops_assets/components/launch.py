@@ -76,7 +76,9 @@ def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zon
     stored = _stored_versions(lake, dataset, zone, partitions)
     known = known_versions(instance, asset_key(zone, dataset), stored)
     published = {key: version for key, version in stored.items() if known.get(key) != version}
-    return published | _unchecked(instance, lake, dataset, zone, partitions)
+    unchecked = _unchecked(instance, lake, dataset, zone, partitions)
+    # To tell of what has expired, a run would make it again.
+    return published | {key: said for key, said in unchecked.items() if not lake.has_expired(zone, dataset, key, now)}
 
 
 def _unchecked(

@@ -154,7 +154,7 @@ def _log(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcom
             tags = {_DATA_VERSION: version}
             context.log_event(dg.AssetMaterialization(key, partition=outcome.partition, metadata=metadata, tags=tags))
     judged = {outcome.partition: outcome for outcome in outcomes if outcome.verdict or outcome.stands}
-    latest = _latest(context.instance, key, judged)
+    latest = latest_of(context.instance, key, judged)
     for partition, outcome in judged.items():
         verdict = outcome.verdict or outcome.stands
         assert verdict
@@ -170,9 +170,10 @@ def _log(context: dg.AssetExecutionContext, key: dg.AssetKey, check: str, outcom
         )
 
 
-def _latest(
+def latest_of(
     instance: dg.DagsterInstance, key: dg.AssetKey, partitions: Collection[Partition]
 ) -> dict[Partition, TargetMaterialization]:
+    """The newest materialization of each partition, for an evaluation that judges it."""
     return {
         record.partition_key: TargetMaterialization(
             storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp

@@ -1,10 +1,14 @@
 """The lake as a Dagster resource: what a step of ours reads and writes."""
 
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from dataops_assets import deployment
 from dataops_assets.catalog import is_declared, load_catalog
 from dataops_assets.contract import Catalog
 from dataops_assets.deployment import Deployment
+from dataops_assets.lifecycle.lease import renew
 from dataops_assets.storage.lake import Lake
 
 
@@ -20,16 +24,29 @@ class LakeResource:
     """
 
     def __init__(self, here: Deployment, defs: Path):
-        self._here, self._defs = here, defs
+        self.here, self._defs = here, defs
 
     def lake(self) -> Lake:
-        """The zones, seen through the contracts as they are now."""
-        return Lake(cached_catalog(self._defs), self._here.store, self._here.made_by, self._here.base)
+        """The zones, seen through the contracts as they are now; an area of its own is in use from then on.
+
+        Raises:
+            AreaError: That is in the trash.
+        """
+        store, base = self.here.datasets
+        if self.here.area:
+            who = partial(deployment.identity, deployment.in_a_bucket(self.here.data))
+            renew(store, *self.here.area, who, datetime.now(UTC))
+        return Lake(cached_catalog(self._defs), store, self.here.made_by, base, self.here.erasure_key)
+
+    @property
+    def defs(self) -> Path:
+        """The folder of the contracts."""
+        return self._defs
 
     @property
     def removes(self) -> bool:
         """Whether anything is ever removed here."""
-        return self._here.removes
+        return self.here.removes
 
 
 def defs_root(folder: Path) -> Path:

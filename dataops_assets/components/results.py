@@ -16,6 +16,7 @@ from dataops_assets.components.automation import storage_sensor
 from dataops_assets.components.keys import asset_key, results_key
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Catalog, Dataset
+from dataops_assets.contract.retention import Retention
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import zones_written
 from dataops_assets.storage import layout
@@ -67,8 +68,8 @@ def gate_results(catalog: Catalog) -> dg.Definitions:
 
 
 def _spec(catalog: Catalog, dataset: Dataset) -> dg.AssetSpec:
-    keep = catalog.keep(dataset, dataset.zone)
-    told = common(catalog, dataset, f"as long as the verdicts: {keep}", "defs.yaml")
+    keep = Retention(keep=catalog.policy.platform.gate_results)
+    told = common(catalog, dataset, keep.in_words("after it was written last"), "defs.yaml")
     return dg.AssetSpec(
         key=results_key(dataset),
         description=f"What every rule found in each delivery: a row for each.\n\n{dataset.attributes.description}",

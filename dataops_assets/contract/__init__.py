@@ -7,6 +7,7 @@ between them, and the errors that name file, line and remedy. Not here: reading 
 from dataops_assets.contract.catalog import Catalog
 from dataops_assets.contract.correction import Correction
 from dataops_assets.contract.dataset import Dataset
+from dataops_assets.contract.erasure import Erasure
 from dataops_assets.contract.errors import ContractError, Problem
 from dataops_assets.contract.model import (
     DatasetAttributes,
@@ -26,6 +27,7 @@ __all__ = [
     "Dataset",
     "DatasetAttributes",
     "DerivedAttributes",
+    "Erasure",
     "Grain",
     "IngestedAttributes",
     "Partition",

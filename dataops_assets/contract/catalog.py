@@ -8,6 +8,7 @@ from typing import Any
 
 from dataops_assets.contract.dataset import Dataset
 from dataops_assets.contract.duration import Duration
+from dataops_assets.contract.erasure import Erasure
 from dataops_assets.contract.errors import Problem, choose
 from dataops_assets.contract.model import DerivedAttributes
 from dataops_assets.contract.parse import Document, Path
@@ -26,11 +27,13 @@ class Catalog:
         policy: What datasets refer to by name.
         datasets: Every dataset once.
         source: The policy as it was written, for whoever asks where something is stated.
+        erasures: Every request that data goes for good.
     """
 
-    def __init__(self, policy: Policy, datasets: Iterable[Dataset], source: Document):
+    def __init__(self, policy: Policy, datasets: Iterable[Dataset], source: Document, erasures: Iterable[Erasure] = ()):
         self.policy = policy
         self.source = source
+        self.erasures = tuple(erasures)
         self.datasets = {dataset.name: dataset for dataset in datasets}
 
     def __getitem__(self, name: str) -> Dataset:
@@ -65,7 +68,20 @@ class Catalog:
 
     def sharing(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that are made from the same deliveries, itself among them; none of one that is made here."""
-        return [other for other in self if other.ingested and dataset.ingested and other.deliveries == dataset.deliveries]
+        return self._by_deliveries[dataset.deliveries] if dataset.ingested else []
+
+    @cached_property
+    def _by_deliveries(self) -> dict[str, list[Dataset]]:
+        found: dict[str, list[Dataset]] = {}
+        for dataset in self:
+            if dataset.ingested:
+                found.setdefault(dataset.deliveries, []).append(dataset)
+        return found
+
+    def erasures_of(self, dataset: Dataset) -> list[Erasure]:
+        """The requests that are about a dataset's deliveries, in the order of the file."""
+        sharing = {other.name for other in self.sharing(dataset)}
+        return [erasure for erasure in self.erasures if erasure.attributes.dataset in sharing]
 
     def readers_of(self, dataset: Dataset) -> list[Dataset]:
         """The datasets that read this one."""

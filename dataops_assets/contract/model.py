@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from dataops_assets.contract.duration import Limited
 from dataops_assets.contract.errors import Mistake
 from dataops_assets.contract.partitions import Partitions
-from dataops_assets.contract.retention import Retained, Retention
+from dataops_assets.contract.retention import Landed, Retained, Retention
 
 Severity = Literal["reject", "warn", "fail"]
 """What a broken rule does: `reject` the row, `warn` only, or `fail` the whole delivery."""
@@ -41,7 +41,7 @@ class LifecycleChoice(_Attributes):
 
     name: str = Field(alias="class")
     reason: Reason | None = None
-    landing: Retained | None = None
+    landing: Landed | None = None
     raw: Retained | None = None
     staged: Retained | None = None
     quarantine: Retained | None = None

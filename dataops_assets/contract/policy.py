@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.errors import Mistake
-from dataops_assets.contract.retention import Platform, Retained, Retention
+from dataops_assets.contract.retention import Landed, Platform, Retained, Retention
 
 Zone = Literal["landing", "raw", "staged", "quarantine", "curated"]
 ZONES: tuple[Zone, ...] = get_args(Zone)
@@ -32,7 +32,7 @@ class Lifecycle(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     description: str
-    landing: Retained
+    landing: Landed
     raw: Retained
     staged: Retained
     quarantine: Retained

@@ -86,6 +86,11 @@ class Retention(_Attributes):
                 )
         return self
 
+    def in_words(self, since: str) -> str:
+        """How long it is kept since when, or why forever; and where."""
+        kept = f"forever, because {self.keep.reason}" if self.keep.reason else f"{self.keep} {since}"
+        return kept + (f"; in {self.colder.to} from {self.colder.after} on" if self.colder else "")
+
     def __str__(self) -> str:
         colder = [f"{self.colder.to} after {self.colder.after}"] if self.colder else []
         versions = [f"old versions {self.versions}"] if self.versions else []
@@ -100,6 +105,14 @@ def _read_retention(value: Any) -> Any:
 
 Retained = Annotated[Retention, BeforeValidator(_read_retention, json_schema_input_type=Kept | Retention)]
 """How long a zone is kept, in short or in full."""
+
+
+def _read_landing(value: Any) -> Any:
+    return value if isinstance(value, Retention) else Retention(keep=in_days(parse_duration(value)))
+
+
+Landed = Annotated[Retention, BeforeValidator(_read_landing, json_schema_input_type=Kept)]
+"""How long landing is kept, in short alone: providers tag nothing, so its rules go by folder, and are to be few."""
 
 
 class Area(_Attributes):
@@ -126,6 +139,9 @@ class Area(_Attributes):
                 days = "1 day" if least == 1 else f"{least} days"
                 raise Mistake(f"{stated} is less than {days}", f"write `{name}: {days}` or more", at=(name,))
         return self
+
+    def __str__(self) -> str:
+        return f"{self.disuse} unused, {self.notice} of notice, {self.trash} in the trash"
 
 
 class Cap(_Attributes):

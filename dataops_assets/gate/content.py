@@ -222,6 +222,8 @@ def _why_not(rows: pl.LazyFrame, rule: Rule, query: Query, public: bool) -> str:
 
 
 def _rejected(bad: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
+    if bad.is_empty():
+        return pl.DataFrame(schema={"row": pl.UInt64, "reasons": pl.List(pl.String)})
     names = [rule.name for rule in rules if _BROKEN + rule.name in bad.columns]
     reasons = pl.concat_list(pl.lit(None, pl.String), *(pl.when(_BROKEN + name).then(pl.lit(name)) for name in names))
     return bad.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons.list.drop_nulls())

@@ -48,6 +48,11 @@ class History:
 
     Args:
         schema: The columns of the dataset.
+
+    Attributes:
+        names: Every statistic, as column and name.
+        taken: Every partition that was added, and its profile.
+        partitions: Those of them that tell what is usual, and how far that goes.
     """
 
     def __init__(self, schema: Mapping[str, pl.DataType]):
@@ -57,6 +62,7 @@ class History:
         self._relations = Relations(related, USUAL, _COLD_START)
         self._related = len(named)  # where they begin
         self.names = named + [(name, what) for what in (_RESIDUAL, _BIAS) for name in related]
+        self.taken: list[tuple[str, Profile]] = []
         self.partitions: deque[str] = deque(maxlen=USUAL + CALIBRATED)
         self._categories: deque[Mapping[str, Mapping[str, int]]] = deque()
         self._shares: dict[str, dict[str, float]] = {}
@@ -83,6 +89,7 @@ class History:
         if len(self._categories) > USUAL + CALIBRATED:
             for column, gone in self._categories.popleft().items():
                 self._known[column] -= Counter(gone.keys())
+        self.taken.append((partition, profile))
         self.partitions.append(partition)
 
     def surprises(self, profile: Profile) -> Numbers:

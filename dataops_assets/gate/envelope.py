@@ -60,6 +60,7 @@ def judge_envelope(
     history: Sequence[int],
     others: Mapping[str, Sequence[str]],
     earlier: Earlier | None = None,
+    left_out: int = 0,
 ) -> tuple[RuleResult, ...]:
     """Judge one delivery as a whole.
 
@@ -71,6 +72,7 @@ def judge_envelope(
         history: Row counts of the partitions before it, the latest last; of a dataset without partitions, of its deliveries.
         others: The delivered columns of the other datasets, to recognise a file that was meant for one of them.
         earlier: What it takes the place of, if anything.
+        left_out: How many of its rows were erased: nobody misses them.
 
     Returns:
         A result for every rule; the delivery is refused if any of them says so.
@@ -81,14 +83,14 @@ def judge_envelope(
         which = f"{in_print(text.file)}: " if len(parts) > 1 else ""
         return (*results, _result("readable", readable, "fail", which + text.what, text.remedy))
     rows, given = height(text), text.collect_schema().names()
-    empty = "" if rows else "there is a header, but no row"
+    empty = "" if rows or left_out else "there is a header, but no row"
     results.append(_result("readable", readable, "fail", ""))
     results.append(_result("not_empty", "there is at least one row", "fail", empty, _WITH_ROWS))
     source = dataset.ingested.source if dataset.ingested else None
     if source and source.rows and rows:
-        results.append(_row_count(rows, source.rows, history, _COLD_START if dataset.partitions else 1))
+        results.append(_row_count(rows + left_out, source.rows, history, _COLD_START if dataset.partitions else 1))
     if earlier and rows:
-        results.append(_rows_kept(rows, earlier))
+        results.append(_rows_kept(rows + left_out, earlier))
     expected = list(dataset.delivered.columns)
     problem, warning = _columns(expected, given, dataset.is_public)
     meant = _meant_for(expected, given, others)

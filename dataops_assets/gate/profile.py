@@ -4,7 +4,7 @@ Here: which statistics there are, and how they are taken, all in one query. Not 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -15,10 +15,10 @@ from dataops_assets.gate.relations import NULL, Moments, moments
 _MOST_ROWS = 1_000_000
 _MOST_CATEGORIES = 128
 _MOST_RELATED = 24
+_MOST_RELATED_ROWS = 100_000
 _DIGITS = 6
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
-_VALUES = "values"
-_NO_VALUES = ("nulls", "top", "distinct", "length")
+_VALUES, _SPREAD = "values", "quantiles"
 _OF_ALL_ROWS = ("distinct", "step")
 _COUNT = "\ncount"
 _REPEATED = "\nrepeated"
@@ -77,25 +77,31 @@ def profile(
     held = _every(rows, every).collect(engine="streaming") if isinstance(rows, pl.LazyFrame) else rows
     held = held.sort(key, maintain_order=True) if key and held is not rows else held
     types = held.schema
-    asked = [one.alias(f"{name}\n{what}") for name, dtype in types.items() for what, one in _questions(name, dtype, began)]
+    numbers = held.select(one.alias(name) for name, dtype in types.items() if (one := _number(name, dtype, began)) is not None)
+    asked = _asked(_QUESTIONS, types)
     rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]
     if rest and every == 1:
         asked.append((1 - pl.struct(rest).hash().n_unique() / pl.len()).alias(_REPEATED))
     found = held.select(asked).row(0, named=True)
+    if public and numbers.width:
+        found |= numbers.select(_asked(_MEASURES, numbers.schema)).row(0, named=True)
     repeated = found.pop(_REPEATED, None)
     columns: dict[str, dict[str, float]] = {name: {} for name in types}
     categories = {}
     for label, value in found.items():
         name, _, what = label.rpartition("\n")
-        if (what in _OF_ALL_ROWS and every > 1) or not (public or what in _NO_VALUES):
+        if (what in _OF_ALL_ROWS and every > 1) or (what == _VALUES and not public):
             continue  # of a part of the rows, it depends on how large the part is
         if what == _VALUES:
             # A column of keys has as many values as rows: only where they are few do they tell anything.
             if found[f"{name}\ndistinct"] <= _MOST_CATEGORIES:
                 categories[name] = {one[name]: one[_COUNT] for one in value if one[name] is not None}
-        elif value is not None and math.isfinite(value):
-            columns[name][what] = _short(value)
-    related = {name: one for name, one in _related(types, began).items() if public or name.endswith(NULL)}
+        else:
+            told = zip(_QUANTILES, value, strict=True) if what == _SPREAD else [(what, value)]
+            columns[name] |= {each: _short(one) for each, one in told if one is not None and math.isfinite(one)}
+    thin = max(1, -(-held.height // _MOST_RELATED_ROWS))
+    are_null = held.gather_every(thin).select(pl.col(name).is_null().cast(pl.Float64).alias(name + NULL) for name in types)
+    together = pl.concat([numbers.gather_every(thin), are_null], how="horizontal")
     return Profile(
         rows=height,
         every=every,
@@ -103,7 +109,7 @@ def profile(
         repeated=None if repeated is None else _short(repeated),
         columns=columns,
         categories=categories,
-        relations=moments(held, related),
+        relations=moments(together.select(name for name in related_of(types) if public or name.endswith(NULL))),
     )
 
 
@@ -113,53 +119,66 @@ def _every(rows: pl.LazyFrame, every: int) -> pl.LazyFrame:
 
 def statistics_of(schema: Mapping[str, pl.DataType]) -> list[tuple[str, str]]:
     """Every statistic that a profile has of rows with these columns, as column and name."""
-    return [(name, what) for name, dtype in schema.items() for what, _ in _questions(name, dtype, _ANY_TIME) if what != _VALUES]
+    found = []
+    for name, dtype in schema.items():
+        asked = [what for what, (of, _) in _QUESTIONS.items() if of(dtype) and what != _VALUES]
+        if _number(name, dtype, _ANY_TIME) is not None:
+            asked += [each for what in _MEASURES for each in (_QUANTILES if what == _SPREAD else (what,))]
+        found += [(name, what) for what in asked]
+    return found
 
 
 def related_of(schema: Mapping[str, pl.DataType]) -> list[str]:
     """The numbers of a row that relations may be between; see `relations`."""
-    return list(_related(schema, _ANY_TIME))
-
-
-def _related(schema: Mapping[str, pl.DataType], began: datetime) -> dict[str, pl.Expr]:
-    related = {}
-    for name, dtype in list(schema.items())[:_MOST_RELATED]:
-        number = None if _is_opaque(dtype) else _as_number(pl.col(name), dtype, began)
-        if number is not None:
-            related[name] = number
-        related[name + NULL] = pl.col(name).is_null()
-    return related
+    first = list(schema.items())[:_MOST_RELATED]
+    several = ((name, name + NULL) if _number(name, dtype, _ANY_TIME) is not None else (name + NULL,) for name, dtype in first)
+    return [one for names in several for one in names]
 
 
 def _is_opaque(dtype: pl.DataType) -> bool:
     return dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Null)
 
 
-def _questions(name: str, dtype: pl.DataType, began: datetime) -> Iterator[tuple[str, pl.Expr]]:
-    value = pl.col(name)
-    yield "nulls", value.null_count() / pl.len()
-    if _is_opaque(dtype):
-        return
-    counts = value.drop_nulls().unique_counts()
-    yield "distinct", counts.len() + value.has_nulls()
-    yield "top", counts.max() / pl.len()
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
-        text = value.cast(pl.String)
-        yield "length", text.str.len_chars().mean()
-        yield _VALUES, text.value_counts(sort=True, name=_COUNT).head(_MOST_CATEGORIES + 1).implode()
-        return
-    number = _as_number(value, dtype, began)
-    if number is None:
-        return
-    yield "mean", number.mean()
-    yield "step", number.diff().pow(2).mean().sqrt()
-    ordered = number.sort()
-    for what, share in _QUANTILES.items():
-        yield what, ordered.quantile(share, "linear")
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype in (pl.String, pl.Categorical, pl.Enum)
+
+
+def _counts(value: pl.Expr) -> pl.Expr:
+    return value.drop_nulls().unique_counts()
+
+
+_Questions = dict[str, tuple[Callable[[pl.DataType], bool], Callable[[pl.Expr], pl.Expr]]]
+_QUESTIONS: _Questions = {
+    "nulls": (lambda _: True, lambda value: value.null_count() / pl.len()),
+    "distinct": (lambda dtype: not _is_opaque(dtype), lambda value: _counts(value).len() + value.has_nulls()),
+    "top": (lambda dtype: not _is_opaque(dtype), lambda value: _counts(value).max() / pl.len()),
+    "length": (_is_text, lambda value: value.cast(pl.String).str.len_chars().mean()),
+    _VALUES: (
+        _is_text,
+        lambda value: value.cast(pl.String).value_counts(sort=True, name=_COUNT).head(_MOST_CATEGORIES + 1).implode(),
+    ),
+}
+"""What is asked of columns: of which types, and how."""
+_MEASURES: _Questions = {
+    "mean": (lambda _: True, lambda number: number.mean()),
+    "step": (lambda _: True, lambda number: number.diff().pow(2).mean().sqrt()),
+    _SPREAD: (lambda _: True, lambda number: number.quantile(list(_QUANTILES.values()), "linear")),
+}
+"""What is asked of columns as numbers."""
+
+
+def _asked(questions: _Questions, types: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """Each question, to all columns at once: there are hundreds of answers."""
+    names = {what: [name for name, dtype in types.items() if of(dtype)] for what, (of, _) in questions.items()}
+    return [how(pl.col(names[what])).name.suffix(f"\n{what}") for what, (_, how) in questions.items() if names[what]]
+
+
+def _number(name: str, dtype: pl.DataType, began: datetime) -> pl.Expr | None:
+    """A column as numbers that have a mean; None if it has none."""
+    return None if _is_opaque(dtype) else _as_number(pl.col(name), dtype, began)
 
 
 def _as_number(value: pl.Expr, dtype: pl.DataType, began: datetime) -> pl.Expr | None:
-    """A column as numbers that have a mean; None if it has none."""
     if dtype.is_float():
         return pl.when(value.is_finite()).then(value).cast(pl.Float64)
     if dtype.is_numeric() or dtype == pl.Boolean:

@@ -11,7 +11,7 @@ Here: moments, and residuals. Not here: which columns take part (`profile`), and
 
 import warnings
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,11 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 Numbers = npt.NDArray[np.float64]
+_Dense = tuple[Numbers, Numbers, Numbers]
+"""Means, deviations and correlations of every number that there may be."""
 
 NULL = "\nnull"
 """Behind the name of a column: whether it has no value, as 1 or 0."""
-_MOST_ROWS = 100_000
 _RIDGE = 0.01
 _WILDEST = 10.0
 _MOST_LEFT = 0.75
@@ -46,10 +47,9 @@ class Moments(BaseModel):
     correlations: tuple[float, ...]
 
 
-def moments(rows: pl.DataFrame, numbers: Mapping[str, pl.Expr]) -> Moments:
-    """Take the moments of numbers; one that is null counts as the mean. Of many rows, every so many are looked at."""
-    some = rows.gather_every(max(1, -(-rows.height // _MOST_ROWS)))
-    values = some.select(one.cast(pl.Float64).alias(name) for name, one in numbers.items()).to_numpy()
+def moments(numbers: pl.DataFrame) -> Moments:
+    """Take the moments of columns of floats; one that is null counts as the mean."""
+    values = numbers.to_numpy()
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # some columns have no value at all
         mean = np.nanmean(values, axis=0)
@@ -59,7 +59,7 @@ def moments(rows: pl.DataFrame, numbers: Mapping[str, pl.Expr]) -> Moments:
         apart = apart[:, varies] / deviation[varies]
     together = np.clip(apart.T @ apart / len(apart), -1, 1)
     return Moments(
-        of=tuple(name for name, does in zip(numbers, varies, strict=True) if does),
+        of=tuple(name for name, does in zip(numbers.columns, varies, strict=True) if does),
         means=tuple(float(f"{one:.6g}") for one in mean[varies]),
         deviations=tuple(float(f"{one:.6g}") for one in deviation[varies]),
         correlations=tuple(round(float(one), 4) for one in together[np.tril_indices(len(together), -1)]),
@@ -81,7 +81,7 @@ class Relations:
         self._is_null = np.array([name.endswith(NULL) for name in of], dtype=bool)
         self._nulls = [self._place[name if name.endswith(NULL) else name + NULL] for name in of]
         self._least = least
-        self._before: deque[tuple[Numbers, Numbers, Numbers] | None] = deque(maxlen=reach)
+        self._before: deque[_Dense | None] = deque(maxlen=reach)
         self._fitted: tuple[Numbers, Numbers, Numbers] | None = None
         self._lefts: Numbers | None = None
 
@@ -92,12 +92,13 @@ class Relations:
 
     def numbers(self, taken: Moments | None) -> Numbers:
         """What the regression leaves of each number: first all deviations, then all means; in its unit, NaN is none."""
-        return self._left(self._dense(taken) if taken else None)
+        left: Numbers = self._left([self._dense(taken) if taken else None])[0]
+        return left
 
     def before(self) -> Numbers:
         """The same of each partition before, by the regression of today."""
         if self._lefts is None:
-            self._lefts = np.array([self._left(one) for one in self._before]).reshape(-1, 2 * len(self._of))
+            self._lefts = self._left(self._before)
         return self._lefts
 
     def floors(self, median: Numbers) -> Numbers:
@@ -113,7 +114,7 @@ class Relations:
         told[[place, self._nulls[place]]] = 0.0
         return self._of[int(np.argmax(np.nan_to_num(told)))]
 
-    def _dense(self, taken: Moments) -> tuple[Numbers, Numbers, Numbers]:
+    def _dense(self, taken: Moments) -> _Dense:
         size = len(self._of)
         mean, deviation, together = np.where(self._is_null, 0.0, np.nan), np.zeros(size), np.eye(size)
         known = [number for number, name in enumerate(taken.of) if name in self._place]
@@ -124,16 +125,18 @@ class Relations:
         together[np.ix_(places, places)] = (lower + lower.T)[np.ix_(known, known)]
         return mean, deviation, together
 
-    def _left(self, of: tuple[Numbers, Numbers, Numbers] | None) -> Numbers:
+    def _left(self, several: Collection[_Dense | None]) -> Numbers:
         weights, scale, usual = self._fit()
-        if of is None or np.isnan(scale).all():
-            return np.full(2 * len(scale), np.nan)
-        mean, deviation, together = of
-        with np.errstate(all="ignore"):
-            weighed = weights * deviation
-            spread = np.sqrt(np.maximum(((weighed @ together) * weighed).sum(axis=1), 0.0))
-            shift = np.where(self._is_null, np.nan, weights @ np.nan_to_num(mean - usual))
-        return np.where(np.isnan(np.tile(scale, 2)), np.nan, np.concatenate([spread, shift]))
+        left = np.full((len(several), 2 * len(scale)), np.nan)
+        known = [place for place, one in enumerate(several) if one is not None]
+        if known and not np.isnan(scale).all():
+            mean, deviation, together = (np.stack(parts) for parts in zip(*filter(None, several), strict=True))
+            with np.errstate(all="ignore"):
+                weighed = weights * deviation[:, None]
+                spread = np.sqrt(np.maximum(((weighed @ together) * weighed).sum(axis=2), 0.0))
+                shift = np.where(self._is_null, np.nan, (weights @ np.nan_to_num(mean - usual)[..., None])[..., 0])
+            left[known] = np.where(np.isnan(np.tile(scale, 2)), np.nan, np.hstack([spread, shift]))
+        return left
 
     def _fit(self) -> tuple[Numbers, Numbers, Numbers]:
         """The weights that leave of each number its residual; its usual deviation, NaN of what has none; its usual mean.

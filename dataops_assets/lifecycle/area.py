@@ -103,6 +103,11 @@ class Area(_Model):
         """The folder that holds what was moved to the trash last."""
         return f"trash/{self.path}/{self.trashed:04}"
 
+    @property
+    def stands(self) -> str:
+        """What has become of it, in words, and since when."""
+        return f"{_WORDS[self.stage]} since {self.since:%Y-%m-%d %H:%M} UTC"
+
     def pinned(self, now: datetime) -> bool:
         """Whether it is kept at a moment, used or not."""
         return self.pin is not None and now < self.pin.until
@@ -114,7 +119,7 @@ class Area(_Model):
             AreaError: This stage does not follow the one that it is in.
         """
         if stage not in _NEXT[self.stage]:
-            raise AreaError(f"{self.path} is {_told(self)}: it cannot be {_WORDS[stage]} now")
+            raise AreaError(f"{self.path} is {self.stands}: it cannot be {_WORDS[stage]} now")
         changed = {
             "stage": stage,
             "since": now,
@@ -139,7 +144,7 @@ class Area(_Model):
         if self.stage in ("marked", "closed"):
             return self.become("living", now, who, f"it was used while it was {_WORDS[self.stage]}")
         if self.stage != "living":
-            raise AreaError(f"{self.path} is {_told(self)}: {_WAY_OUT[self.stage]}")
+            raise AreaError(f"{self.path} is {self.stands}: {_WAY_OUT[self.stage]}")
         return self if now - self.used_at < RENEWED_EVERY else self.model_copy(update={"used_at": now})
 
     def keep(self, pin: Pin, now: datetime) -> "Area":
@@ -152,6 +157,17 @@ class Area(_Model):
             raise AreaError(f"{self.path} cannot be kept until {pin.until:%Y-%m-%d %H:%M}, which has passed")
         living = self.used(now, pin.by)
         return living.noted("pinned", now, pin.by, f"until {pin.until:%Y-%m-%d}: {pin.why}").model_copy(update={"pin": pin})
+
+    def unpinned(self, now: datetime, who: str) -> "Area":
+        """The record of an area that is kept no longer than it is used.
+
+        Raises:
+            AreaError: It is not pinned.
+        """
+        if self.pin is None:
+            raise AreaError(f"{self.path} is not pinned")
+        why = f"it was until {self.pin.until:%Y-%m-%d}: {self.pin.why}"
+        return self.noted("unpinned", now, who, why).model_copy(update={"pin": None})
 
     def told(self, now: datetime, who: str) -> "Area":
         """The record of a marked area whose owner has been told."""
@@ -175,7 +191,3 @@ _WAY_OUT: dict[Stage, str] = {
     "ending": "take another name",
     "gone": "make it anew",
 }
-
-
-def _told(area: Area) -> str:
-    return f"{_WORDS[area.stage]} since {area.since:%Y-%m-%d %H:%M} UTC"

@@ -7,11 +7,10 @@ Not here: when a step is due (`plan`), how owners are told, and Dagster.
 """
 
 import logging
-import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from math import floor
 
@@ -25,7 +24,6 @@ _BEGUN: tuple[Stage, ...] = ("leaving", "returning", "ending")
 _IN_TRASH: tuple[Stage, ...] = (*_BEGUN, "trashed")
 _ADOPTED: tuple[Kind, ...] = ("branch", "dev")
 """Kinds whose areas tell by their names whose they are: they get a record if they have none."""
-_LOOK_AGAIN = timedelta(hours=6)
 _log = logging.getLogger("dataops.areas")
 
 
@@ -105,6 +103,18 @@ class Expiry:
             for kind in self.terms:
                 yield from self._of_kind(kind, now, act)
                 yield from self._left_in_trash(kind, now, act)
+
+    def finish(self, kind: Kind, name: str, now: Callable[[], datetime]) -> Taken | None:
+        """Do to the end what was begun with one area, as the next run would; None if nothing was.
+
+        Raises:
+            Held: Another process of this machine ends areas just now.
+        """
+        with self.registry.store.here.held("expiry"):
+            seen = self.registry.read(kind, name)
+            if seen is None or seen.area.stage not in _BEGUN:
+                return None
+            return self._finished(seen.area, now, Taken(seen.area.path, None, "to the end of what was begun", seen.area.owner))
 
     def _of_kind(self, kind: Kind, now: Callable[[], datetime], act: bool) -> Iterator[Taken]:
         names = list(self.registry.names(kind))
@@ -231,28 +241,3 @@ class Expiry:
 
 
 _DONE: dict[Stage, Stage] = {"leaving": "trashed", "returning": "living", "ending": "gone"}
-
-
-@dataclass
-class Outlook:
-    """Which areas may be due, without reading a record again that cannot be due yet.
-
-    What was closed, or shortened by hand, is seen within six hours.
-    """
-
-    expiry: Expiry
-    _look_at: dict[str, datetime] = field(default_factory=dict)
-
-    def due(self, now: datetime) -> list[str]:
-        """The paths of areas that are due, or whose records cannot be read."""
-        found = []
-        registry = self.expiry.registry
-        for kind, terms in self.expiry.terms.items():
-            paths = {name: f"{kind}/{name}" for name in registry.names(kind)}
-            asked = [name for name, path in paths.items() if self._look_at.get(path, now) <= now]
-            for name, seen in zip(asked, registry.store.each(partial(self.expiry.look, kind), asked), strict=True):
-                due = due_at(seen.area, seen.at, terms) if isinstance(seen, Seen) else now
-                self._look_at[paths[name]] = min(due, now + _LOOK_AGAIN * random.uniform(0.5, 1))
-                if due <= now:
-                    found.append(paths[name])
-        return found

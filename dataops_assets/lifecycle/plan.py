@@ -120,6 +120,24 @@ def step(area: Area, recorded_at: datetime, facts: Facts, now: datetime, terms: 
     return Step("marked", f"{used}, {_days(terms.disuse)} or more ago")
 
 
+def ahead(area: Area, recorded_at: datetime, terms: Terms) -> str:
+    """What becomes of an area next if nobody uses it, in words, and when."""
+    if area.stage == "closed":
+        return "moves to the trash with the next run"
+    if area.stage in _AFTER:
+        return "the next run finishes it"
+    if area.stage == "marked" and area.told_at is None:
+        return "the next run tells its owner"
+    after = f"after {due_at(area, recorded_at, terms):%Y-%m-%d %H:%M} UTC"
+    return f"{_AHEAD[area.stage]} {after}"
+
+
+_AHEAD: dict[Stage, str] = {
+    "living": "if unused, marked",
+    "marked": "if still unused, moves to the trash",
+    "trashed": "if not brought back, removed",
+    "gone": "its record goes",
+}
 _BACK: dict[Stage, Stage] = {"trashed": "returning", "gone": "living"}
 _AFTER: dict[Stage, Stage] = {"leaving": "trashed", "returning": "living", "ending": "gone"}
 

@@ -103,8 +103,13 @@ class Registry:
             return changed
         raise AreaError(f"{kind}/{name} is being changed by others: try again")
 
-    def make(self, new: Area, why: str) -> Area:
+    def make(self, new: Area, who: str, why: str) -> Area:
         """Make an area, or one that is gone anew.
+
+        Args:
+            new: Its record.
+            who: The identity that makes it.
+            why: The reason.
 
         Raises:
             AreaError: There is one of this name.
@@ -112,7 +117,7 @@ class Registry:
         seen = self.read(new.kind, new.name)
         if seen and seen.area.stage != "gone":
             raise AreaError(f"there is an area {new.path} already, of {seen.area.owner}: take another name")
-        made = new.noted("living", new.since, new.owner, why)
+        made = new.noted("living", new.since, who, why)
         if seen:
             before = seen.area
             made = made.model_copy(update={"trashed": before.trashed, "history": (*before.history, *made.history)})
@@ -130,7 +135,7 @@ class Registry:
         """
         if self.read(kind, name) is None:
             try:
-                return self.make(Area(kind=kind, name=name, owner=who, used_at=now, since=now), "it was used first")
+                return self.make(Area(kind=kind, name=name, owner=who, used_at=now, since=now), who, "it was used first")
             except AreaError:  # another process of the same area did
                 pass
         return self.change(kind, name, lambda area: area.used(now, who))

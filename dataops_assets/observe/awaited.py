@@ -45,7 +45,7 @@ def awaited(lake: Lake, dataset: Dataset, now: datetime) -> Awaited:
     lying = landing.arrivals(lake.store, dataset, now)
     whole = {partition for partition, arrival in lying.items() if not arrival.waiting_for}
     keys = partitions.keys(now)
-    came = {key for key in keys if key in whole or lake.has_arrived(dataset, key)}
+    came = {key for key in keys if key in whole or lake.has_arrived(dataset, key) or lake.has_expired("raw", dataset, key, now)}
     due = [key for key in keys if key not in came and not dataset.gap_reason(key) and dataset.deadline(key) <= now]
     newest = max(came, default="")
     return Awaited(tuple(key for key in due if key < newest), tuple(key for key in due if key > newest))

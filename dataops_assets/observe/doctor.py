@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from dataops_assets import deployment
+from dataops_assets.areas import keeping
 from dataops_assets.catalog import load_catalog
 from dataops_assets.contract import Catalog, ContractError
 from dataops_assets.deployment import Deployment
@@ -85,11 +86,14 @@ def chosen(here: Deployment, who: Answer | None) -> dict[str, str]:
     found = {
         "deployment": here.name,
         "data": here.data,
-        "reads through to": here.prod,
+        "reads" if here.name == "adhoc" else "reads through to": here.prod,
         "pipeline": here.pipeline,
         "identity": _identity(here, who) or "not known",
         "code": code,
         "cache": str(here.cache),
+        "expiry": "areas that are due go" if here.expires else "a dry run" if here.areas else None,
+        "webhook": "is told of areas that are marked" if here.webhook and here.areas else None,
+        "access logs": here.access_logs,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -159,9 +163,14 @@ def _own(
                 yield from _conditional_writes(name, open_store, here, rounds, after_round)
             else:
                 yield Check(name, "not checked", "nothing can be written")
-        if here.prod and writes.state != "wrong":
+        if here.area and writes.state != "wrong":
             yield _dropping(store)
-    yield _leftovers(here, catalog) if answers else _unreached("leftovers")
+    if here.name != "adhoc":  # whose interrupted writes end by a rule of the bucket
+        yield _leftovers(here, catalog) if answers else _unreached("leftovers")
+    if here.areas:
+        yield _areas(here, catalog) if answers else _unreached("areas")
+    if here.access_logs:
+        yield _access_logs(here)
 
 
 def _through_to(base: Store, catalog: Catalog | None) -> Iterator[Check]:
@@ -270,20 +279,21 @@ def _writing(here: Deployment) -> Check:
     if why := here.why_not():
         remedy = "run an unmodified commit, from a checkout or an image of it"
         return Check(name, "wrong", why, remedy if here.pipeline else "make a place for it, if there is none")
-    if isinstance(here.store, S3):
-        may = bucket.may_write(here.store)
+    store = here.open_trial_store()
+    if isinstance(store, S3):
+        may = bucket.may_write(store)
         if isinstance(may, Answer):
             return Check(name, "not checked", may.told)
         if may:
-            return Check(name, "ok", f"these credentials may write below {here.store.where}")
-        return Check(name, "wrong", f"the store says no below {here.store.where}", "let this identity do s3:PutObject there")
+            return Check(name, "ok", f"these credentials may write below {store.where}")
+        return Check(name, "wrong", f"the store says no below {store.where}", "let this identity do s3:PutObject there")
     try:
-        with here.store.draft(f"{layout.TRIALS}/?") as draft:
+        with store.draft(f"{layout.TRIALS}/?") as draft:
             draft.write_bytes(b"?")
     except OSError as error:
         remedy = "give this user the right to write there, or set DATAOPS_DATA to a folder of its own"
         return Check(name, "wrong", f"{error.filename}: {error.strerror}", remedy)
-    return Check(name, "ok", f"this user may write below {here.store.where}")
+    return Check(name, "ok", f"this user may write below {store.where}")
 
 
 def _ban(name: str, store: Store) -> Check:
@@ -303,9 +313,9 @@ def _ban(name: str, store: Store) -> Check:
 
 def races_of(here: Deployment) -> dict[str, Callable[[], Store]]:
     """In which ways writers race, by name: a bucket takes large objects by other requests than small ones."""
-    races: dict[str, Callable[[], Store]] = {"conditional writes": here.open_store}
+    races: dict[str, Callable[[], Store]] = {"conditional writes": here.open_trial_store}
     if deployment.in_a_bucket(here.data):
-        races["writes in parts"] = partial(here.open_store, in_parts=True)
+        races["writes in parts"] = partial(here.open_trial_store, in_parts=True)
     return races
 
 
@@ -357,6 +367,35 @@ def _leftovers(here: Deployment, catalog: Catalog | None) -> Check:
     then = "the sensor `sweep` has them removed" if here.removes else "prod removes nothing"
     told = f"{found.unfinished:,} interrupted writes, {len(found.orphans):,} records of what was never published: {then}"
     return Check(name, "ok", told)
+
+
+def _areas(here: Deployment, catalog: Catalog | None) -> Check:
+    """Whether what becomes of each area can be told."""
+    name = "areas"
+    if catalog is None:
+        return Check(name, "not checked", "the contracts do not load")
+    try:
+        taken = list(keeping.expiry(here, catalog.policy, lambda: datetime.now(UTC)).run(lambda: datetime.now(UTC), act=False))
+    except OSError as error:
+        rights = "s3:ListBucket and s3:GetObject"
+        return Check(name, "wrong", f"{error.filename}: {error.strerror}", f"let this identity do {rights} there")
+    due = [one.path for one in taken if one.to]
+    told = f"{len(due):,} are due" if due else "none is due"
+    return Check(name, "ok", f"{told}: `dataops expire` tells which, and why")
+
+
+def _access_logs(here: Deployment) -> Check:
+    name = "access logs"
+    try:
+        found = keeping.access_logs(here, lambda: datetime.now(UTC), timedelta())
+        late = found.late() if found else ""
+    except OSError as error:
+        return Check(
+            name, "wrong", f"{error.filename}: {error.strerror}", "let this identity do s3:ListBucket, s3:GetObject there"
+        )
+    if late:
+        return Check(name, "wrong", late, "turn them on, or unset DATAOPS_ACCESS_LOGS: until then, every area is kept")
+    return Check(name, "ok", f"they come to {here.access_logs}")
 
 
 def _mark(base: Store) -> Check:

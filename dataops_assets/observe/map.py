@@ -209,7 +209,7 @@ def _box(catalog: Catalog, dataset: Dataset, zone: Zone, x: int, y: int) -> _Box
         "edits": _corrections(dataset) if zone == "staged" else "",
         "read": ", ".join(attributes.readers),
         "write": writer_of(dataset, zone),
-        "keep": str(catalog.keep(dataset, zone)),
+        "keep": str(catalog.retention(dataset, zone)),
         "ends": f"{ends.after}, then {ends.instead}" if zone == dataset.zone and (ends := attributes.ends) else "",
     }
     called = {"quarantine": f"quarantine of {dataset.name}", "landing": dataset.deliveries}.get(zone, dataset.name)

@@ -43,7 +43,10 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
         files = ", ".join(f"{file.name} ({file.bytes:,} bytes)" for file in receipt.files)
         where = "" if receipt.number else " in prod"
         counts = " · this one counts" if receipt is receipts[-1] else ""
-        yield f"received{where} {moment(receipt.received_at)} · {files} · sha256 {receipt.sha256}{counts}"
+        yield f"received{where} {moment(receipt.received_at)} · {files or 'no row is left'} · sha256 {receipt.sha256}{counts}"
+        for one in receipt.erased:
+            rows = "all" if one.rows is None else f"{one.rows:,} rows"
+            yield f"  {rows} of {one.name} erased {moment(one.erased_at)}, as asked by {one.request} · was sha256 {one.sha256}"
     lying = landing.arrivals(lake.store, dataset, now).get(partition)
     if lying and lying.waiting_for:
         yield f"a delivery lies in landing, waiting for {lying.waiting_for}"

@@ -20,22 +20,25 @@ from pydantic_core import PydanticUndefined
 
 from dataops_assets.contract.correction import CorrectionAttributes
 from dataops_assets.contract.duration import Days, Duration, Kept, Limited
+from dataops_assets.contract.erasure import ErasureAttributes
 from dataops_assets.contract.model import DatasetAttributes, DerivedAttributes, IngestedAttributes, Reason, Share, Until
 from dataops_assets.contract.parse import attribute_docs
 from dataops_assets.contract.policy import Policy
-from dataops_assets.contract.retention import Area, Retained, Retention
+from dataops_assets.contract.retention import Area, Landed, Retained, Retention
 
 _PAGES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("Every dataset", DatasetAttributes),
     ("A delivered dataset", IngestedAttributes),
     ("A product", DerivedAttributes),
     ("An entry of corrections.yaml", CorrectionAttributes),
+    ("An entry of erasures.yaml", ErasureAttributes),
     ("policy.yaml", Policy),
     ("How long a zone is kept", Retention),
     ("When an area ends", Area),
 )
 _ALIASES: tuple[tuple[Any, str], ...] = (
     (Retained, "duration, `{forever: <reason>}`, or [in full](#how-long-a-zone-is-kept)"),
+    (Landed, "duration in days, or `{forever: <reason>}`"),
     (Kept, "duration in days, or `{forever: <reason>}`"),
     (Days, "duration in days"),
     (Limited, "duration"),

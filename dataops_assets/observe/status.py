@@ -16,6 +16,7 @@ from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.wording import moment
 from dataops_assets.observe import awaited
 from dataops_assets.observe.corrections import expired
+from dataops_assets.observe.erasures import open_requests
 from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.correcting import misfits
@@ -57,6 +58,7 @@ def overview(lake: Lake, now: datetime) -> str:
             "",
             *(line for t, dataset in found for line in _wrapped(_awaited(dataset, t))),
             *map(str, landing.foreign(lake.store, lake.catalog)),
+            *(line for told in open_requests(lake, now) for line in _wrapped(told)),
             "more: dataops status DATASET",
         ]
     )
@@ -251,8 +253,7 @@ def _keeping(lake: Lake, dataset: Dataset) -> Iterator[str]:
     choice = dataset.attributes.lifecycle
     yield f"lifecycle class {choice.name}. {lake.catalog.policy.lifecycles[choice.name].description}"
     for zone in zones_of(dataset):
-        duration = lake.catalog.keep(dataset, zone)
-        told = f"forever, because {duration.reason}" if duration.reason else f"{duration} {_SINCE[zone]}"
+        told = lake.catalog.retention(dataset, zone).in_words(_SINCE[zone])
         differs = f"; its class says otherwise, but {choice.reason}" if zone in choice.overrides else ""
         yield f"{zone + ':':12}{told}{differs}"
 

@@ -75,7 +75,7 @@ class Tally:
 
 
 def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> Tally:
-    """Count over partitions of a dataset; one that is not there, but not due yet either, is not expected."""
+    """Count over partitions of a dataset; one that is not there, because it is not due yet or has expired, is not expected."""
     found = Tally()
     gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
 
@@ -93,6 +93,8 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
             continue
         published, words = seen
         if published is None and partition and dataset.deadline(partition) > now:
+            continue
+        if published is None and lake.has_expired(dataset.zone, dataset, partition, now):
             continue
         found.expected += 1
         if published is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.wording import moment
+from dataops_assets.lifecycle.made import Made, results
 from dataops_assets.observe.corrections import applied
 from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import GAP, Receipt
@@ -17,16 +18,38 @@ from dataops_assets.storage.provenance import MadeBy, Provenance
 from dataops_assets.storage.store import Entry, Store
 
 
-def why_bytes(lake: Lake, sha256: str) -> str:
+def why_bytes(lake: Lake, sha256: str, areas: Store | None = None) -> str:
     """How bytes came to be, by their hash, wherever a copy of them was found.
+
+    Args:
+        lake: What is published and received.
+        sha256: The hash, as hex.
+        areas: Where ad-hoc areas lie, if they are looked after here.
 
     Raises:
         LookupError: Nothing here has or had these bytes.
     """
-    told = [line for made in lake.records(sha256) for line in _object(lake, made)] or list(_delivered(lake, sha256))
+    told = [line for made in lake.records(sha256) for line in _object(lake, made)]
+    told += [line for entry, made in (results(areas, sha256) if areas else ()) for line in _result(lake, entry, made)]
+    told = told or list(_delivered(lake, sha256))
     if not told:
         raise LookupError(f"nothing that was published or received here has the SHA-256 {sha256}")
     return "\n".join(told)
+
+
+def _result(lake: Lake, entry: Entry, made: Made) -> Iterator[str]:
+    """The result of a query in an ad-hoc area."""
+    yield f"adhoc/{made.area} · {made.rows:,} rows · sha256 {made.sha256}"
+    yield f"  recorded in {entry.key}"
+    run = f" · run {made.run_id}" if made.run_id else ""
+    yield f"  made {moment(made.made_at)} by {made.made_by.identity}{run} · code {_code(made.made_by)}"
+    yield f"  for the readers {made.readers}, of {made.classification} data, by"
+    yield from (f"    {line}" for line in made.sql.splitlines())
+    yield "  made from" if made.inputs else "  made from nothing that is published here"
+    for name, versions in made.inputs.items():
+        yield from _input(
+            lake, lake.catalog.datasets.get(name), name, {key or None: one for key, one in versions.items()}, "    "
+        )
 
 
 def why_published(lake: Lake, dataset: Dataset, partition: Partition) -> str:
@@ -91,7 +114,20 @@ def _delivery(lake: Lake, dataset: Dataset, made: Provenance, indent: str) -> It
         return
     for receipt in lake.receipts(dataset, made.partition):
         if receipt.received_at == made.arrived.get(dataset.name):
+            yield from _erased(receipt, made.depends_on["delivery"], indent)
             yield from _receipt(lake, dataset, made.partition, receipt, indent)
+
+
+def _erased(receipt: Receipt, sha256: str, indent: str) -> Iterator[str]:
+    """What to know of bytes that were delivered, and were replaced because rows were erased."""
+    if sha256 not in (*receipt.replaces, *(one.sha256 for one in receipt.erased)):
+        return
+    for request in dict.fromkeys(one.request for one in receipt.erased):
+        ours = [one for one in receipt.erased if one.request == request]
+        rows = sum(one.rows or 0 for one in ours)
+        at = moment(ours[0].erased_at)
+        yield f"{indent}erased as asked by {request} · {at} · {rows:,} rows were left out of sha256 {sha256}"
+    yield f"{indent}in its place there is " + ("what follows" if receipt.files else "nothing: no row was left")
 
 
 def _receipt(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, indent: str) -> Iterator[str]:
@@ -108,8 +144,9 @@ def _delivered(lake: Lake, sha256: str) -> Iterator[str]:
     """The deliveries that brought a file, or are it."""
     for dataset, partition in _where_received(lake, sha256):
         for receipt in lake.receipts(dataset, partition):
-            if sha256 in (receipt.sha256, *(file.sha256 for file in receipt.files)):
+            if receipt.brought(sha256):
                 yield f"raw/{dataset.name} {partition or ''}".strip()
+                yield from _erased(receipt, sha256, "  ")
                 yield from _receipt(lake, dataset, partition, receipt, "  ")
 
 
@@ -131,7 +168,7 @@ def _where_received(lake: Lake, sha256: str) -> list[tuple[Dataset, Partition]]:
 def _has(store: Store, sha256: str, entry: Entry) -> bool:
     """Whether something in raw is a file with this hash, or the receipt of a delivery that has it."""
     folder, _, name = entry.key.rpartition("/")
-    return sha256 in name or (folder.endswith("/_deliveries") and journal.read(store, entry, Receipt).sha256 == sha256)
+    return sha256 in name or (folder.endswith("/_deliveries") and journal.read(store, entry, Receipt).brought(sha256))
 
 
 def _code(made_by: MadeBy) -> str:

@@ -37,14 +37,15 @@ def derive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id
     """
     keep_promises(lake, dataset, now)
     rules = compile_rules(dataset, now.date())
-    referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
-    for partition in partitions:
-        parts = input_partitions(lake, dataset, partition, now)
+    referred = Referred(lake, dataset, rules)
+    with Before(lake, dataset, rules) as before:
+        for partition in partitions:
+            parts = input_partitions(lake, dataset, partition, now)
 
-        def look(partition: Partition = partition, parts: dict[str, list[Partition]] = parts) -> Work:
-            return _look(lake, dataset, partition, parts, rules, before, *referred.now())
+            def look(partition: Partition = partition, parts: dict[str, list[Partition]] = parts) -> Work:
+                return _look(lake, dataset, partition, parts, rules, before, *referred.now())
 
-        yield settle(lake, dataset, partition, look, run_id, now)
+            yield settle(lake, dataset, partition, look, run_id, now)
 
 
 def _look(

@@ -1,11 +1,14 @@
 """What the partitions before one were like: their profiles, from the last words of the content gate.
 
-Here: which of them count, and that a run over many reads each once. Not here: what is unusual (`gate.drift`).
+Here: which of them count, and that runs over many go through each once. Not here: what is unusual (`gate.drift`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import Self
+from weakref import WeakKeyDictionary
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.accepted import accept
@@ -18,6 +21,8 @@ from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import Damaged
 
 _FARTHEST = 2 * (USUAL + CALIBRATED)
+_left_behind: WeakKeyDictionary[Dataset, History] = WeakKeyDictionary()
+"""By dataset, where the last run in this process came to; whoever begins with the same profiles takes it along."""
 
 
 class Before:
@@ -25,7 +30,7 @@ class Before:
 
     What was refused or is a gap does not count, unless it was refused for its statistics alone: a level that changes for good
     must become what is usual. So what a person has accepted counts like any other. A run goes from each partition to the next,
-    so the history goes with it; it is read anew only where a run goes back.
+    so the history goes with it, and as a context on to the next run; it is gone through anew only where that differs.
 
     Args:
         lake: Where the verdicts lie.
@@ -37,6 +42,13 @@ class Before:
         self._lake, self._dataset, self._rules = lake, dataset, rules
         self._history = History(dataset.schema.polars)
         self._last: Partition = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._history.taken:
+            _left_behind[self._dataset] = self._history
 
     def start_of(self, partition: Partition) -> datetime | None:
         """When a partition begins; None of a dataset without."""
@@ -68,7 +80,7 @@ class Before:
                 break
             unread.append(key)
         else:
-            self._history, self._last = History(self._dataset.schema.polars), None
+            self._last = None
         lake = self._lake.at_a_glance() if len(unread) > 1 else self._lake
 
         def profile_of(key: str) -> Profile | None:
@@ -78,10 +90,19 @@ class Before:
                 return None
             return said.profile if said and (said.passed or _is_only_unusual(said)) else None
 
-        for key, taken in zip(unread[::-1], lake.store.each(profile_of, unread[::-1]), strict=True):
-            if taken:
-                self._history.add(key, taken)
+        found = zip(unread[::-1], lake.store.each(profile_of, unread[::-1]), strict=True)
+        before = [(key, taken) for key, taken in found if taken]
+        if self._last is None:
+            self._history = self._begun(before)
+            before = before[len(self._history.taken) :]
+        for key, taken in before:
+            self._history.add(key, taken)
         self._last = unread[0] if unread else self._last
+
+    def _begun(self, before: Sequence[tuple[str, Profile]]) -> History:
+        """A history that these profiles can be added to, as far as they are not in it yet."""
+        left = _left_behind.pop(self._dataset, None)
+        return left if left and left.taken == before[: len(left.taken)] else History(self._dataset.schema.polars)
 
 
 def _is_only_unusual(said: Verdict) -> bool:

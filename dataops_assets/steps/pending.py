@@ -29,8 +29,8 @@ def pending(
 ) -> list[Partition]:
     """The partitions that a run of this zone would change or judge anew, in order.
 
-    A partition that was refused is not pending until something that it depends on changes. Of a dataset that has ended, none is
-    that is published: its last one is over, and delivered, only after the end.
+    A partition that was refused is not pending until something that it depends on changes; one that has expired never is. Of a
+    dataset that has ended, none is that is published: its last one is over, and delivered, only after the end.
 
     Args:
         lake: Where everything lies.
@@ -49,7 +49,9 @@ def pending(
 
 def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> dict[Partition, dict[str, Any]]:
     """The partitions that could be staged or derived, but were not on today's grounds; and those grounds."""
-    wanted = _not_ended(lake, dataset, partitions, now)
+    wanted = [
+        key for key in _not_ended(lake, dataset, partitions, now) if not lake.has_expired(dataset.zone, dataset, key, now)
+    ]
     try:
         known = versions_of(references(lake, dataset))
     except NotReady:
@@ -80,7 +82,8 @@ def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: 
         try:
             receipt = lake.receipt(dataset, partition)
             arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
-            known = receipt or dataset.gap_reason(partition) or dataset.fetch
+            fetched = dataset.fetch and not lake.has_expired("raw", dataset, partition, now)
+            known = receipt or dataset.gap_reason(partition) or fetched
             return bool(arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None))
         except Damaged:
             return True

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Source
+from dataops_assets.erasure import CannotTell
 from dataops_assets.gate.accepted import accept
 from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
@@ -22,6 +23,7 @@ from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import ROUNDS, kept
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.steps.redacting import redactor
 from dataops_assets.storage import deliveries, landing, layout
 from dataops_assets.storage.deliveries import GAP, ChangedWhileRead, Receipt
 from dataops_assets.storage.folder import Folder
@@ -31,6 +33,7 @@ from dataops_assets.storage.publishing import Contended, say
 from dataops_assets.storage.store import Damaged, Lost, Withheld
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
+_TELLING = "Deliver it whole, with its columns"
 _COMPARED_WITH = ("row_counts", "earlier")
 
 
@@ -112,10 +115,13 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         if arrival and not waiting and (receipt is None or receipt.landed != arrival.fingerprint):
             before = receipt
             try:
-                receipt = deliveries.receive(lake.store, dataset, arrival, before, now)
+                receipt = deliveries.receive(lake.store, dataset, arrival, before, now, redactor(lake, dataset, partition, now))
                 arrived = True
             except ChangedWhileRead as error:
                 waiting = str(error)
+            except CannotTell as error:  # it could hold what was erased: raw would keep that for years
+                told = f"it was delivered, and not received: {error}. {_TELLING}{kept(lake, dataset, partition)}"
+                return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {told}")
             if before and receipt and before.sha256 != receipt.sha256:
                 note = f"replaces the delivery {before.sha256[:12]} of {moment(before.received_at)}; both are kept"
         if receipt is None and not dataset.gap_reason(partition):
@@ -140,6 +146,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
             return Outcome(partition, "done", version=GAP, verdict=verdict, facts=facts)
         notes = [
             note,
+            _erased(receipt) if arrived else "",
             f"accepted: {verdict.accepted}" if verdict.accepted else "",
             f"a newer delivery is waiting for: {waiting}" if waiting else "",
         ]
@@ -154,6 +161,11 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         status: Literal["done", "refused"] = "done" if verdict.passed else "refused"
         return Outcome(partition, status, refused, receipt.sha256, verdict, facts, arrived=arrived)
     raise Contended(f"raw/{dataset.name} {partition or ''} was judged by others {ROUNDS} times meanwhile: run it again")
+
+
+def _erased(receipt: Receipt) -> str:
+    rows, requests = sum(receipt.left_out.values()), dict.fromkeys(one.request for one in receipt.erased)
+    return f"{rows:,} rows were left out, as asked by {', '.join(requests)}" if receipt.erased else ""
 
 
 def _absent(lake: Lake, dataset: Dataset, partition: Partition, waiting: str) -> Outcome:
@@ -229,19 +241,21 @@ def envelope_verdict(
         now: The time.
     """
     text: Table | DeliveryError
-    parts = receipt.parts
+    parts, heights = receipt.parts, list[int]()
     try:
         try_apart(*files)
         frames = read_files(*files)
-        parts = [replace(part, rows=height(frame)) for part, frame in zip(parts, frames, strict=True)]
-        text = joined(frames, files[-1])
+        heights = [height(frame) for frame in frames]
+        left_out = receipt.left_out
+        parts = [replace(part, rows=rows + left_out.get(part.name, 0)) for part, rows in zip(parts, heights, strict=True)]
+        text = joined(frames, files[-1]) if frames else nothing(dataset)
     except DeliveryError as error:
         text = error
-    rows = sum(part.rows or 0 for part in parts)
+    rows = sum(heights)
     history, earlier = _history(lake, dataset, partition), _earlier(lake, dataset, partition, receipt)
     strangers = [other for other in lake.catalog if other.ingested and other.deliveries != dataset.deliveries]
     others = {other.name: list(other.delivered.columns) for other in strangers}
-    results = judge_envelope(dataset, partition, parts, text, history, others, earlier)
+    results = judge_envelope(dataset, partition, parts, text, history, others, earlier, sum(receipt.left_out.values()))
     results = accept(results, dataset.accepted_reason(partition, receipt.sha256))
     refused = [result for result in results if result.status == "refused"]
     return Verdict(
@@ -269,7 +283,12 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     Raises:
         DeliveryError: A file cannot be read.
     """
-    return read_text(*_files(lake, dataset, partition, receipt))
+    return read_text(*_files(lake, dataset, partition, receipt)) if receipt.files else nothing(dataset)
+
+
+def nothing(dataset: Dataset) -> pl.DataFrame:
+    """The rows of a delivery that has none: of a declared gap, or where all were erased."""
+    return pl.DataFrame(schema=dict.fromkeys(dataset.delivered.columns, pl.String))
 
 
 def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Files:

@@ -25,7 +25,7 @@ from dataops_assets.steps.content import (
 from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.promises import keep_promises
-from dataops_assets.steps.receiving import read_delivery, standing_verdict
+from dataops_assets.steps.receiving import nothing, read_delivery, standing_verdict
 from dataops_assets.storage import deliveries
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
@@ -45,13 +45,14 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
     """
     keep_promises(lake, dataset, now)
     rules = compile_rules(dataset, now.date())
-    referred, before = Referred(lake, dataset, rules), Before(lake, dataset, rules)
-    for partition in partitions:
+    referred = Referred(lake, dataset, rules)
+    with Before(lake, dataset, rules) as before:
+        for partition in partitions:
 
-        def look(partition: Partition = partition) -> Work:
-            return _look(lake, dataset, partition, rules, before, *referred.now(), now)
+            def look(partition: Partition = partition) -> Work:
+                return _look(lake, dataset, partition, rules, before, *referred.now(), now)
 
-        yield settle(lake, dataset, partition, look, run_id, now)
+            yield settle(lake, dataset, partition, look, run_id, now)
 
 
 def _look(
@@ -67,9 +68,10 @@ def _look(
     receipt, depends_on = grounds(lake, dataset, partition, versions_of(known))
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
-        text = read_delivery(lake, dataset, partition, receipt) if receipt else _empty(dataset)
+        text = read_delivery(lake, dataset, partition, receipt) if receipt else nothing(dataset)
+        compared = before if receipt and receipt.files else None
         accepted = depends_on.get("accepted", "")
-        found = _judged(dataset, partition, text, rules, tables, before if receipt else None, now, accepted)
+        found = _judged(dataset, partition, text, rules, tables, compared, now, accepted)
         if receipt and not found.reasons:
             found = _with_released(lake, dataset, partition, receipt.sha256, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
@@ -173,7 +175,3 @@ def _with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery:
 def _refused(dataset: Dataset, verdict: Verdict) -> str:
     what = f"{dataset.name} {verdict.partition or ''}".strip()
     return f"{what}: its envelope gate refused the newest delivery at {moment(verdict.judged_at)}: {verdict.why}"
-
-
-def _empty(dataset: Dataset) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(dataset.delivered.columns, pl.String))

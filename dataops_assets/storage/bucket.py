@@ -1,15 +1,16 @@
-"""What only a bucket can be asked: whether it answers, what time it has, whether it keeps versions, who may write.
+"""What only a bucket can be asked: whether it answers, its time, whether it keeps versions, what ends there, who may write.
 
-Each is one request that changes nothing, and is made once: whoever asks wants to know what is wrong, not to get by.
+Each changes nothing, and is asked once: whoever asks wants to know what is wrong, not to get by.
 
 Not here: objects (`s3`), and what to make of an answer (`observe.doctor`).
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -62,6 +63,17 @@ def versioning(store: S3) -> Answer:
     return _ask(lambda: store.client.get_bucket_versioning(Bucket=store.bucket))
 
 
+def lifecycle(store: S3) -> Answer:
+    """Ask for the rules by which the bucket ends things: `Rules`, which are missing where there are none."""
+    answer = _ask(lambda: store.client.get_bucket_lifecycle_configuration(Bucket=store.bucket))
+    return Answer(ahead=answer.ahead) if answer.code == "NoSuchLifecycleConfiguration" else answer
+
+
+def tags(store: S3, key: str) -> Answer:
+    """Ask for the tags of an object: `TagSet`."""
+    return _ask(lambda: store.client.get_object_tagging(Bucket=store.bucket, Key=_key(store, key)))
+
+
 def may_write(store: S3) -> bool | Answer:
     """Whether these credentials may put an object there; or what was said, if that does not tell.
 
@@ -72,6 +84,54 @@ def may_write(store: S3) -> bool | Answer:
     asked = {"Bucket": store.bucket, "Key": key, "UploadId": uuid4().hex, "PartNumber": 1, "Body": b""}
     answer = _ask(lambda: store.client.upload_part(**asked))
     return {"NoSuchUpload": True, "AccessDenied": False}.get(answer.code, answer)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of an object.
+
+    Attributes:
+        key: Its key, from the top of the store.
+        id: Its id.
+        locked_until: Until when nobody but break-glass can remove it; None if it is not locked.
+    """
+
+    key: str
+    id: str
+    locked_until: datetime | None
+
+
+def old_versions(store: S3, prefix: str) -> Iterator[Version]:
+    """The versions below a prefix that were replaced or removed, and are still there."""
+    pages = store.client.get_paginator("list_object_versions").paginate(Bucket=store.bucket, Prefix=_key(store, f"{prefix}/"))
+    for page in pages:
+        for found in page.get("Versions", ()):
+            if not found["IsLatest"]:
+                key = found["Key"][len(_key(store, "")) :]
+                if version := version_of(store, key, found["VersionId"]):
+                    yield version
+
+
+def version_of(store: S3, key: str, id: str = "") -> Version | None:
+    """A version of an object, or the one that stands; None if there is none."""
+    which = {"VersionId": id} if id else {}
+    answer = _ask(lambda: store.client.head_object(Bucket=store.bucket, Key=_key(store, key), **which))
+    if answer.code:
+        return None
+    found = answer.found
+    return Version(key, found.get("VersionId", ""), found.get("ObjectLockRetainUntilDate"))
+
+
+def copy_version(store: S3, version: Version, path: Path) -> None:
+    """Write the bytes of a version into a file on this machine."""
+    store.client.download_file(store.bucket, _key(store, version.key), str(path), ExtraArgs={"VersionId": version.id})
+
+
+def default_lock(store: S3) -> timedelta | None:
+    """For how long the bucket locks what is written without saying for how long; None if it does not."""
+    answer = _ask(lambda: store.client.get_object_lock_configuration(Bucket=store.bucket))
+    rule = answer.found.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
+    return timedelta(days=rule.get("Days", 0) + 365 * rule.get("Years", 0)) or None
 
 
 def _key(store: S3, key: str) -> str:

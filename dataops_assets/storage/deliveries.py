@@ -1,12 +1,14 @@
 """Deliveries: what was received into raw.
 
 Raw keeps every file under its own hash and a receipt for every arrival. The newest receipt decides which delivery counts, so
-A, B, A again gives A without storing it twice.
+A, B, A again gives A without storing it twice. Where rows were erased, a receipt of the same number takes the place of the one
+that there was: it names a redacted delivery, and the order of arrivals stays as it was.
 
 Not here: what lies in landing (`landing`).
 """
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -41,6 +43,34 @@ class ReceivedFile(BaseModel):
     promised: dict[str, int | str] = {}
 
 
+class Erased(BaseModel):
+    """What a request took out of a delivered file.
+
+    Attributes:
+        request: The name of the request.
+        name: What the provider called the file.
+        sha256: The hash that it had.
+        bytes: Its size then.
+        rows: How many rows were left out; None if they could not be counted.
+        by: The hash of the file in its place; None if no row is left.
+        erased_at: When, in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    request: str
+    name: str
+    sha256: str
+    bytes: int
+    rows: int | None
+    by: str | None
+    erased_at: datetime
+
+
+Redact = Callable[[Path, str], tuple[Erased, ...]]
+"""Leaves rows out of a file, of which the provider's name is given, and tells which requests wanted it."""
+
+
 class Receipt(BaseModel):
     """The record of one arrival.
 
@@ -50,6 +80,8 @@ class Receipt(BaseModel):
         received_at: When it was received, in UTC; never before the receipt that it follows.
         files: Its files.
         landed: The fingerprint of the arrival.
+        replaces: The hashes of the deliveries whose place it takes because rows were erased, the first one first.
+        erased: What was taken out of its files, in order.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -59,6 +91,13 @@ class Receipt(BaseModel):
     received_at: datetime
     files: tuple[ReceivedFile, ...]
     landed: str
+    replaces: tuple[str, ...] = ()
+    erased: tuple[Erased, ...] = ()
+
+    def brought(self, sha256: str) -> bool:
+        """Whether something of this arrival has or had a hash: the delivery or a file of it, before rows were erased, too."""
+        files = (*(file.sha256 for file in self.files), *(one.sha256 for one in self.erased))
+        return sha256 in (self.sha256, *self.replaces, *files)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,8 +106,17 @@ class Receipt(BaseModel):
 
     @property
     def parts(self) -> list[Part]:
-        """The files, as the envelope gate wants them."""
-        return [Part(file.name, file.sha256, file.bytes, file.promised) for file in self.files]
+        """The files as they were delivered, as the envelope gate wants them: a manifest does not know what was erased."""
+        came = {one.name: (one.sha256, one.bytes) for one in self.erased[::-1]}
+        return [Part(file.name, *came.get(file.name, (file.sha256, file.bytes)), file.promised) for file in self.files]
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many rows were taken out of each file, at least."""
+        found: dict[str, int] = {}
+        for one in self.erased:
+            found[one.name] = found.get(one.name, 0) + (1 if one.rows is None else one.rows)
+        return found
 
 
 class ChangedWhileRead(Exception):
@@ -82,11 +130,20 @@ def newest_receipt(store: Store, dataset: Dataset, partition: Partition) -> Rece
 
 
 def all_receipts(store: Store, dataset: Dataset, partition: Partition) -> list[Receipt]:
-    """Every receipt of a partition, the oldest first."""
-    return [journal.read(store, entry, Receipt) for entry in journal.entries(store, layout.receipts(dataset, partition))]
+    """The receipt of every arrival for a partition, the oldest first: where rows were erased, the one that tells it."""
+    found = journal.entries(store, layout.receipts(dataset, partition))
+    newest = {journal.number_of(entry.key): entry for entry in found}
+    return [journal.read(store, entry, Receipt) for entry in newest.values()]
 
 
-def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt | None, now: datetime) -> Receipt:
+def receive(
+    store: Store,
+    dataset: Dataset,
+    arrival: Arrival,
+    previous: Receipt | None,
+    now: datetime,
+    redact: Redact | None = None,
+) -> Receipt:
     """Copy a whole arrival into raw and write its receipt.
 
     Args:
@@ -95,17 +152,27 @@ def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt 
         arrival: What lies in landing.
         previous: The receipt that this one follows.
         now: The time.
+        redact: Takes out of a file what may not be kept.
 
     Raises:
         ChangedWhileRead: A file changed while it was copied; nothing is received, and the next attempt sees it anew.
     """
-    files = tuple(_keep(store, dataset, arrival, entry) for entry in arrival.files)
+    taken = [_keep(store, dataset, arrival, entry, redact) for entry in arrival.files]
     for entry in arrival.entries:
         if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
             raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
     number = previous.number + 1 if previous else 1
     received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
-    receipt = Receipt(number=number, sha256=hash_of(files), received_at=received_at, files=files, landed=arrival.fingerprint)
+    files, erased = tuple(file for file, _ in taken if file), tuple(one for _, several in taken for one in several)
+    receipt = Receipt(
+        number=number,
+        sha256=hash_of(files),
+        received_at=received_at,
+        files=files,
+        landed=arrival.fingerprint,
+        replaces=(_hash_as_it_came(taken),) if erased else (),
+        erased=erased,
+    )
     folder, record = layout.receipts(dataset, arrival.partition), receipt.model_dump_json(indent=1).encode()
     try:
         # Only after the one that was known before landing was read, or one that received an older arrival could come last.
@@ -121,6 +188,60 @@ def receive(store: Store, dataset: Dataset, arrival: Arrival, previous: Receipt 
 def hash_of(files: Sequence[ReceivedFile]) -> str:
     """The SHA-256 of a delivery: that of its one file, or of the names and hashes of all."""
     return files[0].sha256 if len(files) == 1 else digest([[file.name, file.sha256] for file in files])
+
+
+def _hash_as_it_came(taken: Sequence[tuple[ReceivedFile | None, tuple[Erased, ...]]]) -> str:
+    came: list[Erased | ReceivedFile | None] = [several[0] if several else file for file, several in taken]
+    named = [(one.name, one.sha256) for one in came if one]
+    return named[0][1] if len(named) == 1 else digest([list(one) for one in named])
+
+
+def redact(store: Store, dataset: Dataset, partition: Partition, receipt: Receipt, leave_out: Redact) -> Receipt:
+    """Let a delivery without some rows take the place of one that was received.
+
+    The file comes first, then the receipt under the number of the one before: whoever is killed in between leaves a file that
+    the next attempt makes again, in the same bytes. The files as they were delivered stay.
+
+    Args:
+        store: Where it lies.
+        dataset: Whose delivery it is.
+        partition: What it was delivered for.
+        receipt: The receipt of its arrival, as it is now.
+        leave_out: Takes out of a file what may not be kept.
+
+    Returns:
+        The receipt that counts in its place; the same, if nothing was to be taken out.
+
+    Raises:
+        Lost: Another process has done so meanwhile.
+        Damaged: A file is not what was received.
+    """
+    files, erased = list[ReceivedFile](), list[Erased]()
+    for file in receipt.files:
+        key = raw_key(dataset, partition, file.sha256)
+        with store.draft(key) as path:
+            shutil.copyfile(store.local(key, file.sha256), path)
+            several = leave_out(path, file.name)
+            erased += several
+            by = several[-1].by if several else file.sha256
+            if by:
+                files.append(file.model_copy(update={"sha256": by, "bytes": path.stat().st_size}))
+            if several and by:
+                store.create(raw_key(dataset, partition, by), path, layout.tags(dataset, "raw"))
+    if not erased:
+        return receipt
+    made = receipt.model_copy(
+        update={
+            "sha256": hash_of(files),
+            "files": tuple(files),
+            "replaces": (*receipt.replaces, receipt.sha256),
+            "erased": (*receipt.erased, *erased),
+        }
+    )
+    # After the one of that number, before the next; and only if nobody has taken anything else out since it was read.
+    key = f"{layout.receipts(dataset, partition)}/{receipt.number:08}.redacted-{len(made.replaces):08}.json"
+    store.create(key, made.model_dump_json(indent=1).encode(), layout.tags(dataset, "raw"))
+    return made
 
 
 def restore(store: Store, dataset: Dataset, partition: Partition, receipt: Receipt, arrival: Arrival | None) -> list[str]:
@@ -153,8 +274,11 @@ def restore(store: Store, dataset: Dataset, partition: Partition, receipt: Recei
     return restored
 
 
-def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> ReceivedFile:
-    """Put one file into raw under its hash, once."""
+def _keep(
+    store: Store, dataset: Dataset, arrival: Arrival, entry: Entry, redact: Redact | None = None
+) -> tuple[ReceivedFile | None, tuple[Erased, ...]]:
+    """Put one file into raw under its hash, once; of a file of which no row is left, nothing."""
+    name = entry.key[len(layout.landing(dataset)) + 1 :]
     landed = store.address(entry.key)
     with store.draft(f"{layout.raw(dataset, arrival.partition)}/{Path(entry.key).name}") as path:
         try:
@@ -165,6 +289,9 @@ def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> Rec
             if error.filename != landed:
                 raise
             raise ChangedWhileRead(f"the right to read {entry.key}: give it to this user") from error
+        erased = redact(path, name) if redact else ()
+        if erased and erased[-1].by is None:
+            return None, erased
         sha256, size = hash_file(path), path.stat().st_size
         key = raw_key(dataset, arrival.partition, sha256)
         try:
@@ -175,8 +302,7 @@ def _keep(store: Store, dataset: Dataset, arrival: Arrival, entry: Entry) -> Rec
                 store.replace(key, path, store.entry(key), layout.tags(dataset, "raw"))
             except Lost:
                 raise ChangedWhileRead("the run that puts a damaged file right meanwhile") from None
-    name = entry.key[len(layout.landing(dataset)) + 1 :]
-    return ReceivedFile(name=name, sha256=sha256, bytes=size, promised=arrival.promised.get(entry.key, {}))
+    return ReceivedFile(name=name, sha256=sha256, bytes=size, promised=arrival.promised.get(entry.key, {})), erased
 
 
 def raw_key(dataset: Dataset, partition: Partition, sha256: str) -> str:

@@ -136,7 +136,7 @@ class Folder(Store):
         """Every object below a prefix (a folder's key), in order of the keys. Links are not followed.
 
         Args:
-            prefix: Where to look.
+            prefix: Where to look; empty for all of the store.
             closed: Takes the keys of folders that do not open, and why; without it they are an error.
         """
         for key, found in self._walk(prefix, closed):
@@ -166,7 +166,7 @@ class Folder(Store):
             return
         # A folder's keys come where its name with a slash does: `a-b` before `a/x`, as in any other store.
         for entry, is_folder in sorted(found, key=lambda pair: pair[0].name + "/" * pair[1]):
-            key = f"{prefix}/{entry.name}"
+            key = f"{prefix}/{entry.name}".lstrip("/")
             if is_folder:
                 yield from self._walk(key, closed)
             else:

@@ -50,7 +50,7 @@ class Glance(Store):
 
     def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
         """Every object below a prefix, in order of the keys."""
-        if closed is not None:  # asked of landing, where a folder may be shut
+        if closed is not None or not prefix:  # asked of landing, where a folder may be shut; or of all at once
             yield from self._store.list(prefix, closed)
             return
         keys, entries = self._below(prefix)

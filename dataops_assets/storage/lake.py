@@ -5,7 +5,8 @@ Not here: how anything comes to be there (`publishing`, `deliveries`).
 
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -47,12 +48,14 @@ class Lake:
         store: Where everything lies that is written here.
         made_by: Tells who publishes here, and with which code.
         base: Prod's store, where this is a branch of it.
+        erasure_key: The secret key of the hashes in erasure requests, where this deployment has it.
     """
 
     catalog: Catalog
     store: Store
     made_by: Callable[[], MadeBy] = MadeBy
     base: Store | None = None
+    erasure_key: bytes | None = field(default=None, repr=False)
 
     def at_a_glance(self) -> "Lake":
         """The same as it is now: every folder of a dataset is listed once, however many of its partitions are asked for."""
@@ -308,6 +311,15 @@ class Lake:
         about_the_same = all(content.depends_on.get(name) == envelope.depends_on.get(name) for name in ("delivery", "contract"))
         return content if envelope.passed and about_the_same else envelope
 
+    def has_expired(self, zone: Zone, dataset: Dataset, partition: Partition, now: datetime) -> bool:
+        """Whether a partition was kept in a zone for as long as it should, and is gone: it is not made again by itself."""
+        if self.has_arrived(dataset, partition) if zone == "raw" else self.holder(zone, dataset, partition):
+            return False
+        said = self.last_word("envelope" if zone == "raw" else "content", dataset, partition)
+        if said is None or not (said.passed or zone == "raw"):
+            return False
+        return now - said.judged_at > self.catalog.keep(dataset, zone).length
+
     def why_missing(self, dataset: Dataset, partitions: Sequence[Partition]) -> str:
         """Why partitions cannot be read, in words, for the first few of them."""
         told = [f"{name_of(dataset, partition)} {self._why(dataset, partition)}" for partition in partitions[:5]]
@@ -344,8 +356,10 @@ class Lake:
             return f"is not published: it {arrived}, or has not been run yet"
         if verdict.depends_on.get("delivery") == deliveries.GAP and not dataset.gap_reason(partition):
             return "is not published: its gap is no longer declared, and nothing was delivered"
+        keep = self.catalog.keep(dataset, dataset.zone)
         passed = f"its {verdict.gate} gate passed at {moment(verdict.judged_at)}"
-        return f"is not published: {passed}, but the next step has not run, or has failed"
+        then = f"the next step has not run, or has failed; or it was kept for {keep}, and has expired"
+        return f"is not published: {passed}, but {then}"
 
     def refused_since(self, dataset: Dataset, partition: Partition) -> str:
         """What to know before reading a published partition: that something newer was refused. Empty if nothing was."""

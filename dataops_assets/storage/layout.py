@@ -9,6 +9,7 @@ _verdicts/<gate>/<dataset>/[date=…/]<number>.json      every verdict
 gate_results/<dataset>/data.parquet                    what every rule found in each of them, as a table
 _provenance/<zone>/<dataset>/[date=…/]<number>-<sha256>.json   how an object came to be; the number is that of its verdict
 _sha256/<sha256>/<zone>/<dataset>/[date=…/]<number>    nothing inside: its key leads from bytes to the record of them
+_erasures/<request>.json                  when the last copy of what a request is about was gone
 _deployment/prod.json                     prod's mark: whose storage this is, and since when
 _doctor/<id>/…                            what `dataops doctor` tries the store with; removed at its end
 _tmp/…, _<name>.lock                      what is being written, and by whom; only in a folder on this machine
@@ -23,6 +24,15 @@ MARK_TAGS = {"lifecycle": "deployment", "readers": "branches"}
 """Its tags: a class that no policy names, so that no rule ends it, and who looks for it."""
 TRIALS = "_doctor"
 """Where `dataops doctor` tries a store."""
+PLATFORM = {
+    "_verdicts/": "verdicts",
+    "_provenance/": "provenance",
+    "_sha256/": "provenance",
+    "gate_results/": "gate_results",
+    "_deployment/": "mark",
+    f"{TRIALS}/": "doctor",
+}
+"""What lies beside the zones, and which attribute of `platform` says how long it is kept."""
 
 
 def folder(dataset: Dataset, partition: Partition) -> str:
@@ -81,8 +91,25 @@ def by_bytes(sha256: str) -> str:
     return f"_sha256/{sha256}"
 
 
+def erasure(request: str) -> str:
+    """The object that says that nothing is left of what a request is about."""
+    return f"_erasures/{request}.json"
+
+
+def partition_in(dataset: Dataset, folders: list[str]) -> tuple[Partition, bool]:
+    """The partition that the folders below a dataset's tell, and whether they are those of one of its partitions."""
+    hive = f"{dataset.partitions.hive_name}=" if dataset.partitions else ""
+    if not hive:
+        return None, not folders
+    is_one = len(folders) == 1 and folders[0].startswith(hive)
+    return (folders[0][len(hive) :], True) if is_one else (None, False)
+
+
 def tags(dataset: Dataset, zone: Zone) -> dict[str, str]:
-    """What rules for lifecycle and access go by: the class of the dataset, or how its zone differs, and its readers."""
+    """What rules for lifecycle and access go by: the class of the dataset, or how its zone differs, and its readers.
+
+    A tag takes no comma.
+    """
     choice = dataset.attributes.lifecycle
     differs = choice.overrides.get(zone)
     return {

@@ -105,10 +105,15 @@ def differing(lake: Lake, dataset: Dataset) -> set[Known]:
     return {one for one in differs if one not in given or isinstance(_read(store, given[one]), Verdict)}
 
 
-def refresh(lake: Lake, dataset: Dataset) -> Kept:
+def refresh(lake: Lake, dataset: Dataset, anew: bool = False) -> Kept:
     """Bring the table of a dataset up to date with the verdicts that were given here.
 
     Equal verdicts give equal bytes, however often the table was written in between.
+
+    Args:
+        lake: Where it lies.
+        dataset: Whose table.
+        anew: Whether what it holds is read again, too, as where verdicts were redacted.
 
     Raises:
         Contended: Others wrote it every time.
@@ -116,7 +121,7 @@ def refresh(lake: Lake, dataset: Dataset) -> Kept:
     key = layout.gate_results(dataset)
     for _ in range(_ROUNDS):
         seen = lake.store.entry(key)
-        table, damaged = _up_to_date(lake.store, dataset)
+        table, damaged = _up_to_date(lake.store, dataset, anew)
         with lake.store.draft(key) as path:
             write_parquet(table, path)
             kept = Kept(hash_file(path), table.height, damaged)
@@ -153,9 +158,9 @@ def _known(table: pl.DataFrame) -> set[Known]:
     return set(table.select(_ONE).unique().rows())
 
 
-def _up_to_date(store: Store, dataset: Dataset) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def _up_to_date(store: Store, dataset: Dataset, anew: bool = False) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The table with just the verdicts that lie in a store, and which of them are damaged."""
-    held = _held(store, dataset, store.entry(layout.gate_results(dataset)))
+    held = SCHEMA.to_frame() if anew else _held(store, dataset, store.entry(layout.gate_results(dataset)))
     given, known = _given(store, dataset), _known(held)
 
     read = store.each(partial(_read, store), [entry for one, entry in given.items() if one not in known])

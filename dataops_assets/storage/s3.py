@@ -98,7 +98,7 @@ class S3(Store):
     def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
         """Every object below a prefix, in order of the keys; a page of a thousand for each request."""
         del closed  # a bucket has no folders that could be closed
-        for page in self._pages(prefix, Prefix=self.full(prefix) + "/"):
+        for page in self._pages(prefix, Prefix=self.full(f"{prefix}/" if prefix else "")):
             for found in page.get("Contents", ()):
                 yield _entry(found["Key"][len(self._prefix) :], found["Size"], found)
 
@@ -242,7 +242,9 @@ class S3(Store):
                 return
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
             with draft.open("rb") as body:
-                self.client.put_object(**target, Body=body, ChecksumSHA256=checksum, **labels, **condition)
+                self.client.put_object(
+                    **target, Body=body, ChecksumAlgorithm="SHA256", ChecksumSHA256=checksum, **labels, **condition
+                )
 
         def lost() -> None:
             # An answer that got lost was asked for again, and found the object that the first request had put.

@@ -193,7 +193,7 @@ class Store(ABC):
         """Every object below a prefix (a folder's key), in order of the keys.
 
         Args:
-            prefix: Where to look.
+            prefix: Where to look; empty for all of the store.
             closed: Takes the keys of folders that do not open, and why; without it they are an error.
         """
 

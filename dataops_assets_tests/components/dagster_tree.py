@@ -11,8 +11,15 @@ from dataops_assets.definitions import build
 from dataops_assets.deployment import Deployment
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
+RECORDS = {"module": "dataops_assets.instance", "class": "Records"}
 JANUARY = [f"2024-01-{day:02}" for day in range(1, 21)]
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def recording_in(home: Path) -> dg.DagsterInstance:
+    """An instance that keeps its records as that of a laptop does."""
+    storage = {"custom": {**RECORDS, "config": {"base_dir": str(home)}}}
+    return dg.DagsterInstance.local_temp(str(home), overrides={"storage": storage})
 
 
 @dataclass

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
-import dagster as dg
 import pytest
 
 from dataops_assets.deployment import Deployment
 from dataops_assets.storage import layout
-from dataops_assets_tests.components.dagster_tree import RANGE_END, RANGE_START, Location, newest, requests
+from dataops_assets_tests.components.dagster_tree import RANGE_END, RANGE_START, Location, newest, recording_in, requests
 from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
@@ -25,7 +24,7 @@ def location(folder: Path, deployed: Deployment) -> Location:
         tree.edit(f"{name}/defs.yaml", "readers: [", "readers: [branches, ")
     home = folder / "instance"
     home.mkdir()
-    return Location(tree, dg.DagsterInstance.local_temp(str(home)), deployed)
+    return Location(tree, recording_in(home), deployed)
 
 
 @pytest.fixture

@@ -21,6 +21,12 @@ CASES: dict[str, Broken] = {
     "hours_in_full": Broken(
         (POLICY, RAW, "raw: {keep: 25 hours}"), "`keep`: 25 hours is no number of whole days", "write it in days"
     ),
+    "landing_in_full": Broken(
+        (POLICY, "landing: 30 days", "landing: {keep: 30 days}"),
+        "`landing`: {'keep': '30 days'} is not a duration",
+        "write it as `12 hours`",
+        mended="landing: 30 days",
+    ),
     "without_how_long": Broken(
         (POLICY, RAW, "raw: {versions: 30 days}"),
         "`keep` is missing",
@@ -158,7 +164,6 @@ def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: 
 
 def test_zone_may_be_kept_in_short_or_in_full(tree: Tree) -> None:
     tree.edit(POLICY, RAW, "raw: {keep: {forever: we were told to}, versions: 60 days}")
-    tree.edit(POLICY, "landing: 7 days", "landing: {keep: 7 days}")
     tree.edit(
         READINGS, "lifecycle: standard", OVERRIDE.format("staged: {keep: 1 year, colder: {after: 30 days, to: STANDARD_IA}}")
     )

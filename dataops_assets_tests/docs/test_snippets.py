@@ -102,7 +102,10 @@ def run_python(clone: Checkout, block: Block) -> None:
 
 
 def write(clone: Checkout, block: Block) -> None:
-    """Write the file that a block holds; what has no type stands below the attributes of the file that is there."""
+    """Write the file that a block holds; what has no type stands below the attributes of the file that is there.
+
+    What a page shows of the policy comes to what is there by name.
+    """
     path = clone.root / block.file
     path.parent.mkdir(parents=True, exist_ok=True)
     if block.language == "python":
@@ -113,6 +116,9 @@ def write(clone: Checkout, block: Block) -> None:
     if path.name == "defs.yaml" and "type" not in said:
         before = yaml.safe_load(path.read_text(encoding="utf-8"))
         said = {**before, "attributes": {**before["attributes"], **said}}
+    if path.name == "policy.yaml":
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        said = before | {name: before[name] | more for name, more in said.items()}
     path.write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 

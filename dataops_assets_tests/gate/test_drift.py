@@ -193,7 +193,7 @@ def test_the_hour_that_a_clock_leaves_out_is_no_shift():
 @given(st.lists(st.tuples(*[st.none() | st.integers(-99, 99).map(float)] * 2), min_size=2, max_size=9))
 def test_moments_are_those_of_numpy_with_the_mean_where_there_is_none(rows: list[tuple[float | None, float | None]]):
     frame = pl.DataFrame(rows, schema={"one": pl.Float64, "other": pl.Float64}, orient="row")
-    found = moments(frame, {name: pl.col(name) for name in frame.columns})
+    found = moments(frame)
     whole = frame.with_columns(pl.all().fill_null(pl.all().mean())).to_numpy()
     for name, mean, deviation in zip(found.of, found.means, found.deviations, strict=True):
         column = whole[:, frame.columns.index(name)]

@@ -193,13 +193,17 @@ def test_until_when_with_the_reasons(tree: Tree) -> None:
     tree.edit(
         "readings/defs.yaml",
         "lifecycle: standard",
-        "lifecycle: {class: standard, reason: the court asks, raw: {forever: a suit is open}, staged: 3 years}",
+        "lifecycle: {class: standard, reason: the court asks, raw: {forever: a suit is open},"
+        " staged: {keep: 3 years, colder: {after: 90 days, to: GLACIER_IR}}}",
     )
     answer = told(tree, "readings")
     assert "lifecycle class standard. What is measured." in answer
     assert "landing: 30 days after it was dropped" in answer
     assert "raw: forever, because a suit is open; its class says otherwise, but the court asks" in answer
-    assert "staged: 3 years after it was published; its class says otherwise, but the court asks" in answer
+    assert (
+        "staged: 3 years after it was published; in GLACIER_IR from 90 days on; its class says otherwise, but the court asks"
+        in answer
+    )
     assert "quarantine: 90 days after it was rejected" in answer
 
 

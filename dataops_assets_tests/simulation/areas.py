@@ -187,7 +187,7 @@ class Areas:
             registry.change(KIND, area, lambda held: held.become("returning", self.clock(), who, "it is wanted"))
             self.ends["brought back"] += 1
         elif seen and seen.area.stage == "gone":
-            registry.make(Area(kind=KIND, name=area, owner=who, used_at=self.clock(), since=self.clock()), "anew")
+            registry.make(Area(kind=KIND, name=area, owner=who, used_at=self.clock(), since=self.clock()), who, "anew")
             self.ends["made anew"] += 1
 
     def write_past_us(self, who: str, area: str, times: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dataops_assets.observe.partition import describe_partition
 from dataops_assets.observe.tally import tally_all
-from dataops_assets.steps import Outcome
+from dataops_assets.steps import Outcome, stage
 from dataops_assets.storage.lake import Lake
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, csv
 
@@ -129,6 +129,20 @@ def test_a_run_that_goes_back_to_the_first_day_reads_the_others_anew(tree: Tree)
     *_, last = tree.stage("readings", DAYS[28], DAYS[0], DAYS[29])
     assert last.verdict
     assert last.verdict.rules[-1].detail == "by the 29 partitions from 2024-01-01 to 2024-01-29"
+
+
+def test_a_run_goes_on_from_the_one_before_only_if_nothing_before_has_changed_since(tree: Tree):
+    staged(tree, range(28))
+    elsewhere = Lake(tree.catalog(), tree.store)  # of another process
+    tree.drop("readings", f"{DAYS[9]}.csv", day(9, factor=3.0))
+    tree.receive("readings", DAYS[9])
+    [again] = stage(elsewhere, elsewhere.catalog["readings"], [DAYS[9]], "run", NOW)
+    [last] = staged(tree, range(28, 29), factor=-2.0)
+    assert again.verdict
+    assert again.verdict.profile
+    assert last.verdict
+    [mean] = [one.before for one in last.verdict.unusual if one.statistic == "temperature.mean"]
+    assert mean[9] == again.verdict.profile.columns["temperature"]["mean"]
 
 
 def test_a_gap_has_no_profile(tree: Tree):

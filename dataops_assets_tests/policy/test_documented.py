@@ -227,6 +227,10 @@ def test_keys_with_many_values(operator: str, given: list[str] | None, allowed: 
         ({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::*:role/prod-*"}}, True),
         ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*"}}, None),
         ({"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::*:role/prod-*"}}, False),
+        ({"ArnEquals": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, False),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, False),
+        ({"ArnNotEquals": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, True),
+        ({"ArnNotLike": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, True),
         ({"Bool": {"aws:SecureTransport": "true"}}, True),
         ({"Bool": {"aws:ViaAWSService": "false"}}, False),
         ({"BoolIfExists": {"aws:ViaAWSService": "false"}}, True),
@@ -241,6 +245,7 @@ def test_conditions(condition: dict[str, Any], allowed: bool | None):
         "aws:CurrentTime": "2026-01-01T00:00:00Z",
         "aws:SourceIp": "10.0.0.5",
         "aws:PrincipalArn": WRITER,
+        "aws:SourceArn": f"arn:aws:sns:eu-central-1:{OURS}:topic:raw",
         "aws:SecureTransport": "true",
     }
     if allowed is None:

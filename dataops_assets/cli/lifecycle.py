@@ -1,0 +1,133 @@
+"""`dataops lifecycle` and `dataops export lifecycle`: the table, what is due, what is against it; and the rules of the buckets.
+
+Not here: the table and the rules (`dataops_assets.lifecycle`).
+"""
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import click
+
+from dataops_assets.contract import Catalog
+from dataops_assets.contract.duration import Duration
+from dataops_assets.deployment import Deployment, in_a_bucket
+from dataops_assets.lifecycle.due import Findings, Heap, look
+from dataops_assets.lifecycle.rules import as_terraform, rules
+from dataops_assets.lifecycle.table import BUCKETS, Place, Term, table
+
+
+def show_lifecycle(here: Deployment, catalog: Catalog, as_json: bool) -> bool:
+    """Print the table, and what lies in the store of a deployment against it.
+
+    Args:
+        here: The deployment.
+        catalog: The contracts.
+        as_json: Whether as JSON.
+
+    Returns:
+        Whether nothing is against a policy.
+    """
+    terms = table(catalog)
+    # What lies in an area goes with it, whatever it is.
+    found = Findings() if here.prod else look(catalog, here.store, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps(_plain(here, terms, found), indent=1))
+    else:
+        click.echo("\n".join([*_table(terms), "", *_due(here, found), *_against(found)]))
+    return not found.violations
+
+
+def export_rules(catalog: Catalog, bucket: str | None, below: str) -> None:
+    """Print the rules of one bucket, or of all by their names, as Terraform takes them.
+
+    Args:
+        catalog: The contracts.
+        bucket: The short name of one.
+        below: The prefix below which all of ours lies.
+    """
+    made = {name: as_terraform(rules(catalog, name, below)) for name in ([bucket] if bucket else sorted(BUCKETS))}
+    click.echo(json.dumps(made[bucket] if bucket else made, indent=1, ensure_ascii=False))
+
+
+def _table(terms: Sequence[Term]) -> Iterator[str]:
+    in_order = sorted(terms, key=lambda term: get_args(Place).index(term.place))
+    rows = [_row(term) for term in in_order]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for place, group in itertools.groupby(zip(in_order, rows, strict=True), key=lambda pair: pair[0].place):
+        yield place
+        for _, row in group:
+            yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _row(term: Term) -> tuple[str, ...]:
+    colder = f", {term.colder.to} after {term.colder.after}" if term.colder else ""
+    versions = f"old versions {term.versions}" if term.versions else ""
+    because = f": {term.keep.reason}" if isinstance(term.keep, Duration) and term.keep.reason else ""
+    return term.what, f"{term.keep}{colder}", versions, term.stated, f"{term.ends_by}{because}"
+
+
+def _due(here: Deployment, found: Findings) -> Iterator[str]:
+    if here.prod:
+        yield f"{here.name} ends as a whole: what lies in it is not looked at"
+        return
+    all_of_it = f"{sum(heap.objects for heap in found.heaps):,} objects, {_size(sum(heap.bytes for heap in found.heaps))}"
+    due = [heap for heap in found.heaps if heap.due]
+    yield f"in {here.store.where}: {all_of_it}; past its term{':' if due else ' is nothing'}"
+    yield from (f"  {_heap(heap)}" for heap in due)
+    if due and not in_a_bucket(here.data):
+        yield "  nothing ends by itself in a folder: remove what is not needed; what raw still holds is made again"
+    elif due:
+        yield "  the rules of the bucket end it, from the next midnight (UTC) on"
+
+
+def _heap(heap: Heap) -> str:
+    assert heap.term
+    return f"{heap.place}: {heap.due:,} of {heap.objects:,} objects, {_size(heap.due_bytes)}, kept for {heap.term.keep}"
+
+
+def _against(found: Findings) -> Iterator[str]:
+    yield from (f"cannot be told: {why}" for why in found.unknown)
+    yield f"against a policy: {len(found.violations) or 'nothing'}"
+    for violation in found.violations:
+        yield f"  {violation.told}"
+        yield f"    remedy: {violation.remedy}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
+
+
+def _plain(here: Deployment, terms: Sequence[Term], found: Findings) -> dict[str, Any]:
+    return {
+        "deployment": here.name,
+        "terms": [_term(term) for term in terms],
+        "due": [
+            {"place": heap.place, "objects": heap.due, "bytes": heap.due_bytes, "of": heap.objects}
+            for heap in found.heaps
+            if heap.due
+        ],
+        "unknown": found.unknown,
+        "violations": [asdict(violation) for violation in found.violations],
+    }
+
+
+def _term(term: Term) -> dict[str, Any]:
+    keep = term.keep.model_dump(exclude_none=True) if isinstance(term.keep, Duration) else _area(term)
+    return {
+        "place": term.place,
+        "what": term.what,
+        "keep": keep,
+        "colder": {"after": str(term.colder.after), "to": term.colder.to} if term.colder else None,
+        "versions": str(term.versions) if term.versions else None,
+        "ends_by": term.ends_by,
+        "stated": term.stated,
+    }
+
+
+def _area(term: Term) -> dict[str, str]:
+    assert not isinstance(term.keep, Duration)
+    return {name: str(getattr(term.keep, name)) for name in ("disuse", "notice", "trash")}

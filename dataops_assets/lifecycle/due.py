@@ -1,0 +1,175 @@
+"""What lies in a store, held against the table: what is past its term, and what no policy is about.
+
+Nothing is changed. A store is listed once, of a bucket a thousand objects for each request; a bucket is asked for its rules,
+and for the tags of one object of each dataset and zone: the oldest, which was written under the oldest contract.
+
+Not here: how it ends. That is done by the rules of a bucket; in a folder, by whoever has it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dataops_assets.contract import Catalog
+from dataops_assets.contract.duration import Duration
+from dataops_assets.contract.policy import ZONES
+from dataops_assets.lifecycle.rules import rules
+from dataops_assets.lifecycle.table import Term, table
+from dataops_assets.storage import bucket, layout
+from dataops_assets.storage.s3 import S3
+from dataops_assets.storage.store import Entry, Store
+
+
+@dataclass
+class Heap:
+    """What lies in one place.
+
+    Attributes:
+        place: The zone and the name of a dataset, or what comes before the first slash of other keys.
+        term: The term that is about it; None if none is.
+        oldest: The object that was written first.
+        objects, bytes: How much it is.
+        due, due_bytes: How much of it is past its term.
+    """
+
+    place: str
+    term: Term | None
+    oldest: Entry
+    objects: int = 0
+    bytes: int = 0
+    due: int = 0
+    due_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What lies or stands against a policy.
+
+    Attributes:
+        told: What, and where.
+        remedy: The way out.
+    """
+
+    told: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a look found.
+
+    Attributes:
+        heaps: What lies there, by place.
+        violations: What is against a policy.
+        unknown: What could not be told, and why.
+    """
+
+    heaps: list[Heap] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def look(catalog: Catalog, store: Store, now: datetime) -> Findings:
+    """Hold what lies in a store of prod or of this machine against the table.
+
+    Args:
+        catalog: The contracts.
+        store: The store.
+        now: The time.
+    """
+    heaps = _heaps(catalog, store, now)
+    found = Findings(heaps, [*_without_a_term(store, heaps)])
+    if isinstance(store, S3):
+        _look_at_tags(catalog, store, heaps, found)
+        _look_at_rules(catalog, store, found)
+    return found
+
+
+def _heaps(catalog: Catalog, store: Store, now: datetime) -> list[Heap]:
+    terms = _by_place(catalog)
+    found: dict[str, Heap] = {}
+    for entry in store.list(""):
+        top, _, rest = entry.key.partition("/")
+        if not rest and top.startswith("_") and top.endswith(".lock"):
+            continue  # of a folder: empty, and there for as long as it is
+        place = f"{top}/{rest.partition('/')[0]}" if top in ZONES else f"{top}/" if rest else top
+        heap = found.get(place) or found.setdefault(place, Heap(place, terms.get(place), entry))
+        heap.objects += 1
+        heap.bytes += entry.bytes
+        heap.oldest = min(heap.oldest, entry, key=lambda one: one.modified_ns)
+        keep = heap.term.keep if heap.term else None
+        if isinstance(keep, Duration) and now.timestamp() - entry.modified_ns / 1e9 > keep.length.total_seconds():
+            heap.due += 1
+            heap.due_bytes += entry.bytes
+    return sorted(found.values(), key=lambda heap: heap.place)
+
+
+def _by_place(catalog: Catalog) -> dict[str, Term]:
+    """The term of every place where something may lie."""
+    terms = [term for term in table(catalog) if term.place in ("prod bucket", "any folder") and term.prefix is not None]
+    by_rule = {(term.prefix, term.tags.get("lifecycle")): term for term in terms}
+    found = {str(term.prefix): term for term in terms if not term.tags}
+    for dataset in catalog:
+        for zone in ZONES[1:]:
+            name = dataset.deliveries if zone == "raw" else dataset.name
+            found[f"{zone}/{name}"] = by_rule[f"{zone}/", layout.tags(dataset, zone)["lifecycle"]]
+        if dataset.ingested:
+            place = layout.landing(dataset)
+            found[place] = by_rule.get((f"{place}/", None)) or by_rule["landing/", None]
+    return found
+
+
+def _without_a_term(store: Store, heaps: Sequence[Heap]) -> Iterator[Violation]:
+    for heap in heaps:
+        # In a bucket the tags of an object say how long it is kept, whether or not its dataset is still declared.
+        if heap.term is None and not (isinstance(store, S3) and heap.place.split("/")[0] in ZONES):
+            such = "of no dataset that is declared" if heap.place.split("/")[0] in ZONES else "that no policy is about"
+            told = (
+                f"{store.address(heap.place)}: {heap.objects:,} object{'s' * (heap.objects != 1)} {such}, as {heap.oldest.key}"
+            )
+            yield Violation(told, "move them to where a policy is about them, or remove them: nothing ends them there")
+
+
+def _look_at_tags(catalog: Catalog, store: S3, heaps: Sequence[Heap], found: Findings) -> None:
+    known = {(term.prefix, term.tags["lifecycle"]) for term in table(catalog) if term.tags}
+    # By tags go all zones but landing, where providers write.
+    asked = [heap for heap in heaps if heap.place.split("/")[0] in ZONES[1:]]
+    for heap, answer in zip(asked, store.each(lambda heap: bucket.tags(store, heap.oldest.key), asked), strict=True):
+        if answer.code:
+            found.unknown.append(f"the tags of {store.address(heap.oldest.key)}: {answer.told}")
+            continue
+        lifecycle = {tag["Key"]: tag["Value"] for tag in answer.found["TagSet"]}.get("lifecycle")
+        if (f"{heap.place.split('/')[0]}/", lifecycle) not in known:
+            said = f"its tag lifecycle={lifecycle} is of no class" if lifecycle else "it has no tag `lifecycle`"
+            told = f"{store.address(heap.oldest.key)}: {said}, so no rule ends it"
+            remedy = "state the class in policy.yaml until it has ended, or have its tags set by whoever may (PutObjectTagging)"
+            found.violations.append(Violation(told, remedy))
+
+
+def _look_at_rules(catalog: Catalog, store: S3, found: Findings) -> None:
+    """Whether the bucket ends what the policies say; rules about what is not ours are left alone."""
+    answer = bucket.lifecycle(store)
+    if answer.code:
+        found.unknown.append(f"the rules of the bucket {store.bucket}: {answer.told}")
+        return
+    below = store.where.removeprefix(f"s3://{store.bucket}").strip("/")
+    wanted = {rule.name: _said(rule.as_s3()) for rule in rules(catalog, "prod", below)}
+    there = {rule.get("ID", ""): _said(rule) for rule in answer.found.get("Rules", ())}
+    differing = sorted(name for name in wanted if there.get(name) != wanted[name])
+    others = sorted(name for name, rule in there.items() if name not in wanted and rule["Prefix"].startswith(below))
+    if differing or others:
+        parts = [f"{len(differing)} of {len(wanted)} rules are missing or differ, as `{differing[0]}`" if differing else ""]
+        parts += [f"{len(others)} are of no policy, as `{others[0]}`" if others else ""]
+        told = f"the bucket {store.bucket}: " + "; ".join(filter(None, parts))
+        found.violations.append(Violation(told, "have it set anew from `dataops export lifecycle --bucket prod`"))
+
+
+def _said(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """What a rule of S3's says, in whichever of the ways that S3 has for it."""
+    chosen = rule.get("Filter", {})
+    chosen = chosen.get("And", chosen)
+    tags = chosen.get("Tags", [chosen["Tag"]] if "Tag" in chosen else [])
+    said = {key: value for key, value in rule.items() if key != "Filter"}
+    prefix = chosen.get("Prefix", rule.get("Prefix", ""))
+    return {**said, "Prefix": prefix, "Tags": sorted((tag["Key"], tag["Value"]) for tag in tags)}

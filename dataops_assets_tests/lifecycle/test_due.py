@@ -1,0 +1,172 @@
+"""What lies in a store, held against the policies: what is past its term, and what no policy is about."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dataops_assets.lifecycle.due import Findings, look
+from dataops_assets.lifecycle.rules import rules
+from dataops_assets.storage import layout
+from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.s3 import S3
+from dataops_assets_tests.s3_server import Bucket
+from dataops_assets_tests.trees import STATIONS, Tree
+
+DAY, KEY = "2024-01-01", "staged/readings/date=2024-01-01/data.parquet"
+NOW = datetime.now(UTC)
+
+
+def due(found: Findings) -> dict[str, int]:
+    return {heap.place: heap.due for heap in found.heaps if heap.due}
+
+
+def after(tree: Tree, days: float) -> Findings:
+    """What is found so long after everything was written."""
+    return look(tree.catalog(), tree.store, NOW + timedelta(days=days))
+
+
+# In a folder.
+
+
+def test_what_is_past_its_term_is_due_and_nothing_else(filled: Tree) -> None:
+    assert due(after(filled, 0)) == {"landing/readings": 3, "landing/stations": 1}  # dropped in 2024
+    kept = {"staged": 2 * 365, "raw": 7 * 365}
+    assert "staged/readings" not in due(after(filled, kept["staged"] - 1))
+    assert due(after(filled, kept["staged"] + 1)).keys() == {
+        "landing/readings",
+        "landing/stations",
+        "staged/readings",
+        "staged/stations",
+    }
+    assert due(after(filled, kept["raw"] + 1))["raw/readings"] == 6  # three files, three receipts
+    for heap in after(filled, 300_000).heaps:
+        assert heap.due == (0 if heap.place.startswith("_") else heap.objects), heap.place  # told of forever
+
+
+def test_a_dataset_that_differs_is_due_by_its_own_term(filled: Tree) -> None:
+    filled.edit("readings/defs.yaml", "lifecycle: standard", "lifecycle: {class: standard, staged: 10 days, reason: large}")
+    filled.edit("readings/defs.yaml", "staged: 10 days", "staged: 40 days, landing: {forever: we compare}, raw: {forever: too}")
+    assert due(after(filled, 41)) == {"landing/stations": 1, "staged/readings": 3}
+
+
+def test_how_much_is_due_is_told_in_bytes(filled: Tree) -> None:
+    [heap] = [heap for heap in after(filled, 0).heaps if heap.place == "landing/stations"]
+    assert (heap.objects, heap.bytes, heap.due_bytes) == (1, len(STATIONS), len(STATIONS))
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("scratch/x.parquet", "1 object that no policy is about, as scratch/x.parquet"),
+        ("notes.txt", "1 object that no policy is about, as notes.txt"),
+        ("staged/gone/data.parquet", "1 object of no dataset that is declared, as staged/gone/data.parquet"),
+        ("_verdict/x.json", "1 object that no policy is about"),
+    ],
+)
+def test_what_no_policy_is_about_is_against_them(filled: Tree, key: str, told: str) -> None:
+    assert after(filled, 0).violations == []
+    filled.store.write(key, b"x", {})
+    [violation] = after(filled, 0).violations
+    assert told in violation.told
+    assert "move them to where a policy is about them, or remove them" in violation.remedy
+
+
+def test_a_dataset_that_is_declared_no_more_leaves_what_nobody_ends(filled: Tree) -> None:
+    for file in ("defs.yaml", "schema.py", "examples.yaml", "transform.py"):
+        filled.remove(f"daily/{file}")
+    filled.store.write("curated/daily/month=2024-01/data.parquet", b"x", {})
+    assert ["of no dataset that is declared" in one.told for one in after(filled, 0).violations] == [True]
+
+
+# In a bucket.
+
+
+@pytest.fixture
+def store(tree: Tree, bucket: Bucket, tmp_path: Path) -> S3:
+    """A bucket with one published partition and the rules that the policies ask for."""
+    store = S3(bucket.name, "", Folder(tmp_path / "cache"), client=bucket.client())
+    store.write(KEY, b"x", layout.tags(tree["readings"], "staged"))
+    put(bucket, tree)
+    return store
+
+
+def put(bucket: Bucket, tree: Tree, leave_out: int = 0) -> None:
+    wanted = [rule.as_s3() for rule in rules(tree.catalog(), "prod")]
+    bucket.client().put_bucket_lifecycle_configuration(
+        Bucket=bucket.name,
+        LifecycleConfiguration={"Rules": wanted[leave_out:]},  # type: ignore[typeddict-item]
+    )
+
+
+def test_nothing_is_against_a_policy_where_the_bucket_has_its_rules(tree: Tree, store: S3) -> None:
+    found = look(tree.catalog(), store, NOW)
+    assert (found.violations, found.unknown, due(found)) == ([], [], {})
+    assert due(look(tree.catalog(), store, NOW + timedelta(days=731))) == {"staged/readings": 1}
+
+
+def test_rules_that_differ_are_told(tree: Tree, store: S3, bucket: Bucket) -> None:
+    put(bucket, tree, leave_out=2)
+    tree.edit("policy.yaml", "doctor: 1 day", "doctor: 2 days")
+    [violation] = look(tree.catalog(), store, NOW).violations
+    assert "rules are missing or differ, as `_doctor/`" in violation.told
+    assert "dataops export lifecycle --bucket prod" in violation.remedy
+
+
+def test_a_rule_of_no_policy_is_told(tree: Tree, store: S3, bucket: Bucket) -> None:
+    """It may end what is to be kept."""
+    wanted = [rule.as_s3() for rule in rules(tree.catalog(), "prod")]
+    quick = {"ID": "quick", "Status": "Enabled", "Filter": {"Prefix": "staged/"}, "Expiration": {"Days": 1}}
+    bucket.client().put_bucket_lifecycle_configuration(
+        Bucket=bucket.name,
+        LifecycleConfiguration={"Rules": [*wanted, quick]},  # type: ignore[typeddict-item,list-item]
+    )
+    [violation] = look(tree.catalog(), store, NOW).violations
+    assert violation.told == f"the bucket {bucket.name}: 1 are of no policy, as `quick`"
+
+
+def test_a_bucket_without_rules_ends_nothing(tree: Tree, store: S3, bucket: Bucket) -> None:
+    bucket.client().delete_bucket_lifecycle(Bucket=bucket.name)
+    count = len(rules(tree.catalog(), "prod"))
+    [violation] = look(tree.catalog(), store, NOW).violations
+    assert f"{count} of {count} rules are missing or differ" in violation.told
+
+
+@pytest.mark.parametrize(
+    ("tags", "told"),
+    [
+        ({"lifecycle": "old"}, "its tag lifecycle=old is of no class, so no rule ends it"),
+        ({"lifecycle": "standard@3 years"}, "its tag lifecycle=standard@3 years is of no class"),
+        ({}, "it has no tag `lifecycle`, so no rule ends it"),
+    ],
+)
+def test_an_object_that_no_rule_ends_is_told(tree: Tree, store: S3, tags: dict[str, str], told: str) -> None:
+    for key in ("raw/readings/date=2024-01-01/x.csv", "curated/gone/data.parquet"):
+        store.write(key, b"x", tags)
+    assert [told in one.told for one in look(tree.catalog(), store, NOW).violations] == [True, True]
+
+
+def test_the_oldest_object_is_asked_for_its_tags(tree: Tree, store: S3) -> None:
+    store.write("raw/readings/date=2024-01-01/x.csv", b"x", {"lifecycle": "old"})
+    time.sleep(1.1)  # a bucket tells whole seconds
+    store.write("raw/readings/date=2024-01-02/x.csv", b"x", {"lifecycle": "standard"})
+    store.write("raw/readings/date=2023-12-31/x.csv", b"x", {"lifecycle": "standard"})
+    [violation] = look(tree.catalog(), store, NOW).violations
+    assert "lifecycle=old is of no class" in violation.told
+
+
+def test_an_object_of_a_dataset_that_is_gone_ends_by_its_tags(tree: Tree, store: S3) -> None:
+    store.write("curated/gone/data.parquet", b"x", {"lifecycle": "standard"})
+    assert look(tree.catalog(), store, NOW).violations == []
+
+
+@pytest.mark.s3
+def test_what_a_store_does_not_tell_is_told(tree: Tree, bucket: Bucket, tmp_path: Path) -> None:
+    """versitygw knows no lifecycle: 501."""
+    store = S3(bucket.name, "", Folder(tmp_path / "cache"), client=bucket.client())
+    store.write(KEY, b"x", layout.tags(tree["readings"], "staged"))
+    found = look(tree.catalog(), store, NOW)
+    assert found.violations == []
+    [why] = found.unknown
+    assert why.startswith(f"the rules of the bucket {bucket.name}: NotImplemented")
