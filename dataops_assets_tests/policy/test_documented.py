@@ -151,6 +151,8 @@ def test_control_policies_limit_and_grant_nothing():
         ("arn:aws:s3:::prod/a?", "arn:aws:s3:::prod/a${?}", True),
         ("arn:aws:s3:::prod/ab", "arn:aws:s3:::prod/a${?}", False),
         ("arn:aws:s3:::prod/${x}", "arn:aws:s3:::prod/${$}{x}", True),
+        ("arn:aws:s3:::prod/raw", "arn:aws:s3:::prod/raw*", True),
+        ("arn:aws:s3:::prod/raw", "arn:aws:s3:::prod/raw?", False),
         ("arn:aws:s3:::prod/a+b", "arn:aws:s3:::prod/a+b", True),
         ("arn:aws:s3:::prod/aab", "arn:aws:s3:::prod/a+b", False),
         ("arn:aws:s3:::prod/a\nb", "arn:aws:s3:::prod/a*", True),
