@@ -151,6 +151,8 @@ def test_control_policies_limit_and_grant_nothing():
         ("arn:aws:s3:::prod/a?", "arn:aws:s3:::prod/a${?}", True),
         ("arn:aws:s3:::prod/ab", "arn:aws:s3:::prod/a${?}", False),
         ("arn:aws:s3:::prod/${x}", "arn:aws:s3:::prod/${$}{x}", True),
+        ("arn:aws:s3:::prod/raw", "arn:aws:s3:::prod/raw*", True),
+        ("arn:aws:s3:::prod/raw", "arn:aws:s3:::prod/raw?", False),
         ("arn:aws:s3:::prod/a+b", "arn:aws:s3:::prod/a+b", True),
         ("arn:aws:s3:::prod/aab", "arn:aws:s3:::prod/a+b", False),
         ("arn:aws:s3:::prod/a\nb", "arn:aws:s3:::prod/a*", True),
@@ -227,6 +229,10 @@ def test_keys_with_many_values(operator: str, given: list[str] | None, allowed: 
         ({"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::*:role/prod-*"}}, True),
         ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*"}}, None),
         ({"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::*:role/prod-*"}}, False),
+        ({"ArnEquals": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, False),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, False),
+        ({"ArnNotEquals": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, True),
+        ({"ArnNotLike": {"aws:SourceArn": "arn:aws:sns:eu-central-1:*:raw"}}, True),
         ({"Bool": {"aws:SecureTransport": "true"}}, True),
         ({"Bool": {"aws:ViaAWSService": "false"}}, False),
         ({"BoolIfExists": {"aws:ViaAWSService": "false"}}, True),
@@ -241,6 +247,7 @@ def test_conditions(condition: dict[str, Any], allowed: bool | None):
         "aws:CurrentTime": "2026-01-01T00:00:00Z",
         "aws:SourceIp": "10.0.0.5",
         "aws:PrincipalArn": WRITER,
+        "aws:SourceArn": f"arn:aws:sns:eu-central-1:{OURS}:topic:raw",
         "aws:SecureTransport": "true",
     }
     if allowed is None:
