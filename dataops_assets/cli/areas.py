@@ -1,5 +1,7 @@
 """`dataops adhoc`, `dataops branch`, `dataops dev` and `dataops expire`: areas, what becomes of them, and how they are kept.
 
+`later` imports it when one of them is called.
+
 Not here: when an area goes (`lifecycle.plan`), and who takes it (`lifecycle.expiry`).
 """
 
@@ -17,26 +19,20 @@ from dataops_assets.areas.sandbox import QueryError
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.arguments import open_lake
 from dataops_assets.contract.errors import choose
-from dataops_assets.lifecycle.area import KINDS, Area, AreaError, Kind, Pin
+from dataops_assets.lifecycle.area import Area, AreaError, Kind, Pin
 from dataops_assets.lifecycle.expiry import Expiry
 from dataops_assets.lifecycle.making import new_area
 from dataops_assets.lifecycle.plan import ahead
 from dataops_assets.lifecycle.registry import RECORD, Seen
 from dataops_assets.storage.folder import Held
 
-_WHAT: dict[Kind, str] = {
-    "adhoc": "Ad-hoc areas: queries and experiments over what a reader group may read, until nobody uses them.",
-    "branch": "Areas of branch deployments: which there are, and what becomes of them.",
-    "dev": "Areas of people's dev deployments: which there are, and what becomes of them.",
-}
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-def add_areas(cli: click.Group) -> None:
-    """Add the verbs about areas to the command."""
-    for kind in KINDS:
-        cli.add_command(_group(kind))
-    cli.add_command(_expire)
+def verbs(kind: Kind) -> list[click.Command]:
+    """The verbs about areas of a kind, as they are listed."""
+    common = [make(kind) for make in (_list, _show, _pin, _unpin, _restore, _close)]
+    return [_new, _query, *common] if kind == "adhoc" else common
 
 
 def _now() -> datetime:
@@ -72,16 +68,6 @@ def _seen(expiry: Expiry, kind: Kind, name: str) -> Seen:
     if name in names:
         raise click.UsageError(f"{kind}/{name} has no record: it gets one when it is used")
     raise click.UsageError(f"there is no area {kind}/{name}; " + (choose(name, names) if names else "there are none"))
-
-
-def _group(kind: Kind) -> click.Group:
-    group = click.Group(kind, help=_WHAT[kind])
-    if kind == "adhoc":
-        group.add_command(_new)
-        group.add_command(_query)
-    for make in (_list, _show, _pin, _unpin, _restore, _close):
-        group.add_command(make(kind))
-    return group
 
 
 @click.command("new")
@@ -240,14 +226,12 @@ def _close(kind: Kind) -> click.Command:
     return _named(command, click.Option(["--why"], required=True, help="Why."))
 
 
-@click.command("expire")
-@click.option("--act", is_flag=True, help="Do it. Without it, nothing is changed.")
-@click.option("--all", "everything", is_flag=True, help="Tell of those that stay, too, and why.")
-def _expire(act: bool, everything: bool) -> None:
-    """Say which areas are due, what becomes of each, and why; with --act, do it.
+def expire_areas(act: bool, everything: bool) -> None:
+    """Tell which areas are due, and what becomes of each.
 
-    Unused areas are marked and their owners told, later moved to the trash, later removed; no more in one run than policy.yaml
-    says.
+    Args:
+        act: Whether it is done.
+        everything: Whether those that stay are told, too.
     """
     with _told():
         expiry = _expiry()

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from dataops_assets.cli.areas import add_areas
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
 from dataops_assets.cli.erase import erase
 from dataops_assets.cli.faults import FAULTS
+from dataops_assets.cli.later import AREAS, AreasOf
 from dataops_assets.cli.verbs import Verbs
 
 
@@ -374,7 +374,22 @@ def draw_map(check: bool, output: Path) -> None:
     click.echo(f"wrote {output}")
 
 
-add_areas(cli)
+for kind, what in AREAS.items():
+    cli.add_command(AreasOf(kind, help=what))
+
+
+@cli.command()
+@click.option("--act", is_flag=True, help="Do it. Without it, nothing is changed.")
+@click.option("--all", "everything", is_flag=True, help="Tell of those that stay, too, and why.")
+def expire(act: bool, everything: bool) -> None:
+    """Say which areas are due, what becomes of each, and why; with --act, do it.
+
+    Unused areas are marked and their owners told, later moved to the trash, later removed; no more in one run than policy.yaml
+    says.
+    """
+    from dataops_assets.cli.areas import expire_areas
+
+    expire_areas(act, everything)
 
 
 def main() -> None:
