@@ -97,16 +97,19 @@ def _told(expiry: Expiry, made: Made) -> dict[str, Any]:
     }
 
 
-@dg.asset_check(
-    asset=KEY,
+_IN_USE = dg.AssetCheckSpec(
     name=_CHECK.name,
+    asset=KEY,
     partitions_def=PARTITIONS,
     description="The area is used, or else its owner knows when it goes.",
 )
-def _in_use(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeResource]) -> dg.AssetCheckResult:
+
+
+@dg.multi_asset_check(specs=[_IN_USE])
+def _in_use(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[LakeResource]) -> Iterator[dg.AssetCheckResult]:
     expiry = _expiry(lake, context.instance)
     seen = expiry.look("adhoc", context.partition_key)
-    return dg.AssetCheckResult(**_evaluation(seen, expiry.terms["adhoc"]))
+    yield dg.AssetCheckResult(**_evaluation(seen, expiry.terms["adhoc"]))
 
 
 def _evaluation(seen: Seen | str, terms: Terms) -> dict[str, Any]:

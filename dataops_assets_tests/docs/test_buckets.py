@@ -32,6 +32,7 @@ def test_policies_of_the_page_are_those_that_are_tested() -> None:
         rights.through_to_prod(PROD, SHARED, ME),
         rights.provider(PROD, "flights"),
         rights.reader(PROD, "flights"),
+        rights.keeper(PROD, SHARED),
     ]
 
 
