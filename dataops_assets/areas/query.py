@@ -56,7 +56,7 @@ def answer(lake: Lake, registry: Registry, asked: Asked, now: Callable[[], datet
     """
     limits = limits or Limits()
     area = registry.change("adhoc", asked.area, lambda held: held.used(now(), asked.who))
-    datasets = _named(lake, area, tables(asked.sql, limits))
+    datasets = _named(lake, area, _tables(lake, asked.sql, limits))
     key = f"{area.path}/{RESULT}"
     with registry.store.draft(key) as draft:
         read, rows = _run(lake, area, asked.sql, datasets, now(), draft, limits)
@@ -90,11 +90,11 @@ def _run(
         try:
             files: dict[str, list[Path]] = {}
             for dataset in datasets:
-                paths = _files(here, dataset, read[dataset.name])
+                paths = _files(lake, dataset, read[dataset.name])
                 files |= {dataset.name: paths, f"{dataset.zone}.{dataset.name}": paths}
             rows = run(sql, files, draft, limits)
             for dataset in datasets:
-                _files(here, dataset, read[dataset.name])
+                _files(lake, dataset, read[dataset.name])  # looked at anew, not as they were listed
             return read, rows
         except FileNotFoundError:
             if not tries_left:
@@ -106,6 +106,14 @@ def _run(
                 raise QueryError(told) from None
             raise
     raise AssertionError
+
+
+def _tables(lake: Lake, sql: str, limits: Limits) -> set[str]:
+    """The names of the tables that a query reads: one that it makes itself may read the dataset of the same name."""
+    named, made = tables(sql, limits)
+    datasets = {name.casefold() for name in lake.catalog.datasets}
+    own = {name.casefold() for name in made} - datasets
+    return {name for name in named if name.casefold() not in own}
 
 
 def _files(lake: Lake, dataset: Dataset, made: Iterable[Provenance]) -> list[Path]:

@@ -76,13 +76,14 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def tables(sql: str, limits: Limits) -> set[str]:
-    """The names of all tables that a query reads, as they stand in it, without those that it makes itself.
+def tables(sql: str, limits: Limits) -> tuple[set[str], set[str]]:
+    """The names of all tables in a query, as they stand in it, and of those that it makes itself (`WITH name AS …`).
 
     Raises:
         QueryError: It is not one SELECT.
     """
-    return set(_ask({"sql": sql}, limits)["tables"])
+    said = _ask({"sql": sql}, limits)
+    return set(said["tables"]), set(said["made"])
 
 
 def run(sql: str, files: Mapping[str, Sequence[Path]], result: Path, limits: Limits) -> int:
@@ -100,9 +101,12 @@ def run(sql: str, files: Mapping[str, Sequence[Path]], result: Path, limits: Lim
     Raises:
         QueryError: It cannot be run, or takes too much.
     """
-    named = {name: [str(path) for path in paths] for name, paths in files.items()}
-    rows: int = _ask({"sql": sql, "files": named, "result": str(result)}, limits)["rows"]
+    rows: int = _ask({"sql": sql, "files": _texts(files), "result": str(result)}, limits)["rows"]
     return rows
+
+
+def _texts(files: Mapping[str, Sequence[Path]]) -> dict[str, list[str]]:
+    return {name: [str(path) for path in paths] for name, paths in files.items()}
 
 
 def _ask(asked: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
@@ -139,14 +143,13 @@ def _answer(asked: Mapping[str, Any]) -> dict[str, Any]:
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             return {"error": "write one SELECT, and nothing else: no second statement, and none that writes or sets anything"}
         with duckdb.connect(":memory:", config=_OPTIONS) as connection:
-            files: dict[str, list[str]] = asked.get("files", {})
-            allowed = [path for paths in files.values() for path in paths] + [asked[one] for one in ("result",) if one in asked]
             _set_up(connection, asked["folder"], limits)
+            files: dict[str, list[str]] = asked.get("files", {})
             for name, paths in files.items():
                 _make_view(connection, name, paths)
-            _lock(connection, allowed)
+            _lock(connection, [*(path for paths in files.values() for path in paths), asked.get("result", "")])
             if "result" not in asked:
-                return {"tables": sorted(connection.get_table_names(asked["sql"]))}
+                return _named(json.loads(connection.execute("SELECT json_serialize_sql(?)", [asked["sql"]]).fetchall()[0][0]))
             Path(asked["result"]).unlink(missing_ok=True)  # or it would be written beside, which is not allowed
             connection.sql(statements[0].query).write_parquet(asked["result"], compression="zstd")
         return {"rows": _rows(asked["result"])}
@@ -178,6 +181,22 @@ def _lock(connection: Any, allowed: Sequence[str]) -> None:
     connection.execute(f"SET allowed_paths = [{', '.join(map(_text, allowed))}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
+
+
+def _named(tree: Any) -> dict[str, list[str]]:
+    """The names of tables in the parsed query; DuckDB's own list of them does not understand `JOIN … USING`."""
+    found: dict[str, set[str]] = {"tables": set(), "made": set()}
+    left = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, dict):
+            if node.get("type") == "BASE_TABLE":
+                found["tables"].add(node["table_name"])
+            found["made"].update(one["key"] for one in (node.get("cte_map") or {}).get("map", ()))
+            left += node.values()
+        elif isinstance(node, list):
+            left += node
+    return {name: sorted(names) for name, names in found.items()}
 
 
 def _rows(path: str) -> int:

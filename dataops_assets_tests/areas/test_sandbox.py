@@ -21,7 +21,7 @@ def ask(tmp_path: Path) -> Callable[[str], pl.DataFrame]:
     def ask(sql: str) -> pl.DataFrame:
         before = set(tmp_path.rglob("*"))
         try:
-            named = tables(sql, LIMITS)
+            named, _ = tables(sql, LIMITS)
             run(sql.replace("FOLDER", str(tmp_path)), {name: [numbers] for name in named if name == "numbers"}, result, LIMITS)
             return pl.read_parquet(result)
         finally:
@@ -38,6 +38,7 @@ def ask(tmp_path: Path) -> Callable[[str], pl.DataFrame]:
         ("FROM numbers ORDER BY n DESC LIMIT 1;", [(3,)]),
         ("WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t WHERE i < 5) SELECT max(i) FROM t -- five", [(5,)]),
         ("SELECT n, sum(n) OVER (ORDER BY n) AS sofar FROM main.numbers /* all */ ORDER BY n", [(1, 1), (2, 3), (3, 6)]),
+        ("SELECT n FROM numbers JOIN numbers AS same USING (n) WHERE n = 3", [(3,)]),
         ("WITH numbers AS (SELECT 7 AS n) SELECT n FROM numbers", [(7,)]),
     ],
 )
