@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
@@ -30,12 +30,14 @@ class Checkout:
 
     Attributes:
         root: The folder.
+        variables: What is exported there besides; nothing, as a rule.
     """
 
     root: Path
+    variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str, timeout_seconds: int = 300) -> subprocess.CompletedProcess[str]:
-        """Run a command of the environment in the folder, with nothing exported."""
+        """Run a command of the environment in the folder."""
         return subprocess.run(
             [str(BIN / command[0]), *command[1:]],
             cwd=self.root,
@@ -50,7 +52,8 @@ class Checkout:
     def environment(self) -> dict[str, str]:
         """Ours without what a user would not have; this folder's package wins over the installed one."""
         ours = {key: value for key, value in os.environ.items() if not key.startswith(("DAGSTER", "DATAOPS", "PYTHON"))}
-        return {**ours, "PYTHONPATH": str(self.root), "VIRTUAL_ENV": str(BIN.parent), "PATH": f"{BIN}:{ours['PATH']}"}
+        own = {"PYTHONPATH": str(self.root), "VIRTUAL_ENV": str(BIN.parent), "PATH": f"{BIN}:{ours['PATH']}"}
+        return {**ours, **own, **self.variables}
 
     def edit(self, file: str, old: str, new: str) -> None:
         """Replace a text in a file of the package."""
