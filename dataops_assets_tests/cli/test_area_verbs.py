@@ -52,8 +52,8 @@ class Prompt:
 def prompt(filled: Tree, monkeypatch: pytest.MonkeyPatch) -> Prompt:
     """A prompt, on the machine of somebody."""
     prompt = Prompt(filled)
-    for module in ("arguments", "areas"):
-        monkeypatch.setattr(f"dataops_assets.cli.{module}.DEFS", filled.defs)
+    for module in ("catalog", "cli.areas"):
+        monkeypatch.setattr(f"dataops_assets.{module}.DEFS", filled.defs)
     monkeypatch.setattr(areas, "_now", lambda: prompt.now)
     monkeypatch.setenv("DATAOPS_DATA", str(filled.store.root))
     for variable in ("DEPLOYMENT", "PROD", "EXPIRY", "WEBHOOK", "ACCESS_LOGS"):

@@ -175,7 +175,7 @@ def test_prod_in_a_folder_is_tried_by_its_pipeline_alone(ask: Ask, tmp_path: Pat
         ({"DATAOPS_DEPLOYMENT": "dev/me"}, "DATAOPS_DATA"),
         ({"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://shared"}, "DATAOPS_PROD"),
         ({"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://prod"}, "DATAOPS_PIPELINE"),
-        ({"DATAOPS_DEPLOYMENT": "production"}, "local, dev/<person>, branch/pr-<number> or prod"),
+        ({"DATAOPS_DEPLOYMENT": "production"}, "local, dev/<person>, branch/pr-<number>, adhoc or prod"),
     ],
 )
 def test_variables_that_describe_no_deployment(ask: Ask, environment: dict[str, str], named: str) -> None:

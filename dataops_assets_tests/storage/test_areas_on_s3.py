@@ -71,8 +71,8 @@ def keeper(bucket: Bucket, identity: MakeIdentity, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("DATAOPS_DATA", f"s3://{bucket.name}")
     monkeypatch.setenv("DATAOPS_PROD", str(own.root))
     monkeypatch.setenv("DATAOPS_CACHE", str(tmp_path / "cache"))
-    for module in ("arguments", "areas"):
-        monkeypatch.setattr(f"dataops_assets.cli.{module}.DEFS", tree.defs)
+    for module in ("catalog", "cli.areas"):
+        monkeypatch.setattr(f"dataops_assets.{module}.DEFS", tree.defs)
     monkeypatch.setattr(areas, "_now", lambda: keeper.now)
     return keeper
 
