@@ -202,12 +202,22 @@ class Expiry:
         """Do what the stage of an area has begun, and say that it is done."""
         store, to = self.registry.store, _DONE[area.stage]
         if area.stage == "leaving":
-            moved = store.move(area.path, area.trash, RECORD)
+            moved = store.move(area.path, area.trash, RECORD, partial(self._is_as_seen, area))
         else:
             moved = store.move(area.trash, area.path) if area.stage == "returning" else store.purge(area.trash)
         objects = sum(moved)
         self._change(area, lambda held: held.become(to, now(), self.who, f"{objects:,} objects"))
         return replace(told, to=to, objects=objects)
+
+    def _is_as_seen(self, area: Area) -> None:
+        """Look whether an area is still on its way: another run may have ended that meanwhile, and somebody brought it back.
+
+        Raises:
+            Lost: It is not.
+        """
+        seen = self.registry.read(area.kind, area.name)
+        if seen is None or (seen.area.stage, seen.area.since) != (area.stage, area.since):
+            raise Lost(area.path)
 
     def _change(self, area: Area, change: Callable[[Area], Area]) -> None:
         """Change the record of an area if it is still at the stage that it was seen at."""
