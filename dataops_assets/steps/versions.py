@@ -3,13 +3,15 @@
 Not here: what lies there now (`traces`).
 """
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from dataops_assets.erasure import CannotTell, redaction
+from dataops_assets.gate.query import FAILURES
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.trace import Trace, affected, redacted
 from dataops_assets.storage import layout, provenance
@@ -53,18 +55,24 @@ def old(search: "Search") -> Iterator[Trace]:
 def _in_version(search: "Search", key: str, path: Path) -> str:
     """What of it is in the bytes of an old version, in words; empty if nothing is."""
     zone, name, sha256 = key.split("/")[0], key.split("/")[1], hash_file(path)
-    if "/_deliveries/" in key:
+    is_data = key.endswith("/data.parquet") or zone in ("raw", "landing", "_verdicts")
+    if "/_deliveries/" in key or not is_data:
         return ""
+    try:
+        return _in_bytes(search, zone, name, key, path, sha256)
+    except (CannotTell, ValidationError, *FAILURES) as error:
+        return f"it cannot be read: {error if isinstance(error, CannotTell) else type(error).__name__}"
+
+
+def _in_bytes(search: "Search", zone: str, name: str, key: str, path: Path, sha256: str) -> str:
     if zone in ("raw", "landing"):
         assert search.dataset.ingested
         if sha256 in search.erased:
             return "as it was delivered"
         if search.subject is None:
             return ""
-        with contextlib.suppress(CannotTell):  # as it stands, it is told
-            rows, _ = redaction.find(path, Path(key).name, search.dataset.ingested.source, search.subject)
-            return f"{len(rows):,} rows are theirs" if len(rows) else ""
-        return ""
+        rows, _ = redaction.find(path, Path(key).name, search.dataset.ingested.source, search.subject)
+        return f"{len(rows):,} rows are theirs" if len(rows) else ""
     if zone == "_verdicts":
         verdict = Verdict.model_validate_json(path.read_bytes())
         return "it names them" if search.is_to_go(verdict) and redacted(verdict, search.subject) != verdict else ""

@@ -127,7 +127,7 @@ def _remove(store: S3, versions: Sequence[_Version]) -> None:
 def _batches(store: S3, prefix: str) -> Iterator[list[_Version]]:
     """All versions below a prefix, about a thousand at a time, those of one key together."""
     held: list[_Version] = []
-    for page in _pages(store, prefix):
+    for page in pages(store, prefix):
         held += page
         last = held[-1].key if held else ""
         whole = [one for one in held if one.key != last]
@@ -138,7 +138,8 @@ def _batches(store: S3, prefix: str) -> Iterator[list[_Version]]:
         yield held
 
 
-def _pages(store: S3, prefix: str) -> Iterator[list[_Version]]:
+def pages(store: S3, prefix: str) -> Iterator[list[_Version]]:
+    """All versions below a prefix, and the marks of removals, a thousand for each request."""
     asked: dict[str, Any] = {"Bucket": store.bucket, "Prefix": store.full(prefix) + "/"}
     page: dict[str, Any] = {"IsTruncated": True}
     while page["IsTruncated"]:
