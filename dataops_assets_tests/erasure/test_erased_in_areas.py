@@ -10,6 +10,7 @@ from dataops_assets.deployment import Deployment
 from dataops_assets.lifecycle.making import new_area
 from dataops_assets.lifecycle.registry import Registry
 from dataops_assets.steps.traces import in_area
+from dataops_assets.storage.folder import Folder
 from dataops_assets_tests.erasure.asking import DAYS, KEY, LATER, WHO, ask, ask_for_all, carry_out, the_request, with_somebody
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -57,6 +58,12 @@ def test_results_of_partitions_that_go_are_told(erased: tuple[str, str], is_told
     ask_for_all(tree, erased)
     carry_out(tree)
     assert bool(told(tree)) is is_told
+
+
+def test_a_folder_that_is_called_as_the_deployment_hides_nothing(tmp_path: Path) -> None:
+    store = Folder(tmp_path / "local")
+    store.write("adhoc/a/copy.parquet", b"x", {})
+    assert [area.where for area, _ in Deployment("local", str(store.root)).areas_of_others()] == [f"{store.root}/adhoc/a"]
 
 
 def test_a_table_of_which_nothing_is_known_is_told(tree: Tree) -> None:
