@@ -91,6 +91,7 @@ def in_area(
     dataset = lake.catalog[request.attributes.dataset]
     search = Search(theirs, request, dataset, subject_of(request, dataset, lake.erasure_key), now, after)
     found = [*traces(theirs, request, now, None, after), *(trace for entry in entries for trace in search.strange(entry, lake))]
+    found += versions.strange(search, lake)
     # Without its receipt: it is not to be redacted from here.
     return [replace(trace, kind="area", told=f"{trace.told} ({trace.kind})", receipt=None) for trace in found]
 
@@ -285,25 +286,35 @@ class Search:
 
     def strange(self, entry: Entry, ours: Lake) -> Iterator[Trace]:
         """What in an object outside of every zone is about the person, or may be; or that it cannot be told."""
-        if entry.key.split("/")[0] in _NOTES:
-            text = (self.store.read(entry.key) or b"").decode(errors="replace")
-            if self.subject and self.subject.masked(text) != text:
-                yield self.trace("unknown", entry.key, "it names them")
-            return
-        if entry.key.split("/")[0] in _OURS or entry.key.startswith("_"):
+        if not self.is_strange(entry.key):
             return
         self.after(entry.key)
         try:
             sha256 = self.store.sha256(entry.key, entry) or ""
-            path = self.store.local(entry.key, sha256)
-            if path.suffix != ".parquet":
-                yield self.trace("unknown", entry.key, "it was put there by other tools")
-            elif rows := self.rows_of(path):
-                yield self.trace("object", entry.key, f"{rows:,} rows are theirs", rows=rows)
-            elif why := self._may_hold(path, sha256, ours):
-                yield self.trace("unknown", entry.key, why)
-        except (Damaged, Closed, ValueError, FileNotFoundError, *FAILURES) as error:
-            yield self.trace("unknown", entry.key, f"it cannot be read: {type(error).__name__}")
+            kind, told = self.in_file(entry.key, self.store.local(entry.key, sha256), sha256, ours)
+        except (Damaged, FileNotFoundError) as error:
+            kind, told = "unknown", f"it cannot be read: {type(error).__name__}"
+        if told:
+            yield self.trace(kind, entry.key, told)
+
+    def is_strange(self, key: str) -> bool:
+        """Whether something lies outside of every zone, and is no record of ours but one that people have written in."""
+        top = key.split("/")[0]
+        return top in _NOTES or not (top in _OURS or top.startswith("_"))
+
+    def in_file(self, key: str, path: Path, sha256: str, ours: Lake) -> tuple[Kind, str]:
+        """What the bytes of such an object hold, in words; empty if nothing."""
+        try:
+            if key.split("/")[0] in _NOTES:
+                text = path.read_text(encoding="utf-8", errors="replace")
+                return "unknown", "it names them" if self.subject and self.subject.masked(text) != text else ""
+            if not key.endswith(".parquet"):
+                return "unknown", "it was put there by other tools"
+            if rows := self.rows_of(path):
+                return "object", f"{rows:,} rows are theirs"
+            return "unknown", self._may_hold(path, sha256, ours)
+        except (Closed, Damaged, ValueError, *FAILURES) as error:
+            return "unknown", f"it cannot be read: {type(error).__name__}"
 
     def _may_hold(self, path: Path, sha256: str, ours: Lake) -> str:
         """Why a table in which no rows were found may hold some all the same, in words; empty if it cannot."""

@@ -16,6 +16,7 @@ from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.trace import Trace, affected, redacted
 from dataops_assets.storage import layout, provenance
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import hash_file
 
 if TYPE_CHECKING:
@@ -46,6 +47,22 @@ def old(search: "Search") -> Iterator[Trace]:
             with store.draft(version.key) as path:
                 bucket.copy_version(store, version, path)
                 told = _in_version(search, version.key, path)
+            search.after(version.key)
+            if told:
+                trace = search.trace("version", version.key, told)
+                yield replace(trace, version=version.id, locked_until=version.locked_until)
+
+
+def strange(search: "Search", ours: Lake) -> Iterator[Trace]:
+    """What a bucket keeps of what lay in somebody's area outside of every zone."""
+    if isinstance(search.store.itself, Folder):
+        return
+    bucket, store = _bucket(), search.store.itself
+    for version in bucket.old_versions(store, ""):
+        if search.is_strange(version.key):
+            with store.draft(version.key) as path:
+                bucket.copy_version(store, version, path)
+                _, told = search.in_file(version.key, path, hash_file(path), ours)
             search.after(version.key)
             if told:
                 trace = search.trace("version", version.key, told)

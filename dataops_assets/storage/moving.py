@@ -140,7 +140,7 @@ def _batches(store: S3, prefix: str) -> Iterator[list[_Version]]:
 
 def pages(store: S3, prefix: str) -> Iterator[list[_Version]]:
     """All versions below a prefix, and the marks of removals, a thousand for each request."""
-    asked: dict[str, Any] = {"Bucket": store.bucket, "Prefix": store.full(prefix) + "/"}
+    asked: dict[str, Any] = {"Bucket": store.bucket, "Prefix": store.full(f"{prefix}/" if prefix else "")}
     page: dict[str, Any] = {"IsTruncated": True}
     while page["IsTruncated"]:
         page = store.ask(prefix, partial(store.client.list_object_versions, **asked))

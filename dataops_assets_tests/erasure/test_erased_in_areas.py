@@ -11,7 +11,9 @@ from dataops_assets.lifecycle.making import new_area
 from dataops_assets.lifecycle.registry import Registry
 from dataops_assets.steps.traces import in_area
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.s3 import S3
 from dataops_assets_tests.erasure.asking import DAYS, KEY, LATER, WHO, ask, ask_for_all, carry_out, the_request, with_somebody
+from dataops_assets_tests.s3_server import ONCE, Bucket
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 
@@ -64,6 +66,17 @@ def test_a_folder_that_is_called_as_the_deployment_hides_nothing(tmp_path: Path)
     store = Folder(tmp_path / "local")
     store.write("adhoc/a/copy.parquet", b"x", {})
     assert [area.where for area, _ in Deployment("local", str(store.root)).areas_of_others()] == [f"{store.root}/adhoc/a"]
+
+
+def test_what_was_replaced_is_told_as_long_as_the_bucket_keeps_it(tree: Tree, bucket: Bucket, tmp_path: Path) -> None:
+    with_somebody(tree)
+    ask(tree)
+    area = S3(bucket.name, "adhoc/a", Folder(tmp_path / "here"), client=bucket.client(retries=ONCE))
+    for who in (WHO, "somebody else"):
+        pl.DataFrame({"note": [who]}).write_parquet(tmp_path / "result")
+        area.write("result.parquet", tmp_path / "result", {})
+    found = in_area(tree.lake, the_request(tree), area, list(area.list("")), LATER)
+    assert [(trace.told, bool(trace.version)) for trace in found] == [("1 rows are theirs (version)", True)]
 
 
 def test_a_table_of_which_nothing_is_known_is_told(tree: Tree) -> None:
