@@ -165,7 +165,7 @@ class Deployment:
         """The areas that lie in the same store as this deployment, and what lies in each: branches, dev, experiments."""
         if self.name == "prod":
             return
-        shared = self.data.removesuffix(f"/{self.name}")
+        shared = self.data.removesuffix(f"/{self.name}") if self.area else self.data
         whole = self._open(shared, self._not_ours, nobody_watches)
         lying = [(_area_of(entry, depth), entry) for kind, depth in _AREAS.items() for entry in whole.list(kind)]
         for name, found in groupby(lying, lambda pair: pair[0]):

@@ -15,7 +15,7 @@ from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.policy import ZONES
 from dataops_assets.lifecycle.rules import rules
-from dataops_assets.lifecycle.table import Term, table
+from dataops_assets.lifecycle.table import TRASH, Term, table
 from dataops_assets.storage import bucket, layout
 from dataops_assets.storage.s3 import S3
 from dataops_assets.storage.store import Entry, Store
@@ -88,6 +88,8 @@ def look(catalog: Catalog, store: Store, now: datetime) -> Findings:
 
 def _heaps(catalog: Catalog, store: Store, now: datetime) -> list[Heap]:
     terms = _by_place(catalog)
+    if not isinstance(store, S3):  # on this machine, ad-hoc areas lie beside the zones; they end by disuse
+        terms |= dict.fromkeys(("adhoc/", f"{TRASH}/"), next(term for term in table(catalog) if term.prefix == "adhoc/"))
     found: dict[str, Heap] = {}
     for entry in store.list(""):
         top, _, rest = entry.key.partition("/")

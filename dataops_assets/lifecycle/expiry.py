@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from functools import partial
 from math import floor
 
-from dataops_assets.lifecycle.area import Area, Kind, Stage
+from dataops_assets.lifecycle.area import Area, AreaError, Kind, Stage
 from dataops_assets.lifecycle.plan import Facts, Step, Terms, due_at, step
 from dataops_assets.lifecycle.registry import RECORD, Registry, Seen
-from dataops_assets.storage.store import WRITER_LIVES, Damaged, Lost
+from dataops_assets.storage.store import WRITER_LIVES, Damaged, Lost, NotSignedIn, Unreachable, in_words
 
 _CAPPED: tuple[Stage, ...] = ("leaving", "ending")
 _BEGUN: tuple[Stage, ...] = ("leaving", "returning", "ending")
@@ -97,12 +97,17 @@ class Expiry:
 
         Raises:
             Held: Another process of this machine does it just now.
+            OSError: What went wrong with an area, after all others were looked at; if the store does not answer, at once.
+            AreaError: Likewise.
         """
+        wrong: list[OSError | AreaError] = []
         # In a bucket, two who do this do no harm; in a folder they would.
         with self.registry.store.here.held("expiry") if act else nullcontext():
             for kind in self.terms:
-                yield from self._of_kind(kind, now, act)
+                yield from self._of_kind(kind, now, act, wrong)
                 yield from self._left_in_trash(kind, now, act)
+        if wrong:
+            raise wrong[0]
 
     def finish(self, kind: Kind, name: str, now: Callable[[], datetime]) -> Taken | None:
         """Do to the end what was begun with one area, as the next run would; None if nothing was.
@@ -116,7 +121,7 @@ class Expiry:
                 return None
             return self._finished(seen.area, now, Taken(seen.area.path, None, "to the end of what was begun", seen.area.owner))
 
-    def _of_kind(self, kind: Kind, now: Callable[[], datetime], act: bool) -> Iterator[Taken]:
+    def _of_kind(self, kind: Kind, now: Callable[[], datetime], act: bool, wrong: list[OSError | AreaError]) -> Iterator[Taken]:
         names = list(self.registry.names(kind))
         left = self.cap.of(len(names))
         for name, found in zip(names, self.registry.store.each(partial(self.look, kind), names), strict=True):
@@ -131,7 +136,7 @@ class Expiry:
             if decided.to in _CAPPED and left < 0:
                 yield replace(told, to=None, why=f"{told.why}; a later run takes it, since this one has taken its share")
             elif act:
-                yield self._taken(found, decided, now, told)
+                yield self._taken(found, decided, now, told, wrong)
             else:
                 yield told
 
@@ -164,7 +169,9 @@ class Expiry:
             read_at=read_at,
         )
 
-    def _taken(self, seen: Seen, decided: Step, now: Callable[[], datetime], told: Taken) -> Taken:
+    def _taken(
+        self, seen: Seen, decided: Step, now: Callable[[], datetime], told: Taken, wrong: list[OSError | AreaError]
+    ) -> Taken:
         """Take a step, and what follows from it at once."""
         area = seen.area
         try:
@@ -182,6 +189,11 @@ class Expiry:
             return self._finished(area, now, told) if area.stage in _BEGUN else told
         except Lost:
             return replace(told, to=None, why="somebody else has changed its record meanwhile")
+        except (Unreachable, NotSignedIn):
+            raise
+        except (OSError, AreaError) as error:  # about this area; the others go on
+            wrong.append(error)
+            return replace(told, to=None, why=in_words(error) if isinstance(error, OSError) else str(error))
 
     def _noted(self, seen: Seen, decided: Step) -> None:
         if seen.area.stage == "gone":
@@ -202,12 +214,22 @@ class Expiry:
         """Do what the stage of an area has begun, and say that it is done."""
         store, to = self.registry.store, _DONE[area.stage]
         if area.stage == "leaving":
-            moved = store.move(area.path, area.trash, RECORD)
+            moved = store.move(area.path, area.trash, RECORD, partial(self._is_as_seen, area))
         else:
             moved = store.move(area.trash, area.path) if area.stage == "returning" else store.purge(area.trash)
         objects = sum(moved)
         self._change(area, lambda held: held.become(to, now(), self.who, f"{objects:,} objects"))
         return replace(told, to=to, objects=objects)
+
+    def _is_as_seen(self, area: Area) -> None:
+        """Look whether an area is still on its way: another run may have ended that meanwhile, and somebody brought it back.
+
+        Raises:
+            Lost: It is not.
+        """
+        seen = self.registry.read(area.kind, area.name)
+        if seen is None or (seen.area.stage, seen.area.since) != (area.stage, area.since):
+            raise Lost(area.path)
 
     def _change(self, area: Area, change: Callable[[Area], Area]) -> None:
         """Change the record of an area if it is still at the stage that it was seen at."""

@@ -9,12 +9,12 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dataops_assets.lifecycle.area import Area
+from dataops_assets.storage import layout
 from dataops_assets.storage.provenance import MadeBy
 from dataops_assets.storage.store import Damaged, Entry, Store
 
 RESULT = "result.parquet"
 """The name of the result of a query, from the top of its area."""
-_FOLDER = "_made"
 
 
 class Made(BaseModel):
@@ -56,7 +56,7 @@ def tags(area: Area) -> dict[str, str]:
 
 def record(store: Store, area: Area, made: Made) -> None:
     """Write the record of a result, before the result is there to be seen."""
-    store.write(f"{area.path}/{_FOLDER}/{made.sha256}.json", made.model_dump_json(indent=1).encode(), tags(area))
+    store.write(f"{area.path}/{layout.MADE}/{made.sha256}.json", made.model_dump_json(indent=1).encode(), tags(area))
 
 
 def results(store: Store, sha256: str | None = None) -> Iterator[tuple[Entry, Made]]:
@@ -72,7 +72,7 @@ def results(store: Store, sha256: str | None = None) -> Iterator[tuple[Entry, Ma
     for top in ("adhoc", "trash/adhoc"):
         for entry in store.list(top):
             folder, _, name = entry.key.rpartition("/")
-            ours = folder.endswith(f"/{_FOLDER}") and name.startswith(sha256 or "")
+            ours = folder.endswith(f"/{layout.MADE}") and name.startswith(sha256 or "")
             if ours and (found := store.read(entry.key)):
                 yield entry, _read(store, entry, found)
 

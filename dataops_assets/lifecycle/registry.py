@@ -60,17 +60,20 @@ class Registry:
         """The record of an area; None if it has none.
 
         Raises:
-            Damaged: It cannot be read.
+            Damaged: It cannot be read, or is that of another area: who may write in one must not have another one ended.
         """
         found = self.store.load(self.key(kind, name))
         if found is None:
             return None
         entry, text = found
         try:
-            return Seen(Area.model_validate_json(text), entry)
+            area = Area.model_validate_json(text)
         except ValidationError as error:
             told = f"it is no record of an area any more ({error.errors()[0]['msg']}): bring that version of it back"
             raise Damaged(self.store.address(entry.key), told) from error
+        if (area.kind, area.name) != (kind, name):
+            raise Damaged(self.store.address(entry.key), f"it is the record of {area.path}: bring back the one that was there")
+        return Seen(area, entry)
 
     def write(self, area: Area, seen: Seen | None) -> None:
         """Write a record in place of the one that was seen, or the first one.

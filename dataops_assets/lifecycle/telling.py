@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from urllib import request
 
 from dataops_assets.contract.policy import Owner
@@ -47,8 +48,11 @@ class Teller:
         if self.webhook:
             body = json.dumps(told | {"text": text}).encode()
             post = request.Request(self.webhook, body, {"Content-Type": "application/json"})
-            with request.urlopen(post, timeout=_TIMEOUT_SECONDS):  # raises for every answer that is no yes
-                pass
+            try:
+                with request.urlopen(post, timeout=_TIMEOUT_SECONDS):  # raises for every answer that is no yes
+                    pass
+            except (HTTPException, ValueError) as error:  # their words may hold the address, which is a secret
+                raise ConnectionError(f"the webhook cannot be told ({type(error).__name__})") from None
         _log.warning("%s", text, extra=told)
 
 

@@ -7,6 +7,7 @@ Here: what is found in one store, and beside the contracts. Not here: what a buc
 what becomes of it (`erasing`).
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,13 +26,15 @@ from dataops_assets.steps import versions
 from dataops_assets.steps.trace import Kind, Trace, affected, redacted
 from dataops_assets.storage import deliveries, journal, landing, layout
 from dataops_assets.storage.deliveries import Receipt
-from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.provenance import Provenance, newest_record
-from dataops_assets.storage.store import Damaged, Entry, Store
+from dataops_assets.storage.store import Closed, Damaged, Entry, Store
 
 _Hits = tuple[int | None, int]
 """How many rows are theirs, where that can be counted, and how many there are."""
 _OURS = ("landing", "raw", "staged", "quarantine", "curated", "gate_results")
+_NOTES = (layout.MADE, "_area.json")
+"""What people have written of an area: a query, a reason."""
 _READABLE = (".yaml", ".py", ".md", ".sql")
 
 
@@ -70,7 +73,8 @@ def in_area(
 ) -> list[Trace]:
     """What is left in an area of somebody else's: a branch, a dev deployment, or one for experiments.
 
-    What its zones hold is looked for as in one's own; any other table by its columns. What can be read as neither is told.
+    What its zones hold is looked for as in one's own; any other table by its columns, or else by what it was made from. What
+    can be told by neither is told as unknown.
 
     Args:
         lake: The contracts, and the key.
@@ -86,7 +90,8 @@ def in_area(
     theirs = replace(lake, store=area, base=None)
     dataset = lake.catalog[request.attributes.dataset]
     search = Search(theirs, request, dataset, subject_of(request, dataset, lake.erasure_key), now, after)
-    found = [*traces(theirs, request, now, None, after), *(trace for entry in entries for trace in search.strange(entry))]
+    found = [*traces(theirs, request, now, None, after), *(trace for entry in entries for trace in search.strange(entry, lake))]
+    found += versions.strange(search, lake)
     # Without its receipt: it is not to be redacted from here.
     return [replace(trace, kind="area", told=f"{trace.told} ({trace.kind})", receipt=None) for trace in found]
 
@@ -279,19 +284,54 @@ class Search:
                 if self.names_them(self.store.itself.local(key, sha256 or "")):
                     yield self.trace("results", key, "it names them", dataset=dataset)
 
-    def strange(self, entry: Entry) -> Iterator[Trace]:
-        """What in an object outside of every zone is about the person; or that it cannot be told."""
-        if entry.key.split("/")[0] in _OURS or entry.key.startswith("_"):
+    def strange(self, entry: Entry, ours: Lake) -> Iterator[Trace]:
+        """What in an object outside of every zone is about the person, or may be; or that it cannot be told."""
+        if not self.is_strange(entry.key):
             return
         self.after(entry.key)
         try:
-            path = self.store.local(entry.key, self.store.sha256(entry.key, entry) or "")
-            if path.suffix != ".parquet":
-                yield self.trace("unknown", entry.key, "it was put there by other tools")
-            elif rows := self.rows_of(path):
-                yield self.trace("object", entry.key, f"{rows:,} rows are theirs", rows=rows)
-        except (Damaged, FileNotFoundError, *FAILURES) as error:
-            yield self.trace("unknown", entry.key, f"it cannot be read: {type(error).__name__}")
+            sha256 = self.store.sha256(entry.key, entry) or ""
+            kind, told = self.in_file(entry.key, self.store.local(entry.key, sha256), sha256, ours)
+        except (Damaged, FileNotFoundError) as error:
+            kind, told = "unknown", f"it cannot be read: {type(error).__name__}"
+        if told:
+            yield self.trace(kind, entry.key, told)
+
+    def is_strange(self, key: str) -> bool:
+        """Whether something lies outside of every zone, and is no record of ours but one that people have written in."""
+        top = key.split("/")[0]
+        return top in _NOTES or not (top in _OURS or top.startswith("_"))
+
+    def in_file(self, key: str, path: Path, sha256: str, ours: Lake) -> tuple[Kind, str]:
+        """What the bytes of such an object hold, in words; empty if nothing."""
+        try:
+            if key.split("/")[0] in _NOTES:
+                text = path.read_text(encoding="utf-8", errors="replace")
+                return "unknown", "it names them" if self.subject and self.subject.masked(text) != text else ""
+            if not key.endswith(".parquet"):
+                return "unknown", "it was put there by other tools"
+            if rows := self.rows_of(path):
+                return "object", f"{rows:,} rows are theirs"
+            return "unknown", self._may_hold(path, sha256, ours)
+        except (Closed, Damaged, ValueError, *FAILURES) as error:
+            return "unknown", f"it cannot be read: {type(error).__name__}"
+
+    def _may_hold(self, path: Path, sha256: str, ours: Lake) -> str:
+        """Why a table in which no rows were found may hold some all the same, in words; empty if it cannot."""
+        if self.subject and set(self.subject.hashes) <= set(pl.scan_parquet(path).collect_schema()):
+            return ""
+        if (noted := self.store.read(f"{layout.MADE}/{sha256}.json")) is None:
+            return "it has no column that tells, and what it was made from is not known"
+        read, delivered = json.loads(noted)["inputs"], self.lake.catalog.sharing(self.dataset)
+        for dataset in affected(self.lake, self.dataset):
+            for key, version in read.get(dataset.name, {}).items():
+                partition = key or None
+                if dataset in delivered and not self.request.concerns(partition):
+                    continue
+                now = ours.published(dataset, partition)
+                if now is None or now.sha256 != version:
+                    return f"it has no column that tells, and was made from {name_of(dataset, partition)} as that was before"
+        return ""
 
     def names_them(self, path: Path) -> bool:
         """Whether a table of results names the person."""

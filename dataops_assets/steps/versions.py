@@ -3,17 +3,20 @@
 Not here: what lies there now (`traces`).
 """
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from dataops_assets.erasure import CannotTell, redaction
+from dataops_assets.gate.query import FAILURES
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.trace import Trace, affected, redacted
 from dataops_assets.storage import layout, provenance
 from dataops_assets.storage.folder import Folder
+from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.store import hash_file
 
 if TYPE_CHECKING:
@@ -50,21 +53,43 @@ def old(search: "Search") -> Iterator[Trace]:
                 yield replace(trace, version=version.id, locked_until=version.locked_until)
 
 
+def strange(search: "Search", ours: Lake) -> Iterator[Trace]:
+    """What a bucket keeps of what lay in somebody's area outside of every zone."""
+    if isinstance(search.store.itself, Folder):
+        return
+    bucket, store = _bucket(), search.store.itself
+    for version in bucket.old_versions(store, ""):
+        if search.is_strange(version.key):
+            with store.draft(version.key) as path:
+                bucket.copy_version(store, version, path)
+                _, told = search.in_file(version.key, path, hash_file(path), ours)
+            search.after(version.key)
+            if told:
+                trace = search.trace("version", version.key, told)
+                yield replace(trace, version=version.id, locked_until=version.locked_until)
+
+
 def _in_version(search: "Search", key: str, path: Path) -> str:
     """What of it is in the bytes of an old version, in words; empty if nothing is."""
     zone, name, sha256 = key.split("/")[0], key.split("/")[1], hash_file(path)
-    if "/_deliveries/" in key:
+    is_data = key.endswith("/data.parquet") or zone in ("raw", "landing", "_verdicts")
+    if "/_deliveries/" in key or not is_data:
         return ""
+    try:
+        return _in_bytes(search, zone, name, key, path, sha256)
+    except (CannotTell, ValidationError, *FAILURES) as error:
+        return f"it cannot be read: {error if isinstance(error, CannotTell) else type(error).__name__}"
+
+
+def _in_bytes(search: "Search", zone: str, name: str, key: str, path: Path, sha256: str) -> str:
     if zone in ("raw", "landing"):
         assert search.dataset.ingested
         if sha256 in search.erased:
             return "as it was delivered"
         if search.subject is None:
             return ""
-        with contextlib.suppress(CannotTell):  # as it stands, it is told
-            rows, _ = redaction.find(path, Path(key).name, search.dataset.ingested.source, search.subject)
-            return f"{len(rows):,} rows are theirs" if len(rows) else ""
-        return ""
+        rows, _ = redaction.find(path, Path(key).name, search.dataset.ingested.source, search.subject)
+        return f"{len(rows):,} rows are theirs" if len(rows) else ""
     if zone == "_verdicts":
         verdict = Verdict.model_validate_json(path.read_bytes())
         return "it names them" if search.is_to_go(verdict) and redacted(verdict, search.subject) != verdict else ""

@@ -1,6 +1,6 @@
 """What only a bucket can be asked: whether it answers, its time, whether it keeps versions, what ends there, who may write.
 
-Each changes nothing, and is asked once: whoever asks wants to know what is wrong, not to get by.
+Each changes nothing. What is asked of the bucket itself is asked once: whoever asks wants to know what is wrong, not to get by.
 
 Not here: objects (`s3`), and what to make of an answer (`observe.doctor`).
 """
@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-from dataops_assets.storage import layout
+from dataops_assets.storage import layout, moving
 from dataops_assets.storage.aws import caller
 from dataops_assets.storage.s3 import S3
 
@@ -102,29 +102,36 @@ class Version:
 
 
 def old_versions(store: S3, prefix: str) -> Iterator[Version]:
-    """The versions below a prefix that were replaced or removed, and are still there."""
-    pages = store.client.get_paginator("list_object_versions").paginate(Bucket=store.bucket, Prefix=_key(store, f"{prefix}/"))
-    for page in pages:
-        for found in page.get("Versions", ()):
-            if not found["IsLatest"]:
-                key = found["Key"][len(_key(store, "")) :]
-                if version := version_of(store, key, found["VersionId"]):
-                    yield version
+    """The versions below a prefix that were replaced or removed, and are still there.
+
+    Raises:
+        OSError: The store does not answer, or not to this identity: what is there is not known then.
+    """
+    for page in moving.pages(store, prefix):
+        for found in page:
+            if found.etag and not found.newest and (version := version_of(store, found.key[len(store.full("")) :], found.id)):
+                yield version
 
 
 def version_of(store: S3, key: str, id: str = "") -> Version | None:
-    """A version of an object, or the one that stands; None if there is none."""
-    which = {"VersionId": id} if id else {}
-    answer = _ask(lambda: store.client.head_object(Bucket=store.bucket, Key=_key(store, key), **which))
-    if answer.code:
-        return None
-    found = answer.found
-    return Version(key, found.get("VersionId", ""), found.get("ObjectLockRetainUntilDate"))
+    """A version of an object, or the one that stands; None if there is none.
+
+    Raises:
+        OSError: The store does not answer, or not to this identity.
+    """
+    asked = {"Bucket": store.bucket, "Key": store.full(key), **({"VersionId": id} if id else {})}
+    found = store.ask(key, lambda: store.client.head_object(**asked), absent=dict)
+    return Version(key, found.get("VersionId", ""), found.get("ObjectLockRetainUntilDate")) if found else None
 
 
 def copy_version(store: S3, version: Version, path: Path) -> None:
-    """Write the bytes of a version into a file on this machine."""
-    store.client.download_file(store.bucket, _key(store, version.key), str(path), ExtraArgs={"VersionId": version.id})
+    """Write the bytes of a version into a file on this machine.
+
+    Raises:
+        OSError: The store does not answer, or not to this identity.
+    """
+    named = {"ExtraArgs": {"VersionId": version.id}}
+    store.ask(version.key, lambda: store.client.download_file(store.bucket, store.full(version.key), str(path), **named))
 
 
 def default_lock(store: S3) -> timedelta | None:

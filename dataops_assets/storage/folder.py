@@ -240,7 +240,8 @@ class Folder(Store):
         for key in keys:
             self.path(key).unlink(missing_ok=True)
 
-    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]:
+    def _move(self, prefix: str, to: str, but: str, may_go: Callable[[], object]) -> Iterator[int]:
+        may_go()
         for seen in self.list(prefix):
             name = seen.key[len(prefix) + 1 :]
             if name != but:

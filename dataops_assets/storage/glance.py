@@ -137,7 +137,7 @@ class Glance(Store):
     def _remove(self, keys: Sequence[str]) -> None:
         raise AssertionError(keys)
 
-    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]:
+    def _move(self, prefix: str, to: str, but: str, may_go: Callable[[], object]) -> Iterator[int]:
         raise AssertionError(prefix)
 
     def _purge(self, prefix: str) -> Iterator[int]:

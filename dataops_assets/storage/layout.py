@@ -22,6 +22,8 @@ MARK = "_deployment/prod.json"
 """The object by which prod says that this is its storage."""
 MARK_TAGS = {"lifecycle": "deployment", "readers": "branches"}
 """Its tags: a class that no policy names, so that no rule ends it, and who looks for it."""
+MADE = "_made"
+"""The folder, from the top of an ad-hoc area, of the records of what queries have put there: <sha256>.json."""
 TRIALS = "_doctor"
 """Where `dataops doctor` tries a store."""
 PLATFORM = {

@@ -1,19 +1,18 @@
 """Moving and removing all that lies below a prefix of a bucket, version by version.
 
 What is removed is named by the id of its version, and was listed before: so what somebody writes meanwhile, or brings back, is
-never among it, however late a request of ours arrives. Older versions go before newer ones: if the newest went first, the one
-before it would stand there again. This needs a bucket that keeps versions; in another, what is written just between the listing
-and the removal is lost.
+never among it, however late a request of ours arrives; and who moves is asked after each listing whether all of it may still
+go. Older versions go before newer ones: if the newest went first, the one before it would stand there again. This needs a
+bucket that keeps versions; in another, what is written just between the listing and the removal is lost.
 
 Requests: one for each thousand versions listed, one for each object copied, one for each thousand objects that lie where it
-goes, one or two for each thousand versions removed.
+goes, one or two for each thousand versions removed; and whatever `may_go` asks, for each thousand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -36,7 +35,6 @@ class _Version:
         newest: Whether it is what stands there.
         etag: Its ETag; empty for a mark.
         bytes: Its size.
-        modified: When it was written.
     """
 
     key: str
@@ -44,14 +42,14 @@ class _Version:
     newest: bool
     etag: str
     bytes: int
-    modified: datetime
 
 
-def move(store: S3, prefix: str, to: str, but: str) -> Iterator[int]:
+def move(store: S3, prefix: str, to: str, but: str, may_go: Callable[[], object]) -> Iterator[int]:
     """See `Store.move`."""
     stays, top = store.full(f"{prefix}/{but}"), len(store.full(prefix))
     there = _Standing(store.list(to))
     for versions in _batches(store, prefix):
+        may_go()
         going = [one for one in versions if one.key != stays]
         objects = [(one, to + one.key[top:]) for one in going if one.newest and one.etag]
         in_the_way = {target for _, target in objects if target in there}
@@ -129,7 +127,7 @@ def _remove(store: S3, versions: Sequence[_Version]) -> None:
 def _batches(store: S3, prefix: str) -> Iterator[list[_Version]]:
     """All versions below a prefix, about a thousand at a time, those of one key together."""
     held: list[_Version] = []
-    for page in _pages(store, prefix):
+    for page in pages(store, prefix):
         held += page
         last = held[-1].key if held else ""
         whole = [one for one in held if one.key != last]
@@ -140,8 +138,9 @@ def _batches(store: S3, prefix: str) -> Iterator[list[_Version]]:
         yield held
 
 
-def _pages(store: S3, prefix: str) -> Iterator[list[_Version]]:
-    asked: dict[str, Any] = {"Bucket": store.bucket, "Prefix": store.full(prefix) + "/"}
+def pages(store: S3, prefix: str) -> Iterator[list[_Version]]:
+    """All versions below a prefix, and the marks of removals, a thousand for each request."""
+    asked: dict[str, Any] = {"Bucket": store.bucket, "Prefix": store.full(f"{prefix}/" if prefix else "")}
     page: dict[str, Any] = {"IsTruncated": True}
     while page["IsTruncated"]:
         page = store.ask(prefix, partial(store.client.list_object_versions, **asked))
@@ -152,4 +151,4 @@ def _pages(store: S3, prefix: str) -> Iterator[list[_Version]]:
 
 
 def _version(found: dict[str, Any], etag: str, size: int) -> _Version:
-    return _Version(found["Key"], found["VersionId"], found["IsLatest"], etag, size, found["LastModified"])
+    return _Version(found["Key"], found["VersionId"], found["IsLatest"], etag, size)

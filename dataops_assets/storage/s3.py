@@ -312,8 +312,8 @@ class S3(Store):
 
             self.ask(batch[0]["Key"].removeprefix(self._prefix), delete)
 
-    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]:
-        return moving.move(self, prefix, to, but)
+    def _move(self, prefix: str, to: str, but: str, may_go: Callable[[], object]) -> Iterator[int]:
+        return moving.move(self, prefix, to, but, may_go)
 
     def _purge(self, prefix: str) -> Iterator[int]:
         return moving.purge(self, prefix)

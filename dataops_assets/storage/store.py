@@ -328,7 +328,7 @@ class Store(ABC):
         with self._permitted(*keys):
             self._remove(keys)
 
-    def move(self, prefix: str, to: str, but: str = "") -> Iterator[int]:
+    def move(self, prefix: str, to: str, but: str = "", may_go: Callable[[], object] = lambda: None) -> Iterator[int]:
         """Move all that lies below a prefix to below another one, with its tags; that which lies there stays.
 
         Who moves on where another was interrupted finishes it, and two who move the same do no harm.
@@ -337,12 +337,14 @@ class Store(ABC):
             prefix: Where it lies.
             to: Where it goes. Where another object lies in its way, it goes beside that, under a name of its own.
             but: The name, from the prefix, of the object that stays.
+            may_go: Raises if it is to be moved no more. It is asked time and again, of a bucket after each listing: what was
+                brought back by then is in none that it lets go.
 
         Yields:
             How many objects were moved, time and again.
         """
         with self._permitted(f"{prefix}/", f"{to}/"):
-            yield from self._move(prefix, to, but)
+            yield from self._move(prefix, to, but, may_go)
 
     def purge(self, prefix: str) -> Iterator[int]:
         """Remove all that lies below a prefix, and what lay there before, for good.
@@ -403,7 +405,7 @@ class Store(ABC):
     def _remove(self, keys: Sequence[str]) -> None: ...
 
     @abstractmethod
-    def _move(self, prefix: str, to: str, but: str) -> Iterator[int]: ...
+    def _move(self, prefix: str, to: str, but: str, may_go: Callable[[], object]) -> Iterator[int]: ...
 
     @abstractmethod
     def _purge(self, prefix: str) -> Iterator[int]: ...

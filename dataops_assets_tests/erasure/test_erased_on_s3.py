@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dataops_assets.deployment import Deployment
 from dataops_assets.observe.erasures import as_json, fate, lock_problem
@@ -62,6 +63,34 @@ def test_old_versions_are_named_until_break_glass_has_removed_them(held: InABuck
     assert left(held) == []
     assert versions_holding(client, name, WHO) == []
     assert carry_out(held, removes=False)
+
+
+def test_an_old_version_that_cannot_be_read_is_told_and_what_holds_no_rows_is_not(held: InABucket) -> None:
+    store, landed = held.lake.store, f"landing/readings/{DAYS[0]}.csv"
+    store.write(landed, b'station,note\n"oslo,' + WHO.encode(), {})
+    store.write(landed, readings(DAYS[0]).encode(), {})
+    dropped = f"staged/readings/date={DAYS[0]}/_dropped"
+    store.write(dropped, b"", {})
+    store.remove([dropped])
+    told = [trace.told for trace in left(held) if trace.kind == "version" and trace.key == landed]
+    assert sorted(one.partition(":")[0] for one in told) == ["2 rows are theirs", "it cannot be read"]
+    assert not [trace for trace in left(held) if trace.key == dropped]
+
+
+def test_nothing_is_proved_by_who_may_not_look_at_old_versions(held: InABucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = held.lake.store
+    assert isinstance(store, S3)
+    head = store.client.head_object
+
+    def denied(**given: Any) -> Any:
+        if "VersionId" in given:
+            raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+        return head(**given)
+
+    monkeypatch.setattr(store.client, "head_object", denied)
+    store.write(f"landing/readings/{DAYS[0]}.csv", b"", {})
+    with pytest.raises(PermissionError, match="s3:GetObject is not allowed"):
+        left(held)
 
 
 def test_a_lock_is_told_with_its_end_and_one_that_is_too_long_is_an_error(tmp_path: Path, moto: Server) -> None:

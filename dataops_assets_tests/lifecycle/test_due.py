@@ -56,6 +56,14 @@ def test_how_much_is_due_is_told_in_bytes(filled: Tree) -> None:
     assert (heap.objects, heap.bytes, heap.due_bytes) == (1, len(STATIONS), len(STATIONS))
 
 
+def test_ad_hoc_areas_are_in_their_place_and_end_by_disuse(filled: Tree) -> None:
+    for key in ("adhoc/a/_area.json", "trash/adhoc/a/0001/result.parquet"):
+        filled.store.write(key, b"x", {})
+    found = after(filled, 1000)
+    assert found.violations == []
+    assert not due(found).keys() & {"adhoc/", "trash/"}
+
+
 @pytest.mark.parametrize(
     ("key", "told"),
     [

@@ -169,6 +169,39 @@ def test_what_is_not_known_is_kept_and_told(place: Place) -> None:
     assert place.lies() == ["adhoc/damaged/_area.json", "adhoc/damaged/data.parquet", "adhoc/nobodys/data.parquet"]
 
 
+@pytest.mark.parametrize("name", ["ann", "../../outside"])
+def test_a_record_of_another_area_moves_nothing(name: str, tmp_path: Path) -> None:
+    place = Place(Folder(tmp_path / "shared"))
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/file").touch()
+    place.make("ann", "dev")
+    stray = Area(kind="dev", name=name, owner="bob", used_at=place.now, since=place.now, stage="leaving", trashed=1)
+    place.store.write("dev/bob/_area.json", stray.model_dump_json().encode(), TAGS)
+    before = place.lies()
+    [told] = place.run()
+    assert (told.path, told.to, told.why.endswith(f"it is the record of dev/{name}: bring back the one that was there")) == (
+        "dev/bob",
+        None,
+        True,
+    )
+    assert place.lies() == before
+    assert (tmp_path / "outside/file").exists()
+
+
+def test_what_cannot_be_moved_holds_no_other_area_up(place: Place) -> None:
+    for name in ("locked", "other"):
+        place.make(name)
+        place.registry.change("adhoc", name, lambda area: area.become("closed", place.now, "team", "it is done"))
+    (place.store.path("trash/adhoc/locked")).mkdir(parents=True)
+    place.store.path("trash/adhoc/locked/0001").touch()
+    told: list[Taken] = []
+    with pytest.raises(NotADirectoryError):
+        told.extend(place.expiry().run(lambda: place.now, act=True))
+    assert place.registry.read("adhoc", "other").area.stage == "trashed"  # type: ignore[union-attr]
+    place.store.path("trash/adhoc/locked/0001").unlink()
+    assert place.after(0) == [("adhoc/locked", "trashed")]
+
+
 def test_a_branch_without_a_record_gets_one_and_goes_in_its_time(place: Place) -> None:
     place.write("branch/pr-7/staged/flights/date=2013-01-01/data.parquet")
     assert place.after(100, act=False) == [("branch/pr-7", None)]
