@@ -27,14 +27,14 @@ def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
     """
     lake = LakeResource(here, defs_root)
     resources = {"lake": lake, "io_manager": LakeIOManager(lake)}
-    ours = dg.Definitions(resources=resources, executor=dg.in_process_executor)
+    ours = dg.Definitions.merge(dg.Definitions(resources=resources, executor=dg.in_process_executor), pruning())
     if here.areas:
         ours = dg.Definitions.merge(ours, area_definitions())
     if not here.makes_datasets:
         return ours
     catalog = cached_catalog(defs_root)
     automated = automation(frozenset(catalog.datasets), over_prod=here.prod is not None)
-    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), pruning(), erasure_job(), ours)
+    return dg.Definitions.merge(automated, gate_results(catalog), sweeping(), erasure_job(), ours)
 
 
 def build(defs_root: Path, here: Deployment) -> dg.Definitions:

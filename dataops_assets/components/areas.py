@@ -251,10 +251,11 @@ def _partitions(instance: dg.DagsterInstance, outlook: Outlook) -> Iterator[_Cha
     """What makes the partitions equal to the areas in use; of what was not looked at yet, the partition stays."""
     there = set(instance.get_dynamic_partitions("adhoc"))
     in_use = outlook.names("adhoc", "living", "marked", "closed")
-    known = {path.partition("/")[2] for path in outlook.seen}
+    seen = {path.removeprefix("adhoc/"): found for path, found in outlook.seen.items() if path.startswith("adhoc/")}
+    known = set(seen)
     listed = known | set(outlook.expiry.registry.names("adhoc")) if there - known else known
     if new := sorted(in_use - there):
         yield PARTITIONS.build_add_request(new)
-    unreadable = {path.partition("/")[2] for path, seen in outlook.seen.items() if not isinstance(seen, Seen)}
+    unreadable = {name for name, found in seen.items() if not isinstance(found, Seen)}
     if retired := sorted(there - in_use - unreadable - (listed - known)):
         yield PARTITIONS.build_delete_request(retired)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from dataops_assets.components.areas import KEY as ADHOC
 from dataops_assets.components.dagster_private_storage import Records
 from dataops_assets.components.keys import all_keys
 from dataops_assets.components.resource import LakeResource
@@ -161,7 +162,9 @@ def _prune(context: dg.OpExecutionContext, lake: dg.ResourceParam[LakeResource])
     name = origin.repository_origin.code_location_origin.location_name if origin else None
     catalog = lake.lake().catalog
     term = catalog.policy.platform.runs
-    done = prune(context.instance, CodeLocation(name, all_keys(catalog)), term.length, datetime.now(UTC), context.log.info)
+    done = prune(
+        context.instance, CodeLocation(name, all_keys(catalog) | {ADHOC}), term.length, datetime.now(UTC), context.log.info
+    )
     context.log.info(str(done))
     context.add_output_metadata(
         {

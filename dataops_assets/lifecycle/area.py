@@ -118,6 +118,8 @@ class Area(_Model):
         Raises:
             AreaError: This stage does not follow the one that it is in.
         """
+        if stage == "closed" and self.pinned(now):
+            raise AreaError(f"{self.path} is pinned until {self.pin.until:%Y-%m-%d}: unpin it first" if self.pin else "")
         if stage not in _NEXT[self.stage]:
             raise AreaError(f"{self.path} is {self.stands}: it cannot be {_WORDS[stage]} now")
         changed = {

@@ -144,7 +144,9 @@ class Expiry:
         """The record of an area, or why it is not known."""
         try:
             return self.registry.read(kind, name) or "it has no record"
-        except Damaged as error:
+        except NotSignedIn:
+            raise
+        except (Damaged, PermissionError) as error:
             return str(error)
 
     def _without_record(self, kind: Kind, name: str, why: str, now: datetime, act: bool) -> Iterator[Taken]:

@@ -5,7 +5,7 @@ Not here: what is done about it (`expiry`).
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from dataops_assets.lifecycle.area import Kind, Stage
@@ -20,6 +20,7 @@ _LOOK_AGAIN: dict[Stage | None, timedelta] = {
 }
 """How long a record is taken for what it was; what somebody may wait for is looked at more often."""
 _LOOK_AGAIN_ELSE = timedelta(hours=6)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _AT_ONCE = 2_000
 """So many records are read at one look at most, or one over a bucket would take longer than the pause between two."""
 
@@ -43,7 +44,8 @@ class Outlook:
         for kind, terms in self.expiry.terms.items():
             paths = {name: f"{kind}/{name}" for name in self.expiry.registry.names(kind)}
             there.update(paths.values())
-            asked = [name for name, path in paths.items() if self._look_at.get(path, now) <= now][:_AT_ONCE]
+            asked = [name for name, path in paths.items() if self._look_at.get(path, now) <= now]
+            asked = sorted(asked, key=lambda name: self._look_at.get(f"{kind}/{name}", _NEVER))[:_AT_ONCE]
             for name, seen in zip(asked, self.expiry.registry.store.each(partial(self.expiry.look, kind), asked), strict=True):
                 due = due_at(seen.area, seen.at, terms) if isinstance(seen, Seen) else now
                 pause = _LOOK_AGAIN.get(seen.area.stage if isinstance(seen, Seen) else None, _LOOK_AGAIN_ELSE)

@@ -229,7 +229,7 @@ def test_area_of_which_nothing_is_known_keeps_its_partition(looked: Looked) -> N
 def test_deployment_of_the_areas_writes_no_dataset(here: Location, tmp_path: Any) -> None:
     defs = build(here.tree.defs, Deployment("adhoc", str(tmp_path / "shared"), str(here.tree.store.root)))
     assert {key.to_user_string() for key in defs.resolve_all_asset_keys()} == {"adhoc"}
-    assert {sensor.name for sensor in defs.sensors or ()} == {"expiry"}
+    assert {sensor.name for sensor in defs.sensors or ()} == {"expiry", "prune"}
     for name in ("dev/me", "branch/pr-1"):
         defs = build(here.tree.defs, Deployment(name, str(tmp_path / "own"), str(here.tree.store.root)))
         assert KEY not in defs.resolve_all_asset_keys()

@@ -128,6 +128,12 @@ def test_a_pin_has_an_end_that_is_to_come() -> None:
         area().keep(pin(0), NOW)
 
 
+def test_what_is_pinned_is_not_closed() -> None:
+    with pytest.raises(AreaError, match=r"^adhoc/one is pinned until 2026-03-06: unpin it first$"):
+        area(pin=pin(5)).become("closed", NOW, "ann", "done")
+    assert area(pin=pin(-5)).become("closed", NOW, "ann", "done").stage == "closed"
+
+
 def test_each_time_into_a_trash_of_its_own() -> None:
     first = area("marked", 3).become("leaving", NOW, "us", "unused")
     assert first.trash == "trash/adhoc/one/0001"
