@@ -220,6 +220,9 @@ def _restore(kind: Kind) -> click.Command:
 
 def _close(kind: Kind) -> click.Command:
     def close(name: str, why: str) -> None:
+        if kind == "branch" and name not in _expiry().registry.names(kind):
+            click.echo(f"branch/{name} has no area: there is nothing to close")
+            return
         _change(kind, name, lambda area, who: area.become("closed", _now(), who, why))
 
     command = click.Command("close", callback=close, help="Let one go to the trash with the next run, without notice.")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from dataops_assets.areas import keeping
 from dataops_assets.areas.query import Asked, answer
@@ -57,7 +58,8 @@ def _expiry(lake: LakeResource, instance: dg.DagsterInstance) -> Expiry:
 class Query(dg.Config):
     """A query: one SELECT of DuckDB's SQL. Each dataset is a table of its name, as `flights`, or `staged.flights`."""
 
-    sql: str
+    # Not required, or whoever launches other assets with this one among them would have to write one.
+    sql: str = Field(default="", description="One SELECT; each dataset is a table of its name.")
 
 
 @dg.asset(

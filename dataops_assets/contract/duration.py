@@ -11,6 +11,7 @@ from dataops_assets.contract.errors import Mistake
 
 _HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 30 * 24, "year": 365 * 24}
 _TEXT = re.compile(r"(\d+) (hour|day|week|month|year)s?")
+_LONGEST_HOURS = 1000 * _HOURS["year"]
 _WRITTEN = "write it as `12 hours`, `90 days`, `6 months`, `7 years`"
 
 
@@ -65,7 +66,10 @@ def _parse_limited(value: Any, or_else: str = "") -> Duration:
     match = _TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or int(match[1]) == 0:
         raise Mistake(f"{value!r} is not a duration" + ("" if or_else else " that ends"), _WRITTEN + or_else)
-    return Duration(text=value.strip(), hours=int(match[1]) * _HOURS[match[2]])
+    hours = int(match[1]) * _HOURS[match[2]]
+    if hours > _LONGEST_HOURS:
+        raise Mistake(f"{value.strip()} is longer than 1,000 years", "shorten it" + or_else)
+    return Duration(text=value.strip(), hours=hours)
 
 
 def in_days(duration: Duration) -> Duration:

@@ -68,7 +68,7 @@ def fate(trace: Trace, removes: bool) -> str:
         "version": by_hand,
         "git": "edit it by hand",
         "record": "what names them is taken out of it",
-        "area": "whoever has that area erases it there: dataops erase run",
+        "area": "in a branch or dev area: dataops erase run there; elsewhere its owner makes it anew, or removes it",
         "unknown": "look at it; erase it by a request of its own, if it holds them",
     }
     return fates[trace.kind]

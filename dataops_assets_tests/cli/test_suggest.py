@@ -21,7 +21,7 @@ def history(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
         tree.drop("readings", f"{day}.csv", "x" if day == DAYS[7] else readings(day, *cold, rows=12))
     tree.run()
     monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
-    monkeypatch.setattr(main, "DEFS", tree.defs)
+    monkeypatch.setattr("dataops_assets.catalog.DEFS", tree.defs)
     return tree
 
 
@@ -62,7 +62,7 @@ def test_nothing_was_published_yet(tree: Tree, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_table_is_dealt_into_parts(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
-    monkeypatch.setattr(main, "DEFS", tree.defs)
+    monkeypatch.setattr("dataops_assets.catalog.DEFS", tree.defs)
     tree.edit("stations/examples.yaml", "height: 94", "height: 9")
     letters = "abcdefghijklmnopqrstuvwxyz"
     rows = [f"{one}{other}x,{(index * 37) % 50}" for index, one in enumerate(letters) for other in letters[:10]]
@@ -76,7 +76,7 @@ def test_what_is_twice_in_a_table_is_not_taken_for_unique_because_no_part_has_bo
     tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
-    monkeypatch.setattr(main, "DEFS", tree.defs)
+    monkeypatch.setattr("dataops_assets.catalog.DEFS", tree.defs)
     letters = "abcdefghijklmnopqrstuvwxyz"
     names = [f"{one}{other}" for one in letters for other in letters]
     rows = "".join(f"{name},{number // 2}\n" for number, name in enumerate(names))

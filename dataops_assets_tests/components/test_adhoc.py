@@ -135,6 +135,7 @@ def test_query_fills_the_partition_of_its_area(looked: Looked) -> None:
     [
         ("SELECT * FROM nothing", "there is no nothing for `press`, whose rights adhoc/warmth has; there are: "),
         ("DROP TABLE readings", "write one SELECT, and nothing else"),
+        ("", "write one SELECT, and nothing else"),
         ("SELECT temperature::DATE FROM readings", "Unimplemented type for cast"),
     ],
 )

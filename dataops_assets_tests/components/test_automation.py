@@ -226,7 +226,7 @@ def test_run_that_died_between_what_it_made_and_what_its_checks_say_is_told_agai
     def die(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(reports, "_latest", die)
+    monkeypatch.setattr(reports, "latest_of", die)
     assert not here.run("raw/readings", over=WHOLE).success
     monkeypatch.undo()
     assert set(here.versions("raw/readings")) == set(JANUARY)

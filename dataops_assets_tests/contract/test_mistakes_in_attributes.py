@@ -238,6 +238,12 @@ CASES: dict[str, Broken] = {
         mended="raw: 7 years",
     ),
     "duration_of_zero": Broken((POLICY, "raw: 7 years", "raw: 0 years"), "'0 years' is not a duration", "`7 years`"),
+    "duration_without_end": Broken(
+        (POLICY, "raw: 7 years", "raw: 99999999999 days"),
+        "99999999999 days is longer than 1,000 years",
+        "shorten it or `{forever: <the reason>}`",
+        mended="raw: 7 years",
+    ),
     "forever_without_reason": Broken(
         (POLICY, "raw: 7 years", "raw: forever"),
         "`forever` needs a reason",
