@@ -220,7 +220,9 @@ def _restore(kind: Kind) -> click.Command:
 
 def _close(kind: Kind) -> click.Command:
     def close(name: str, why: str) -> None:
-        if kind == "branch" and name not in _expiry().registry.names(kind):
+        with _told():
+            none = kind == "branch" and name not in keeping.registry(deployment.current(), kind).names(kind)
+        if none:
             click.echo(f"branch/{name} has no area: there is nothing to close")
             return
         _change(kind, name, lambda area, who: area.become("closed", _now(), who, why))

@@ -152,7 +152,7 @@ def test_start_may_be_a_year_or_a_month(start: int | str, expected: date) -> Non
     assert Partitions.model_validate({"every": "month", "start": start}).start == expected
 
 
-@given(st.integers(1, 10_000), st.sampled_from(["hour", "day", "week", "month", "year"]), st.booleans())
+@given(st.integers(1, 1000), st.sampled_from(["hour", "day", "week", "month", "year"]), st.booleans())
 def test_duration_is_read_as_it_is_written(amount: int, unit: str, plural: bool) -> None:
     text = f"{amount} {unit}{'s' * plural}"
     duration = parse_duration(text)
