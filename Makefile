@@ -18,7 +18,7 @@ run: plan install ## Deliver the sample data and run everything that is pending
 
 plan: # at once, before anything is installed
 	@echo "delivers a year of flights into data/landing and runs it through Dagster to data/curated, month by month:"
-	@echo "4 to 5 minutes and 0.2 GB; a second run does no work twice. Packages are fetched once; else nothing leaves this folder."
+	@echo "about 3 minutes and 0.2 GB; a second run does no work twice. Packages are fetched once; else nothing leaves this folder."
 
 dev: install ## The Dagster UI on http://127.0.0.1:3000
 	@echo "Dagster UI: http://127.0.0.1:3000/asset-groups?expanded=global@global:staged,global@global:curated  (Ctrl-C ends it)"

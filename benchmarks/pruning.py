@@ -95,7 +95,7 @@ def main(events: int) -> None:
         writer = subprocess.Popen([sys.executable, __file__, "--write", folder], stdout=subprocess.PIPE, text=True)
         time.sleep(30)
         memory, began, at = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter(), time.time()
-        done = prune(here, CodeLocation(None, {ASSET}), timedelta(0), datetime.now(UTC), print)
+        done = prune(here, CodeLocation(None, {ASSET}), timedelta(0), timedelta(0), datetime.now(UTC), print)
         seconds, ended = time.perf_counter() - began, time.time()
         time.sleep(1)
         writer.terminate()

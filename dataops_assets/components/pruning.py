@@ -60,7 +60,7 @@ class Pruned:
         young: Runs that are not as old, or not over.
         events: Events that were removed.
         evaluations: Of checks; likewise.
-        logs: Runs whose processes' output was removed.
+        logs: Runs whose processes' output was removed, by now or before.
         runless_of_others: Events as old of assets of others that no run has told; they stay.
         bytes_given_back: By SQLite, to the disk.
     """
@@ -86,6 +86,7 @@ def prune(
     instance: dg.DagsterInstance,
     ours: CodeLocation,
     term: timedelta,
+    logs_term: timedelta,
     now: datetime,
     tell: Callable[[str], object] = lambda _: None,
 ) -> Pruned:
@@ -98,6 +99,7 @@ def prune(
         instance: Whose records; on SQLite or PostgreSQL.
         ours: Whose runs.
         term: For how long everything is kept.
+        logs_term: For how long the output of processes is kept, which is no longer.
         now: The time.
         tell: Is told how far it is, now and then.
 
@@ -109,6 +111,7 @@ def prune(
     """
     records, done, before = Records(instance), Pruned(), now - term
     horizon, under_way, told = records.horizon(before), records.backfills_under_way(), time.monotonic()
+    _prune_logs(instance, records, ours, now - logs_term, done)
     seen = 0
     for batch in records.over(before, _RUNS):
         seen += len(batch)
@@ -131,6 +134,14 @@ def prune(
     return done
 
 
+def _prune_logs(instance: dg.DagsterInstance, records: Records, ours: CodeLocation, before: datetime, done: Pruned) -> None:
+    """Remove what the processes of runs of ours have written. As long as their events stay, it is looked for again."""
+    for batch in records.over(before, _RUNS):
+        for run in records.with_logs({run.run_id for run in batch if not ours.disowns(run)}):
+            instance.compute_log_manager.delete_logs(prefix=[run])
+            done.logs += 1
+
+
 def _prune_runs(instance: dg.DagsterInstance, records: Records, runs: list[dg.DagsterRun], horizon: int, done: Pruned) -> None:
     """Prune runs of ours that are old and over. The row of a run goes last: a prune that was killed finds it again."""
     ids = {run.run_id for run in runs}
@@ -142,9 +153,6 @@ def _prune_runs(instance: dg.DagsterInstance, records: Records, runs: list[dg.Da
     why = {run: reason for reason, found in reasons.items() for run in found}
     gone, parts = ids - set(why), ids & set(why)
     done.kept.update(why.values())
-    for run in records.with_logs(ids):
-        instance.compute_log_manager.delete_logs(prefix=[run])
-        done.logs += 1
     done.events += records.remove_events(gone, parts, horizon)
     done.evaluations += records.remove_evaluations(ids, horizon)
     records.remove_runs(gone)
@@ -161,14 +169,20 @@ def _prune(context: dg.OpExecutionContext, lake: dg.ResourceParam[LakeResource])
     origin = context.run.remote_job_origin
     name = origin.repository_origin.code_location_origin.location_name if origin else None
     catalog = lake.lake().catalog
-    term = catalog.policy.platform.runs
+    term, logs_term = catalog.policy.platform.runs, catalog.policy.platform.compute_logs
     done = prune(
-        context.instance, CodeLocation(name, all_keys(catalog) | {ADHOC}), term.length, datetime.now(UTC), context.log.info
+        context.instance,
+        CodeLocation(name, all_keys(catalog) | {ADHOC}),
+        term.length,
+        logs_term.length,
+        datetime.now(UTC),
+        context.log.info,
     )
     context.log.info(str(done))
     context.add_output_metadata(
         {
             "term": str(term),
+            "term_of_logs": str(logs_term),
             "runs_removed": done.removed,
             "events_removed": done.events,
             "evaluations_removed": done.evaluations,

@@ -20,7 +20,7 @@ Place = Literal["prod bucket", "dev bucket", "audit bucket", "any folder", "Dags
 BUCKETS: dict[str, Place] = {"prod": "prod bucket", "dev": "dev bucket", "audit": "audit bucket"}
 """Those whose rules are generated, by their short names."""
 
-Ender = Literal["bucket rule", "sweeper", "sensor sweep", "retention of Dagster", "Terraform", "nobody"]
+Ender = Literal["bucket rule", "sweeper", "sensor sweep", "sensor prune", "retention of Dagster", "Terraform", "nobody"]
 """Who ends it."""
 
 AREAS = ("adhoc", "branch", "dev")
@@ -110,9 +110,9 @@ def _platform(catalog: Catalog) -> Iterator[Term]:
         yield term(bucket, "interrupted uploads", "interrupted_uploads", "bucket rule")
     half_done = Duration(text="1 day", hours=WRITER_LIVES // timedelta(hours=1))
     yield Term("any folder", "_tmp/", half_done, "sensor sweep", "dataops_assets/storage/store.py", "_tmp/")
-    yield term("Dagster", "runs and their events", "runs", "retention of Dagster")
+    yield term("Dagster", "runs and their events", "runs", "sensor prune")
     yield term("Dagster", "ticks", "ticks", "retention of Dagster")
-    yield term("Dagster", "compute logs", "compute_logs", "retention of Dagster")
+    yield term("Dagster", "compute logs", "compute_logs", "sensor prune")
     for name in ("logs", "metrics", "images", "backups"):
         yield term("runtime", name, name, "Terraform")
 

@@ -77,7 +77,7 @@ def pruned(
     instance: dg.DagsterInstance, ours: CodeLocation = HERE, term: timedelta = TERM, now: datetime | None = None
 ) -> Pruned:
     """What a prune says, a hundred days from now."""
-    return prune(instance, ours, term, now or datetime.now(UTC) + timedelta(days=100))
+    return prune(instance, ours, term, term, now or datetime.now(UTC) + timedelta(days=100))
 
 
 def in_the_records(instance: dg.DagsterInstance) -> set[str]:
@@ -208,8 +208,11 @@ def test_what_processes_wrote_goes(instance: dg.DagsterInstance, tmp_path: Path)
     ]
     logs = tmp_path / "instance" / "storage"
     assert {folder.name for folder in logs.iterdir()} == set(runs)
-    assert pruned(instance).logs == 2
+    now = datetime.now(UTC) + timedelta(days=40)
+    done = prune(instance, HERE, TERM, timedelta(days=30), now)
+    assert (done.logs, done.events, done.removed) == (2, 0, 0)
     assert list(logs.iterdir()) == []
+    assert pruned(instance).logs == 2
     assert pruned(instance).logs == 0
 
 
