@@ -39,7 +39,7 @@ def without_escapes(world: dict[str, Any], ours: Decision) -> None:
 
 @pytest.mark.iam
 def test_both_decide_alike(pytestconfig: pytest.Config):
-    script = importlib.util.spec_from_file_location("evaluate", os.environ["DATAOPS_TEST_IAM"])
+    script = importlib.util.spec_from_file_location("evaluate", os.environ["IAM_SIMULATE"])
     assert script
     assert script.loader
     theirs = importlib.util.module_from_spec(script)
