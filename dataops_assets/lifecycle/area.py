@@ -153,10 +153,14 @@ class Area(_Model):
         """The record of an area that is kept until a moment.
 
         Raises:
-            AreaError: It is not there to be kept, or the moment has passed.
+            AreaError: It is not there to be kept, the moment has passed, or somebody keeps it for longer.
         """
         if pin.until <= now:
             raise AreaError(f"{self.path} cannot be kept until {pin.until:%Y-%m-%d %H:%M}, which has passed")
+        if self.pin and self.pin.until > pin.until:
+            raise AreaError(
+                f"{self.path} is pinned for longer, until {self.pin.until:%Y-%m-%d} by {self.pin.by}: unpin it first"
+            )
         living = self.used(now, pin.by)
         return living.noted("pinned", now, pin.by, f"until {pin.until:%Y-%m-%d}: {pin.why}").model_copy(update={"pin": pin})
 

@@ -128,6 +128,13 @@ def test_a_pin_has_an_end_that_is_to_come() -> None:
         area().keep(pin(0), NOW)
 
 
+def test_a_pin_does_not_shorten_another() -> None:
+    kept = area().keep(pin(5), NOW)
+    with pytest.raises(AreaError, match="adhoc/one is pinned for longer, until 2026-03-06 by team: unpin it first"):
+        kept.keep(pin(4), NOW)
+    assert kept.keep(pin(6), NOW).pin == pin(6)
+
+
 def test_what_is_pinned_is_not_closed() -> None:
     with pytest.raises(AreaError, match=r"^adhoc/one is pinned until 2026-03-06: unpin it first$"):
         area(pin=pin(5)).become("closed", NOW, "ann", "done")
