@@ -69,6 +69,11 @@ class Query(dg.Config):
     "Launch a partition, which is an area, with the query as `sql`; the job `new_adhoc_area` makes one.",
     group_name="adhoc",
     kinds={"parquet", "duckdb"},
+    metadata={
+        "keep_until": "an area lasts as long as it is used",
+        "readers": "the group of each area",
+        "classification": "the most confidential of what was read",
+    },
     retry_policy=_RETRY,
 )
 def _adhoc(context: dg.AssetExecutionContext, config: Query, lake: dg.ResourceParam[LakeResource]) -> dg.MaterializeResult[Any]:
