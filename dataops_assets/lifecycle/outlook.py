@@ -44,13 +44,13 @@ class Outlook:
         for kind, terms in self.expiry.terms.items():
             paths = {name: f"{kind}/{name}" for name in self.expiry.registry.names(kind)}
             there.update(paths.values())
-            asked = [name for name, path in paths.items() if self._look_at.get(path, now) <= now]
-            asked = sorted(asked, key=lambda name: self._look_at.get(f"{kind}/{name}", _NEVER))[:_AT_ONCE]
+            waited = sorted((self._look_at.get(path, _NEVER), name) for name, path in paths.items())[:_AT_ONCE]
+            asked = sorted(name for look_at, name in waited if look_at <= now)
             for name, seen in zip(asked, self.expiry.registry.store.each(partial(self.expiry.look, kind), asked), strict=True):
                 due = due_at(seen.area, seen.at, terms) if isinstance(seen, Seen) else now
                 pause = _LOOK_AGAIN.get(seen.area.stage if isinstance(seen, Seen) else None, _LOOK_AGAIN_ELSE)
                 self.seen[paths[name]] = seen
-                self._look_at[paths[name]] = min(due, now + pause * random.uniform(0.5, 1))
+                self._look_at[paths[name]] = min(max(due, now), now + pause * random.uniform(0.5, 1))
                 if due <= now:
                     found.append(paths[name])
         for path in self.seen.keys() - there:

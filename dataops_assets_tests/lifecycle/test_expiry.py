@@ -9,6 +9,7 @@ import pytest
 
 from dataops_assets.lifecycle.area import Area, AreaError, Kind
 from dataops_assets.lifecycle.expiry import Cap, Expiry, Taken
+from dataops_assets.lifecycle import outlook
 from dataops_assets.lifecycle.outlook import Outlook
 from dataops_assets.lifecycle.plan import Terms
 from dataops_assets.lifecycle.registry import RECORD, Registry
@@ -275,11 +276,21 @@ def test_a_name_is_taken_until_it_is_gone(place: Place) -> None:
 def test_an_outlook_does_not_read_again_what_cannot_be_due(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         place.make(name)
-    outlook = Outlook(place.expiry())
-    assert outlook.due(place.now) == []
+    looking = Outlook(place.expiry())
+    assert looking.due(place.now) == []
     read = []
     load = Folder.load
     monkeypatch.setattr(Folder, "load", lambda store, key: read.append(key) or load(store, key))  # type: ignore[func-returns-value]
-    assert (outlook.due(place.now + DAY / 24), read) == ([], [])
-    assert outlook.due(place.now + 32 * DAY) == ["adhoc/one", "adhoc/two"]
+    assert (looking.due(place.now + DAY / 24), read) == ([], [])
+    assert looking.due(place.now + 32 * DAY) == ["adhoc/one", "adhoc/two"]
     assert read == ["adhoc/one/_area.json", "adhoc/two/_area.json"]
+
+
+def test_an_outlook_over_more_areas_than_it_reads_at_once_comes_to_each(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlook, "_AT_ONCE", 2)
+    for name in ("one", "two", "three"):
+        place.make(name)
+    looking = Outlook(place.expiry())
+    seen = [looking.due(place.now + (32 + tick) * DAY) for tick in range(3)]
+    assert all(len(paths) == 2 for paths in seen)
+    assert {path for paths in seen for path in paths} == {"adhoc/one", "adhoc/three", "adhoc/two"}
