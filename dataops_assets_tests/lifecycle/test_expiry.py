@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dataops_assets.lifecycle import outlook
 from dataops_assets.lifecycle.area import Area, AreaError, Kind
 from dataops_assets.lifecycle.expiry import Cap, Expiry, Taken
-from dataops_assets.lifecycle import outlook
 from dataops_assets.lifecycle.outlook import Outlook
 from dataops_assets.lifecycle.plan import Terms
 from dataops_assets.lifecycle.registry import RECORD, Registry
