@@ -29,8 +29,11 @@ from dataops_assets.storage.store import BadRequest, Closed, Damaged, NotSignedI
 ATTEMPTS = 8
 _ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload", "NoSuchVersion")
 _DENIED = ("403", "AccessDenied")
+_UNCLEAR = "400"
+"""Of a HEAD, which has no room to say more: that the request came too slowly; or, if it stays, that the token is not known."""
+_UNCLEAR_ATTEMPTS = 4
 _NOT_SIGNED_IN = (
-    "400",  # of a HEAD, which has no room to say more: the request is well-formed, so it is the token that is not
+    _UNCLEAR,
     "ExpiredToken",
     "InvalidAccessKeyId",
     "InvalidToken",
@@ -40,6 +43,7 @@ _NOT_SIGNED_IN = (
 _READING = ("Get", "Head", "List")
 _LOST = ("412", "PreconditionFailed")
 _AGAIN = (
+    "408",
     "409",
     "ConditionalRequestConflict",
     "OperationAborted",
@@ -103,6 +107,8 @@ def ask(
                 return absent()
             if lost and code in _LOST:
                 return lost()
+            if code == _UNCLEAR and attempt + 1 < _UNCLEAR_ATTEMPTS:
+                continue
             if code in (*_DENIED, *_NOT_SIGNED_IN):
                 raise _denial(error, place) from error
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -3,9 +3,13 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from urllib3 import HTTPResponse
 
 from dataops_assets.storage import aws, landing
 from dataops_assets.storage.folder import Folder
@@ -44,6 +48,44 @@ def test_what_no_answer_will_change_is_not_tried_again(bucket: Bucket, tmp_path:
         nowhere.create("a", b"", {})
     assert is_lasting(caught.value)
     assert in_words(caught.value).endswith(". `dataops doctor` tells what is wrong with it")
+
+
+@pytest.mark.parametrize(("status", "times"), [(400, 1), (400, 3), (408, 5)])
+def test_a_head_that_came_too_slowly_is_asked_again(
+    status: int, times: int, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "jitter_seconds", lambda attempt: 0)
+    client = bucket.client(retries=ONCE)
+    client.put_object(Bucket=bucket.name, Key="a", Body=b"1")
+    answers = refuse_heads(client, status, times)
+    told = S3(bucket.name, "", Folder(tmp_path), client=client).head("a")
+    assert told
+    assert (told["ContentLength"], answers) == (1, [status] * times)
+
+
+def test_a_head_that_is_refused_every_time_says_to_sign_in(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "jitter_seconds", lambda attempt: 0)
+    client = bucket.client(retries=ONCE)
+    answers = refuse_heads(client, 400, 10)
+    with pytest.raises(NotSignedIn):
+        S3(bucket.name, "", Folder(tmp_path), client=client).head("a")
+    assert len(answers) < 10
+
+
+def refuse_heads(client: Any, status: int, times: int) -> list[int]:
+    """Have the first few requests of a client for what is told of an object answered so; what was answered is in the list."""
+    answers: list[int] = []
+
+    def refuse(request: Any, **_: Any) -> AWSResponse | None:
+        if len(answers) == times:
+            return None
+        answers.append(status)
+        return AWSResponse(request.url, status, {}, HTTPResponse(BytesIO(), preload_content=False))  # type: ignore[no-untyped-call]
+
+    client.meta.events.register("before-send.s3.HeadObject", refuse)
+    return answers
 
 
 def test_metadata_of_a_provider_is_no_promise_of_ours(bucket: Bucket, tmp_path: Path) -> None:
