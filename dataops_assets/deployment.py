@@ -9,25 +9,20 @@ import os
 import pwd
 import re
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from hashlib import sha1, sha256
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
+from dataops_assets import checkout
 from dataops_assets.contract.erasure import KEY_VARIABLE
 from dataops_assets.storage import layout, mark
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
 from dataops_assets.storage.store import Entry, Forbidden, Store, nobody_watches
-
-PROJECT = Path(__file__).parent.parent
-"""The checkout, when the package runs from one."""
 
 KINDS = "local, dev/<person>, branch/pr-<number>, adhoc or prod; a person is letters and digits, with single . _ - in between"
 _SHARED = re.compile(r"dev/[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*|branch/pr-[0-9]+")
@@ -49,13 +44,9 @@ _VARIABLES = (
 """What comes after it."""
 _OF_AREAS = re.compile(r"(adhoc|branch|dev|trash)/.+|_\w+\.lock")
 """What the deployment of the ad-hoc areas writes: areas, those of branches and people too, and locks."""
-_CODE_IS_ASKED_EVERY_SECONDS = 10
-_CODE = ("dataops_assets", "locks", "pyproject.toml")
 _KEY_CHARACTERS = 32
 _AREAS = {"adhoc": 2, "branch": 2, "dev": 2, "trash": 4}
 """Where others work in a shared store, and how many names lead to one: `dev/<person>`, `trash/dev/<person>/<number>`."""
-_BEGAN = time.time()
-_ASKED: Any = {"capture_output": True, "text": True, "check": True, "timeout": 30}
 _log = logging.getLogger("dataops.denied")
 
 
@@ -85,7 +76,7 @@ class Deployment:
     data: str
     prod: str | None = None
     pipeline: str | None = None
-    cache: Path = PROJECT / ".dataops"
+    cache: Path = checkout.PROJECT / ".dataops"
     dagster_home: Path | None = None
     ui: str = "http://127.0.0.1:3000"
     erasure_key: bytes | None = field(default=None, repr=False)
@@ -295,50 +286,8 @@ def identity(in_aws: bool) -> str:
 
 
 def code() -> tuple[str | None, bool | None]:
-    """The commit that runs here, and whether the code is just that; None where that cannot be told.
-
-    A checkout is asked; an image, which is none, says so by `DATAOPS_COMMIT`.
-    """
-    if found := _checked_out(int(time.monotonic()) // _CODE_IS_ASKED_EVERY_SECONDS):
-        return found
-    given = os.environ.get("DATAOPS_COMMIT")
-    return (given, True) if given else (None, None)
-
-
-@lru_cache(maxsize=1)
-def _checked_out(moment: int) -> tuple[str | None, bool | None] | None:
-    """The commit of the checkout, and whether the code is just that, asked once for each moment; None if this is none."""
-    del moment
-    in_git = any((folder / ".git").exists() for folder in (PROJECT, *PROJECT.parents))
-    if not (in_git and (PROJECT / "pyproject.toml").exists()):
-        return None
-    git = ["git", "-C", str(PROJECT)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "--verify", "HEAD"], **_ASKED).stdout.strip()
-        listed = subprocess.run([*git, "ls-tree", "-r", "-z", "HEAD", "--", *_CODE], **_ASKED).stdout.split("\0")
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-    # Not `git status`: it can be told to overlook files.
-    committed = {path: about.split()[2] for about, _, path in (line.partition("\t") for line in listed if line)}
-    return commit, committed == _code_here(len(commit)) and not _is_older_than_its_files()
-
-
-def _code_here(digits: int) -> dict[str, str]:
-    """The files of the code as they lie here, each with the hash that git gives it: SHA-1, or SHA-256 of 64 digits."""
-    tops = [PROJECT / top for top in _CODE]
-    files = [path for top in tops for path in ([top] if top.is_file() else top.rglob("*")) if path.is_file()]
-    found = {}
-    for path in files:
-        if "__pycache__" not in path.parts:
-            content = path.read_bytes()
-            blob = b"blob %d\0%b" % (len(content), content)
-            found[path.relative_to(PROJECT).as_posix()] = (sha1 if digits == 40 else sha256)(blob).hexdigest()
-    return found
-
-
-def _is_older_than_its_files() -> bool:
-    """Whether the code was changed since this process has loaded it, even if it is that of a commit by now."""
-    return any(path.stat().st_mtime > _BEGAN for path in (PROJECT / _CODE[0]).rglob("*.py"))
+    """The commit that runs here, and whether the code is just that; an image says so by `DATAOPS_COMMIT`."""
+    return checkout.code(os.environ.get("DATAOPS_COMMIT"))
 
 
 def current(environment: Mapping[str, str] = os.environ) -> Deployment:
@@ -373,7 +322,7 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     commit = environment.get("DATAOPS_COMMIT")
     if commit and not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit):
         raise DeploymentError(f"DATAOPS_COMMIT is {commit!r}, no commit: write all of its hexadecimal digits")
-    base = PROJECT if (PROJECT / "pyproject.toml").exists() else Path.cwd()
+    base = checkout.PROJECT if (checkout.PROJECT / "pyproject.toml").exists() else Path.cwd()
     home = environment.get("DAGSTER_HOME")
     prod = pipeline = None
     if name == "local":

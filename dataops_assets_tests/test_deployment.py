@@ -6,14 +6,13 @@ import logging
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
 import pytest
 
-from dataops_assets import deployment
+from dataops_assets import checkout, deployment
 from dataops_assets.deployment import Deployment, DeploymentError, current, in_a_bucket
 from dataops_assets.storage import mark
 from dataops_assets.storage.folder import Folder
@@ -29,7 +28,7 @@ ME = deployment.identity(in_aws=False)
 
 def test_local_is_a_folder_beside_the_project() -> None:
     here = current({})
-    assert (here.name, here.data, here.prod, here.pipeline) == ("local", str(deployment.PROJECT / "data"), None, None)
+    assert (here.name, here.data, here.prod, here.pipeline) == ("local", str(checkout.PROJECT / "data"), None, None)
     assert isinstance(here.store, Folder)
     assert here.base is None
 
@@ -38,7 +37,7 @@ def test_local_is_a_folder_beside_the_project() -> None:
 def test_dev_and_branches_write_below_their_own_name(name: str) -> None:
     here = current({"DATAOPS_DEPLOYMENT": name, **SHARED})
     assert (here.data, here.prod, here.pipeline) == (f"s3://lake-dev/shared/{name}", "s3://lake-prod", None)
-    assert here.cache == deployment.PROJECT / ".dataops" / name
+    assert here.cache == checkout.PROJECT / ".dataops" / name
 
 
 def test_prod_names_its_pipeline() -> None:
@@ -156,7 +155,7 @@ def prod(tmp_path: Path) -> Deployment:
 @pytest.fixture
 def _merged(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in an image of a commit."""
-    monkeypatch.setattr(deployment, "_checked_out", lambda _: None)
+    monkeypatch.setattr(checkout, "_checked_out", lambda _: None)
     monkeypatch.setenv("DATAOPS_COMMIT", "ab" * 20)
 
 
@@ -237,7 +236,7 @@ def test_changed_code_does_not_write_to_prod(prod: Deployment, monkeypatch: pyte
         ("ab" * 20, False, "the code is not just commit abababababab: prod is written by an unmodified commit"),
         (None, None, "it is not known which commit this code is: run it from a checkout, or an image of it"),
     ):
-        monkeypatch.setattr(deployment, "_checked_out", lambda _, commit=commit, clean=clean: (commit, clean))
+        monkeypatch.setattr(checkout, "_checked_out", lambda _, commit=commit, clean=clean: (commit, clean))
         with pytest.raises(Forbidden, match=told):
             prod.store.create("a", b"one", {})
 
@@ -326,81 +325,9 @@ def test_store_is_asked_once_for_the_mark(bucket: Bucket, tmp_path: Path, monkey
 
 def test_checkout_knows_better_than_the_environment(prod: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATAOPS_COMMIT", "cd" * 20)
-    monkeypatch.setattr(deployment, "_checked_out", lambda _: ("ab" * 20, False))
+    monkeypatch.setattr(checkout, "_checked_out", lambda _: ("ab" * 20, False))
     with pytest.raises(Forbidden, match="the code is not just commit abababababab"):
         prod.store.create("a", b"one", {})
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A checkout of one commit, from which this process has its code, as it believes; its one module."""
-    module = tmp_path / "checkout/dataops_assets/module.py"
-    module.parent.mkdir(parents=True)
-    module.write_text("1")
-    (tmp_path / "checkout/pyproject.toml").touch()
-    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "one"]):
-        git(module, *command)
-    monkeypatch.setattr(deployment, "PROJECT", tmp_path / "checkout")
-    monkeypatch.setattr(deployment, "_BEGAN", time.time() + 0.05)
-    monkeypatch.setattr(deployment, "_CODE", ("dataops_assets",))
-    deployment._checked_out.cache_clear()
-    yield module
-    deployment._checked_out.cache_clear()
-
-
-def git(module: Path, *command: str) -> str:
-    who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.com")
-    asked = ["git", "-C", str(module.parent.parent), *who, *command]
-    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def code_now() -> tuple[str | None, bool | None]:
-    deployment._checked_out.cache_clear()
-    return deployment.code()
-
-
-def test_code_is_that_of_a_commit(checkout: Path) -> None:
-    assert code_now() == (git(checkout, "rev-parse", "HEAD"), True)
-    checkout.write_text("2")
-    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
-
-
-@pytest.mark.parametrize(
-    "overlook",
-    [
-        ["update-index", "--assume-unchanged", "dataops_assets/module.py"],
-        ["update-index", "--skip-worktree", "dataops_assets/module.py"],
-    ],
-)
-def test_change_that_git_was_told_to_overlook_is_one(checkout: Path, overlook: list[str]) -> None:
-    git(checkout, *overlook)
-    checkout.write_text("2")
-    assert git(checkout, "status", "--porcelain") == ""
-    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
-
-
-@pytest.mark.parametrize("overlook", ["config", "exclude"])
-def test_file_that_git_was_told_to_overlook_is_a_change(checkout: Path, overlook: str) -> None:
-    if overlook == "config":
-        git(checkout, "config", "status.showUntrackedFiles", "no")
-    else:
-        (checkout.parent.parent / ".git/info/exclude").write_text("extra.py\n")
-    (checkout.parent / "extra.py").write_text("1")
-    assert git(checkout, "status", "--porcelain") == ""
-    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
-
-
-def test_code_that_was_committed_after_it_was_loaded_is_not_what_runs(checkout: Path) -> None:
-    time.sleep(0.1)
-    checkout.write_text("2")
-    git(checkout, "commit", "--quiet", "--all", "--message", "two")
-    assert code_now() == (git(checkout, "rev-parse", "HEAD"), False)
-
-
-def test_checkout_that_git_does_not_explain_is_of_no_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATAOPS_COMMIT", "ab" * 20)
-    monkeypatch.setenv("PATH", str(checkout.parent))  # no git there
-    assert code_now() == (None, None)
 
 
 def test_branch_never_writes_to_prod(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
-from dataops_assets import deployment
+from dataops_assets import checkout, deployment
 from dataops_assets.cli.main import cli
 from dataops_assets_tests.checkout import free_port
 from dataops_assets_tests.fault_proxy import Exchange, FaultProxy, forward
@@ -71,7 +71,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
             patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
             patch.setattr(boto3, "DEFAULT_SESSION", None)
             if "DATAOPS_COMMIT" in environment:  # as in an image, which is no checkout
-                patch.setattr(deployment, "_checked_out", lambda _: None)
+                patch.setattr(checkout, "_checked_out", lambda _: None)
             deployment.identity.cache_clear()
             done = CliRunner().invoke(cli, ["doctor", "--rounds", "1"])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception

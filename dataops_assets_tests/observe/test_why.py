@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataops_assets import deployment
+from dataops_assets import checkout, deployment
 from dataops_assets.observe.why import why_bytes, why_published
 from dataops_assets.storage.folder import hash_file
 from dataops_assets.storage.lake import Lake
@@ -110,7 +110,7 @@ def test_what_is_not_from_here_is_said_to_be_so(filled: Tree) -> None:
 
 
 def test_the_code_is_the_commit_that_is_checked_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = ["git", "-C", str(deployment.PROJECT), "rev-parse", "HEAD"]
+    asked = ["git", "-C", str(checkout.PROJECT), "rev-parse", "HEAD"]
     head = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
     here = deployment.current({})
     found = here.made_by()
@@ -118,7 +118,7 @@ def test_the_code_is_the_commit_that_is_checked_out(monkeypatch: pytest.MonkeyPa
     assert "@" in found.identity
     monkeypatch.setenv("DATAOPS_COMMIT", "cd" * 20)
     assert here.made_by().git_commit == head, "a checkout knows better"
-    monkeypatch.setattr(deployment, "_checked_out", lambda _: None)
+    monkeypatch.setattr(checkout, "_checked_out", lambda _: None)
     monkeypatch.setenv("DATAOPS_IMAGE", "sha256:1")
     image = here.made_by()
     assert (image.git_commit, image.clean, image.image) == ("cd" * 20, True, "sha256:1")
