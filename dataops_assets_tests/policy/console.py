@@ -2,14 +2,17 @@
 
 import base64
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import dagster as dg
+import uvicorn
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import PythonFileTarget
 from dagster_graphql.schema import create_schema
@@ -64,6 +67,20 @@ class Console:
         """The browser of somebody of these groups."""
         return TestClient(self.app, headers=signed_in(name, *groups))
 
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Its address."""
+        server = uvicorn.Server(uvicorn.Config(self.app, host="127.0.0.1", port=0, log_level="warning"))
+        thread = Thread(target=server.run)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.05)
+        try:
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
 
 @contextmanager
 def console(home: Path, prefix: str = "") -> Iterator[Console]:
@@ -75,6 +92,7 @@ def console(home: Path, prefix: str = "") -> Iterator[Console]:
         "storage": {"custom": {**RECORDS, "config": {"base_dir": str(home / "instance")}}},
         "run_coordinator": {"module": "dagster.core.run_coordinator", "class": "DefaultRunCoordinator"},
         "telemetry": {"enabled": False},
+        "nux": {"enabled": False},
     }
     (home / "instance").mkdir()
     with dg.DagsterInstance.local_temp(str(home / "instance"), overrides) as instance:
