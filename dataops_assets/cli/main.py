@@ -339,6 +339,18 @@ def lifecycle(as_json: bool) -> None:
     sys.exit(0 if show_lifecycle(deployment.current(), load_catalog(DEFS), as_json) else 1)
 
 
+@cli.command()
+@click.option("--undo", is_flag=True, help="Put back all that differs.")
+def drift(undo: bool) -> None:
+    """Say which sensors, schedules and limits of pools stand otherwise than the code says, whose they are, and the way back.
+
+    The exit code is 1 if any does.
+    """
+    from dataops_assets.cli.drifting import show_drift
+
+    sys.exit(show_drift(undo))
+
+
 @cli.group()
 def export() -> None:
     """Write what infrastructure is made from, as the contracts say it."""

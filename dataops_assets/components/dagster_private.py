@@ -5,21 +5,36 @@
 * The status of a check by partition, of which Dagster's own automation makes use.
 * The newest evaluation of a check that has no partitions.
 * The assets that a run selects: `run.asset_selection` is empty for a job that was defined over some of them.
+* What somebody has switched on or off by hand, and which limits of pools were set by hand.
 * The text of the records of runs, which tells values of rows: nothing of Dagster's changes it, and an erasure must.
 """
 
 from collections.abc import Callable, Collection, Set
+from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as db
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as TargetMaterialization,
 )
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 
-__all__ = ["TargetMaterialization", "checked_partitions", "last_evaluation", "rewrite_records", "runs_about", "selected_assets"]
+__all__ = [
+    "Switch",
+    "TargetMaterialization",
+    "as_declared",
+    "checked_partitions",
+    "last_evaluation",
+    "limits_by_hand",
+    "rewrite_records",
+    "runs_about",
+    "selected_assets",
+    "switched_by_hand",
+]
 
 
 def selected_assets(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
@@ -46,6 +61,41 @@ def last_evaluation(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> dg
     event = record.event.dagster_event if record and record.event else None
     told = event.event_specific_data if event else None
     return told if isinstance(told, dg.AssetCheckEvaluation) else None
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A sensor or schedule that somebody has switched.
+
+    Attributes:
+        name: Its name.
+        on: What it was switched to.
+    """
+
+    name: str
+    on: bool
+    state: InstigatorState = field(repr=False, compare=False)
+
+
+def switched_by_hand(instance: dg.DagsterInstance, location: str) -> list[Switch]:
+    """The sensors and schedules of a code location that the code does not decide on any more, also those it no longer has."""
+    by_hand = {InstigatorStatus.RUNNING, InstigatorStatus.STOPPED}
+    states = instance.all_instigator_state(instigator_statuses=by_hand)
+    ours = [one for one in states if one.origin.repository_origin.code_location_origin.location_name == location]
+    return [Switch(one.name, one.status == InstigatorStatus.RUNNING, one) for one in ours]
+
+
+def as_declared(instance: dg.DagsterInstance, switch: Switch) -> None:
+    """Let the code decide again whether a sensor or schedule is on."""
+    instance.update_instigator_state(switch.state.with_status(InstigatorStatus.DECLARED_IN_CODE))
+
+
+def limits_by_hand(instance: dg.DagsterInstance) -> dict[str, int]:
+    """The pools whose limit is another than the instance's configuration gives to all."""
+    storage: Any = instance.event_log_storage
+    if not storage.supports_global_concurrency_limits:
+        return {}
+    return {pool.name: pool.limit for pool in storage.get_pool_limits() if not pool.from_default}
 
 
 def runs_about(instance: dg.DagsterInstance, keys: Collection[dg.AssetKey]) -> list[str]:

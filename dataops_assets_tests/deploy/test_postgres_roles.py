@@ -41,7 +41,7 @@ ELSEWHERE = {
     "make a function": "CREATE FUNCTION more() RETURNS int LANGUAGE sql AS 'SELECT 1'",
     "make a role": "CREATE ROLE more",
     "become the owner": "SET ROLE dagster_owner",
-    "set a password": "ALTER ROLE dagster PASSWORD 'x'",
+    "set another's password": "ALTER ROLE owner_of_all PASSWORD 'x'",
     "read a file": "SELECT pg_read_file('PG_VERSION')",
     "run a program": "COPY (SELECT 1) TO PROGRAM 'true'",
     "read hashes of passwords": "SELECT rolpassword FROM pg_authid",

@@ -55,11 +55,13 @@ class Console:
 
     Attributes:
         app: It, behind the guard.
+        bare: It, as Dagster has it.
         instance: Whose runs it shows.
         tree: The contracts of the code location.
     """
 
     app: Starlette
+    bare: Starlette
     instance: dg.DagsterInstance
     tree: Tree
 
@@ -100,4 +102,5 @@ def console(home: Path, prefix: str = "") -> Iterator[Console]:
         with WorkspaceProcessContext(instance, target, dg.__version__, code_server_log_level="WARNING") as workspace:
             webserver = DagsterWebserver(workspace, prefix)
             logging.getLogger("dataops.access").setLevel(logging.INFO)
-            yield Console(guarded(webserver.create_asgi_app(), schema(), table(), SECRET), instance, tree)
+            app = guarded(webserver.create_asgi_app(), schema(), table(), SECRET)
+            yield Console(app, webserver.create_asgi_app(), instance, tree)
