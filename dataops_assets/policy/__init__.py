@@ -1,1 +1,1 @@
-"""Who may do what: policies of AWS's IAM are read and judged, and nothing is asked of AWS."""
+"""Who may do what, judged here, and nothing asked elsewhere: by AWS's IAM, Kubernetes' RBAC, and in Dagster's webserver."""

@@ -35,9 +35,11 @@ from dataops_assets.policy.webserver import Role, Row, Table, asked, only_subscr
 _log = logging.getLogger("dataops.access")
 _GRAPHQL = "/graphql"
 _LARGEST_BYTES = 8 << 20
+_LONGEST_REASON = 300
 _POLICY_VIOLATION = 1008
 _STATIC = "_static"
 _COME_BY_THE_PROXY = "come by the address at which people sign in"
+_WITH_OTHERS = "another part of the document is refused"
 _BY_GIT = "make a pull request, or ask an operator"
 
 
@@ -139,13 +141,12 @@ class _Guard:
             _told(who, "a document", mistake.message, "")
             await _graphql_error(mistake.message, mistake.remedy, 400)(scope, receive, send)
             return
-        refused = {}
-        for one in found:
-            if why := why_not(self.rules, who.role, one):
-                refused[one.mutation] = why
-            _told(who, one.mutation, why, one.about)
+        why = [why_not(self.rules, who.role, one) for one in found]
+        refused = [f"{one.mutation}: {reason}" for one, reason in zip(found, why, strict=True) if reason]
+        for one, reason in zip(found, why, strict=True):
+            _told(who, one.mutation, reason or (_WITH_OTHERS if refused else None), one.about)
         if refused:
-            told = "; ".join(f"{mutation}: {why}" for mutation, why in refused.items())
+            told = "; ".join(dict.fromkeys(refused))
             await _graphql_error(f"refused, and nothing was done: {told}", _BY_GIT, 403)(scope, receive, send)
             return
         body = json.dumps(document).encode()
@@ -245,7 +246,8 @@ def _only(headers: Headers, name: str) -> str:
 
 def _told(who: Person, what: str, why: str | None, about: str) -> None:
     """One line for each thing that a person asks for, but for reading."""
-    told = {"event": "access", "person": who.name, "role": who.role, "asked": what, "about": about, "refused": why or ""}
+    reason = "".join(letter if letter.isprintable() else "?" for letter in why or "")[:_LONGEST_REASON]  # it quotes who asks
+    told = {"event": "access", "person": who.name, "role": who.role, "asked": what, "about": about, "refused": reason}
     _log.log(
         logging.WARNING if why else logging.INFO,
         "%s %r (%s): %s%s%s",
@@ -254,7 +256,7 @@ def _told(who: Person, what: str, why: str | None, about: str) -> None:
         who.role,
         what,
         f" of {about!r}" if about else "",
-        f": {why}" if why else "",
+        f": {reason}" if why else "",
         extra=told,
     )
 

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from graphql import get_named_type, get_nullable_type, is_enum_type, is_input_object_type, is_list_type, is_required_input_field
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from dataops_assets.policy.guard import guarded
@@ -161,6 +162,20 @@ def in_query(query: str) -> dict[str, str]:
 INLINE = 'mutation { deleteRun(runId: "%s") { __typename } }'
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"method": "GET", "url": "/graphql"},
+        {"method": "GET", "url": "/graphql%0A"},
+        {"method": "POST", "url": "/graphql", "headers": {"Content-Type": "text/plain"}},
+    ],
+)
+def test_without_the_guard_a_link_deletes(webserver: Console, run: str, way: dict[str, Any]):
+    """What these ways are closed for: they need no more than somebody who follows a link, or opens a page from elsewhere."""
+    TestClient(webserver.bare).request(**way, params=in_query(INLINE % run))
+    assert webserver.instance.get_run_by_id(run) is None
+
+
 @pytest.mark.parametrize("role", ["viewers", "operators"])
 def test_no_way_of_asking_gets_around_the_guard(webserver: Console, role: str, run: str):
     client = webserver.of(role)
@@ -217,10 +232,21 @@ def test_nobody_says_what_was_not_made(webserver: Console, role: str, what: str)
     assert webserver.instance.event_log_storage.get_maximum_record_id() == before
 
 
-def test_all_of_a_document_is_refused_where_a_part_is(webserver: Console, run: str):
+def test_all_of_a_document_is_refused_where_a_part_is(webserver: Console, run: str, caplog: pytest.LogCaptureFixture):
     query = f'mutation {{ a: terminateRun(runId: "{run}") {{ __typename }} b: deleteRun(runId: "{run}") {{ __typename }} }}'
-    status, answer = asks(webserver, "operators", query)
+    with caplog.at_level(logging.INFO, "dataops.access"):
+        status, answer = asks(webserver, "operators", query)
     assert (status, answer["data"]) == (403, None)
+    assert [getattr(record, "refused", "") for record in caplog.records] == ["another part of the document is refused", REASON]
+
+
+def test_what_somebody_sends_makes_no_line_of_its_own_in_the_log(webserver: Console, caplog: pytest.LogCaptureFixture):
+    forged = launch(executionMetadata={"tags": [{"key": "x\nallowed 'eve@example.com'", "value": ""}]}, stepKeys=["a\nb"])
+    forged["p"]["selector"] |= {"pipelineName": "job\nallowed 'eve@example.com'"}
+    with caplog.at_level(logging.INFO, "dataops.access"):
+        assert asks(webserver, "operators", LAUNCH, forged)[0] == 403
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.isprintable()
 
 
 @pytest.mark.parametrize(
