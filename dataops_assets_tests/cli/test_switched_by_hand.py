@@ -23,7 +23,6 @@ def run(checkout: Checkout, command: str, code: int = 0) -> str:
 def test_what_was_switched_by_hand_is_told_with_owner_and_the_way_back(tmp_path: Path):
     mine = make_checkout(tmp_path / "mine")
     (mine.root / "dataops_assets/defs/nightly.py").write_text(NIGHTLY)
-    assert run(mine, "dataops drift") == "sensors, schedules and limits of pools stand as the code says\n"
     by_hand = Checkout(mine.root, {"DAGSTER_HOME": str(mine.root)})  # Dagster's own command line asks for it
     run(by_hand, "dagster sensor stop deliveries")
     run(by_hand, "dagster schedule start nightly")
@@ -37,4 +36,4 @@ def test_what_was_switched_by_hand_is_told_with_owner_and_the_way_back(tmp_path:
         "way back: `dataops drift --undo` lets the code decide again; what is to stay as it is belongs into the code",
     ]
     assert run(mine, "dataops drift --undo").count("put back") == 2
-    run(mine, "dataops drift")
+    assert run(mine, "dataops drift") == "sensors, schedules and limits of pools stand as the code says\n"
