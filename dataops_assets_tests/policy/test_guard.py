@@ -54,6 +54,7 @@ def test_a_viewer_reads(webserver: Console):
     assert status == 200
     assert ["staged", "stations"] in [node["assetKey"]["path"] for node in answer["data"]["assetNodes"]]
     assert webserver.of("viewers").get("/runs").status_code == 200
+    assert webserver.of("viewers").head("/runs").status_code == 200
     assert webserver.of("viewers").get("/favicon.png").status_code == 200
 
 
