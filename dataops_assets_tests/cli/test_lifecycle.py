@@ -13,6 +13,7 @@ from dataops_assets.contract.policy import ZONES
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.storage.folder import Folder
 
+HEADER = ["what", "kept for", "besides", "stated in", "ended by"]
 LONG_AGO = 1_400_000_000
 """2014, in seconds."""
 
@@ -52,6 +53,8 @@ def test_the_whole_table_is_told_with_where_it_is_stated() -> None:
         f"defs/policy.yaml:{source.line(('platform', 'adhoc'))}",
         "sweeper",
     ]
+    blocks = [told[number - 1] for number, cells in enumerate(told) if [cell.strip() for cell in cells if cell] == HEADER]
+    assert blocks == [["prod bucket"], ["dev bucket"], ["audit bucket"], ["any folder"], ["Dagster"], ["runtime"]]
     # Whatever the policy states, by zone and class, and of the platform.
     catalog = load_catalog()
     assert {f"{zone}/ of {name}" for zone in ZONES[1:] for name in catalog.policy.lifecycles} <= by_what.keys()
