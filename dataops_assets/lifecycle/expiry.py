@@ -54,6 +54,7 @@ class Taken:
         why: The reason.
         owner: Whose it is.
         objects: How many objects were moved or removed.
+        not_told: Why its owner could not be told that it is marked, in words; empty if he was, or was not to be.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Taken:
     why: str
     owner: str = ""
     objects: int = 0
+    not_told: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class Expiry:
                 self.registry.write(area, seen)
                 self._log(area)
             if area.stage == "marked":
-                self._tell(area, now)
+                told = replace(told, not_told=self._tell(area, now))
             return self._finished(area, now, told) if area.stage in _BEGUN else told
         except Lost:
             return replace(told, to=None, why="somebody else has changed its record meanwhile")
@@ -204,13 +206,15 @@ class Expiry:
         elif decided.used_at and decided.used_at > seen.area.used_at:
             self.registry.write(seen.area.model_copy(update={"used_at": decided.used_at}), seen)
 
-    def _tell(self, area: Area, now: Callable[[], datetime]) -> None:
+    def _tell(self, area: Area, now: Callable[[], datetime]) -> str:
+        """Tell its owner that an area is marked; why that could not be done, in words, or nothing."""
         try:
             self.tell(area, now() + self.terms[area.kind].notice)
         except OSError as error:
             _log.error("owner not told: %s of %s: %s", area.path, area.owner, error, extra={"event": "area_owner_not_told"})
-            return
+            return str(error)  # not where: the address of the webhook is a secret
         self._change(area, lambda held: held.told(now(), self.who))
+        return ""
 
     def _finished(self, area: Area, now: Callable[[], datetime], told: Taken) -> Taken:
         """Do what the stage of an area has begun, and say that it is done."""
