@@ -6,6 +6,7 @@ ended by the next run. A run takes a capped number of areas to the trash and out
 Not here: when a step is due (`plan`), how owners are told, and Dagster.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -17,7 +18,7 @@ from math import floor
 from dataops_assets.lifecycle.area import Area, AreaError, Kind, Stage
 from dataops_assets.lifecycle.plan import Facts, Step, Terms, due_at, step
 from dataops_assets.lifecycle.registry import RECORD, Registry, Seen
-from dataops_assets.storage.store import WRITER_LIVES, Damaged, Lost, NotSignedIn, Unreachable, in_words
+from dataops_assets.storage.store import WRITER_LIVES, BadRequest, Damaged, Lost, NotSignedIn, Unreachable, in_words
 
 _CAPPED: tuple[Stage, ...] = ("leaving", "ending")
 _BEGUN: tuple[Stage, ...] = ("leaving", "returning", "ending")
@@ -99,9 +100,12 @@ class Expiry:
 
         Raises:
             Held: Another process of this machine does it just now.
+            BadRequest: The bucket keeps no versions; nothing was done.
             OSError: What went wrong with an area, after all others were looked at; if the store does not answer, at once.
             AreaError: Likewise.
         """
+        if act:
+            self._check_moves()
         wrong: list[OSError | AreaError] = []
         # In a bucket, two who do this do no harm; in a folder they would.
         with self.registry.store.here.held("expiry") if act else nullcontext():
@@ -115,13 +119,20 @@ class Expiry:
         """Do to the end what was begun with one area, as the next run would; None if nothing was.
 
         Raises:
+            BadRequest: The bucket keeps no versions; nothing was done.
             Held: Another process of this machine ends areas just now.
         """
+        self._check_moves()
         with self.registry.store.here.held("expiry"):
             seen = self.registry.read(kind, name)
             if seen is None or seen.area.stage not in _BEGUN:
                 return None
             return self._finished(seen.area, now, Taken(seen.area.path, None, "to the end of what was begun", seen.area.owner))
+
+    def _check_moves(self) -> None:
+        store = self.registry.store
+        if why := store.why_not_moved():
+            raise BadRequest(errno.ENOTSUP, why, store.where)
 
     def _of_kind(self, kind: Kind, now: Callable[[], datetime], act: bool, wrong: list[OSError | AreaError]) -> Iterator[Taken]:
         names = list(self.registry.names(kind))
