@@ -75,6 +75,9 @@ def _row(term: Term) -> tuple[str, ...]:
 
 
 def _due(here: Deployment, found: Findings) -> Iterator[str]:
+    if here.name == "adhoc":
+        yield f"in {here.store.where}, areas end one by one: `dataops expire --all` tells of each, and of what has no record"
+        return
     if here.prod:
         yield f"{here.name} ends as a whole: what lies in it is not looked at"
         return
