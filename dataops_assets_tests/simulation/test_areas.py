@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from dataops_assets_tests.simulation.areas import simulate
+from dataops_assets_tests.simulation.areas import DAY, simulate
 from dataops_assets_tests.simulation.stores import KINDS, Kind
 
 
@@ -18,7 +18,8 @@ def test_no_area_goes_that_is_wanted_and_every_other_does(kind: Kind, pytestconf
     worlds = [simulate(seed, kind) for seed in range(first, first + many)]
     faults = sum((one.world.faults for one in worlds), Counter[str]())
     ends, taken = sum((one.ends for one in worlds), Counter[str]()), sum((one.taken for one in worlds), Counter[str]())
-    steps = sum(one.world.steps for one in worlds)
-    sys.stdout.write(f"\n{kind}: seeds {first} to {first + many - 1}, {steps:,} steps, {taken}, {faults}, {ends}\n")
+    requests, days = sum(one.world.requests for one in worlds), sum(one.world.steps // DAY for one in worlds)
+    lived = f"seeds {first} to {first + many - 1}, {requests:,} requests ({faults.total():,} while all act) in {days:,} days"
+    sys.stdout.write(f"\n{kind}: {lived}, {taken}, {faults}, {ends}\n")
     if many >= 10:
         assert min(ends["brought back"], ends["made anew"], taken["gone"], faults["dies after"]) > 0
