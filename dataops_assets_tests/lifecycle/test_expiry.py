@@ -292,6 +292,7 @@ def test_an_outlook_does_not_read_again_what_cannot_be_due(place: Place, monkeyp
 
 def test_an_outlook_over_more_areas_than_it_reads_at_once_comes_to_each(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlook, "_AT_ONCE", 2)
+    monkeypatch.setattr(outlook, "_READ_FOR_SECONDS", -1)
     for name in ("one", "two", "three"):
         place.make(name)
     looking = Outlook(place.expiry())
