@@ -44,14 +44,15 @@ class Outlook:
         """Look again; the paths of areas that are due, or whose records cannot be read."""
         found: list[str] = []
         there: set[str] = set()
+        began = time.monotonic()
         for kind in self.expiry.terms:
             names = list(self.expiry.registry.names(kind))
             there.update(f"{kind}/{name}" for name in names)
             waited = sorted((self._look_at.get(f"{kind}/{name}", _NEVER), name) for name in names)
-            asked, began = [name for look_at, name in waited if look_at <= now], time.monotonic()
+            asked = [name for look_at, name in waited if look_at <= now]
             for start in range(0, len(asked), _AT_ONCE):
                 found += self._look(kind, sorted(asked[start : start + _AT_ONCE]), now)
-                if time.monotonic() - began > _READ_FOR_SECONDS:
+                if time.monotonic() - began > _READ_FOR_SECONDS:  # of each kind some are read
                     break
         for path in self.seen.keys() - there:
             del self.seen[path], self._look_at[path]

@@ -301,6 +301,16 @@ def test_an_outlook_over_more_areas_than_it_reads_at_once_comes_to_each(place: P
     assert {path for paths in seen for path in paths} == {"adhoc/one", "adhoc/three", "adhoc/two"}
 
 
+def test_an_outlook_that_has_read_for_long_still_comes_to_every_kind(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlook, "_AT_ONCE", 1)
+    monkeypatch.setattr(outlook, "_READ_FOR_SECONDS", -1)
+    kinds: tuple[Kind, ...] = ("adhoc", "branch", "dev")
+    for kind in kinds:
+        for name in ("one", "two"):
+            place.make(name, kind)
+    assert [path.partition("/")[0] for path in Outlook(place.expiry()).due(place.now + 32 * DAY)] == list(kinds)
+
+
 def test_where_a_bucket_keeps_no_versions_nothing_is_done(bucket: Bucket, tmp_path: Path) -> None:
     """What somebody writes while an area is moved would be lost."""
     store = S3(bucket.name, "", Folder(tmp_path), client=bucket.client(retries=ONCE))
