@@ -218,7 +218,13 @@ class Expiry:
             self.registry.write(seen.area.model_copy(update={"used_at": decided.used_at}), seen)
 
     def _tell(self, area: Area, now: Callable[[], datetime]) -> str:
-        """Tell its owner that an area is marked; why that could not be done, in words, or nothing."""
+        """Tell its owner that an area is marked; why that could not be done, in words, or nothing.
+
+        Looked at just before, so that the notice counts from no earlier than the last time that he was told, whoever else did.
+        """
+        seen = self.registry.read(area.kind, area.name)
+        if seen is None or (seen.area.stage, seen.area.since, seen.area.told_at) != (area.stage, area.since, None):
+            return ""
         try:
             self.tell(area, now() + self.terms[area.kind].notice)
         except OSError as error:

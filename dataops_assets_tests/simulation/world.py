@@ -215,12 +215,20 @@ class World:
             self._under_way.append((f"{name} {what}", act))
         try:
             answer = self._do(act)
-        finally:
-            if fate == "dies after":
-                raise Died
-            if fate == "unheard":
-                raise Silence
+        except AssertionError:  # a law that is broken is told, whatever becomes of who broke it
+            raise
+        except Exception:
+            self._kept_from(fate)
+            raise
+        self._kept_from(fate)
         return answer
+
+    def _kept_from(self, fate: Fate) -> None:
+        """Let an answer not be heard."""
+        if fate == "dies after":
+            raise Died
+        if fate == "unheard":
+            raise Silence
 
     def _do(self, act: Callable[[], _Answer]) -> _Answer:
         self._doing = True
