@@ -64,12 +64,20 @@ def ticks(here: Deployment, store: Store, many: int) -> None:
     defs = build(DEFS, here)
     sensor, resources = defs.resolve_sensor_def("expiry"), {"lake": (defs.resources or {})["lake"]}
     with dg.DagsterInstance.local_temp() as instance:
-        for number in range(-(-many // 2000) + 2):
+        number, known = 0, 0
+        while known < many or number < 3:
+            number, before = number + 1, known
             context = dg.build_sensor_context(instance=instance, definitions=defs, resources=resources)
-            with measured(f"tick {number + 1}"), context as given:
+            with measured(f"tick {number}, {known:,} known before"), context as given:
                 told: Any = sensor(given)
             for change in told.dynamic_partitions_requests or ():
                 instance.add_dynamic_partitions("adhoc", change.partition_keys)
+            known = len(instance.get_dynamic_partitions("adhoc"))
+            assert known > before or known == many
+        for _ in range(3):
+            context = dg.build_sensor_context(instance=instance, definitions=defs, resources=resources)
+            with measured("a later tick, all known"), context as given:
+                sensor(given)
 
 
 def move(store: Store, many: int) -> None:

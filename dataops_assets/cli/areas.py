@@ -231,18 +231,23 @@ def _close(kind: Kind) -> click.Command:
     return _named(command, click.Option(["--why"], required=True, help="Why."))
 
 
-def expire_areas(act: bool, everything: bool) -> None:
+def expire_areas(act: bool, everything: bool) -> bool:
     """Tell which areas are due, and what becomes of each.
 
     Args:
         act: Whether it is done.
         everything: Whether those that stay are told, too.
+
+    Returns:
+        Whether every owner who was to be told was.
     """
     with _told():
         expiry = _expiry()
-        found = set()
+        found, not_told = set(), []
         for taken in expiry.run(_now, act):
             found.add(taken.path)
+            if taken.not_told:
+                not_told.append(f"{taken.path}: {taken.owner} could not be told: {taken.not_told}; the next run tries again")
             if taken.to or everything:
                 objects = f" · {taken.objects:,} objects" if taken.objects else ""
                 click.echo(f"{taken.path:32} {'→ ' + taken.to if taken.to else 'stays':12} {taken.why}{objects}")
@@ -252,4 +257,7 @@ def expire_areas(act: bool, everything: bool) -> None:
                 seen = expiry.look(kind, name)
                 if f"{kind}/{name}" not in found and isinstance(seen, Seen):
                     click.echo(f"{kind + '/' + name:32} {'stays':12} {_next(expiry, seen)}")
+    for line in not_told:
+        click.echo(line, err=True)
     click.echo("done" if act else "nothing was changed: with --act, it is done")
+    return not not_told

@@ -268,9 +268,9 @@ def _traces(lake: "Lake", request: "Erasure", now: datetime, instance: "dg.Dagst
     try:
         with _progress(request.name) as after:
             found = traces(lake, request, now, DEFS, after)
-            for area, entries in deployment.current().areas_of_others():
-                found += in_area(lake, request, area, entries, now, after)
-            return [*found, *(in_records(instance, lake, request) if instance else ())]
+            areas = deployment.current().areas_of_others()
+            theirs = [trace for area, entries in areas for trace in in_area(lake, request, area, entries, now, after, found)]
+            return [*found, *theirs, *(in_records(instance, lake, request) if instance else ())]
     except CannotTell as error:
         raise click.ClickException(str(error)) from error
 

@@ -53,13 +53,17 @@ def export_rules(catalog: Catalog, bucket: str | None, below: str) -> None:
     click.echo(json.dumps(made[bucket] if bucket else made, indent=1, ensure_ascii=False))
 
 
+_HEADER = ("what", "kept for", "besides", "stated in", "ended by")
+
+
 def _table(terms: Sequence[Term]) -> Iterator[str]:
+    """A block for each place, each with the names of the columns: it is longer than a screen."""
     in_order = sorted(terms, key=lambda term: get_args(Place).index(term.place))
     rows = [_row(term) for term in in_order]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
     for place, group in itertools.groupby(zip(in_order, rows, strict=True), key=lambda pair: pair[0].place):
         yield place
-        for _, row in group:
+        for row in [_HEADER, *(row for _, row in group)]:
             yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
@@ -71,6 +75,9 @@ def _row(term: Term) -> tuple[str, ...]:
 
 
 def _due(here: Deployment, found: Findings) -> Iterator[str]:
+    if here.name == "adhoc":
+        yield f"in {here.store.where}, areas end one by one: `dataops expire --all` tells of each, and of what has no record"
+        return
     if here.prod:
         yield f"{here.name} ends as a whole: what lies in it is not looked at"
         return

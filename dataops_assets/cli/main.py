@@ -397,11 +397,12 @@ def expire(act: bool, everything: bool) -> None:
     """Say which areas are due, what becomes of each, and why; with --act, do it.
 
     Unused areas are marked and their owners told, later moved to the trash, later removed; no more in one run than policy.yaml
-    says.
+    says. The exit code is 1 if an owner could not be told, or something went wrong with an area; all others are looked after
+    just the same.
     """
     from dataops_assets.cli.areas import expire_areas
 
-    expire_areas(act, everything)
+    sys.exit(0 if expire_areas(act, everything) else 1)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Erasure as Dagster knows it: a job that carries requests out, and what its own records tell of somebody.
 
-A record of a run shows the offending rows of a check, with their keys. These texts are rewritten in place: to delete the
-records would make partitions that are published look as if they were missing.
+A record of a run shows the offending rows of a check, with their keys; one of `adhoc` was begun with a query. These texts are
+rewritten in place: to delete the records would make partitions that are published look as if they were missing.
 
 Not here: what is left elsewhere, and what is done about it (`steps.traces`, `steps.erasing`).
 """
@@ -9,11 +9,13 @@ Not here: what is left elsewhere, and what is done about it (`steps.traces`, `st
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
-from dataops_assets.components.dagster_private import rewrite_records, runs_about
+from dataops_assets.components.areas import KEY as ADHOC
+from dataops_assets.components.dagster_private import rewrite_launch, rewrite_records, runs_about
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Erasure
 from dataops_assets.erasure import CannotTell, Subject, subject_of
@@ -25,7 +27,7 @@ from dataops_assets.storage.store import Lost
 
 
 def in_records(instance: dg.DagsterInstance, lake: Lake, request: Erasure, mask: bool = False) -> Iterator[Trace]:
-    """The runs whose records name the person whom a request is about.
+    """The runs whose records, config or tags name the person whom a request is about.
 
     Args:
         instance: Where they are kept.
@@ -42,8 +44,10 @@ def in_records(instance: dg.DagsterInstance, lake: Lake, request: Erasure, mask:
         return
     zones = ("landing", "raw", "staged", "quarantine", "curated", "corrections")
     keys = [dg.AssetKey([zone, one.name]) for one in affected(lake, dataset) for zone in zones]
-    for run in runs_about(instance, keys):
-        if found := rewrite_records(instance, run, lambda text: _masked(subject, text), mask):
+    for run in runs_about(instance, [*keys, ADHOC]):
+        found = rewrite_records(instance, run, partial(_masked, subject), mask)
+        found += rewrite_launch(instance, run, partial(_masked, subject), mask)
+        if found:
             yield Trace("record", f"Dagster, run {run}", f"{found:,} records name them", dataset=dataset)
 
 

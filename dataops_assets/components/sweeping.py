@@ -1,4 +1,4 @@
-"""Once a day, what killed runs left behind is removed; in prod, which removes nothing, it is counted.
+"""Once a day, what was left behind is removed; in prod, which removes nothing, it is counted.
 
 Not here: what counts as left behind (`storage.leftovers`).
 """
@@ -13,12 +13,20 @@ from dataops_assets.storage.leftovers import sweep
 _EVERY_SECONDS = 3600
 
 
-@dg.op(name="sweep", description="Removes half-written files, uploads without an end, and records of what was never published.")
+@dg.op(
+    name="sweep",
+    description="Removes half-written files, uploads without an end, records of what was never published or is gone for long.",
+)
 def _sweep(context: dg.OpExecutionContext, lake: dg.ResourceParam[LakeResource]) -> None:
     found = sweep(lake.lake(), datetime.now(UTC), remove=lake.removes)
-    orphans, what = len(found.orphans), "removed" if lake.removes else "counted, as prod removes nothing"
-    context.log.info(f"{found.unfinished:,} interrupted writes, {orphans:,} records of what was never published: {what}")
-    context.add_output_metadata({"interrupted_writes": found.unfinished, "orphaned_records": orphans})
+    what = "removed" if lake.removes else "counted, as prod removes nothing"
+    context.log.info(f"{found}: {what}")
+    counts = {
+        "interrupted_writes": found.unfinished,
+        "orphaned_records": len(found.orphans),
+        "outlived_records": len(found.outlived),
+    }
+    context.add_output_metadata(counts)
 
 
 def sweeping() -> dg.Definitions:
@@ -34,7 +42,7 @@ def sweeping() -> dg.Definitions:
         job_name="sweep_leftovers",  # not the job: Dagster would copy the sensor, and warn of doing so
         minimum_interval_seconds=_EVERY_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Has what killed runs left behind removed, on every day on which the daemon runs at all.",
+        description="Has what was left behind removed, on every day on which the daemon runs at all.",
     )
     def sensor() -> dg.RunRequest:
         return dg.RunRequest(run_key=f"sweep {datetime.now(UTC).date()}")

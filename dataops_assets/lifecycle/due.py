@@ -6,6 +6,7 @@ and for the tags of one object of each dataset and zone: the oldest, which was w
 Not here: how it ends. That is done by the rules of a bucket; in a folder, by whoever has it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.policy import ZONES
+from dataops_assets.lifecycle.registry import RECORD
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.lifecycle.table import TRASH, Term, table
 from dataops_assets.storage import bucket, layout
@@ -31,6 +33,8 @@ class Heap:
         oldest: The object that was written first.
         objects, bytes: How much it is.
         due, due_bytes: How much of it is past its term.
+        strays: How many of the objects are called like nothing that is written there.
+        stray: The key of the first of them.
     """
 
     place: str
@@ -40,6 +44,8 @@ class Heap:
     bytes: int = 0
     due: int = 0
     due_bytes: int = 0
+    strays: int = 0
+    stray: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,15 +84,46 @@ def look(catalog: Catalog, store: Store, now: datetime) -> Findings:
         store: The store.
         now: The time.
     """
-    heaps = _heaps(catalog, store, now)
-    found = Findings(heaps, [*_without_a_term(store, heaps)])
+    areas = _Areas()
+    heaps = _heaps(catalog, store, now, areas)
+    found = Findings(heaps, [*_without_a_term(store, heaps), *_strays(store, heaps), *areas.without_a_record(store)])
     if isinstance(store, S3):
         _look_at_tags(catalog, store, heaps, found)
         _look_at_rules(catalog, store, found)
     return found
 
 
-def _heaps(catalog: Catalog, store: Store, now: datetime) -> list[Heap]:
+@dataclass
+class _Areas:
+    """The ad-hoc areas of this machine, as they come by in a listing.
+
+    Attributes:
+        objects: How many objects lie in each, and in its trash.
+        recorded: Those that have a record.
+    """
+
+    objects: Counter[str] = field(default_factory=Counter)
+    recorded: set[str] = field(default_factory=set)
+
+    def pass_by(self, key: str) -> None:
+        name = key.removeprefix(f"{TRASH}/").split("/")[1]
+        if key == f"adhoc/{name}/{RECORD}":
+            self.recorded.add(name)
+        else:
+            self.objects[name] += 1
+
+    def without_a_record(self, store: Store) -> Iterator[Violation]:
+        for name in sorted(self.objects.keys() - self.recorded):
+            what = f"{_objects(self.objects[name])} of an area without a record, so nothing ends it"
+            remedy = f"give it one: `dataops adhoc new {name} --owner TEAM --group READERS`; or remove it"
+            yield Violation(f"{store.address(f'adhoc/{name}')}: {what}", remedy)
+
+
+def _objects(count: int) -> str:
+    return f"{count:,} object{'s' * (count != 1)}"
+
+
+def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas) -> list[Heap]:
     terms = _by_place(catalog)
     if not isinstance(store, S3):  # on this machine, ad-hoc areas lie beside the zones; they end by disuse
         terms |= dict.fromkeys(("adhoc/", f"{TRASH}/"), next(term for term in table(catalog) if term.prefix == "adhoc/"))
@@ -99,6 +136,11 @@ def _heaps(catalog: Catalog, store: Store, now: datetime) -> list[Heap]:
         heap = found.get(place) or found.setdefault(place, Heap(place, terms.get(place), entry))
         heap.objects += 1
         heap.bytes += entry.bytes
+        if layout.is_stray(entry.key):
+            heap.strays += 1
+            heap.stray = heap.stray or entry.key
+        elif top in ("adhoc", TRASH):
+            areas.pass_by(entry.key)
         heap.oldest = min(heap.oldest, entry, key=lambda one: one.modified_ns)
         keep = heap.term.keep if heap.term else None
         if isinstance(keep, Duration) and now.timestamp() - entry.modified_ns / 1e9 > keep.length.total_seconds():
@@ -127,10 +169,15 @@ def _without_a_term(store: Store, heaps: Sequence[Heap]) -> Iterator[Violation]:
         # In a bucket the tags of an object say how long it is kept, whether or not its dataset is still declared.
         if heap.term is None and not (isinstance(store, S3) and heap.place.split("/")[0] in ZONES):
             such = "of no dataset that is declared" if heap.place.split("/")[0] in ZONES else "that no policy is about"
-            told = (
-                f"{store.address(heap.place)}: {heap.objects:,} object{'s' * (heap.objects != 1)} {such}, as {heap.oldest.key}"
-            )
+            told = f"{store.address(heap.place)}: {_objects(heap.objects)} {such}, as {heap.oldest.key}"
             yield Violation(told, "move them to where a policy is about them, or remove them: nothing ends them there")
+
+
+def _strays(store: Store, heaps: Sequence[Heap]) -> Iterator[Violation]:
+    for heap in heaps:
+        if heap.strays and heap.term:
+            told = f"{store.address(heap.place)}: {_objects(heap.strays)} that nothing of ours is called like, as {heap.stray}"
+            yield Violation(told, "nobody reads them there: move them to an area of your own, or remove them")
 
 
 def _look_at_tags(catalog: Catalog, store: S3, heaps: Sequence[Heap], found: Findings) -> None:

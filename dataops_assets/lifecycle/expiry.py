@@ -6,6 +6,7 @@ ended by the next run. A run takes a capped number of areas to the trash and out
 Not here: when a step is due (`plan`), how owners are told, and Dagster.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
@@ -17,7 +18,7 @@ from math import floor
 from dataops_assets.lifecycle.area import Area, AreaError, Kind, Stage
 from dataops_assets.lifecycle.plan import Facts, Step, Terms, due_at, step
 from dataops_assets.lifecycle.registry import RECORD, Registry, Seen
-from dataops_assets.storage.store import WRITER_LIVES, Damaged, Lost, NotSignedIn, Unreachable, in_words
+from dataops_assets.storage.store import WRITER_LIVES, BadRequest, Damaged, Lost, NotSignedIn, Unreachable, in_words
 
 _CAPPED: tuple[Stage, ...] = ("leaving", "ending")
 _BEGUN: tuple[Stage, ...] = ("leaving", "returning", "ending")
@@ -54,6 +55,7 @@ class Taken:
         why: The reason.
         owner: Whose it is.
         objects: How many objects were moved or removed.
+        not_told: Why its owner could not be told that it is marked, in words; empty if he was, or was not to be.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Taken:
     why: str
     owner: str = ""
     objects: int = 0
+    not_told: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,12 @@ class Expiry:
 
         Raises:
             Held: Another process of this machine does it just now.
+            BadRequest: The bucket keeps no versions; nothing was done.
             OSError: What went wrong with an area, after all others were looked at; if the store does not answer, at once.
             AreaError: Likewise.
         """
+        if act:
+            self._check_moves()
         wrong: list[OSError | AreaError] = []
         # In a bucket, two who do this do no harm; in a folder they would.
         with self.registry.store.here.held("expiry") if act else nullcontext():
@@ -113,13 +119,20 @@ class Expiry:
         """Do to the end what was begun with one area, as the next run would; None if nothing was.
 
         Raises:
+            BadRequest: The bucket keeps no versions; nothing was done.
             Held: Another process of this machine ends areas just now.
         """
+        self._check_moves()
         with self.registry.store.here.held("expiry"):
             seen = self.registry.read(kind, name)
             if seen is None or seen.area.stage not in _BEGUN:
                 return None
             return self._finished(seen.area, now, Taken(seen.area.path, None, "to the end of what was begun", seen.area.owner))
+
+    def _check_moves(self) -> None:
+        store = self.registry.store
+        if why := store.why_not_moved():
+            raise BadRequest(errno.ENOTSUP, why, store.where)
 
     def _of_kind(self, kind: Kind, now: Callable[[], datetime], act: bool, wrong: list[OSError | AreaError]) -> Iterator[Taken]:
         names = list(self.registry.names(kind))
@@ -187,7 +200,7 @@ class Expiry:
                 self.registry.write(area, seen)
                 self._log(area)
             if area.stage == "marked":
-                self._tell(area, now)
+                told = replace(told, not_told=self._tell(area, now))
             return self._finished(area, now, told) if area.stage in _BEGUN else told
         except Lost:
             return replace(told, to=None, why="somebody else has changed its record meanwhile")
@@ -204,13 +217,21 @@ class Expiry:
         elif decided.used_at and decided.used_at > seen.area.used_at:
             self.registry.write(seen.area.model_copy(update={"used_at": decided.used_at}), seen)
 
-    def _tell(self, area: Area, now: Callable[[], datetime]) -> None:
+    def _tell(self, area: Area, now: Callable[[], datetime]) -> str:
+        """Tell its owner that an area is marked; why that could not be done, in words, or nothing.
+
+        Looked at just before, so that the notice counts from no earlier than the last time that he was told, whoever else did.
+        """
+        seen = self.registry.read(area.kind, area.name)
+        if seen is None or (seen.area.stage, seen.area.since, seen.area.told_at) != (area.stage, area.since, None):
+            return ""
         try:
             self.tell(area, now() + self.terms[area.kind].notice)
         except OSError as error:
             _log.error("owner not told: %s of %s: %s", area.path, area.owner, error, extra={"event": "area_owner_not_told"})
-            return
+            return str(error)  # not where: the address of the webhook is a secret
         self._change(area, lambda held: held.told(now(), self.who))
+        return ""
 
     def _finished(self, area: Area, now: Callable[[], datetime], told: Taken) -> Taken:
         """Do what the stage of an area has begun, and say that it is done."""

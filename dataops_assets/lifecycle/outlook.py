@@ -4,6 +4,8 @@ Not here: what is done about it (`expiry`).
 """
 
 import random
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,8 +23,9 @@ _LOOK_AGAIN: dict[Stage | None, timedelta] = {
 """How long a record is taken for what it was; what somebody may wait for is looked at more often."""
 _LOOK_AGAIN_ELSE = timedelta(hours=6)
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_AT_ONCE = 2_000
-"""So many records are read at one look at most, or one over a bucket would take longer than the pause between two."""
+_AT_ONCE = 100
+_READ_FOR_SECONDS = 0.4
+"""When a look has read for so long, it leaves what is left to the next one: it holds up the daemon, which has other sensors."""
 
 
 @dataclass
@@ -41,21 +44,29 @@ class Outlook:
         """Look again; the paths of areas that are due, or whose records cannot be read."""
         found: list[str] = []
         there: set[str] = set()
-        for kind, terms in self.expiry.terms.items():
-            paths = {name: f"{kind}/{name}" for name in self.expiry.registry.names(kind)}
-            there.update(paths.values())
-            waited = sorted((self._look_at.get(path, _NEVER), name) for name, path in paths.items())[:_AT_ONCE]
-            asked = sorted(name for look_at, name in waited if look_at <= now)
-            for name, seen in zip(asked, self.expiry.registry.store.each(partial(self.expiry.look, kind), asked), strict=True):
-                due = due_at(seen.area, seen.at, terms) if isinstance(seen, Seen) else now
-                pause = _LOOK_AGAIN.get(seen.area.stage if isinstance(seen, Seen) else None, _LOOK_AGAIN_ELSE)
-                self.seen[paths[name]] = seen
-                self._look_at[paths[name]] = min(max(due, now), now + pause * random.uniform(0.5, 1))
-                if due <= now:
-                    found.append(paths[name])
+        began = time.monotonic()
+        for kind in self.expiry.terms:
+            names = list(self.expiry.registry.names(kind))
+            there.update(f"{kind}/{name}" for name in names)
+            waited = sorted((self._look_at.get(f"{kind}/{name}", _NEVER), name) for name in names)
+            asked = [name for look_at, name in waited if look_at <= now]
+            for start in range(0, len(asked), _AT_ONCE):
+                found += self._look(kind, sorted(asked[start : start + _AT_ONCE]), now)
+                if time.monotonic() - began > _READ_FOR_SECONDS:  # of each kind some are read
+                    break
         for path in self.seen.keys() - there:
             del self.seen[path], self._look_at[path]
         return found
+
+    def _look(self, kind: Kind, names: list[str], now: datetime) -> Iterator[str]:
+        """Read records; the paths of those that are due, or cannot be read."""
+        for name, seen in zip(names, self.expiry.registry.store.each(partial(self.expiry.look, kind), names), strict=True):
+            path, due = f"{kind}/{name}", due_at(seen.area, seen.at, self.expiry.terms[kind]) if isinstance(seen, Seen) else now
+            pause = _LOOK_AGAIN.get(seen.area.stage if isinstance(seen, Seen) else None, _LOOK_AGAIN_ELSE)
+            self.seen[path] = seen
+            self._look_at[path] = min(max(due, now), now + pause * random.uniform(0.5, 1))
+            if due <= now:
+                yield path
 
     def names(self, kind: Kind, *stages: Stage) -> set[str]:
         """The names of the areas of a kind that were at one of some stages when they were looked at last."""

@@ -362,11 +362,10 @@ def _leftovers(here: Deployment, catalog: Catalog | None) -> Check:
     except OSError as error:
         rights = "s3:ListBucket, s3:ListBucketMultipartUploads and s3:GetObject"
         return Check(name, "wrong", f"{error.filename}: {error.strerror}", f"let this identity do {rights} there")
-    if not (found.unfinished or found.orphans):
+    if not (found.unfinished or found.orphans or found.outlived):
         return Check(name, "ok", "none")
     then = "the sensor `sweep` has them removed" if here.removes else "prod removes nothing"
-    told = f"{found.unfinished:,} interrupted writes, {len(found.orphans):,} records of what was never published: {then}"
-    return Check(name, "ok", told)
+    return Check(name, "ok", f"{found}: {then}")
 
 
 def _areas(here: Deployment, catalog: Catalog | None) -> Check:

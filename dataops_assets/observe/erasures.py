@@ -68,10 +68,21 @@ def fate(trace: Trace, removes: bool) -> str:
         "version": by_hand,
         "git": "edit it by hand",
         "record": "what names them is taken out of it",
-        "area": "in a branch or dev area: dataops erase run there; elsewhere its owner makes it anew, or removes it",
+        "area": _in_area(trace.area),
         "unknown": "look at it; erase it by a request of its own, if it holds them",
     }
     return fates[trace.kind]
+
+
+def _in_area(area: str) -> str:
+    """What becomes of something in an area of somebody else's, and the command; areas end where they are looked after."""
+    kind, _, name = area.removeprefix("trash/").partition("/")
+    if area.startswith("trash/"):
+        return f"it goes with the trash: dataops {kind} show {name.partition('/')[0]}"
+    close = f"dataops {kind} close {name} --why erasure, and dataops expire --act"
+    if kind == "adhoc":
+        return f"its owner makes it anew, or lets the area go: {close}"
+    return f"DATAOPS_DEPLOYMENT={area} dataops erase run; or, if nobody needs it: {close}"
 
 
 def lock_problem(request: Erasure, lock: timedelta | None, now: datetime) -> str:
@@ -130,6 +141,7 @@ def as_json(request: Erasure, trace: Trace) -> dict[str, Any]:
         "locked_until": trace.locked_until.isoformat() if trace.locked_until else None,
         "dataset": trace.dataset.name if trace.dataset else None,
         "partition": trace.partition,
+        "area": trace.area or None,
         "rows": trace.rows,
         "told": trace.told,
     }

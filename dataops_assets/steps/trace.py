@@ -32,6 +32,7 @@ class Trace:
         receipt: Of a delivery, its receipt.
         version: Of an old version of an object in a bucket, its id.
         locked_until: Until when such a version is locked; None if it is not.
+        area: In an area of somebody else's, where that lies: `adhoc/<name>`, `trash/adhoc/<name>/<number>`.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Trace:
     receipt: Receipt | None = None
     version: str = ""
     locked_until: datetime | None = None
+    area: str = ""
 
 
 def affected(lake: Lake, dataset: Dataset) -> list[Dataset]:

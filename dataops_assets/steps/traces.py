@@ -8,6 +8,7 @@ what becomes of it (`erasing`).
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,6 +36,7 @@ _Hits = tuple[int | None, int]
 _OURS = ("landing", "raw", "staged", "quarantine", "curated", "gate_results")
 _NOTES = (layout.MADE, "_area.json")
 """What people have written of an area: a query, a reason."""
+_AREA = re.compile(r"(trash/)?(adhoc|branch|dev)/[^/]+(/[0-9]+)?$")
 _READABLE = (".yaml", ".py", ".md", ".sql")
 
 
@@ -70,6 +72,7 @@ def in_area(
     entries: Iterable[Entry],
     now: datetime,
     after: Callable[[str], object] = lambda key: None,
+    left: Iterable[Trace] = (),
 ) -> list[Trace]:
     """What is left in an area of somebody else's: a branch, a dev deployment, or one for experiments.
 
@@ -83,6 +86,7 @@ def in_area(
         entries: All that lies there.
         now: The time.
         after: Is told the key of each object that was looked at.
+        left: What is left in the lake itself: what a result was made from may be among it.
 
     Raises:
         CannotTell: The key of its hashes is not known here.
@@ -90,10 +94,13 @@ def in_area(
     theirs = replace(lake, store=area, base=None)
     dataset = lake.catalog[request.attributes.dataset]
     search = Search(theirs, request, dataset, subject_of(request, dataset, lake.erasure_key), now, after)
+    search.holding = {(one.dataset.name, one.partition) for one in left if one.kind == "object" and one.dataset}
     found = [*traces(theirs, request, now, None, after), *(trace for entry in entries for trace in search.strange(entry, lake))]
     found += versions.strange(search, lake)
+    lies = _AREA.search(area.where)
+    where = lies[0] if lies else ""
     # Without its receipt: it is not to be redacted from here.
-    return [replace(trace, kind="area", told=f"{trace.told} ({trace.kind})", receipt=None) for trace in found]
+    return [replace(trace, kind="area", told=f"{trace.told} ({trace.kind})", receipt=None, area=where) for trace in found]
 
 
 @dataclass
@@ -114,6 +121,8 @@ class Search:
     """What was found in files, by hash."""
     made: dict[tuple[str, Partition, str], bool] = field(default_factory=dict)
     """Whether versions of partitions were made from such deliveries."""
+    holding: set[tuple[str, Partition]] = field(default_factory=set)
+    """The partitions that hold such rows, of those that results in an area may have been made from."""
 
     @property
     def store(self) -> Store:
@@ -328,6 +337,10 @@ class Search:
                 partition = key or None
                 if dataset in delivered and not self.request.concerns(partition):
                     continue
+                if (dataset.name, partition) in self.holding:
+                    return (
+                        f"it has no column that tells, and was made from {name_of(dataset, partition)}, which holds their rows"
+                    )
                 now = ours.published(dataset, partition)
                 if now is None or now.sha256 != version:
                     return f"it has no column that tells, and was made from {name_of(dataset, partition)} as that was before"

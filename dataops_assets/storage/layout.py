@@ -15,6 +15,8 @@ _doctor/<id>/…                            what `dataops doctor` tries the stor
 _tmp/…, _<name>.lock                      what is being written, and by whom; only in a folder on this machine
 """
 
+import re
+
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 
@@ -119,3 +121,30 @@ def tags(dataset: Dataset, zone: Zone) -> dict[str, str]:
         "lifecycle": f"{choice.name}@{differs}".replace(",", " /") if differs else choice.name,
         "readers": "+".join(sorted(dataset.attributes.readers)),
     }
+
+
+_PARTITION = r"[^/]+/([a-z]+=[^/]+/)?"
+_SHA256 = "[0-9a-f]{64}"
+_NUMBER = "[0-9]{8,}"
+_KEYS = {
+    "raw": rf"{_PARTITION}({_SHA256}(\.[^/]+)?|_deliveries/{_NUMBER}\.json)",
+    "staged": rf"{_PARTITION}(data\.parquet|_dropped)",
+    "quarantine": rf"{_PARTITION}data\.parquet",
+    "curated": rf"{_PARTITION}(data\.parquet|_dropped)",
+    "_verdicts": rf"(envelope|content)/{_PARTITION}{_NUMBER}\.json",
+    "gate_results": r"[^/]+/data\.parquet",
+    "_provenance": rf"(staged|quarantine|curated)/{_PARTITION}{_NUMBER}(-{_SHA256}){{1,2}}\.json",
+    "_sha256": rf"{_SHA256}/(staged|quarantine|curated)/{_PARTITION}{_NUMBER}",
+    "_erasures": r"[^/]+\.json",
+    "_deployment": r"prod\.json",
+    "_tmp": r"[^/]+\.tmp",
+    "adhoc": r"[^/]+/.+",
+    "trash": r"(adhoc|branch|dev)/[^/]+/[0-9]{4,}/.+",
+}
+"""What comes after the first slash of the keys that are written here, by what comes before it; elsewhere it may be anything."""
+
+
+def is_stray(key: str) -> bool:
+    """Whether nothing of ours is called so, though it lies where such things do; so nobody reads it."""
+    top, _, rest = key.partition("/")
+    return top in _KEYS and re.fullmatch(_KEYS[top], rest) is None

@@ -1,6 +1,7 @@
-"""What runs that were killed left behind: half-written files, uploads without an end, records of what was never seen.
+"""What is left behind: half-written files, uploads without an end, records of what was never seen, or is gone for long.
 
-Nobody reads any of it. It is removed once it is older than any writer lives; in prod, which removes nothing, it is counted.
+Nobody reads any of it. It is removed once it is older than any writer lives; what is told of a partition that is gone, once it
+is past the term that the policy gives it. In prod, which removes nothing, it is counted.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.storage import journal, layout
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.provenance import Provenance, index_key
+from dataops_assets.storage.provenance import Provenance, leading_to
 from dataops_assets.storage.store import WRITER_LIVES, Entry
 
 _PUBLISHED: tuple[Zone, ...] = ("staged", "quarantine", "curated")
@@ -24,10 +25,16 @@ class Leftovers:
     Attributes:
         unfinished: Half-written files and uploads.
         orphans: Keys of records whose objects were never seen; what leads to them from their bytes goes with them.
+        outlived: Keys of verdicts and records, past their term, of partitions of which nothing is left; likewise.
     """
 
     unfinished: int
     orphans: tuple[str, ...]
+    outlived: tuple[str, ...]
+
+    def __str__(self) -> str:
+        records = f"{len(self.orphans):,} records of what was never published, {len(self.outlived):,} of what is gone for long"
+        return f"{self.unfinished:,} interrupted writes, {records}"
 
 
 def sweep(lake: Lake, now: datetime, remove: bool) -> Leftovers:
@@ -38,21 +45,26 @@ def sweep(lake: Lake, now: datetime, remove: bool) -> Leftovers:
         now: The time.
         remove: Whether this deployment may remove anything; else all is only counted.
     """
-    found = {key: one for dataset in lake.catalog for key, one in _orphans(lake, dataset, now)}
+    orphans: list[str] = []
+    outlived: list[str] = []
+    for dataset in lake.catalog:
+        here = lake.at_another_glance()
+        orphans += _orphans(here, dataset, now)
+        outlived += _outlived(here, dataset, now)
     unfinished = lake.store.sweep(now, remove)
     if remove:
-        leading = (index_key(lake.catalog[one.dataset], one) for one in found.values())
-        lake.store.remove([*found, *leading])
-    return Leftovers(unfinished, tuple(found))
+        gone = [*orphans, *outlived]
+        lake.store.remove([*gone, *(leading_to(key) for key in gone if key.startswith("_provenance/"))])
+    return Leftovers(unfinished, tuple(orphans), tuple(outlived))
 
 
-def _orphans(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[tuple[str, Provenance]]:
+def _orphans(here: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     """A record is an orphan if its bytes never stood there, and never will.
 
     They never did if no record after it says that it took their place. They never will if what stands there has a higher
     number. Where nothing stood when something was published, what had been there was dropped or removed: that was published.
     """
-    glance = lake.at_a_glance().store
+    glance = here.store
     for zone in _PUBLISHED:
         for partition, entries in _by_partition(list(glance.list(f"_provenance/{zone}/{dataset.name}")), dataset).items():
             stands = glance.sha256(layout.data(zone, dataset, partition)) if len(entries) > 1 else None
@@ -63,7 +75,29 @@ def _orphans(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[tuple[str,
             for entry, one in zip(entries, made, strict=False):
                 old = now.timestamp() - entry.modified_ns / 1e9 > WRITER_LIVES.total_seconds()
                 if old and begun <= one.number < number and one.sha256 not in stood:
-                    yield entry.key, one
+                    yield entry.key
+
+
+def _outlived(here: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
+    """Of each gate the last word stays: by it the partition counts as expired, and not as missing."""
+    platform = here.catalog.policy.platform
+    tops = {f"_verdicts/{gate}/{dataset.name}": platform.verdicts for gate in ("envelope", "content")}
+    tops |= {f"_provenance/{zone}/{dataset.name}": platform.provenance for zone in _PUBLISHED}
+    for top, keep in tops.items():
+        if keep.hours is None:
+            continue
+        before_ns = (now.timestamp() - max(keep.length, WRITER_LIVES).total_seconds()) * 1e9
+        for partition, entries in _by_partition(list(here.store.list(top)), dataset).items():
+            told = entries[:-1] if top.startswith("_verdicts/") else entries
+            past = [entry.key for entry in told if entry.modified_ns < before_ns]
+            if past and not _is_there(here, dataset, partition):
+                yield from past
+
+
+def _is_there(here: Lake, dataset: Dataset, partition: Partition) -> bool:
+    """Whether anything of a partition is left, here or where it is read through to."""
+    zones: tuple[Zone, ...] = (dataset.zone, "quarantine")
+    return here.has_arrived(dataset, partition) or any(here.holder(zone, dataset, partition) for zone in zones)
 
 
 def _by_partition(entries: list[Entry], dataset: Dataset) -> dict[Partition, list[Entry]]:

@@ -3,7 +3,7 @@
 What is removed is named by the id of its version, and was listed before: so what somebody writes meanwhile, or brings back, is
 never among it, however late a request of ours arrives; and who moves is asked after each listing whether all of it may still
 go. Older versions go before newer ones: if the newest went first, the one before it would stand there again. This needs a
-bucket that keeps versions; in another, what is written just between the listing and the removal is lost.
+bucket that keeps versions: in another, what is written just between the listing and the removal is lost.
 
 Requests: one for each thousand versions listed, one for each object copied, one for each thousand objects that lie where it
 goes, one or two for each thousand versions removed; and whatever `may_go` asks, for each thousand.
@@ -42,6 +42,16 @@ class _Version:
     newest: bool
     etag: str
     bytes: int
+
+
+def why_not(store: S3) -> str:
+    """See `Store.why_not_moved`."""
+    bucket = store.bucket
+    if store.ask("", lambda: store.client.get_bucket_versioning(Bucket=bucket)).get("Status") == "Enabled":
+        return ""
+    how = f"aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled"
+    lost = "what is written in an area while that is moved would be lost, so nothing is moved or removed"
+    return f"the bucket {bucket} keeps no versions: {lost}. Its owner turns them on: {how}"
 
 
 def move(store: S3, prefix: str, to: str, but: str, may_go: Callable[[], object]) -> Iterator[int]:

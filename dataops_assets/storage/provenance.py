@@ -114,8 +114,8 @@ def record(store: Store, dataset: Dataset, made: Provenance) -> Provenance:
     """
     tags = layout.tags(dataset, made.zone)
     below = layout.provenance(made.zone, dataset, made.partition)
-    store.create(index_key(dataset, made), b"", tags)
     key = f"{below}/{made.number:08}-{made.sha256}.json"
+    store.create(leading_to(key), b"", tags)
     try:
         store.create(key, made.model_dump_json(indent=1).encode(), tags)
     except Lost:
@@ -129,10 +129,11 @@ def record(store: Store, dataset: Dataset, made: Provenance) -> Provenance:
     return made
 
 
-def index_key(dataset: Dataset, made: Provenance) -> str:
+def leading_to(record: str) -> str:
     """The key that leads from the bytes to their record."""
-    below = layout.provenance(made.zone, dataset, made.partition).partition("/")[2]
-    return f"{layout.by_bytes(made.sha256)}/{below}/{made.number:08}"
+    below, _, name = record.removeprefix("_provenance/").rpartition("/")
+    sha256 = name.removesuffix(".json").rpartition("-")[2]
+    return f"{layout.by_bytes(sha256)}/{below}/{journal.number_of(name):08}"
 
 
 def highest_number(store: Store, dataset: Dataset, partition: Partition) -> int:

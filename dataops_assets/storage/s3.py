@@ -312,6 +312,10 @@ class S3(Store):
 
             self.ask(batch[0]["Key"].removeprefix(self._prefix), delete)
 
+    def why_not_moved(self) -> str:
+        """Why what lies here cannot be moved without loss: a bucket must keep versions for that."""
+        return moving.why_not(self)
+
     def _move(self, prefix: str, to: str, but: str, may_go: Callable[[], object]) -> Iterator[int]:
         return moving.move(self, prefix, to, but, may_go)
 

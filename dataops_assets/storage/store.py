@@ -328,6 +328,10 @@ class Store(ABC):
         with self._permitted(*keys):
             self._remove(keys)
 
+    def why_not_moved(self) -> str:
+        """Why what lies here cannot be moved without loss, and the way out, in words; empty if it can."""
+        return ""
+
     def move(self, prefix: str, to: str, but: str = "", may_go: Callable[[], object] = lambda: None) -> Iterator[int]:
         """Move all that lies below a prefix to below another one, with its tags; that which lies there stays.
 

@@ -42,9 +42,9 @@ class Prompt:
     def after(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def expire(self) -> dict[str, str]:
+    def expire(self, fails: bool = False) -> dict[str, str]:
         """What one run has done, by area."""
-        lines = [line.split() for line in self("expire", "--act").splitlines()]
+        lines = [line.split() for line in self("expire", "--act", fails=fails).splitlines()]
         return {line[0]: line[2] for line in lines if "→" in line}
 
 
@@ -101,7 +101,7 @@ def test_area_that_is_forgotten_goes_with_notice_and_comes_back_as_it_was(
     assert "nothing was changed" in prompt("expire")
     assert "in use" in prompt("adhoc", "list")
     answers.append(500)
-    assert prompt.expire() == {"adhoc/warmth": "marked"}
+    assert prompt.expire(fails=True) == {"adhoc/warmth": "marked"}
     assert (len(told), "next run tells its owner" in prompt("adhoc", "list")) == (1, True)
     prompt.after(days=8)
     assert prompt.expire() == {"adhoc/warmth": "marked"}, "nobody goes who was not told"
@@ -126,6 +126,25 @@ def test_area_that_is_forgotten_goes_with_notice_and_comes_back_as_it_was(
     assert "is gone since" in prompt("adhoc", "restore", "warmth", fails=True)
     prompt(*NEW)
     assert "2 rows" in prompt("adhoc", "query", "warmth", SQL)
+
+
+def test_owner_who_cannot_be_told_makes_the_run_fail(
+    prompt: Prompt, heard: tuple[str, list[dict[str, Any]], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs it by a timer learns it from the exit code; all others are looked after meanwhile."""
+    address, _, answers = heard
+    monkeypatch.setenv("DATAOPS_WEBHOOK", address)
+    prompt(*NEW)
+    prompt("adhoc", "new", "zeal", "--owner", "lab", "--group", "press")
+    prompt.after(days=33)
+    answers += [500, 500]
+    said = prompt("expire", "--act", fails=True)
+    for name in ("warmth", "zeal"):
+        assert f"adhoc/{name}: lab could not be told: HTTP Error 500: " in said
+    assert said.count("the next run tries again") == 2
+    assert address not in said, "whoever knows it may post there"
+    assert prompt.expire() == {"adhoc/warmth": "marked", "adhoc/zeal": "marked"}
+    assert prompt.expire() == {}, "they were told"
 
 
 def test_use_keeps_an_area_and_so_does_a_pin(prompt: Prompt) -> None:

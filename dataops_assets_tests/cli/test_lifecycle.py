@@ -13,6 +13,7 @@ from dataops_assets.contract.policy import ZONES
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.storage.folder import Folder
 
+HEADER = ["what", "kept for", "besides", "stated in", "ended by"]
 LONG_AGO = 1_400_000_000
 """2014, in seconds."""
 
@@ -52,6 +53,8 @@ def test_the_whole_table_is_told_with_where_it_is_stated() -> None:
         f"defs/policy.yaml:{source.line(('platform', 'adhoc'))}",
         "sweeper",
     ]
+    blocks = [told[number - 1] for number, cells in enumerate(told) if [cell.strip() for cell in cells if cell] == HEADER]
+    assert blocks == [["prod bucket"], ["dev bucket"], ["audit bucket"], ["any folder"], ["Dagster"], ["runtime"]]
     # Whatever the policy states, by zone and class, and of the platform.
     catalog = load_catalog()
     assert {f"{zone}/ of {name}" for zone in ZONES[1:] for name in catalog.policy.lifecycles} <= by_what.keys()
@@ -64,7 +67,7 @@ def test_the_whole_table_is_told_with_where_it_is_stated() -> None:
 def test_what_is_due_here_is_told_with_the_way_out(store: Folder) -> None:
     assert "0 objects, 0.0 MB; past its term is nothing" in asked("lifecycle").stdout
     write(store, "landing/flights/2013-01-01.csv")
-    write(store, "raw/airports/x.csv")
+    write(store, f"raw/airports/{'0' * 64}.csv")
     answer = asked("lifecycle")
     assert f"in {store.where}: 2 objects, 3.0 MB; past its term:" in answer.stdout
     assert "  landing/flights: 1 of 1 objects, 1.5 MB, kept for 30 days\n" in answer.stdout
@@ -104,6 +107,8 @@ def test_an_area_is_not_looked_at(store: Folder, tmp_path: Path, monkeypatch: py
     answer = asked("lifecycle")
     assert answer.exit_code == 0
     assert "dev/me ends as a whole" in answer.stdout
+    monkeypatch.setenv("DATAOPS_DEPLOYMENT", "adhoc")
+    assert f"in {tmp_path / 'shared'}, areas end one by one: `dataops expire --all`" in asked("lifecycle").stdout
 
 
 def test_the_rules_of_a_bucket_are_written_for_terraform() -> None:

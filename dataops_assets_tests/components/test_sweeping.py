@@ -19,6 +19,8 @@ from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 DAY = "2024-01-05"
 TWO_DAYS_SECONDS = 2 * 86_400
+NOTHING = {"interrupted_writes": 0, "orphaned_records": 0, "outlived_records": 0}
+LEFT = NOTHING | {"interrupted_writes": 1, "orphaned_records": 1}
 
 
 @pytest.fixture
@@ -67,24 +69,24 @@ def test_it_goes(here: Location, left: set[Path]):
     assert len(left) == 3
     assert left < before
     local = Deployment("local", str(here.tree.root / "data"))
-    assert swept(here, local) == {"interrupted_writes": 1, "orphaned_records": 1}
+    assert swept(here, local) == LEFT
     assert before - files(here.tree) == left
     assert here.tree.read("readings", DAY).height == 4
-    assert swept(here, local) == {"interrupted_writes": 0, "orphaned_records": 0}
+    assert swept(here, local) == NOTHING
 
 
 def test_in_prod_it_stays(here: Location, left: set[Path], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(deployment, "code", lambda: ("a" * 40, True))
     before = files(here.tree)
     prod = Deployment("prod", str(here.tree.root / "data"), pipeline=deployment.identity(False))
-    assert swept(here, prod) == {"interrupted_writes": 1, "orphaned_records": 1}
+    assert swept(here, prod) == LEFT
     assert files(here.tree) == before
 
 
 def test_it_is_young(here: Location, left: set[Path]):
     for path in left:
         os.utime(path)
-    assert swept(here, Deployment("local", str(here.tree.root / "data"))) == {"interrupted_writes": 0, "orphaned_records": 0}
+    assert swept(here, Deployment("local", str(here.tree.root / "data"))) == NOTHING
     assert left < files(here.tree)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.lifecycle.due import Findings, look
+from dataops_assets.lifecycle.making import new_area
+from dataops_assets.lifecycle.registry import Registry
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.storage import layout
 from dataops_assets.storage.folder import Folder
@@ -15,7 +17,7 @@ from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import STATIONS, Tree
 
 DAY, KEY = "2024-01-01", "staged/readings/date=2024-01-01/data.parquet"
-NOW = datetime.now(UTC)
+NOW, SHA256 = datetime.now(UTC), "0" * 64
 
 
 def due(found: Findings) -> dict[str, int]:
@@ -57,7 +59,7 @@ def test_how_much_is_due_is_told_in_bytes(filled: Tree) -> None:
 
 
 def test_ad_hoc_areas_are_in_their_place_and_end_by_disuse(filled: Tree) -> None:
-    for key in ("adhoc/a/_area.json", "trash/adhoc/a/0001/result.parquet"):
+    for key in ("adhoc/a/_area.json", "adhoc/a/0/notes.txt", "trash/adhoc/a/0001/result.parquet"):
         filled.store.write(key, b"x", {})
     found = after(filled, 1000)
     assert found.violations == []
@@ -79,6 +81,43 @@ def test_what_no_policy_is_about_is_against_them(filled: Tree, key: str, told: s
     [violation] = after(filled, 0).violations
     assert told in violation.told
     assert "move them to where a policy is about them, or remove them" in violation.remedy
+
+
+@pytest.mark.parametrize("place", ["adhoc/a/0.txt", "trash/adhoc/a/0001/0.txt"])
+def test_an_area_without_a_record_is_told_and_can_be_given_one(filled: Tree, place: str) -> None:
+    for key in (place, f"{place}.csv"):
+        filled.store.write(key, b"x", {})
+    [violation] = after(filled, 0).violations
+    assert violation.told == f"{filled.store.where}/adhoc/a: 2 objects of an area without a record, so nothing ends it"
+    assert "dataops adhoc new a --owner TEAM --group READERS" in violation.remedy
+    new_area(Registry(filled.store), filled.catalog().policy, "a", "lab", "press", NOW, "me")
+    assert after(filled, 0).violations == []
+
+
+STRAYS = {
+    "raw/readings": ["raw/readings/whatever.tmp", "raw/readings/date=2024-01-01/x.csv", "raw/readings/_deliveries/1.json"],
+    "staged/readings": ["staged/readings/date=2024-01-01/data.parquet.bak", "staged/readings/date=2024-01-01/x/data.parquet"],
+    "quarantine/readings": ["quarantine/readings/date=2024-01-01/_dropped"],
+    "_verdicts/": ["_verdicts/content/readings/date=2024-01-01/notes.txt", "_verdicts/mine/x"],
+    "_provenance/": ["_provenance/staged/readings/date=2024-01-01/00000001.json"],
+    "_sha256/": ["_sha256/abc/staged/readings/date=2024-01-01/00000001"],
+    "gate_results/": ["gate_results/all.parquet"],
+    "_deployment/": ["_deployment/dev.json"],
+    "_tmp/": ["_tmp/half a thing", "_tmp/deep/x.tmp"],
+    "adhoc/": ["adhoc/x.parquet"],
+    "trash/": ["trash/x.parquet", "trash/adhoc/a/x.parquet"],
+}
+
+
+@pytest.mark.parametrize("place", STRAYS)
+def test_what_lies_astray_where_policies_are_about_other_things_is_told(filled: Tree, place: str) -> None:
+    keys = sorted(STRAYS[place])
+    for key in keys:
+        filled.store.write(key, b"x", {})
+    [violation] = after(filled, 0).violations
+    count = f"{len(keys)} object{'s' * (len(keys) != 1)}"
+    assert violation.told == f"{filled.store.where}/{place}: {count} that nothing of ours is called like, as {keys[0]}"
+    assert "move them to an area of your own, or remove them" in violation.remedy
 
 
 def test_a_dataset_that_is_declared_no_more_leaves_what_nobody_ends(filled: Tree) -> None:
@@ -150,16 +189,16 @@ def test_a_bucket_without_rules_ends_nothing(tree: Tree, store: S3, bucket: Buck
     ],
 )
 def test_an_object_that_no_rule_ends_is_told(tree: Tree, store: S3, tags: dict[str, str], told: str) -> None:
-    for key in ("raw/readings/date=2024-01-01/x.csv", "curated/gone/data.parquet"):
+    for key in (f"raw/readings/date=2024-01-01/{SHA256}.csv", "curated/gone/data.parquet"):
         store.write(key, b"x", tags)
     assert [told in one.told for one in look(tree.catalog(), store, NOW).violations] == [True, True]
 
 
 def test_the_oldest_object_is_asked_for_its_tags(tree: Tree, store: S3) -> None:
-    store.write("raw/readings/date=2024-01-01/x.csv", b"x", {"lifecycle": "old"})
+    store.write(f"raw/readings/date=2024-01-01/{SHA256}.csv", b"x", {"lifecycle": "old"})
     time.sleep(1.1)  # a bucket tells whole seconds
-    store.write("raw/readings/date=2024-01-02/x.csv", b"x", {"lifecycle": "standard"})
-    store.write("raw/readings/date=2023-12-31/x.csv", b"x", {"lifecycle": "standard"})
+    store.write(f"raw/readings/date=2024-01-02/{SHA256}.csv", b"x", {"lifecycle": "standard"})
+    store.write(f"raw/readings/date=2023-12-31/{SHA256}.csv", b"x", {"lifecycle": "standard"})
     [violation] = look(tree.catalog(), store, NOW).violations
     assert "lifecycle=old is of no class" in violation.told
 

@@ -1,6 +1,7 @@
 """Ending areas in a folder, with a clock of the test's own. Crashes, races and buckets are simulated (`simulation/areas`)."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,9 @@ from dataops_assets.lifecycle.outlook import Outlook
 from dataops_assets.lifecycle.plan import Terms
 from dataops_assets.lifecycle.registry import RECORD, Registry
 from dataops_assets.storage.folder import Folder, Held
+from dataops_assets.storage.s3 import S3
+from dataops_assets.storage.store import BadRequest, in_words
+from dataops_assets_tests.s3_server import ONCE, Bucket
 
 DAY = timedelta(days=1)
 TERMS = Terms(disuse=30 * DAY, notice=7 * DAY, trash=14 * DAY, record=30 * DAY)
@@ -288,9 +292,52 @@ def test_an_outlook_does_not_read_again_what_cannot_be_due(place: Place, monkeyp
 
 def test_an_outlook_over_more_areas_than_it_reads_at_once_comes_to_each(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outlook, "_AT_ONCE", 2)
+    monkeypatch.setattr(outlook, "_READ_FOR_SECONDS", -1)
     for name in ("one", "two", "three"):
         place.make(name)
     looking = Outlook(place.expiry())
     seen = [looking.due(place.now + (32 + tick) * DAY) for tick in range(3)]
     assert all(len(paths) == 2 for paths in seen)
     assert {path for paths in seen for path in paths} == {"adhoc/one", "adhoc/three", "adhoc/two"}
+
+
+def test_an_outlook_that_has_read_for_long_still_comes_to_every_kind(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlook, "_AT_ONCE", 1)
+    monkeypatch.setattr(outlook, "_READ_FOR_SECONDS", -1)
+    kinds: tuple[Kind, ...] = ("adhoc", "branch", "dev")
+    for kind in kinds:
+        for name in ("one", "two"):
+            place.make(name, kind)
+    assert [path.partition("/")[0] for path in Outlook(place.expiry()).due(place.now + 32 * DAY)] == list(kinds)
+
+
+def test_where_a_bucket_keeps_no_versions_nothing_is_done(bucket: Bucket, tmp_path: Path) -> None:
+    """What somebody writes while an area is moved would be lost."""
+    store = S3(bucket.name, "", Folder(tmp_path), client=bucket.client(retries=ONCE))
+    registry, now = Registry(store), datetime.now(UTC)
+    for name in ("one", "two"):
+        new = Area(kind="adhoc", name=name, owner="team", used_at=now, since=now)
+        registry.make(new, "team", "for a test")
+        store.write(f"adhoc/{name}/data.parquet", b"x", TAGS)
+    registry.change("adhoc", "one", lambda area: area.become("closed", now, "team", "it is done"))
+    registry.change("adhoc", "two", lambda area: area.become("closed", now, "team", "it is done"))
+    registry.change("adhoc", "two", lambda area: area.become("leaving", now, "sweeper", "it is done"))
+    before = {entry.key: store.read(entry.key) for entry in store.list("")}
+    expiry = Expiry(registry, {"adhoc": TERMS}, Cap(100, 1), "sweeper", lambda area, goes_at: None)
+
+    bucket.client().put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Suspended"})
+    ends: list[Callable[[], object]] = [
+        lambda: [*expiry.run(lambda: now, True)],
+        lambda: expiry.finish("adhoc", "two", lambda: now),
+    ]
+    for end in ends:
+        with pytest.raises(BadRequest) as refused:
+            end()
+        told = in_words(refused.value)
+        assert f"the bucket {bucket.name} keeps no versions" in told
+        assert f"aws s3api put-bucket-versioning --bucket {bucket.name} " in told
+    assert {entry.key: store.read(entry.key) for entry in store.list("")} == before
+    assert [one.to for one in expiry.run(lambda: now, act=False)] == ["leaving", "trashed"], "it is told all the same"
+
+    bucket.client().put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    assert [one.to for one in expiry.run(lambda: now, act=True)] == ["trashed", "trashed"]

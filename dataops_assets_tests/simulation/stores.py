@@ -109,6 +109,9 @@ class _Client:
         except No as no:
             raise _error(no.code) from None
 
+    def get_bucket_versioning(self, **_: Any) -> Any:
+        return self._ask("versioning", lambda: {"Status": "Enabled"})
+
     def put_object(self, Key: str, Body: Any, Metadata: dict[str, str], **given: Any) -> Any:
         body, conditions = Body.read(), (given.get("IfNoneMatch"), given.get("IfMatch"))
         fates = CHANGES if any(conditions) else IN_ORDER

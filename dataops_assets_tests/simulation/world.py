@@ -108,7 +108,8 @@ class World:
         seed: What decides.
         weather: How bad it is.
         step_seconds: How much time passes with each step.
-        steps: How many requests there were.
+        steps: What time it is: one more with each request, and as many as all sleep.
+        requests: How many there were, also of those that nobody heard an answer to.
         trace: What each of them was, and what became of it.
         faults: How often each fate was dealt.
     """
@@ -117,6 +118,7 @@ class World:
     weather: Weather
     step_seconds: int = 10
     steps: int = 0
+    requests: int = 0
     trace: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     acting: str = ""
@@ -190,6 +192,7 @@ class World:
         """
         if self._doing:  # a part of it
             return act()
+        self.requests += 1
         if greenlet.getcurrent() is self._main:  # after all others: undisturbed
             self.steps += 1
             self.trace.append(f"{self.steps:5} {what}")
@@ -212,12 +215,20 @@ class World:
             self._under_way.append((f"{name} {what}", act))
         try:
             answer = self._do(act)
-        finally:
-            if fate == "dies after":
-                raise Died
-            if fate == "unheard":
-                raise Silence
+        except AssertionError:  # a law that is broken is told, whatever becomes of who broke it
+            raise
+        except Exception:
+            self._kept_from(fate)
+            raise
+        self._kept_from(fate)
         return answer
+
+    def _kept_from(self, fate: Fate) -> None:
+        """Let an answer not be heard."""
+        if fate == "dies after":
+            raise Died
+        if fate == "unheard":
+            raise Silence
 
     def _do(self, act: Callable[[], _Answer]) -> _Answer:
         self._doing = True

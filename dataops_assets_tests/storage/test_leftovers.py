@@ -48,6 +48,18 @@ def grow_old(tree: Tree) -> None:
             os.utime(path, (time.time() - 2 * 86_400,) * 2)
 
 
+def kept_for(tree: Tree, term: str) -> None:
+    """The policy keeps verdicts and records for so long."""
+    tree.edit("policy.yaml", "verdicts: {forever: they are asked for in any year}", f"verdicts: {term}")
+    tree.edit("policy.yaml", "provenance: {forever: it is asked for in any year}", f"provenance: {term}")
+
+
+def told(tree: Tree) -> set[str]:
+    """What lies there of the records of a day, the keys that lead to them among it."""
+    keys = {entry.key for entry in tree.store.list("")}
+    return {key for key in keys if key.startswith("_") and f"readings/date={DAY}/" in key}
+
+
 def swept(tree: Tree) -> tuple[str, ...]:
     return leftovers.sweep(tree.lake, datetime.now(UTC), remove=True).orphans
 
@@ -112,3 +124,69 @@ def test_record_of_what_was_dropped_stays(tmp_path: Path) -> None:
     grow_old(branch)
     assert swept(branch) == ()
     assert branch.lake.records(first.sha256) == [first]
+
+
+@pytest.fixture
+def gone(ready: Tree) -> Tree:
+    """A day was delivered twice, and all of it has ended since, but what is told of it."""
+    deliver(ready, 1)
+    deliver(ready, 2, hours=1)
+    for zone in ("landing", "raw", "staged", "quarantine"):
+        ready.store.remove([entry.key for entry in ready.store.list(f"{zone}/readings")])
+    return ready
+
+
+def outlived(tree: Tree, years: int, remove: bool = True) -> int:
+    now = datetime.now(UTC) + timedelta(days=365 * years + 1)
+    return len(leftovers.sweep(tree.lake, now, remove).outlived)
+
+
+def test_what_is_told_of_a_day_that_is_gone_goes_after_its_own_term(gone: Tree) -> None:
+    kept_for(gone, "7 years")
+    before = told(gone)
+    assert (outlived(gone, 6), told(gone)) == (0, before)
+    assert (outlived(gone, 7, remove=False), told(gone)) == (4, before)
+    assert outlived(gone, 7) == 4
+    last = {f"_verdicts/{gate}/readings/date={DAY}/00000002.json" for gate in ("envelope", "content")}
+    assert told(gone) == last
+    assert outlived(gone, 7) == 0
+
+
+def test_day_that_is_gone_counts_as_expired_when_nothing_more_is_told_of_it(gone: Tree) -> None:
+    kept_for(gone, "7 years")
+    outlived(gone, 7)
+    later = datetime.now(UTC) + timedelta(days=365 * 7 + 1)
+    assert gone.lake.has_expired("raw", gone["readings"], DAY, later)
+    assert gone.lake.has_expired("staged", gone["readings"], DAY, later)
+    made = deliver(gone, 3, hours=2)
+    assert made.number == 3, "no number comes again"
+
+
+@pytest.mark.parametrize("zone", ["raw", "staged"])
+def test_what_is_told_of_a_day_stays_as_long_as_anything_of_it_does(ready: Tree, zone: str) -> None:
+    kept_for(ready, "7 years")
+    deliver(ready, 1)
+    deliver(ready, 2, hours=1)
+    other = {"raw": "staged", "staged": "raw"}[zone]
+    ready.store.remove([entry.key for entry in ready.store.list(f"{other}/readings")])
+    before = told(ready)
+    assert (outlived(ready, 100), told(ready)) == (0, before)
+
+
+def test_what_is_told_of_a_day_that_is_gone_stays_forever_if_the_policy_says_so(gone: Tree) -> None:
+    before = told(gone)
+    assert (outlived(gone, 100), told(gone)) == (0, before)
+
+
+def test_what_a_branch_tells_of_a_day_that_prod_holds_stays(tmp_path: Path) -> None:
+    prod = let_branches_read(Tree(tmp_path / "prod"))
+    kept_for(prod, "7 years")
+    prod.drop("stations", "stations.csv", STATIONS)
+    prod.run("stations")
+    deliver(prod, 1)
+    branch = Branch.of(prod)
+    deliver(branch, 2)
+    deliver(branch, 3, hours=1)
+    branch.store.remove([entry.key for zone in ("raw", "staged") for entry in branch.store.list(f"{zone}/readings")])
+    before = told(branch)
+    assert (outlived(branch, 100), told(branch)) == (0, before)

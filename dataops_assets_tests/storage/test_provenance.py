@@ -3,7 +3,7 @@
 import pytest
 
 from dataops_assets.gate.verdict import digest
-from dataops_assets.storage import provenance
+from dataops_assets.storage import layout, provenance
 from dataops_assets_tests.trees import Tree, readings
 
 DAY = "2024-01-01"
@@ -14,7 +14,8 @@ def test_record_that_was_not_there_yet_is_found_later(filled: Tree) -> None:
     made = filled.lake.published(filled["readings"], DAY)
     assert made
     other = made.model_copy(update={"sha256": "0" * 64})
-    filled.store.create(provenance.index_key(filled["readings"], other), b"", {})
+    below = layout.provenance("staged", filled["readings"], DAY)
+    filled.store.create(provenance.leading_to(f"{below}/{other.number:08}-{other.sha256}.json"), b"", {})
     assert provenance.records_of(filled.store, other.sha256, filled.lake.catalog.datasets) == []
     provenance.record(filled.store, filled["readings"], other)
     assert provenance.records_of(filled.store, other.sha256, filled.lake.catalog.datasets) == [other]
