@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from dataops_assets.cli.access import grants, may, who
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
 from dataops_assets.cli.erase import erase
 from dataops_assets.cli.faults import FAULTS
@@ -23,7 +24,8 @@ def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
 
 
-cli.add_command(erase)
+for verb in (erase, who, may, grants):
+    cli.add_command(verb)
 
 
 @cli.command()
@@ -410,8 +412,9 @@ def _in_words(error: Exception) -> str:
     from dataops_assets.contract import ContractError
     from dataops_assets.deployment import DeploymentError
     from dataops_assets.lifecycle.area import AreaError
+    from dataops_assets.policy.refused import Refused
     from dataops_assets.storage.store import Unreachable, in_words, is_lasting
 
-    if isinstance(error, AreaError | ContractError | DeploymentError):
+    if isinstance(error, AreaError | ContractError | DeploymentError | Refused):
         return str(error)
     return in_words(error) if isinstance(error, OSError) and (is_lasting(error) or isinstance(error, Unreachable)) else ""
