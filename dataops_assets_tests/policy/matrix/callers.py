@@ -1,0 +1,135 @@
+"""Everybody who may ask: a session of each role, of some several, and those who should not get anywhere.
+
+Of tokens, pods and services it is asked which role they may become, so what else they ask for is denied: a token is no
+session.
+"""
+
+from collections.abc import Iterator
+
+from dataops_assets.policy.access import ANYBODY, Access, Caller, session
+from dataops_assets.policy.language import read_policy
+from dataops_assets_tests.policy.matrix.places import REGION, STRANGER
+
+DEV, PROD = "111111111111", "222222222222"
+GITHUB, PEOPLE = "token.actions.githubusercontent.com", "people.example.com"
+_SIGNED = {"aws:SecureTransport": "true"}
+_SESSIONS = {
+    "dev/branch": [{"kubernetes-namespace": "pr-7"}, {"kubernetes-namespace": "pr-8"}],
+    "dev/engineer": [{"person": "ann"}, {"person": "ben"}],
+}
+"""Roles of which more than one session is tried, against each other."""
+
+
+def callers(access: Access) -> list[Caller]:
+    return [*_sessions(access), *_strangers(), *_tokens(access), *_pods(access), *_services()]
+
+
+def _sessions(access: Access) -> Iterator[Caller]:
+    for role in access.roles:
+        for tags in _SESSIONS.get(role.full_name, [{}]):
+            yield session(role, tags)
+
+
+def _strangers() -> Iterator[Caller]:
+    """Nobody; somebody of another account, who may do everything there."""
+    yield ANYBODY
+    yield Caller("anybody, over plain HTTP", "*", {"aws:SecureTransport": "false"})
+    all_of_it = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = read_policy({"Version": "2012-10-17", "Statement": [all_of_it]}, "stranger", "identity")
+    role = f"arn:aws:iam::{STRANGER}:role/administrator"
+    context = {**_SIGNED, "aws:PrincipalArn": role, "aws:PrincipalAccount": STRANGER}
+    yield Caller("stranger", f"arn:aws:sts::{STRANGER}:assumed-role/administrator/s", context, policies=(policy,))
+    named = f"arn:aws:iam::{STRANGER}:role/company-pipeline"
+    context = {**_SIGNED, "aws:PrincipalArn": named, "aws:PrincipalAccount": STRANGER}
+    yield Caller("stranger called pipeline", f"arn:aws:sts::{STRANGER}:assumed-role/company-pipeline/s", context, policies=(policy,))
+
+
+def _tokens(access: Access) -> Iterator[Caller]:
+    for environment, account in (("dev", DEV), ("prod", PROD)):
+        for name, (issuer, context) in (*_of_github(), *_of_people(access)):
+            provider = f"arn:aws:iam::{account}:oidc-provider/{issuer}"
+            yield Caller(f"token at {environment}: {name}", provider, {**_SIGNED, **context})
+
+
+def _of_github() -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
+    ours, aud = "repo:company/data", "sts.amazonaws.com"
+    tokens = {
+        **{f"environment {name}": (f"{ours}:environment:{name}", aud) for name in ("prod", "branch", "infra", "drift")},
+        "environment infra, wrong audience": (f"{ours}:environment:infra", "https://github.com/company"),
+        "environment prod, wrong audience": (f"{ours}:environment:prod", "https://github.com/company"),
+        "another environment": (f"{ours}:environment:production", aud),
+        "environment infra, another case": (f"{ours}:environment:Infra", aud),
+        "branch main, no environment": (f"{ours}:ref:refs/heads/main", aud),
+        "another branch": (f"{ours}:ref:refs/heads/environment:infra", aud),
+        "pull request": (f"{ours}:pull_request", aud),
+        "fork": ("repo:somebody/data:environment:infra", aud),
+        "fork, prod": ("repo:somebody/data:environment:prod", aud),
+        "another repository": ("repo:company/data-2:environment:infra", aud),
+    }
+    for name, (sub, audience) in tokens.items():
+        yield name, (GITHUB, {f"{GITHUB}:sub": sub, f"{GITHUB}:aud": audience})
+
+
+def _of_people(access: Access) -> Iterator[tuple[str, tuple[str, dict[str, str | list[str]]]]]:
+    people = [role.name for role in access.roles if role.name.startswith(("analyst-", "engineer"))]
+    providers = [role.name for role in access.roles if role.name.startswith("provider-")]
+    person, mfa = {"person": "ann"}, {"person": "ann", "mfa": "true"}
+    tokens: dict[str, tuple[str, dict[str, str]]] = {
+        **{f"for {name}": (name, person) for name in people},
+        **{f"for {name}": (name, {}) for name in providers},
+        "for break-glass": ("break-glass", mfa),
+        "for break-glass, one factor": ("break-glass", person),
+        "for break-glass, second factor denied": ("break-glass", {"person": "ann", "mfa": "false"}),
+        "for engineer, nobody": ("engineer", {}),
+        "for engineer, a path": ("engineer", {"person": "ann/../ben"}),
+        "for engineer, no name": ("engineer", {"person": ""}),
+        "for engineer, as a pod": ("engineer", {"person": "ann", "kubernetes-namespace": "prod"}),
+        "for a provider, as a pod": (providers[0], {"kubernetes-namespace": "prod"}),
+        "for something else": ("reports", mfa),
+        "for infra": ("infra", mfa),
+    }
+    for name, (role, tags) in tokens.items():
+        context: dict[str, str | list[str]] = {f"{PEOPLE}:aud": f"company-{role}", f"{PEOPLE}:sub": "ann"}
+        context |= {f"aws:RequestTag/{tag}": value for tag, value in tags.items()}
+        yield name, (PEOPLE, context | ({"aws:TagKeys": sorted(tags)} if tags else {}))
+
+
+def _pods(access: Access) -> Iterator[Caller]:
+    """EKS, with what it says of a pod."""
+    del access
+    pods = {
+        "prod, pipeline": ("prod", "prod", "pipeline"),
+        "prod, another service account": ("prod", "prod", "default"),
+        "prod, another namespace": ("prod", "pr-7", "pipeline"),
+        "prod, pipeline of dev's cluster": ("dev", "prod", "pipeline"),
+        "dev, branch pr-7": ("dev", "pr-7", "branch"),
+        "dev, another service account of pr-7": ("dev", "pr-7", "default"),
+        "dev, no pull request": ("dev", "pr-", "branch"),
+        "dev, branch service account elsewhere": ("dev", "kube-system", "branch"),
+        "dev, a path": ("dev", "pr-7/../../dev/ann", "branch"),
+        "dev, branch of prod's cluster": ("prod", "pr-7", "branch"),
+        "dev, adhoc": ("dev", "adhoc", "adhoc"),
+        "dev, sweeper": ("dev", "adhoc", "sweeper"),
+        "dev, sweeper as a branch": ("dev", "pr-7", "sweeper"),
+    }
+    for name, (cluster, namespace, account) in pods.items():
+        arn = f"arn:aws:eks:{REGION}:{PROD if cluster == 'prod' else DEV}:cluster/company-{cluster}"
+        tags = {"eks-cluster-arn": arn, "kubernetes-namespace": namespace, "kubernetes-service-account": account}
+        context = {**_SIGNED, **{f"aws:RequestTag/{tag}": value for tag, value in tags.items()}, "aws:TagKeys": sorted(tags)}
+        yield Caller(f"pod of {name}", "pods.eks.amazonaws.com", context)
+
+
+def _services() -> Iterator[Caller]:
+    """Services of AWS, on behalf of something of ours or of somebody else."""
+    ours = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "true"}
+    for environment, account in (("dev", DEV), ("prod", PROD)):
+        bucket = {"aws:SourceArn": f"arn:aws:s3:::company-{environment}", "aws:SourceAccount": account}
+        yield Caller(f"access logs of {environment}", "logging.s3.amazonaws.com", ours | bucket)
+        trail = f"arn:aws:cloudtrail:{REGION}:{account}:trail/company-{environment}"
+        yield Caller(f"trail of {environment}", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": account})
+    bucket = {"aws:SourceArn": "arn:aws:s3:::somebody-else", "aws:SourceAccount": STRANGER}
+    yield Caller("access logs of somebody else", "logging.s3.amazonaws.com", ours | bucket)
+    trail = f"arn:aws:cloudtrail:{REGION}:{STRANGER}:trail/company-prod"
+    yield Caller("trail of somebody else", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": STRANGER})
+    for service in ("ec2", "lambda", "glue", "eks", "rds"):
+        yield Caller(f"service {service}", f"{service}.amazonaws.com", ours)
