@@ -37,8 +37,9 @@ class Key:
     many: bool = False
 
 
-_OF_A_TOKEN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(/[\w.~/-]+)?:(aud|sub)", re.ASCII)
-"""What an OIDC provider says in its tokens: the keys begin with its address."""
+_OF_ISSUER = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(/[\w.~/-]+)?:(aud|sub)", re.ASCII)
+"""What a token of an OIDC issuer says: the name of the issuer stands before it. Source: IAM User Guide, "Available keys for AWS
+OIDC federation"."""
 _ONE: dict[Type, str] = {
     "text": """
         aws:PrincipalAccount aws:PrincipalOrgID aws:PrincipalServiceName aws:PrincipalType aws:RequestedRegion
@@ -52,8 +53,7 @@ _ONE: dict[Type, str] = {
         aws:PrincipalArn aws:SourceArn iam:AssociatedResourceArn iam:PermissionsBoundary iam:PolicyARN
         s3:x-amz-server-side-encryption-aws-kms-key-id""",
     "bool": """
-        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource
-        s3:ObjectCreationOperation""",
+        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource""",
     "number": """
         aws:MultiFactorAuthAge kms:ScheduleKeyDeletionPendingWindowInDays s3:max-keys s3:object-lock-remaining-retention-days
         s3:TlsVersion""",
@@ -83,7 +83,7 @@ def key(name: str) -> Key:
     low = name.lower()
     if low in _KEYS:
         return _KEYS[low]
-    if any(low.startswith(prefix.lower()) and len(low) > len(prefix) for prefix in _NAMED) or _OF_A_TOKEN.fullmatch(low):
+    if _OF_ISSUER.fullmatch(low) or any(low.startswith(prefix.lower()) and len(low) > len(prefix) for prefix in _NAMED):
         return Key(low)
     raise Mistake(f"the condition key `{name}` has no meaning here", choose(name, [*_KEYS, *_NAMED]))
 

@@ -1,8 +1,8 @@
 """Reads the table of expected access, `expected.yaml`."""
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,94 @@ TABLE = Path(__file__).with_name("expected.yaml")
 
 
 class Table:
-    """Who may do what.
+    """Who may do what, as a person wrote it.
 
     Args:
         written: What the file says.
     """
 
     def __init__(self, written: dict[str, Any]):
-        self.sets: dict[str, list[str]] = written["sets"]
-        self.rows = [
-            (tuple(_texts(caller)), tuple(self._several([place])), tuple(self._several(actions)))
-            for caller, places in written["allowed"].items()
-            for place, actions in places.items()
-        ]
-        self.used: set[tuple[str, str, str]] = set()
-        self._of: dict[str, list[tuple[re.Pattern[str], re.Pattern[str]]]] = {}
+        self._sets: dict[str, list[str]] = written["sets"]
+        self._allowed: dict[str, dict[str, list[str]]] = written["allowed"]
+        self._by_caller: dict[str, list[tuple[re.Pattern[str], list[Entry]]]] = {}
+        self._by_place: dict[tuple[str, str], list[Entry]] = {}
 
     def allows(self, cell: Cell) -> bool:
-        """Whether the table says so."""
-        return (cell.action) in self._actions(cell.caller.name, cell.place.name)
+        """Whether the cell is among what is allowed."""
+        at = cell.caller.name, cell.place.name
+        if at not in self._by_place:
+            rows = self._rows(cell.caller.name)
+            self._by_place[at] = [entry for place, entries in rows if place.fullmatch(cell.place.name) for entry in entries]
+        return any([entry.matches(cell.action) for entry in self._by_place[at]])
+
+    def never_met(self) -> list[str]:
+        """What is allowed and was never asked for: most likely it is misspelled."""
+        return [str(entry) for entry in self._entries if not entry.met]
+
+    def _rows(self, caller: str) -> "list[tuple[re.Pattern[str], list[Entry]]]":
+        if caller not in self._by_caller:
+            found = [rows for pattern, rows in self._compiled if pattern.fullmatch(caller)]
+            self._by_caller[caller] = [row for rows in found for row in rows]
+        return self._by_caller[caller]
+
+    @cached_property
+    def _entries(self) -> "list[Entry]":
+        return [entry for _, rows in self._compiled for _, entries in rows for entry in entries]
+
+    @cached_property
+    def _compiled(self) -> "list[tuple[re.Pattern[str], list[tuple[re.Pattern[str], list[Entry]]]]]":
+        return [
+            (
+                _pattern([caller]),
+                [
+                    (_pattern(self._meant([place])), [Entry(caller, place, action) for action in self._meant(actions)])
+                    for place, actions in places.items()
+                ],
+            )
+            for caller, places in self._allowed.items()
+        ]
+
+    def _meant(self, names: Sequence[str]) -> list[str]:
+        return [text for name in names for text in self._sets.get(name, [name])]
+
+
+class Entry:
+    """One action that somebody may do in one place.
+
+    Args:
+        caller: Who, as it is written.
+        place: Where, as it is written.
+        action: What, as it is written.
+    """
+
+    def __init__(self, caller: str, place: str, action: str):
+        self._written = caller, place, action
+        self._matches: dict[str, bool] = {}
+        self._pattern = _pattern([action])
+
+    @property
+    def met(self) -> bool:
+        return any(self._matches.values())
+
+    def matches(self, action: str) -> bool:
+        if action not in self._matches:
+            self._matches[action] = self._pattern.fullmatch(action) is not None
+        return self._matches[action]
+
+    def __str__(self) -> str:
+        return " | ".join(self._written)
+
+
+def load() -> Table:
+    return Table(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
+
+
+def _pattern(texts: Sequence[str]) -> re.Pattern[str]:
+    """`*` is any text, and nothing as well after a space; `{a,b}` is one of these."""
+    return re.compile("|".join(re.escape(one).replace(r"\*", ".*") for text in texts for one in _spelled(text)))
+
+
+def _spelled(text: str) -> Iterator[str]:
+    parts = re.split(r"\{([^}]*)\}", text)
+    choices = [part.split(",") if number % 2 else [part] for number, part in enumerate(parts)]
+    yield from ("".join(chosen) for chosen in product(*choices))
