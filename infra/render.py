@@ -28,6 +28,7 @@ terraform {
   backend "local" {}
 }
 provider "aws" {
+  allowed_account_ids         = null
   access_key                  = "none"
   secret_key                  = "none"
   skip_credentials_validation = true

@@ -301,7 +301,7 @@ def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
     account, name = role.arn.split(":")[4], role.arn.rpartition("/")[2]
     carried = {**_demanded(role.trust), **(tags or {})}
     return Caller(
-        name=role.full_name + "".join(f" {value}" for _, value in sorted(carried.items()) if tags),
+        name=" ".join([role.full_name, *(tags or {}).values()]),
         principal=f"arn:aws:sts::{account}:assumed-role/{name}/session",
         context={
             "aws:PrincipalArn": role.arn,

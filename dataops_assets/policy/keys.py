@@ -53,7 +53,8 @@ _ONE: dict[Type, str] = {
         aws:PrincipalArn aws:SourceArn iam:AssociatedResourceArn iam:PermissionsBoundary iam:PolicyARN
         s3:x-amz-server-side-encryption-aws-kms-key-id""",
     "bool": """
-        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource""",
+        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource
+        s3:ObjectCreationOperation""",
     "number": """
         aws:MultiFactorAuthAge kms:ScheduleKeyDeletionPendingWindowInDays s3:max-keys s3:object-lock-remaining-retention-days
         s3:TlsVersion""",

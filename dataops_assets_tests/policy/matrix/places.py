@@ -86,7 +86,7 @@ def places(access: Access) -> Iterator[Place]:
                 key = zone if "." in zone else f"{zone}/x"
                 yield Place(label, "s3", "object", f"{bucket.arn}/{key}", tags)
     for key_ in access.keys.values():
-        yield Place(f"key {key_.environment}", "kms", "key", key_.arn)
+        yield Place(f"key {key_.name.rpartition('-')[2]} of {key_.environment}", "kms", "key", key_.arn)
     for role in access.roles:
         for service in ("sts", "iam"):
             yield Place(f"role {role.full_name}", service, "role", role.arn)
