@@ -45,12 +45,14 @@ _ONE: dict[Type, str] = {
         iam:PassedToService kms:CallerAccount kms:ViaService
         s3:delimiter s3:if-match s3:if-none-match s3:object-lock-legal-hold s3:object-lock-mode s3:prefix s3:signatureversion
         s3:versionid s3:x-amz-acl s3:x-amz-copy-source s3:x-amz-metadata-directive s3:x-amz-server-side-encryption
-        s3:x-amz-storage-class sts:ExternalId sts:RoleSessionName sts:SourceIdentity {_GITHUB}:aud {_GITHUB}:sub""",
+        s3:x-amz-server-side-encryption-customer-algorithm s3:x-amz-storage-class
+        sts:ExternalId sts:RoleSessionName sts:SourceIdentity {_GITHUB}:aud {_GITHUB}:sub""",
     "arn": """
         aws:PrincipalArn aws:SourceArn iam:AssociatedResourceArn iam:PermissionsBoundary iam:PolicyARN
         s3:x-amz-server-side-encryption-aws-kms-key-id""",
     "bool": """
-        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource""",
+        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource
+        s3:ObjectCreationOperation""",
     "number": """
         aws:MultiFactorAuthAge kms:ScheduleKeyDeletionPendingWindowInDays s3:max-keys s3:object-lock-remaining-retention-days
         s3:TlsVersion""",
