@@ -1,0 +1,25 @@
+# One environment, whose values stand in terraform.tfvars. The .tf files of dev and prod are the same, byte for byte: what is
+# tried in dev is what comes to prod.
+
+module "storage" {
+  source          = "../../modules/storage"
+  environment     = var.environment
+  prefix          = var.prefix
+  region          = var.region
+  accounts        = var.accounts
+  lock_days       = var.retention.lock_days
+  lifecycle_rules = var.lifecycle_rules
+}
+
+module "audit" {
+  source      = "../../modules/audit"
+  environment = var.environment
+  prefix      = var.prefix
+  region      = var.region
+  account     = var.accounts[var.environment]
+  bucket      = module.storage.audit_bucket
+  logs_days   = var.retention.logs_days
+  alarm_email = var.alarm_email
+}
+
+# The other modules (identities, runtime, catalog) are called here.
