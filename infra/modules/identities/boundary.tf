@@ -66,8 +66,8 @@ locals {
           Action = concat(
             [
               "athena:*", "cloudtrail:*", "cloudwatch:*", "ec2:*", "ecr:*", "eks:*", "events:*", "glue:*", "logs:*", "rds:*", "sns:*",
-              "iam:AttachRolePolicy", "iam:CreateServiceLinkedRole", "iam:DetachRolePolicy", "iam:PassRole", "kms:CreateGrant",
-              "kms:CreateKey", "secretsmanager:CreateSecret", "secretsmanager:TagResource",
+              "iam:CreateServiceLinkedRole", "iam:PassRole", "kms:CreateGrant", "kms:CreateKey", "secretsmanager:CreateSecret",
+              "secretsmanager:TagResource",
             ],
             local.bucket_actions, local.key_actions, local.role_actions, local.plain_role_actions, local.boundary_actions,
             local.federation_actions,
@@ -83,9 +83,16 @@ locals {
           Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-infra" } }
         },
         {
-          Sid       = "ClusterAlone"
-          Effect    = "Allow"
-          Action    = ["autoscaling:*", "ec2:*", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "eks:DescribeCluster", "eks-auth:AssumeRoleForPodIdentity", "elasticloadbalancing:*", "kms:CreateGrant", "kms:DescribeKey"]
+          # As the policies of these roles in the module `runtime`.
+          Sid    = "ClusterAlone"
+          Effect = "Allow"
+          Action = [
+            "ec2:AssignPrivateIpAddresses", "ec2:AttachNetworkInterface", "ec2:CreateNetworkInterface", "ec2:CreateTags",
+            "ec2:DeleteNetworkInterface", "ec2:Describe*", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute",
+            "ec2:UnassignPrivateIpAddresses",
+            "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
+            "eks:DescribeCluster", "eks-auth:AssumeRoleForPodIdentity", "kms:DescribeKey",
+          ]
           Resource  = "*"
           Condition = { ArnEquals = { "aws:PrincipalArn" = [for name in local.cluster_roles : "${local.role_prefix}-${name}"] } }
         },

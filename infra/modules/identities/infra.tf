@@ -61,17 +61,6 @@ locals {
           Condition = { ArnEquals = { "iam:PermissionsBoundary" = local.boundary } }
         },
         {
-          # What AWS asks for a cluster and its machines, and nothing else that AWS has written.
-          Sid      = "PoliciesOfTheCluster"
-          Effect   = "Allow"
-          Action   = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
-          Resource = [for name in local.cluster_roles : "${local.role_prefix}-${name}"]
-          Condition = {
-            ArnEquals = { "iam:PermissionsBoundary" = local.boundary }
-            ArnLike   = { "iam:PolicyARN" = ["arn:aws:iam::aws:policy/AmazonEC2ContainerRegistry*", "arn:aws:iam::aws:policy/AmazonEKS*"] }
-          }
-        },
-        {
           Sid      = "Roles"
           Effect   = "Allow"
           Action   = local.plain_role_actions
@@ -144,6 +133,7 @@ locals {
           Action = [
             "ec2:Allocate*", "ec2:Associate*", "ec2:Attach*", "ec2:Authorize*", "ec2:Create*", "ec2:Delete*", "ec2:Detach*",
             "ec2:Disassociate*", "ec2:Modify*", "ec2:Release*", "ec2:Revoke*",
+            "ec2:RunInstances", # EKS asks whether whoever makes a node group may use its template
             "eks:Associate*", "eks:Create*", "eks:Delete*", "eks:Disassociate*", "eks:TagResource", "eks:UntagResource", "eks:Update*",
             "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup",
             "rds:DeleteDBInstance", "rds:DeleteDBParameterGroup", "rds:DeleteDBSubnetGroup", "rds:ModifyDBInstance",
