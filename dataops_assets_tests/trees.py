@@ -67,6 +67,7 @@ GOOD: dict[str, str] = {
           dev: {disuse: 60 days, notice: 7 days, trash: 30 days, record: 1 year}
           at_most: {areas: 20, share: 0.25}
           versions: 30 days
+          locked: 14 days
           verdicts: {forever: they are asked for in any year}
           provenance: {forever: it is asked for in any year}
           gate_results: {forever: they are compared with all before}
