@@ -26,10 +26,10 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3 and not iam"
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3 and not iam and not terraform"
 
-test-services: install-dev ## What needs more than Python: a browser, an S3 server, Node.js; what is missing is skipped and told
-	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3 or iam" -rs
+test-services: install-dev ## What needs more than Python: a browser, an S3 server, Node.js, Terraform; what is missing is skipped and told
+	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3 or iam or terraform" -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again

@@ -75,6 +75,7 @@ GOOD: dict[str, str] = {
           doctor: 1 day
           interrupted_uploads: 7 days
           access_logs: 400 days
+          query_results: 7 days
           logs: 90 days
           metrics: 400 days
           images: 1 year

@@ -178,6 +178,7 @@ class Platform(_Attributes):
         doctor: What `dataops doctor` leaves in prod, or when it is killed, `_doctor/`.
         interrupted_uploads: The parts of an upload to a bucket that never ended.
         access_logs: What the buckets note of each request, in a bucket of its own.
+        query_results: What queries of Athena give, in a bucket of its own.
         logs: What the runs and services write for people.
         metrics: What is measured of the pipeline over time.
         images: An image that no deployment runs any more.
@@ -200,6 +201,7 @@ class Platform(_Attributes):
     doctor: Days
     interrupted_uploads: Days
     access_logs: Days
+    query_results: Days
     logs: Days
     metrics: Days
     images: Days

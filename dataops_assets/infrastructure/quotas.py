@@ -4,25 +4,26 @@ Most of it does not grow. Rules and rights go by shared classes of tags and by p
 readers, of branches and of people are as large for one dataset as for a thousand. What grows is told here, with the quota. The
 rules of a bucket are counted where they are made (`lifecycle.rules`), a tag of readers where it is stated (`contract.catalog`).
 
-Sources: IAM User Guide, "IAM and AWS STS quotas", and its "Name requirements"; Amazon S3 User Guide, "Bucket naming rules".
+Source: IAM User Guide, "IAM and AWS STS quotas", which tells the characters of names, too.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dataops_assets.contract import Catalog, Dataset, Problem
 
-ROLES = 1000
-"""Roles in an account, unless AWS grants more."""
+AUDIENCES = 100
+"""Of a provider of identities, by which people and those who deliver sign in: each role has an audience of its own."""
 ROLE_NAME_CHARACTERS = 64
 ROLE_POLICY_CHARACTERS = 10_240
 """Of all policies in a role together, blanks left out."""
 PREFIX_CHARACTERS = 16
 """Of the name of the company before the names of all that is made; the modules of Terraform see to it."""
-OTHER_ROLES = 30
-"""For roles that are not made for one group or provider: ours are a dozen, and the services of AWS make some."""
-OTHER_CHARACTERS = 4096
+_GROUP = re.compile("[a-z0-9]+([_-][a-z0-9]+)*")
+OTHER_AUDIENCES = 2
+"""Of the roles `engineer` and `break-glass`."""
+OTHER_CHARACTERS = 3072
 """For what does not grow with the contracts in the policy of a role."""
 
 
@@ -30,6 +31,22 @@ def slug(provider: str) -> str:
     """The name of a provider as a part of the name of its role; empty if it has no Latin letters or digits."""
     plain = unicodedata.normalize("NFKD", provider).encode("ascii", "ignore").decode().lower()
     return re.sub("[^a-z0-9]+", "-", plain).strip("-")
+
+
+def pipeline_characters(values: Iterable[str]) -> int:
+    """How long the pipeline's policy is: it lists each value of a tag where it writes and where it tags, and gives no other."""
+    return OTHER_CHARACTERS + 2 * sum(len(f'"{value}",') for value in values)
+
+
+def queries_characters(groups: Iterable[str]) -> int:
+    """How long the policy is of who answers queries for any group: by four patterns, alone, first, last, and in between."""
+    return OTHER_CHARACTERS + sum(len(f'"{group}","{group}+*","*+{group}","*+{group}+*",') for group in groups)
+
+
+def provider_characters(folders: Iterable[str]) -> int:
+    """How long the policy of a provider is, who may drop into some folders of landing."""
+    bucket = f"arn:aws:s3:::{'x' * PREFIX_CHARACTERS}-prod"
+    return OTHER_CHARACTERS + sum(len(f'"{bucket}/landing/{folder}/*",') for folder in folders)
 
 
 def quota_problems(
@@ -46,32 +63,35 @@ def quota_problems(
     yield from _groups(catalog)
     for name, datasets in delivered.items():
         yield from _provider(name, datasets)
-    roles = len(delivered) + len(catalog.policy.readers) + OTHER_ROLES
-    if roles > ROLES:
-        message = f"{len(delivered):,} providers and {len(catalog.policy.readers):,} reader groups need {roles:,} roles of IAM"
-        yield catalog.source.problem(("readers",), f"{message}, and an account takes {ROLES:,}", "name fewer of either")
-    # The policy of the pipeline lists each value, so that it cannot tag what it writes with another.
-    size = sum(len(f'"{value}",') for value in (*readers, *lifecycles)) + OTHER_CHARACTERS
-    if size > ROLE_POLICY_CHARACTERS:
-        message = f"the pipeline may write {len(readers):,} combinations of readers and {len(lifecycles):,} classes"
-        quota = f"which makes its policy {size:,} characters long, and IAM takes {ROLE_POLICY_CHARACTERS:,}"
-        remedy = "let datasets share combinations of `readers`: name one group for those that go together"
-        yield catalog.source.problem(("readers",), f"{message}, {quota}", remedy)
+    signing_in = len(delivered) + len(catalog.policy.readers) + OTHER_AUDIENCES
+    if signing_in > AUDIENCES:
+        message = (
+            f"{len(delivered):,} providers and {len(catalog.policy.readers):,} reader groups sign in by roles of their own"
+        )
+        quota = f"and IAM takes {AUDIENCES - OTHER_AUDIENCES:,} of both together"
+        yield catalog.source.problem(("readers",), f"{message}, {quota}", "name fewer of either")
+    if (size := pipeline_characters((*readers, *lifecycles))) > ROLE_POLICY_CHARACTERS:
+        message = f"{len(readers):,} combinations of readers and {len(lifecycles):,} classes of lifecycle in use"
+        quota = f"make the policy of the pipeline {size:,} characters long, and IAM takes {ROLE_POLICY_CHARACTERS:,}"
+        remedy = "let datasets share them: name one group for readers that go together, and differ from a class alike"
+        yield catalog.source.problem(("readers",), f"{message} {quota}", remedy)
 
 
 def _groups(catalog: Catalog) -> Iterator[Problem]:
-    most, seen = _left_of_a_name("analyst"), dict[str, str]()
+    most = _left_of_a_name("analyst")
     for group in catalog.policy.readers:
         path = ("readers", group)
-        if re.search("[:/]", group):
-            remedy = "call the group by letters, digits, `-`, `_`, `.` or `@`"
-            yield catalog.source.problem(path, f"`{group}` cannot be part of the name of a role of IAM", remedy)
+        if not _GROUP.fullmatch(group):
+            message = f"`{group}` cannot be part of the name of a role of IAM, or of a pattern of names"
+            remedy = "call the group by small letters and digits, with single `-` or `_` in between"
+            yield catalog.source.problem(path, message, remedy)
         if len(group) > most:
             message = f"`{group}` has {len(group)} characters, and the name of a role of IAM leaves {most} for it"
             yield catalog.source.problem(path, message, "shorten it")
-        if (other := seen.setdefault(group.lower(), group)) != group:
-            message = f"`{group}` and `{other}` are the same to IAM, which does not tell capital letters apart"
-            yield catalog.source.problem(path, message, "rename one of the two")
+    if (size := queries_characters(catalog.policy.readers)) > ROLE_POLICY_CHARACTERS:
+        message = f"{len(catalog.policy.readers):,} reader groups make the policy of ad-hoc queries {size:,} characters long"
+        remedy = "name fewer groups, or shorter ones"
+        yield catalog.source.problem(("readers",), f"{message}, and IAM takes {ROLE_POLICY_CHARACTERS:,}", remedy)
 
 
 def _provider(name: str, datasets: Sequence[Dataset]) -> Iterator[Problem]:
@@ -87,10 +107,8 @@ def _provider(name: str, datasets: Sequence[Dataset]) -> Iterator[Problem]:
     for other in list(called)[1:]:
         message = f"`{other}` and `{next(iter(called))}` would share the role `provider-{name}`"
         yield called[other].problem(path, message, "write a provider's name alike everywhere, and each provider's otherwise")
-    bucket = f'"arn:aws:s3:::{"x" * PREFIX_CHARACTERS}-prod/landing//*",'
     folders = {dataset.deliveries for dataset in datasets}
-    size = sum(len(bucket) + len(folder) for folder in folders) + OTHER_CHARACTERS
-    if size > ROLE_POLICY_CHARACTERS:
+    if (size := provider_characters(folders)) > ROLE_POLICY_CHARACTERS:
         message = f"`{next(iter(called))}` drops into {len(folders):,} folders, which makes the policy of its role {size:,}"
         remedy = "name its parts as providers of their own, as `… (north)`: each has a role then"
         yield first.problem(path, f"{message} characters long, and IAM takes {ROLE_POLICY_CHARACTERS:,}", remedy)

@@ -23,6 +23,7 @@ _ENVIRONMENTS = ("dev", "prod")
 _KEPT = {
     "lock_days": "locked",
     "access_logs_days": "access_logs",
+    "query_results_days": "query_results",
     "logs_days": "logs",
     "metrics_days": "metrics",
     "images_days": "images",
@@ -72,7 +73,7 @@ def variables(catalog: Catalog) -> dict[str, Any]:
         "reader_groups": catalog.policy.readers,
         "readers_classes": tags["readers"],
         "lifecycle_classes": tags["lifecycle"],
-        "providers": {
+        "data_providers": {  # `providers` alone is a word of Terraform's own
             name: {"name": _provider(datasets[0]), "landing": sorted({dataset.deliveries for dataset in datasets})}
             for name, datasets in delivered.items()
         },

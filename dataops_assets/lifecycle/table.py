@@ -116,8 +116,8 @@ def _platform(catalog: Catalog) -> Iterator[Term]:
     yield term("Dagster", "runs and their events", "runs", "sensor prune")
     yield term("Dagster", "ticks", "ticks", "retention of Dagster")
     yield term("Dagster", "compute logs", "compute_logs", "sensor prune")
-    for name in ("logs", "metrics", "images", "backups"):
-        yield term("runtime", name, name, "Terraform")
+    for name in ("query_results", "logs", "metrics", "images", "backups"):
+        yield term("runtime", name.replace("_", " "), name, "Terraform")
 
 
 def _in_prod(catalog: Catalog, prefix: str, retention: Retention, stated: str, lifecycle: str = "") -> Term:

@@ -48,10 +48,11 @@ def test_readers_lifecycles_and_providers_are_those_of_the_contracts(tree: Tree)
     }
     assert told["readers_classes"] == ["analysts+branches+press", "analysts+press", "branches", "nobody"]
     assert told["lifecycle_classes"] == ["deployment", "probe", "standard", "standard@1 year"]
-    assert told["providers"] == {"the-lab": {"name": "The lab", "landing": ["readings", "stations"]}}
+    assert told["data_providers"] == {"the-lab": {"name": "The lab", "landing": ["readings", "stations"]}}
     assert told["retention"] == {
         "lock_days": 14,
         "access_logs_days": 400,
+        "query_results_days": 7,
         "logs_days": 90,
         "metrics_days": 400,
         "images_days": 365,
@@ -108,7 +109,7 @@ def test_keys_of_partitions_are_those_of_the_objects() -> None:
 
 def test_a_provider_who_is_asked_drops_nothing(tree: Tree) -> None:
     tree.write("readings/fetch.py", "def fetch(partition, folder):\n    ...\n")
-    assert variables(tree.catalog())["providers"] == {"the-lab": {"name": "The lab", "landing": ["stations"]}}
+    assert variables(tree.catalog())["data_providers"] == {"the-lab": {"name": "The lab", "landing": ["stations"]}}
 
 
 def test_equal_contracts_give_equal_bytes_in_whatever_order() -> None:
@@ -178,10 +179,12 @@ def test_every_mistake_is_told_at_once(tree: Tree) -> None:
     ]
 
 
-def test_groups_that_iam_does_not_tell_apart(tree: Tree) -> None:
-    tree.edit(POLICY, "  press: Who tells the public.", "  press: Who tells the public.\n  Press: Who prints.")
-    with pytest.raises(ContractError, match="`Press` and `press` are the same to IAM"):
+@pytest.mark.parametrize("name", ["Press", "press.now", "press__now", "-press", "press@night"])
+def test_a_group_whose_name_would_not_stand_in_patterns_and_names_of_roles(tree: Tree, name: str) -> None:
+    tree.edit(POLICY, "  press: Who tells the public.", f"  press: Who tells the public.\n  {name}: Who prints.")
+    with pytest.raises(ContractError, match=f"`{name}` cannot be part of the name of a role of IAM") as caught:
         variables(tree.catalog())
+    assert caught.value.problems[0].line == tree.line(POLICY, name)
 
 
 # Where it is written.
