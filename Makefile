@@ -43,7 +43,7 @@ soak: install-dev ## Damaged files, faults, races and branches by the thousand; 
 	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
 	  dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 17
 
-check: install-dev ## Format, lint, types, imports, definitions, the committed map
+check: install-dev ## Format, lint, types, imports, definitions, what is committed of the contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -52,6 +52,7 @@ check: install-dev ## Format, lint, types, imports, definitions, the committed m
 	@$(BIN)/python .ci/check_yaml.py
 	@$(BIN)/dg check defs
 	@$(BIN)/dataops map --check
+	@$(BIN)/dataops export infra --check
 
 TERRAFORM = terraform -chdir=infra/environments/$(ENV)
 plan: an-environment ## What would change in AWS, and nothing does: make plan ENV=dev; see infra/README.md

@@ -357,6 +357,22 @@ def export_lifecycle(bucket: str | None, below: str) -> None:
     export_rules(load_catalog(DEFS), bucket, below.strip("/"))
 
 
+@export.command("infra")
+@click.option("--check", is_flag=True, help="Write nothing; say what of a committed file differs, and fail.")
+def export_infra(check: bool) -> None:
+    """Write what Terraform is told of the contracts: contracts.auto.tfvars.json of each environment below infra/.
+
+    Readers, classifications, lifecycles, providers and tables, as the contracts say them. What AWS cannot express is an error.
+    """
+    from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.cli.infra import check_variables, write_variables
+
+    catalog, infra = load_catalog(DEFS), DEFS.parent.parent / "infra"
+    if check:
+        sys.exit(0 if check_variables(catalog, infra) else 1)
+    write_variables(catalog, infra)
+
+
 @cli.command("map")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the committed map is stale.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/map.svg"), show_default=True)
