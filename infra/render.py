@@ -3,6 +3,8 @@
     python infra/render.py            writes them, with the values of each environment
     python infra/render.py --check    writes nothing, and fails if a committed file differs
 
+Where the AWS provider cannot be fetched, Terraform takes it from a folder: `TF_CLI_ARGS_init=-plugin-dir=/its/folder`.
+
 Terraform plans in a copy, without state and without AWS: all policies are made from names, so they are known before anything
 is made. What is not known then is an error, and so is a policy that is attached but not planned. Here: planning, and reading
 the plan. Not here: what the policies mean (`dataops_assets.policy`).
@@ -60,7 +62,7 @@ def plan(environment: str, infra: Path = INFRA) -> Plan:
         shutil.copytree(infra, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", ".terraform.lock.hcl"))
         root = copy / "environments" / environment
         (root / "render_override.tf").write_text(_OVERRIDE, encoding="utf-8")
-        _terraform(root, "init", "-input=false", "-no-color", *_plugins())
+        _terraform(root, "init", "-input=false", "-no-color")
         _terraform(root, "plan", "-input=false", "-no-color", "-refresh=false", "-lock=false", "-out=plan")
         shown: Plan = json.loads(_terraform(root, "show", "-json", "plan"))
     return shown
@@ -171,12 +173,6 @@ def _aliases(planned: Plan, of: dict[str, list[dict[str, Any]]]) -> dict[str, st
         for address in (f"{module}{key}", f"{module}{key}{index}"):
             named[address] = one["values"]["name"]
     return named
-
-
-def _plugins() -> list[str]:
-    """Where this machine has Terraform's AWS provider, if it cannot be fetched: named by TERRAFORM_PLUGINS."""
-    folder = os.environ.get("TERRAFORM_PLUGINS")
-    return [f"-plugin-dir={folder}"] if folder else []
 
 
 def _terraform(folder: Path, *command: str) -> str:

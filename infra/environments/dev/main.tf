@@ -22,4 +22,18 @@ module "audit" {
   alarm_email = var.alarm_email
 }
 
-# The other modules (identities, runtime, catalog) are called here.
+module "identities" {
+  source            = "../../modules/identities"
+  environment       = var.environment
+  prefix            = var.prefix
+  region            = var.region
+  accounts          = var.accounts
+  github            = var.github
+  people            = var.people
+  reader_groups     = var.reader_groups
+  readers_classes   = var.readers_classes
+  lifecycle_classes = var.lifecycle_classes
+  data_providers    = var.data_providers
+}
+
+# The other modules (runtime, catalog) are called here.
