@@ -56,7 +56,7 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # Whoever may read the log files in the bucket: their own policy says who that is.
+  # Whoever looks into an incident, by a policy of his own. None of the roles here does, though all may use keys through S3.
   statement {
     sid       = "TheTrailIsReadThroughS3"
     actions   = ["kms:Decrypt"]
@@ -69,6 +69,11 @@ data "aws_iam_policy_document" "key" {
       test     = "StringEquals"
       variable = "kms:ViaService"
       values   = ["s3.${var.region}.amazonaws.com"]
+    }
+    condition {
+      test     = "ArnNotLike"
+      variable = "aws:PrincipalArn"
+      values   = ["${local.role}-*"]
     }
   }
   statement {
