@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,12 @@ class NotRendered(Exception):
     """A plan that does not say who may do what."""
 
 
-def plan(environment: str, infra: Path = INFRA) -> Plan:
-    """What Terraform would make of an environment, as its JSON says it.
+def plan(environment: str, infra: Path = INFRA) -> list[Plan]:
+    """What Terraform would make of an environment, as its JSON says it, and of the bucket of its states: two roots.
 
     Args:
         environment: Its name, a folder of `environments/`.
-        infra: The folder that holds `environments/` and `modules/`.
+        infra: The folder that holds `bootstrap/`, `environments/` and `modules/`.
 
     Raises:
         NotRendered: Terraform refuses.
@@ -60,26 +60,32 @@ def plan(environment: str, infra: Path = INFRA) -> Plan:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "infra"
         shutil.copytree(infra, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", ".terraform.lock.hcl"))
-        root = copy / "environments" / environment
-        (root / "render_override.tf").write_text(_OVERRIDE, encoding="utf-8")
-        _terraform(root, "init", "-input=false", "-no-color")
-        _terraform(root, "plan", "-input=false", "-no-color", "-refresh=false", "-lock=false", "-out=plan")
-        shown: Plan = json.loads(_terraform(root, "show", "-json", "plan"))
+        return [_plan(copy, root, environment) for root in (f"environments/{environment}", "bootstrap")]
+
+
+def _plan(infra: Path, root: str, environment: str) -> Plan:
+    folder = infra / root
+    values = infra / "environments" / environment / "terraform.tfvars"
+    (folder / "render_override.tf").write_text(_OVERRIDE, encoding="utf-8")
+    _terraform(folder, "init", "-input=false", "-no-color")
+    asked = ("-input=false", "-no-color", "-refresh=false", "-lock=false", "-compact-warnings", f"-var-file={values}")
+    _terraform(folder, "plan", *asked, "-out=plan")
+    shown: Plan = json.loads(_terraform(folder, "show", "-json", "plan"))
     return shown
 
 
-def access(planned: Plan) -> dict[str, Any]:
-    """The access file of a plan.
+def access(planned: Sequence[Plan]) -> dict[str, Any]:
+    """The access file of an environment.
 
     Args:
-        planned: The plan, as `terraform show -json` says it.
+        planned: The plans of its roots, as `terraform show -json` says them; that of the environment comes first.
 
     Raises:
         NotRendered: A policy is not known before something is made, or is attached and not planned.
     """
-    said = {name: one["value"] for name, one in planned["variables"].items()}
+    said = {name: one["value"] for name, one in planned[0]["variables"].items()}
     account, region = said["accounts"][said["environment"]], said["region"]
-    resources = list(_resources(planned["planned_values"]["root_module"]))
+    resources = [one for each in planned for one in _resources(each["planned_values"]["root_module"])]
     of = {kind: [one for one in resources if one["type"] == kind] for kind in {one["type"] for one in resources}}
     attachable = {
         f"arn:aws:iam::{account}:policy{one['values'].get('path') or '/'}{one['values']['name']}": one
@@ -106,7 +112,7 @@ def access(planned: Plan) -> dict[str, Any]:
         _role_of(roles, one)["policies"][policy["values"]["name"]] = _policy(policy)
 
     policies = {_known(one, "bucket"): _policy(one) for one in of.get("aws_s3_bucket_policy", ())}
-    aliases = _aliases(planned, of)
+    aliases = _aliases(planned[0], of)
     keys = {aliases.get(one["address"], one["address"]): _policy(one) for one in of.get("aws_kms_key", ())}
     return {
         "environment": said["environment"],

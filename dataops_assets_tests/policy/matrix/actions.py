@@ -37,8 +37,9 @@ class Action:
 
     def takes(self, key: str) -> bool:
         low = key.lower()
-        of_a_token = self.name in _WITH_A_TOKEN and low.endswith((":aud", ":sub"))
-        return of_a_token or low.startswith(_GLOBAL) or low in self.keys or re.sub("[/:][^/:]*$", "/<key>", low) in self.keys
+        if low.startswith(_GLOBAL) or (self.name in _WITH_A_TOKEN and low.endswith((":aud", ":sub"))):
+            return True
+        return any(low == one or (one.endswith("<key>") and low.startswith(one[:-5])) for one in self.keys)
 
 
 @cache

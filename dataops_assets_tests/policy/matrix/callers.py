@@ -6,12 +6,17 @@ session.
 
 from collections.abc import Iterator
 
-from dataops_assets.policy.access import ANYBODY, Access, Caller, session
+from dataops_assets.policy.access import ANYBODY, Access, Caller, Role, session
 from dataops_assets.policy.language import read_policy
 from dataops_assets_tests.policy.matrix.places import REGION, STRANGER
 
 DEV, PROD = "111111111111", "222222222222"
 GITHUB, PEOPLE = "token.actions.githubusercontent.com", "people.example.com"
+ALL_RIGHTS = read_policy(
+    {"Version": "2012-10-17", "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]},
+    "all rights",
+    "identity",
+)
 _SIGNED = {"aws:SecureTransport": "true"}
 _SESSIONS = {
     "dev/branch": [{"kubernetes-namespace": "pr-7"}, {"kubernetes-namespace": "pr-8"}],
@@ -21,7 +26,7 @@ _SESSIONS = {
 
 
 def callers(access: Access) -> list[Caller]:
-    return [*_sessions(access), *_strangers(), *_tokens(access), *_pods(access), *_services()]
+    return [*_sessions(access), *_mighty(access), *_strangers(), *_tokens(access), *_pods(), *_services()]
 
 
 def _sessions(access: Access) -> Iterator[Caller]:
@@ -30,18 +35,29 @@ def _sessions(access: Access) -> Iterator[Caller]:
             yield session(role, tags)
 
 
+def _mighty(access: Access) -> Iterator[Caller]:
+    """Who must be held by others than himself: an administrator of each account, and a role with all rights and the boundary."""
+    for environment, account in (("dev", DEV), ("prod", PROD)):
+        boundary = next(role.boundary for role in access.roles if role.environment == environment)
+        for name, limit in (("administrator", None), ("company-new", boundary)):
+            arn = f"arn:aws:iam::{account}:role/{name}"
+            trust = read_policy({"Version": "2012-10-17", "Statement": []}, "trust", "trust")
+            role = Role(environment, name, arn, trust, (ALL_RIGHTS,), limit, 3600)
+            yield session(role)
+
+
 def _strangers() -> Iterator[Caller]:
     """Nobody; somebody of another account, who may do everything there."""
     yield ANYBODY
     yield Caller("anybody, over plain HTTP", "*", {"aws:SecureTransport": "false"})
-    all_of_it = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = read_policy({"Version": "2012-10-17", "Statement": [all_of_it]}, "stranger", "identity")
     role = f"arn:aws:iam::{STRANGER}:role/administrator"
     context = {**_SIGNED, "aws:PrincipalArn": role, "aws:PrincipalAccount": STRANGER}
-    yield Caller("stranger", f"arn:aws:sts::{STRANGER}:assumed-role/administrator/s", context, policies=(policy,))
+    yield Caller("stranger", f"arn:aws:sts::{STRANGER}:assumed-role/administrator/s", context, policies=(ALL_RIGHTS,))
     named = f"arn:aws:iam::{STRANGER}:role/company-pipeline"
     context = {**_SIGNED, "aws:PrincipalArn": named, "aws:PrincipalAccount": STRANGER}
-    yield Caller("stranger called pipeline", f"arn:aws:sts::{STRANGER}:assumed-role/company-pipeline/s", context, policies=(policy,))
+    yield Caller(
+        "stranger called pipeline", f"arn:aws:sts::{STRANGER}:assumed-role/company-pipeline/s", context, policies=(ALL_RIGHTS,)
+    )
 
 
 def _tokens(access: Access) -> Iterator[Caller]:
@@ -94,9 +110,8 @@ def _of_people(access: Access) -> Iterator[tuple[str, tuple[str, dict[str, str |
         yield name, (PEOPLE, context | ({"aws:TagKeys": sorted(tags)} if tags else {}))
 
 
-def _pods(access: Access) -> Iterator[Caller]:
+def _pods() -> Iterator[Caller]:
     """EKS, with what it says of a pod."""
-    del access
     pods = {
         "prod, pipeline": ("prod", "prod", "pipeline"),
         "prod, another service account": ("prod", "prod", "default"),
@@ -126,10 +141,18 @@ def _services() -> Iterator[Caller]:
         bucket = {"aws:SourceArn": f"arn:aws:s3:::company-{environment}", "aws:SourceAccount": account}
         yield Caller(f"access logs of {environment}", "logging.s3.amazonaws.com", ours | bucket)
         trail = f"arn:aws:cloudtrail:{REGION}:{account}:trail/company-{environment}"
-        yield Caller(f"trail of {environment}", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": account})
+        yield Caller(
+            f"trail of {environment}", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": account}
+        )
     bucket = {"aws:SourceArn": "arn:aws:s3:::somebody-else", "aws:SourceAccount": STRANGER}
     yield Caller("access logs of somebody else", "logging.s3.amazonaws.com", ours | bucket)
     trail = f"arn:aws:cloudtrail:{REGION}:{STRANGER}:trail/company-prod"
-    yield Caller("trail of somebody else", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": STRANGER})
-    for service in ("ec2", "lambda", "glue", "eks", "rds"):
+    yield Caller(
+        "trail of somebody else", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": STRANGER}
+    )
+    for environment, account in (("dev", DEV), ("prod", PROD)):
+        for group in ("/company/trail", "/somebody/else"):
+            context = {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{REGION}:{account}:log-group:{group}"}
+            yield Caller(f"log group {group} of {environment}", f"logs.{REGION}.amazonaws.com", ours | context)
+    for service in ("events", "cloudwatch", "ec2", "lambda", "glue", "eks", "rds"):
         yield Caller(f"service {service}", f"{service}.amazonaws.com", ours)

@@ -68,10 +68,17 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
         other = {_BOUNDARY: "arn:aws:iam::aws:policy/AdministratorAccess"}
         more = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"} if action.takes("iam:PolicyARN") else {}
         none = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"} if more else {}
-        found: dict[str, Context] = {"with the boundary": {**ours, **more}, "with another boundary": {**other, **more}, "": more}
+        found: dict[str, Context] = {
+            "with the boundary": {**ours, **more},
+            "with another boundary": {**other, **more},
+            "": more,
+        }
         return {**found, "with the boundary, all rights": {**ours, **none}} if none else found
     if action.name == "iam:PassRole":
-        return {f"to {name}": {"iam:PassedToService": f"{name}.amazonaws.com"} for name in ("pods.eks", "ec2", "eks", "cloudtrail", "lambda")}
+        return {
+            f"to {name}": {"iam:PassedToService": f"{name}.amazonaws.com"}
+            for name in ("pods.eks", "ec2", "eks", "cloudtrail", "lambda")
+        }
     return {"": {}}
 
 
@@ -114,9 +121,10 @@ def cells(access: Access) -> Iterator[Cell]:
         for action, way, place, context in requests
     ]
     for caller in callers(access):
+        said = {action: _taken(action, caller.context) for action in universe()}
+        asking = replace(caller, context={})
         for action, label, place, context in known:
-            said = {**_taken(action, caller.context), **context}
-            yield Cell(replace(caller, context={}), label, place, action.name, said)
+            yield Cell(asking, label, place, action.name, {**said[action], **context})
 
 
 def counts(found: Sequence[Cell]) -> Counter[str]:

@@ -78,7 +78,7 @@ class Entry:
     def __init__(self, caller: str, place: str, action: str):
         self._written = caller, place, action
         self._matches: dict[str, bool] = {}
-        self._pattern = _pattern([action])
+        self._pattern = _pattern([action], star="[^ ]*")
 
     @property
     def met(self) -> bool:
@@ -97,9 +97,10 @@ def load() -> Table:
     return Table(yaml.safe_load(TABLE.read_text(encoding="utf-8")))
 
 
-def _pattern(texts: Sequence[str]) -> re.Pattern[str]:
-    """`*` is any text, and nothing as well after a space; `{a,b}` is one of these."""
-    return re.compile("|".join(re.escape(one).replace(r"\*", ".*") for text in texts for one in _spelled(text)))
+def _pattern(texts: Sequence[str], star: str = ".*") -> re.Pattern[str]:
+    """`*` is any text, ` *` also nothing; `{a,b}` is one of these."""
+    written = [re.escape(one) for text in texts for one in _spelled(text)]
+    return re.compile("|".join(one.replace(r"\ \*", "( .*)?").replace(r"\*", star) for one in written))
 
 
 def _spelled(text: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Everything that an action can be done to: every zone and area of every bucket, with and without tags, and all else by its kind.
 
-Beside the buckets of the access files there is one of somebody else that lets everybody of ours in, and there are those of
-Terraform's states, as if they had no policy: what may be done there is told by our own identities alone.
+Beside the buckets of the access files there is one of somebody else that lets everybody of ours in: what may be done there is
+told by our own identities alone.
 """
 
 import re
@@ -57,21 +57,17 @@ class Place:
 
 
 def with_others(access: Access) -> Access:
-    """The access with a bucket of somebody else who lets all of ours in, and with the buckets of Terraform's states."""
-    accounts = _accounts(access)
+    """The access with a bucket of somebody else who lets all of ours in."""
     letting_in = {
         "Sid": "LetsEverybodyIn",
         "Effect": "Allow",
-        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts.values()]},
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in _accounts(access).values()]},
         "Action": "s3:*",
         "Resource": ["arn:aws:s3:::somebody-else", "arn:aws:s3:::somebody-else/*"],
     }
     policy = read_policy({"Version": "2012-10-17", "Statement": [letting_in]}, "somebody-else", "resource")
-    others = [Resource("elsewhere", "somebody-else", "arn:aws:s3:::somebody-else", STRANGER, policy)]
-    for environment, account in accounts.items():
-        name = f"company-state-{environment}"
-        others.append(Resource(environment, name, f"arn:aws:s3:::{name}", account, None))
-    return replace(access, buckets={**{one.name: one for one in others}, **access.buckets})
+    bucket = Resource("elsewhere", "somebody-else", "arn:aws:s3:::somebody-else", STRANGER, policy)
+    return replace(access, buckets={**access.buckets, bucket.name: bucket})
 
 
 def places(access: Access) -> Iterator[Place]:

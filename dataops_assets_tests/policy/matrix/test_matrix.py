@@ -35,4 +35,6 @@ def _told(found: Iterable[Cell]) -> str:
     by: dict[tuple[str, str], list[str]] = {}
     for caller, action, place in alike:
         by.setdefault((caller, action), []).append(place)
-    return "\n".join(f"  {caller} | {action} | {len(where)} places: {', '.join(where[:3])}" for (caller, action), where in by.items())
+    return "\n".join(
+        f"  {caller} | {action} | {len(where)} places: {', '.join(where[:3])}" for (caller, action), where in by.items()
+    )
