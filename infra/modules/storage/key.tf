@@ -91,12 +91,12 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # What somebody reads is said by the policies of the bucket and of his role.
+  # What somebody reads is said by the policies of the bucket and of his role; results of queries are written with it, too.
   dynamic "statement" {
     for_each = var.environment == "prod" ? ["prod"] : []
     content {
-      sid       = "AnalystsReadThroughS3"
-      actions   = ["kms:Decrypt"]
+      sid       = "AnalystsThroughS3"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
       resources = ["*"]
       principals {
         type        = "AWS"
