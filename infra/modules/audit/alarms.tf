@@ -56,6 +56,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   name          = "${var.prefix}-${each.key}"
   description   = "See infra/modules/audit/patterns.tf"
   event_pattern = each.value
+  state         = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" # also what only looks, as AssumeRole does for CloudTrail
 }
 
 resource "aws_cloudwatch_event_target" "this" {
@@ -63,6 +64,20 @@ resource "aws_cloudwatch_event_target" "this" {
   rule      = aws_cloudwatch_event_rule.this[each.key].name
   target_id = "alarms"
   arn       = aws_sns_topic.alarms.arn
+
+  # A sentence, since somebody reads it at night. What is absent stays empty.
+  input_transformer {
+    input_paths = {
+      at        = "$.detail.eventTime"
+      event     = "$.detail.eventID"
+      from      = "$.detail.sourceIPAddress"
+      key       = "$.detail.requestParameters.key"
+      principal = "$.detail.userIdentity.principalId"
+      what      = "$.detail.eventName"
+      who       = "$.detail.userIdentity.arn"
+    }
+    input_template = "\"${var.prefix}-${each.key}: <what> <key> in ${var.environment} by <who> (<principal>), from <from>, at <at>. Event <event> of the trail; what it means: infra/modules/audit/README.md\""
+  }
 }
 
 # EventBridge sees the events of its own region. Whoever takes on break-glass chooses at which region's door he asks, and what

@@ -37,8 +37,8 @@ data "aws_iam_policy_document" "key" {
   statement {
     sid = "InfraAloneAdministers"
     actions = [
-      "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey", "kms:DisableKeyRotation",
-      "kms:EnableKey", "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags",
+      "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey", "kms:EnableKey",
+      "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags",
       "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
       "kms:UpdateKeyDescription",
     ]
@@ -91,12 +91,12 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # What somebody reads is said by the policies of the bucket and of his role.
+  # What somebody reads is said by the policies of the bucket and of his role; results of queries are written with it, too.
   dynamic "statement" {
     for_each = var.environment == "prod" ? ["prod"] : []
     content {
-      sid       = "AnalystsReadThroughS3"
-      actions   = ["kms:Decrypt"]
+      sid       = "AnalystsThroughS3"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
       resources = ["*"]
       principals {
         type        = "AWS"

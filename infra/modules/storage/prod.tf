@@ -58,6 +58,24 @@ data "aws_iam_policy_document" "prod" {
     }
   }
 
+  # Nor does the pipeline, once an object lies there: another class would end it sooner. While an object is put, S3 tells nothing
+  # of the tags of the one before, so this is about changing tags alone.
+  statement {
+    sid       = "NobodyChangesTags"
+    effect    = "Deny"
+    actions   = ["s3:PutObjectTagging"]
+    resources = ["${local.data_arn}/*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Null"
+      variable = "s3:ExistingObjectTag/lifecycle"
+      values   = ["false"]
+    }
+  }
+
   # Everything is written on the condition of what lies there, so of two writers one loses, and nothing is overwritten unseen.
   # Providers know no conditions. The parts of a large object come without; what completes it has them.
   statement {
