@@ -56,7 +56,7 @@ locals {
         {
           Sid       = "WhoReadsConfiguration"
           Effect    = "Allow"
-          Action    = local.looking.Action
+          Action    = concat(local.looking.Action, local.looking_at_buckets.Action)
           Resource  = "*"
           Condition = { ArnEquals = { "aws:PrincipalArn" = ["${local.role_prefix}-drift", "${local.role_prefix}-infra"] } }
         },

@@ -21,11 +21,19 @@ locals {
       "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListAliases", "kms:ListResourceTags",
       "logs:DescribeLogGroups", "logs:DescribeMetricFilters", "logs:ListTagsForResource",
       "rds:Describe*", "rds:ListTagsForResource",
-      "s3:GetAccelerateConfiguration", "s3:GetAccountPublicAccessBlock", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
-      "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket",
+      "s3:GetAccountPublicAccessBlock",
       "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource",
     ]
     Resource = "*"
+  }
+  looking_at_buckets = {
+    Sid    = "ReadConfigurationOfBuckets"
+    Effect = "Allow"
+    Action = [
+      "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
+      "s3:GetReplicationConfiguration", "s3:ListBucket",
+    ]
+    Resource = [local.data, local.audit, local.state]
   }
 
   drift = {
@@ -35,6 +43,7 @@ locals {
       hours       = 1
       rights = [
         local.looking,
+        local.looking_at_buckets,
         {
           Sid      = "ReadState"
           Effect   = "Allow"

@@ -34,6 +34,7 @@ locals {
       hours       = 1
       rights = [
         local.looking,
+        local.looking_at_buckets,
         {
           Sid      = "Buckets"
           Effect   = "Allow"
