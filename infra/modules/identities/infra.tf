@@ -93,11 +93,18 @@ locals {
           Condition = { StringEquals = { "iam:PassedToService" = "pods.eks.amazonaws.com" } }
         },
         {
-          Sid       = "PassToServices"
+          Sid       = "PassToCluster"
           Effect    = "Allow"
           Action    = "iam:PassRole"
-          Resource  = [for name in concat(local.cluster_roles, ["trail"]) : "${local.role_prefix}-${name}"]
-          Condition = { StringEquals = { "iam:PassedToService" = ["cloudtrail.amazonaws.com", "ec2.amazonaws.com", "eks.amazonaws.com"] } }
+          Resource  = [for name in local.cluster_roles : "${local.role_prefix}-${name}"]
+          Condition = { StringEquals = { "iam:PassedToService" = ["ec2.amazonaws.com", "eks.amazonaws.com"] } }
+        },
+        {
+          Sid       = "PassToTrail"
+          Effect    = "Allow"
+          Action    = "iam:PassRole"
+          Resource  = "${local.role_prefix}-trail"
+          Condition = { StringEquals = { "iam:PassedToService" = "cloudtrail.amazonaws.com" } }
         },
         {
           Sid      = "MakeKeys"
