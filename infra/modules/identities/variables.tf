@@ -79,8 +79,8 @@ variable "reader_groups" {
 
   validation {
     # A group stands in patterns between plus signs: a wildcard or a plus in its name would match others.
-    condition     = alltrue([for group in keys(var.reader_groups) : can(regex("^[a-z0-9]+([_-][a-z0-9]+)*$", group))])
-    error_message = "A reader group is small letters and digits, with single - or _ in between."
+    condition     = alltrue([for group in keys(var.reader_groups) : can(regex("^[A-Za-z0-9_.-]{1,39}$", group))])
+    error_message = "A reader group is 1 to 39 letters, digits, -, _ and dots."
   }
   validation {
     condition     = contains(keys(var.reader_groups), "branches")
@@ -93,7 +93,7 @@ variable "readers_classes" {
   type        = list(string)
 
   validation {
-    condition     = length(var.readers_classes) > 0 && alltrue([for class in var.readers_classes : can(regex("^[a-z0-9_+-]+$", class))])
+    condition     = length(var.readers_classes) > 0 && alltrue([for class in var.readers_classes : can(regex("^[A-Za-z0-9_.+-]+$", class))])
     error_message = "A value of the tag `readers` is names of groups, sorted, with + in between; there must be one."
   }
 }
