@@ -54,10 +54,8 @@ variable "github" {
 }
 
 variable "people" {
-  description = <<-E
-    Where people and providers sign in: `issuer`, an OIDC issuer without https://, and by the name of a role the audience
-    (client id) whose tokens open it. A role that is not named has the audience `<prefix>-<role>`.
-  E
+  # A role that is not named has the audience `<prefix>-<role>`.
+  description = "Where people and providers sign in: an OIDC issuer without https://, and by the name of a role the audience (client id) whose tokens open it."
   type = object({
     issuer    = string
     audiences = optional(map(string), {})
@@ -117,11 +115,7 @@ variable "data_providers" {
     error_message = "The short name of a provider is small letters and digits, with single hyphens in between."
   }
   validation {
-    condition = alltrue(flatten([
-      for provider in values(var.data_providers) : [
-        for folder in concat(provider.landing, [""]) : folder == "" ? length(provider.landing) > 0 : can(regex("^[A-Za-z0-9_-]+$", folder))
-      ]
-    ]))
+    condition     = alltrue([for provider in values(var.data_providers) : length(provider.landing) > 0 && can([for folder in provider.landing : regex("^[A-Za-z0-9_-]+$", folder)])])
     error_message = "A provider has one folder of landing or more, each a single name without wildcards."
   }
 }

@@ -2,6 +2,7 @@
 
 resource "aws_eks_cluster" "this" {
   #checkov:skip=CKV_AWS_38: from where it is reached is `reached_from`, which takes no range of everybody
+  #checkov:skip=CKV_AWS_339: it is a value, and AWS refuses one that it does not support
   #checkov:skip=CKV_AWS_39: the same; by default it is reached from its network alone
   name                      = local.name
   version                   = var.cluster.version
