@@ -1,4 +1,5 @@
-# Analysts: the people of one reader group. They read what is published for that group, and write nothing.
+# Analysts: the people of one reader group. They read what is published for that group, by themselves or through Athena, and write
+# nothing but the results of their queries, which are for the group alone.
 
 locals {
   # The group `branches` is that of branches and engineers.
@@ -26,7 +27,7 @@ locals {
         {
           Sid       = "UseKey"
           Effect    = "Allow"
-          Action    = "kms:Decrypt"
+          Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
           Resource  = local.keys.prod
           Condition = local.via_s3
         },
@@ -36,9 +37,36 @@ locals {
           Action   = ["glue:GetDatabase", "glue:GetDatabases", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"]
           Resource = local.catalog
         },
+        {
+          Sid      = "Query"
+          Effect   = "Allow"
+          Action   = local.querying
+          Resource = "arn:aws:athena:${var.region}:${local.account}:workgroup/${var.prefix}-${group}"
+        },
+        {
+          # Athena writes and reads them with the rights of whoever asks.
+          Sid      = "KeepResults"
+          Effect   = "Allow"
+          Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+          Resource = "${local.results}/${group}/*"
+        },
+        {
+          Sid      = "FindResults"
+          Effect   = "Allow"
+          Action   = "s3:GetBucketLocation"
+          Resource = local.results
+        },
       ]
     }
   }
 
-  catalog = [for what in ["catalog", "database/*", "table/*"] : "arn:aws:glue:${var.region}:${local.account}:${what}"]
+  # As the module `catalog` names them.
+  catalog = [
+    for what in ["catalog", "database/${local.database}", "table/${local.database}/*"] : "arn:aws:glue:${var.region}:${local.account}:${what}"
+  ]
+  database = "${replace(var.prefix, "-", "_")}_*"
+  results  = "arn:aws:s3:::${var.prefix}-athena-prod"
+  querying = [
+    "athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup", "athena:StartQueryExecution", "athena:StopQueryExecution",
+  ]
 }

@@ -11,18 +11,18 @@ locals {
         {
           Sid    = "ReadData"
           Effect = "Allow"
-          Action = [
-            "glue:Get*", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:GetObject",
+          Action = concat(local.querying, [
+            "glue:Get*", "s3:GetBucketLocation", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:GetObject",
             "s3:GetObjectRetention", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging", "s3:ListBucket",
             "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
-          ]
+          ])
           Resource = "*"
         },
         {
           Sid      = "WriteData"
           Effect   = "Allow"
           Action   = local.writing
-          Resource = "${local.data}/*"
+          Resource = [for bucket in local.buckets : "${bucket}/*" if contains([local.data, local.results], bucket)]
         },
         {
           Sid       = "UseKeys"

@@ -23,7 +23,7 @@ locals {
           Resource = local.registry
         },
         {
-          # What it may do in there is said by the cluster: the module `runtime` lets it in as the group `deployer`.
+          # What it may do in there is said by the cluster: the module `runtime` lets it in as the group `deployers`.
           Sid      = "FindCluster"
           Effect   = "Allow"
           Action   = "eks:DescribeCluster"

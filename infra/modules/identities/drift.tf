@@ -33,7 +33,7 @@ locals {
       "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
       "s3:GetReplicationConfiguration", "s3:ListBucket",
     ]
-    Resource = [local.data, local.audit, local.state]
+    Resource = local.buckets
   }
 
   drift = {

@@ -39,7 +39,7 @@ locals {
           Sid      = "Buckets"
           Effect   = "Allow"
           Action   = local.bucket_actions
-          Resource = [local.data, local.audit, local.state]
+          Resource = local.buckets
         },
         {
           Sid      = "State"

@@ -54,10 +54,8 @@ variable "github" {
 }
 
 variable "people" {
-  description = <<-E
-    Where people and providers sign in: `issuer`, an OIDC issuer without https://, and by the name of a role the audience
-    (client id) whose tokens open it. A role that is not named has the audience `<prefix>-<role>`.
-  E
+  # A role that is not named has the audience `<prefix>-<role>`.
+  description = "Where people and providers sign in: an OIDC issuer without https://, and by the name of a role the audience (client id) whose tokens open it."
   type = object({
     issuer    = string
     audiences = optional(map(string), {})
@@ -79,8 +77,8 @@ variable "reader_groups" {
 
   validation {
     # A group stands in patterns between plus signs: a wildcard or a plus in its name would match others.
-    condition     = alltrue([for group in keys(var.reader_groups) : can(regex("^[a-z0-9]+([_-][a-z0-9]+)*$", group))])
-    error_message = "A reader group is small letters and digits, with single - or _ in between."
+    condition     = alltrue([for group in keys(var.reader_groups) : can(regex("^[A-Za-z0-9_.-]{1,39}$", group))])
+    error_message = "A reader group is 1 to 39 letters, digits, -, _ and dots."
   }
   validation {
     condition     = contains(keys(var.reader_groups), "branches")
@@ -93,7 +91,7 @@ variable "readers_classes" {
   type        = list(string)
 
   validation {
-    condition     = length(var.readers_classes) > 0 && alltrue([for class in var.readers_classes : can(regex("^[a-z0-9_+-]+$", class))])
+    condition     = length(var.readers_classes) > 0 && alltrue([for class in var.readers_classes : can(regex("^[A-Za-z0-9_.+-]+$", class))])
     error_message = "A value of the tag `readers` is names of groups, sorted, with + in between; there must be one."
   }
 }
@@ -117,11 +115,7 @@ variable "data_providers" {
     error_message = "The short name of a provider is small letters and digits, with single hyphens in between."
   }
   validation {
-    condition = alltrue(flatten([
-      for provider in values(var.data_providers) : [
-        for folder in concat(provider.landing, [""]) : folder == "" ? length(provider.landing) > 0 : can(regex("^[A-Za-z0-9_-]+$", folder))
-      ]
-    ]))
+    condition     = alltrue([for provider in values(var.data_providers) : length(provider.landing) > 0 && can([for folder in provider.landing : regex("^[A-Za-z0-9_-]+$", folder)])])
     error_message = "A provider has one folder of landing or more, each a single name without wildcards."
   }
 }
