@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             server = "an S3 server that enforces policies: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
             item.add_marker(pytest.mark.skip(reason=f"needs {server}, and its address in {', '.join(missing)}"))
         if item.get_closest_marker("terraform") and not shutil.which("terraform"):
-            item.add_marker(pytest.mark.skip(reason="needs Terraform 1.11 or newer, as `terraform`"))
+            item.add_marker(pytest.mark.skip(reason="needs Terraform"))
         if item.get_closest_marker("iam") and not (shutil.which("npm") and os.environ.get("IAM_SIMULATE")):
             item.add_marker(
                 pytest.mark.skip(reason="needs Node.js, and a script that asks iam-simulate, named by IAM_SIMULATE")
