@@ -99,11 +99,11 @@ def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
     """
     found = [place for dataset in catalog for place in of_dataset(access, dataset)]
     for bucket in access.buckets.values():
-        folders = _folders(bucket.name, caller)
+        folders = _folders(bucket.kind, caller)
         found += [Place("object", f"{bucket.name}/{folder}", f"{bucket.arn}/{folder}/x") for folder in folders]
         found.append(Place("bucket", bucket.name, bucket.arn))
-    found += [Place("key", key.name, key.arn) for key in access.keys.values()]
-    return [*found, *(Place("role", role.full_name, role.arn) for role in access.roles)]
+    found += [Place("key", f"key {key.environment}/{key.kind}", key.arn) for key in access.keys.values()]
+    return [*found, *(Place("role", f"role {role.full_name}", role.arn) for role in access.roles)]
 
 
 def of_dataset(access: Access, dataset: Dataset, zone: str | None = None) -> list[Place]:
@@ -114,7 +114,7 @@ def of_dataset(access: Access, dataset: Dataset, zone: str | None = None) -> lis
         dataset: The dataset.
         zone: One place alone, as `staged`; None for all.
     """
-    prod = next((bucket for bucket in access.buckets.values() if bucket.name.endswith("-prod")), None)
+    prod = next((bucket for bucket in access.buckets.values() if bucket.kind == "prod"), None)
     keys = _keys(dataset)
     tags = layout.tags(dataset, dataset.zone)
     return [
@@ -147,14 +147,14 @@ def _keys(dataset: Dataset) -> dict[str, str]:
     return keys
 
 
-def _folders(bucket: str, caller: Caller) -> list[str]:
-    """Folders of a bucket that belong to no dataset."""
-    if bucket.endswith("-prod"):
+def _folders(kind: str, caller: Caller) -> list[str]:
+    """Folders of a kind of bucket that belong to no dataset."""
+    if kind == "prod":
         return ["_deployment", "_doctor", "_erasures", "_sha256", "elsewhere"]
-    if not bucket.endswith("-dev"):
+    if kind != "dev":
         return ["anywhere"]
-    own = [str(value) for key, value in caller.context.items() if key.startswith("aws:PrincipalTag/")]
-    others = ["another"]
+    tags = [str(value) for key, value in caller.context.items() if key.startswith("aws:PrincipalTag/")]
+    own, others = [tag for tag in tags if "/" not in tag], ["another"]
     areas = [f"{kind}/{name}" for kind in ("adhoc", "branch", "dev") for name in dict.fromkeys([*own, *others])]
     return [*areas, "trash/any", "elsewhere"]
 

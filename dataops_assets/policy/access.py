@@ -125,7 +125,8 @@ class Resource:
 
     Attributes:
         environment: Whose it is.
-        name: What people call it: the name of a bucket, the alias of a key.
+        name: The name of a bucket, the alias of a key.
+        kind: What people call it: its name without the prefix, as `audit-prod` or `data`.
         arn: Its ARN.
         account: Its account.
         policy: Its policy; None if it has none.
@@ -133,6 +134,7 @@ class Resource:
 
     environment: str
     name: str
+    kind: str
     arn: str
     account: str
     policy: Policy | None
@@ -242,7 +244,7 @@ class Access:
         service, _, rest = resource.removeprefix("arn:aws:").partition(":")
         if resource == "*":
             return (caller.principal.split(":")[4] if caller.principal.startswith("arn:") else "", None)
-        if service == "s3" and (bucket := self.buckets.get(rest.split(":")[-1].split("/")[0])):
+        if service == "s3" and (bucket := self.buckets.get(rest.removeprefix("::").partition("/")[0])):
             return bucket.account, bucket.policy
         if key := self.keys.get(resource):
             return key.account, key.policy
@@ -277,12 +279,26 @@ def combine(files: Iterable[Written]) -> Access:
             "infra/access", "", "account", "two environments have the same account", "give each an account of its own"
         )
     resources = [
-        Resource(one.environment, name, f"arn:aws:s3:::{name}", one.account, _maybe(bucket.policy, name))
+        Resource(
+            one.environment,
+            name,
+            name.removeprefix(f"{one.prefix}-"),
+            f"arn:aws:s3:::{name}",
+            one.account,
+            _maybe(bucket.policy, name),
+        )
         for one in listed
         for name, bucket in one.buckets.items()
     ]
     keys = [
-        Resource(one.environment, alias, key.arn, one.account, _maybe(key.policy, alias))
+        Resource(
+            one.environment,
+            alias,
+            alias.removeprefix(f"alias/{one.prefix}-"),
+            key.arn,
+            one.account,
+            _maybe(key.policy, alias),
+        )
         for one in listed
         for alias, key in one.keys.items()
     ]

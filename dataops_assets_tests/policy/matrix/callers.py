@@ -159,9 +159,12 @@ def _services() -> Iterator[Caller]:
             "aws:SourceAccount": account,
         }
         log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/company/trail"}
+        results = {"aws:SourceArn": "arn:aws:s3:::company-athena-prod", "aws:SourceAccount": account}
+        queries = [("access logs of queries", "logging.s3", results)] if environment == "prod" else []
         other_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/somebody/else"}
         for name, service, context in (
             (f"access logs of {environment}", "logging.s3", logged),
+            *queries,
             (f"access logs of {environment}, bucket of the name elsewhere", "logging.s3", logged | of_others),
             (f"access logs of another bucket in {environment}", "logging.s3", logged | {"aws:SourceArn": "arn:aws:s3:::other"}),
             (f"trail of {environment}", "cloudtrail", trail),

@@ -41,6 +41,7 @@ _PUT: dict[str, Context] = {
     "with a key that he brings": {**_tagged(), **_NEW, "s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
     "over plain HTTP": {**_tagged(), **_NEW, "aws:SecureTransport": "false"},
 }  # fmt: skip
+_WITH_NEW = "with a new object"
 _BOUNDARY = "iam:PermissionsBoundary"
 _THROUGH = {name: {"kms:ViaService": f"{name}.{REGION}.amazonaws.com"} for name in ("s3", "rds")}
 
@@ -51,6 +52,8 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
         return _PUT
     if action.name in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging", "s3:ReplicateTags"):
         return {
+            _WITH_NEW: _tagged(),
+            "of no class with a new object": _tagged(lifecycle="mine"),
             "in use": _tagged(),
             "of no class": _tagged(lifecycle="mine"),
             "for no group in use": _tagged(readers="everyone"),
@@ -117,7 +120,7 @@ def cells(access: Access) -> Iterator[Cell]:
         for way, context in ways(action, place, place.arn.split(":")[4] if ":" in place.arn else "").items()
     ]
     known = [
-        (action, f"{action.name} {way}".rstrip(), place, {**_of_place(action, place), **_taken(action, context)})
+        (action, f"{action.name} {way}".rstrip(), place, {**_of_place(action, place, way), **_taken(action, context)})
         for action, way, place, context in requests
     ]
     for caller in callers(access):
@@ -137,7 +140,10 @@ def counts(found: Sequence[Cell]) -> Counter[str]:
     )
 
 
-def _of_place(action: Action, place: Place) -> Context:
+def _of_place(action: Action, place: Place, way: str) -> Context:
+    """The tags that an object has; one that is new has none."""
+    if way.endswith(_WITH_NEW):
+        return {}
     return _taken(action, {f"s3:ExistingObjectTag/{tag}": value for tag, value in place.tags.items()})
 
 

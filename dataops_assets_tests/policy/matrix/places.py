@@ -7,6 +7,7 @@ told by our own identities alone.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dataops_assets.policy.access import Access, Resource
 from dataops_assets.policy.language import read_policy
@@ -30,9 +31,10 @@ ZONES = {
         "dev/ann": [EVERYBODY], "dev/ben": [EVERYBODY], "trash/branch/pr-7": [EVERYBODY], "elsewhere": [EVERYBODY],
     },
     "audit-dev": {"access/company-dev": [""], "trail/AWSLogs/111111111111": [""], "elsewhere": [""]},
-    "audit-prod": {"access/company-prod": [""], "trail/AWSLogs/222222222222": [""], "elsewhere": [""]},
+    "audit-prod": {"access/company-prod": [""], "access/company-athena-prod": [""], "trail/AWSLogs/222222222222": [""], "elsewhere": [""]},
     "state-dev": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
     "state-prod": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
+    "athena-prod": {"analysts": [""], "operations": [""], "elsewhere": [""]},
     "of somebody else": {"anything": [""]},
 }  # fmt: skip
 
@@ -56,24 +58,29 @@ class Place:
     tags: dict[str, str] = field(default_factory=dict, hash=False)
 
 
-def with_others(access: Access) -> Access:
-    """The access with a bucket of somebody else who lets all of ours in."""
-    letting_in = {
+def lets_everybody_in(access: Access) -> dict[str, Any]:
+    """The policy of a bucket of somebody else who lets all of ours in."""
+    statement = {
         "Sid": "LetsEverybodyIn",
         "Effect": "Allow",
         "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in _accounts(access).values()]},
         "Action": "s3:*",
         "Resource": ["arn:aws:s3:::somebody-else", "arn:aws:s3:::somebody-else/*"],
     }
-    policy = read_policy({"Version": "2012-10-17", "Statement": [letting_in]}, "somebody-else", "resource")
-    bucket = Resource("elsewhere", "somebody-else", "arn:aws:s3:::somebody-else", STRANGER, policy)
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def with_others(access: Access) -> Access:
+    """The access with a bucket of somebody else."""
+    policy = read_policy(lets_everybody_in(access), "somebody-else", "resource")
+    bucket = Resource("elsewhere", "somebody-else", "of somebody else", "arn:aws:s3:::somebody-else", STRANGER, policy)
     return replace(access, buckets={**access.buckets, bucket.name: bucket})
 
 
 def places(access: Access) -> Iterator[Place]:
     """Every place, each once."""
     for bucket in access.buckets.values():
-        kind = "of somebody else" if bucket.account == STRANGER else bucket.name.partition("-")[2]
+        kind = bucket.kind
         yield Place(f"bucket {kind}", "s3", "bucket", bucket.arn)
         for zone, readers in ZONES[kind].items():
             for group in readers:
@@ -82,7 +89,7 @@ def places(access: Access) -> Iterator[Place]:
                 key = zone if "." in zone else f"{zone}/x"
                 yield Place(label, "s3", "object", f"{bucket.arn}/{key}", tags)
     for key_ in access.keys.values():
-        yield Place(f"key {key_.name.rpartition('-')[2]} of {key_.environment}", "kms", "key", key_.arn)
+        yield Place(f"key {key_.kind} of {key_.environment}", "kms", "key", key_.arn)
     for role in access.roles:
         for service in ("sts", "iam"):
             yield Place(f"role {role.full_name}", service, "role", role.arn)

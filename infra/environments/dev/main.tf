@@ -36,4 +36,14 @@ module "identities" {
   data_providers    = var.data_providers
 }
 
-# The other modules (runtime, catalog) are called here.
+module "catalog" {
+  source             = "../../modules/catalog"
+  count              = var.environment == "prod" ? 1 : 0
+  prefix             = var.prefix
+  kms_key_arn        = module.storage.key_arn
+  tables             = var.tables
+  reader_groups      = var.reader_groups
+  query_results_days = var.retention.query_results_days
+}
+
+# The other modules (runtime) are called here.

@@ -142,6 +142,8 @@ variable "retention" {
     backups_days     = number
     access_logs_days = number
     metrics_days     = number
+
+    query_results_days = number
   })
   validation {
     condition     = alltrue([for days in values(var.retention) : days >= 1 && days == floor(days)])

@@ -43,7 +43,7 @@ resource "aws_s3_bucket" "results" {
 }
 
 resource "aws_s3_bucket_ownership_controls" "results" {
-  bucket = aws_s3_bucket.results.id
+  bucket = aws_s3_bucket.results.bucket
 
   rule {
     object_ownership = "BucketOwnerEnforced"
@@ -51,7 +51,7 @@ resource "aws_s3_bucket_ownership_controls" "results" {
 }
 
 resource "aws_s3_bucket_public_access_block" "results" {
-  bucket = aws_s3_bucket.results.id
+  bucket = aws_s3_bucket.results.bucket
 
   block_public_acls       = true
   block_public_policy     = true
@@ -60,7 +60,7 @@ resource "aws_s3_bucket_public_access_block" "results" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "results" {
-  bucket = aws_s3_bucket.results.id
+  bucket = aws_s3_bucket.results.bucket
 
   rule {
     bucket_key_enabled = true
@@ -73,7 +73,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "results" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "results" {
-  bucket = aws_s3_bucket.results.id
+  bucket = aws_s3_bucket.results.bucket
 
   rule {
     id     = "results"
@@ -94,14 +94,14 @@ resource "aws_s3_bucket_lifecycle_configuration" "results" {
 }
 
 resource "aws_s3_bucket_logging" "results" {
-  bucket = aws_s3_bucket.results.id
+  bucket = aws_s3_bucket.results.bucket
 
   target_bucket = "${var.prefix}-audit-prod"
   target_prefix = "access/${local.results}/"
 }
 
 resource "aws_s3_bucket_policy" "results" {
-  bucket = aws_s3_bucket.results.id
+  bucket = aws_s3_bucket.results.bucket
 
   policy = jsonencode({
     Version = "2012-10-17"

@@ -7,7 +7,7 @@ data "aws_iam_policy_document" "audit" {
   statement {
     sid       = "S3DeliversAccessLogs"
     actions   = ["s3:PutObject"]
-    resources = ["${local.audit_arn}/access/${local.data}/*"]
+    resources = [for name in local.logged : "${local.audit_arn}/access/${name}/*"]
     principals {
       type        = "Service"
       identifiers = ["logging.s3.amazonaws.com"]
@@ -15,7 +15,7 @@ data "aws_iam_policy_document" "audit" {
     condition {
       test     = "ArnEquals"
       variable = "aws:SourceArn"
-      values   = [local.data_arn] # or the bucket of anybody could fill ours
+      values   = [for name in local.logged : "arn:aws:s3:::${name}"] # or the bucket of anybody could fill ours
     }
     condition {
       test     = "StringEquals"
@@ -77,6 +77,9 @@ data "aws_iam_policy_document" "audit" {
 }
 
 locals {
+  # The results of queries are in a bucket of the module catalog, in prod.
+  logged = concat([local.data], var.environment == "prod" ? ["${var.prefix}-athena-prod"] : [])
+
   # The trail itself is made by the module audit, after its bucket.
   trail_arn = "arn:aws:cloudtrail:${var.region}:${local.account}:trail/${var.prefix}-${var.environment}"
 }
