@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help run announce dev test test-services soak check plan apply an-environment lock clean install install-dev
+.PHONY: help run announce dev test test-services soak check plan apply access an-environment lock clean install install-dev
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,7 @@ soak: install-dev ## Damaged files, faults, races and branches by the thousand; 
 	@$(BIN)/pytest dataops_assets_tests/fuzz dataops_assets_tests/gate/test_as_pandera.py dataops_assets_tests/policy/test_laws.py \
 	  --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/policy/test_as_iam_simulate.py -rs --first-seed $(SEED) --requests 10000
+	@$(BIN)/pytest dataops_assets_tests/policy/matrix -rs --first-seed $(SEED) --cells 10000000 --mutants 10000
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
 	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
 	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
@@ -62,6 +63,9 @@ plan: an-environment ## What would change in AWS, and nothing does: make plan EN
 apply: an-environment ## Make the changes that the last plan showed, and no others: make apply ENV=dev
 	@test -f infra/environments/$(ENV)/$(ENV).tfplan || { echo "there is no plan to apply: make plan ENV=$(ENV)"; exit 1; }
 	@$(TERRAFORM) apply -input=false $(ENV).tfplan && rm infra/environments/$(ENV)/$(ENV).tfplan
+
+access: ## Who may do what, as a plan of each environment comes to it: infra/access (needs Terraform)
+	@$(BIN)/python infra/render.py
 
 an-environment:
 	@test -n "$(ENV)" && test -f infra/environments/$(ENV)/main.tf || { echo "which environment? make $(MAKECMDGOALS) ENV=dev, or ENV=prod"; exit 1; }

@@ -116,7 +116,8 @@ def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Pa
     assert "access is wider: label the pull request" in done.stderr
     found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
     assert {(one["who"], one["place"], one["action"]) for one in found["gained"]} == {
-        ("prod/analyst-analysts", f"raw/{name}", "s3:GetObject") for name in ("airlines", "airports", "flights", "planes", "weather")
+        ("prod/analyst-analysts", f"raw/{name}", "s3:GetObject")
+        for name in ("airlines", "airports", "flights", "planes", "weather")
     }
     assert ask("grants", "--diff", "HEAD", "--allow-wider").exit_code == 0
 

@@ -37,7 +37,7 @@ def _sessions(access: Access) -> Iterator[Caller]:
 
 
 def _mighty(access: Access) -> Iterator[Caller]:
-    """Who must be held by others than himself: an administrator of each account, and a role with all rights and the boundary."""
+    """Whom others must hold: an administrator of each account, and a role with all rights and the boundary."""
     for environment, account in (("dev", DEV), ("prod", PROD)):
         boundary = next(role.boundary for role in access.roles if role.environment == environment)
         for name, limit in (("administrator", None), ("company-new", boundary)):

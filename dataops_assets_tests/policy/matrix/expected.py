@@ -33,7 +33,8 @@ class Table:
         if at not in self._by_place:
             rows = self._rows(cell.caller.name)
             self._by_place[at] = [entry for place, entries in rows if place.fullmatch(cell.place.name) for entry in entries]
-        return any([entry.matches(cell.action) for entry in self._by_place[at]])
+        matching = [entry for entry in self._by_place[at] if entry.matches(cell.action)]  # each is to be marked as met
+        return bool(matching)
 
     def never_met(self) -> list[str]:
         """What is allowed and was never asked for: most likely it is misspelled."""

@@ -1,5 +1,5 @@
-"""Every policy with one thing about it changed: a statement gone, a condition gone or met by any value, an action, resource, value
-or principal gone, or widened.
+"""Every policy with one thing about it changed: a statement gone, a condition gone or met by any value, an action, resource,
+value or principal gone, or widened.
 
 Here: what is changed. Not here: which cells show it (`turning`).
 """
@@ -85,8 +85,9 @@ def mutants(slot: Slot, policy: Document) -> Iterator[Mutant]:
         for what, effect, changed in _changes(statement):
             document = copy.deepcopy(policy)
             document["Statement"] = [*statements[:number], *([changed] if changed else []), *statements[number + 1 :]]
-            actions = _about(slot, statement) | (_about(slot, changed) if changed else frozenset())
-            if actions:
+            before, after = _about(slot, statement), _about(slot, changed) if changed else frozenset[str]()
+            actions = before ^ after if what.startswith(("Action", "every action")) else before | after
+            if actions:  # else it is about other services, or about what tells nothing of data
                 yield Mutant(slot, f"{statement['Sid']}: {what}", effect, document, actions)
 
 

@@ -18,20 +18,27 @@ REGION = "eu-central-1"
 EVERYBODY = "analysts+branches+operations"
 READERS = [EVERYBODY, "analysts", "operations", "branches", "analysts+operations", "analysts-abroad+branches-old", ""]
 """Values of the tag `readers`: that of the sample's datasets, narrower ones, groups whose names begin alike, and none."""
+EACH = [
+    *READERS, "accounting+analysts", "accounting+analysts+press", "operations+press", "accounting+operations+press",
+    "branches+press", "accounting+branches",
+]  # fmt: skip
+"""And each group first, last, in the middle."""
 FEW = [EVERYBODY, "analysts", ""]
 ZONES = {
     "prod": {
         "landing/flights": [""], "landing/airports": [""], "landing": [""],
-        "raw": READERS, "staged": READERS, "quarantine": READERS, "curated": READERS, "gate_results": READERS,
-        "_verdicts": FEW, "_provenance": FEW, "_sha256": FEW, "_erasures": FEW, "_deployment": ["branches"], "_doctor": ["nobody"],
-        "elsewhere": FEW,
+        "raw": READERS, "staged": EACH, "quarantine": READERS, "curated": READERS, "gate_results": READERS,
+        "_verdicts": FEW, "_provenance": FEW, "_sha256": FEW, "_erasures": FEW,
+        "_deployment": ["branches"], "_doctor": ["nobody"], "elsewhere": FEW,
     },
     "dev": {
         "adhoc/delays": ["analysts"], "branch/pr-7": [EVERYBODY], "branch/pr-8": [EVERYBODY], "branch/pr-77": [EVERYBODY],
         "dev/ann": [EVERYBODY], "dev/ben": [EVERYBODY], "trash/branch/pr-7": [EVERYBODY], "elsewhere": [EVERYBODY],
     },
     "audit-dev": {"access/company-dev": [""], "trail/AWSLogs/111111111111": [""], "elsewhere": [""]},
-    "audit-prod": {"access/company-prod": [""], "access/company-athena-prod": [""], "trail/AWSLogs/222222222222": [""], "elsewhere": [""]},
+    "audit-prod": {
+        "access/company-prod": [""], "access/company-athena-prod": [""], "trail/AWSLogs/222222222222": [""], "elsewhere": [""],
+    },
     "state-dev": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
     "state-prod": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
     "athena-prod": {"analysts": [""], "operations": [""], "elsewhere": [""]},
@@ -58,23 +65,31 @@ class Place:
     tags: dict[str, str] = field(default_factory=dict, hash=False)
 
 
-def lets_everybody_in(access: Access) -> dict[str, Any]:
-    """The policy of a bucket of somebody else who lets all of ours in."""
-    statement = {
-        "Sid": "LetsEverybodyIn",
-        "Effect": "Allow",
-        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in _accounts(access).values()]},
-        "Action": "s3:*",
-        "Resource": ["arn:aws:s3:::somebody-else", "arn:aws:s3:::somebody-else/*"],
+def let_everybody_in(access: Access) -> dict[str, dict[str, Any]]:
+    """The policies of a bucket and a key of somebody else who lets all of ours in, by ARN."""
+    roots = [f"arn:aws:iam::{account}:root" for account in (*_accounts(access).values(), STRANGER)]
+    opened = {
+        "arn:aws:s3:::somebody-else": ("s3:*", ["arn:aws:s3:::somebody-else", "arn:aws:s3:::somebody-else/*"], roots[:-1]),
+        f"arn:aws:kms:{REGION}:{STRANGER}:key/somebody-else": ("kms:*", "*", roots),
     }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return {
+        arn: {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Sid": "Everybody", "Effect": "Allow", "Principal": {"AWS": named}, "Action": actions, "Resource": resources}
+            ],
+        }
+        for arn, (actions, resources, named) in opened.items()
+    }
 
 
 def with_others(access: Access) -> Access:
-    """The access with a bucket of somebody else."""
-    policy = read_policy(lets_everybody_in(access), "somebody-else", "resource")
-    bucket = Resource("elsewhere", "somebody-else", "of somebody else", "arn:aws:s3:::somebody-else", STRANGER, policy)
-    return replace(access, buckets={**access.buckets, bucket.name: bucket})
+    """The access with a bucket and a key of somebody else."""
+    bucket, key = (
+        Resource("elsewhere", "somebody-else", "of somebody else", arn, STRANGER, read_policy(policy, arn, "resource"))
+        for arn, policy in let_everybody_in(access).items()
+    )
+    return replace(access, buckets={**access.buckets, bucket.name: bucket}, keys={**access.keys, key.arn: key})
 
 
 def places(access: Access) -> Iterator[Place]:
@@ -89,7 +104,7 @@ def places(access: Access) -> Iterator[Place]:
                 key = zone if "." in zone else f"{zone}/x"
                 yield Place(label, "s3", "object", f"{bucket.arn}/{key}", tags)
     for key_ in access.keys.values():
-        yield Place(f"key {key_.kind} of {key_.environment}", "kms", "key", key_.arn)
+        yield Place(f"key {key_.kind} of {key_.environment}".removesuffix(" of elsewhere"), "kms", "key", key_.arn)
     for role in access.roles:
         for service in ("sts", "iam"):
             yield Place(f"role {role.full_name}", service, "role", role.arn)

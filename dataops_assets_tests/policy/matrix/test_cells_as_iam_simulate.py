@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import sys
 import time
 from functools import cache
 from random import Random
@@ -16,12 +17,14 @@ import pytest
 
 from dataops_assets_tests.policy.matrix.callers import PEOPLE
 from dataops_assets_tests.policy.matrix.cells import Cell, cells
-from dataops_assets_tests.policy.matrix.places import lets_everybody_in, with_others
+from dataops_assets_tests.policy.matrix.places import let_everybody_in, with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
 
 AT_ONCE = 20_000
 _RENAMED = {f"{PEOPLE}:": "accounts.google.com:", "kms:EncryptionContext:aws:logs:arn": "kms:RequestAlias"}
 """Keys that it knows by other names alone."""
+_NEWER = ("kms:Decapsulate", "kms:Encapsulate")
+"""Actions that it does not know yet."""
 _ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -34,25 +37,26 @@ def test_every_cell_is_decided_alike(pytestconfig: pytest.Config, capsys: pytest
     script.loader.exec_module(theirs)
 
     ours = with_others(access())
-    everything = list(cells(ours))
+    everything = [cell for cell in cells(ours) if cell.name not in _NEWER]
     count = min(pytestconfig.getoption("cells"), len(everything))
-    sample = Random(pytestconfig.getoption("first_seed")).sample(everything, count)
-    # What is allowed is rare; of that, all cells are asked.
-    decided = {id(cell): ours.may(cell.caller, cell.name, cell.place.arn, cell.context).allowed for cell in sample}
+    wide = Random(pytestconfig.getoption("first_seed")).sample(everything, min(12 * count, len(everything)))
+    decided = {id(cell): ours.may(cell.caller, cell.name, cell.place.arn, cell.context).allowed for cell in wide}
+    sample = sorted(wide, key=lambda cell: not decided[id(cell)])[:count]  # what is allowed is rare: all of that is asked
     began, differ = time.perf_counter(), []
     for first in range(0, count, AT_ONCE):
         part = sample[first : first + AT_ONCE]
         answers = theirs.decide([_world(cell) for cell in part])
         differ += [cell for cell, allowed in zip(part, answers, strict=True) if allowed != decided[id(cell)]]
     with capsys.disabled():
-        print(f"\n{count:,} cells, {sum(decided.values()):,} of them allowed, in {time.perf_counter() - began:.0f} s")
+        allowed = sum(decided[id(cell)] for cell in sample)
+        sys.stdout.write(f"\n{count:,} cells, {allowed:,} of them allowed, in {time.perf_counter() - began:.0f} s\n")
     assert not differ, "\n".join(f"{cell}: {json.dumps(_world(cell))}" for cell in differ[:5])
 
 
 @cache
 def _policies() -> dict[str, Any]:
     """Each policy by the ARN of what it is of; of roles their trust."""
-    found: dict[str, Any] = {"arn:aws:s3:::somebody-else": lets_everybody_in(access())}
+    found: dict[str, Any] = dict(let_everybody_in(access()))
     for file in files():
         found |= {role["arn"]: role["trust"] for role in file["roles"].values()}
         found |= {f"arn:aws:s3:::{name}": bucket["policy"] for name, bucket in file["buckets"].items()}
@@ -103,7 +107,9 @@ def _world(cell: Cell) -> dict[str, Any]:
 
 def _is_left_away(cell: Cell, key: str) -> bool:
     """What a token says does not come with the identity of a source, it thinks; no policy here lets anybody state one."""
-    return cell.name == "sts:SetSourceIdentity" and (key.endswith((":aud", ":sub")) or key.startswith(("aws:RequestTag", "aws:TagKeys")))
+    return cell.name == "sts:SetSourceIdentity" and (
+        key.endswith((":aud", ":sub")) or key.startswith(("aws:RequestTag", "aws:TagKeys"))
+    )
 
 
 def _account(cell: Cell) -> str:

@@ -1,9 +1,9 @@
 """Which cell a changed policy turns, and where: in the matrix as it is, or only where a second lock on the same door is open.
 
-Much is locked twice: what a role may not do by its own policy, the policy of the bucket or key forbids as well, and the other way
-round. To see that each lock holds by itself, a mutant that turns nothing is tried once more with the other one open:
+Much is locked twice: what a role may not do by its own policy, the policy of the bucket or key forbids as well, and the other
+way round. To see that each lock holds by itself, a mutant that turns nothing is tried once more with the other one open:
 
-    identities alone    buckets and keys let everybody of both accounts in; what is left is what roles may do themselves
+    identities alone    buckets and keys let everybody of both accounts in, and no boundary is there: what is left is the roles' own
     resources alone     each role has all rights and no boundary; what is left is what buckets and keys let through
     boundary alone      both: each role has all rights, everything is open, and the boundary is all there is
 """
@@ -80,6 +80,8 @@ class World:
             known = replace(known, boundary=_boundary(access, known.environment))
         if self.name == "resources alone":
             known = replace(known, policies=(ALL_RIGHTS,), boundary=None)
+        if self.name == "identities alone":
+            known = replace(known, boundary=None)
         if self.name == "boundary alone":
             known = replace(known, policies=(ALL_RIGHTS,))
         return replace(caller, role=known)
