@@ -6,17 +6,17 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help run plan dev test test-services soak check lock clean install install-dev
+.PHONY: help run announce dev test test-services soak check plan apply access an-environment lock clean install install-dev
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: plan install ## Deliver the sample data and run everything that is pending
+run: announce install ## Deliver the sample data and run everything that is pending
 	@$(BIN)/dataops deliver
 	@echo "the UI can be opened meanwhile, in another terminal: make dev"
 	@$(BIN)/dataops run
 
-plan: # at once, before anything is installed
+announce: # at once, before anything is installed
 	@echo "delivers a year of flights into data/landing and runs it through Dagster to data/curated, month by month:"
 	@echo "about 3 minutes and 0.2 GB; a second run does no work twice. Packages are fetched once; else nothing leaves this folder."
 
@@ -26,10 +26,10 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev
 
 test: install-dev ## Everything that can be tested on this machine alone
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3 and not iam"
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3 and not iam and not terraform"
 
-test-services: install-dev ## What needs more than Python: a browser, an S3 server, Node.js; what is missing is skipped and told
-	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3 or iam" -rs
+test-services: install-dev ## What needs more than Python: a browser, an S3 server, Node.js, Terraform; what is missing is skipped and told
+	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3 or iam or terraform" -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
@@ -38,12 +38,13 @@ soak: install-dev ## Damaged files, faults, races and branches by the thousand; 
 	@$(BIN)/pytest dataops_assets_tests/fuzz dataops_assets_tests/gate/test_as_pandera.py dataops_assets_tests/policy/test_laws.py \
 	  --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/policy/test_as_iam_simulate.py -rs --first-seed $(SEED) --requests 10000
+	@$(BIN)/pytest dataops_assets_tests/policy/matrix -rs --first-seed $(SEED) --cells 10000000 --mutants 10000
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
 	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
 	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
 	  dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 17
 
-check: install-dev ## Format, lint, types, imports, definitions, the committed map
+check: install-dev ## Format, lint, types, imports, definitions, what is committed of the contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -52,6 +53,22 @@ check: install-dev ## Format, lint, types, imports, definitions, the committed m
 	@$(BIN)/python .ci/check_yaml.py
 	@$(BIN)/dg check defs
 	@$(BIN)/dataops map --check
+	@$(BIN)/dataops export infra --check
+
+TERRAFORM = terraform -chdir=infra/environments/$(ENV)
+plan: an-environment ## What would change in AWS, and nothing does: make plan ENV=dev; see infra/README.md
+	@$(TERRAFORM) init -input=false -backend-config=backend.hcl
+	@$(TERRAFORM) plan -input=false -out=$(ENV).tfplan
+
+apply: an-environment ## Make the changes that the last plan showed, and no others: make apply ENV=dev
+	@test -f infra/environments/$(ENV)/$(ENV).tfplan || { echo "there is no plan to apply: make plan ENV=$(ENV)"; exit 1; }
+	@$(TERRAFORM) apply -input=false $(ENV).tfplan && rm infra/environments/$(ENV)/$(ENV).tfplan
+
+access: ## Who may do what, as a plan of each environment comes to it: infra/access (needs Terraform)
+	@$(BIN)/python infra/render.py
+
+an-environment:
+	@test -n "$(ENV)" && test -f infra/environments/$(ENV)/main.tf || { echo "which environment? make $(MAKECMDGOALS) ENV=dev, or ENV=prod"; exit 1; }
 
 install: .venv/.installed
 

@@ -40,6 +40,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--first-seed", type=int, default=0, help="the seed of the first simulated world")
     parser.addoption("--seeds", type=int, default=150, help="how many simulated worlds there are of each store")
     parser.addoption("--requests", type=int, default=1000, help="how many random requests two evaluators of policies are asked")
+    parser.addoption("--cells", type=int, default=5000, help="how many cells of the matrix two evaluators are asked")
+    parser.addoption("--mutants", type=int, default=150, help="how many mutants of the policies are tried")
     parser.addoption("--rounds", type=int, default=1, help="how many times as often faults of a server are tried")
 
 
@@ -56,6 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("s3") and (missing := s3_server.missing()):
             server = "an S3 server that enforces policies: go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
             item.add_marker(pytest.mark.skip(reason=f"needs {server}, and its address in {', '.join(missing)}"))
+        if item.get_closest_marker("terraform") and not shutil.which("terraform"):
+            item.add_marker(pytest.mark.skip(reason="needs Terraform"))
         if item.get_closest_marker("iam") and not (shutil.which("npm") and os.environ.get("IAM_SIMULATE")):
             item.add_marker(
                 pytest.mark.skip(reason="needs Node.js, and a script that asks iam-simulate, named by IAM_SIMULATE")

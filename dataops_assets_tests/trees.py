@@ -67,6 +67,7 @@ GOOD: dict[str, str] = {
           dev: {disuse: 60 days, notice: 7 days, trash: 30 days, record: 1 year}
           at_most: {areas: 20, share: 0.25}
           versions: 30 days
+          locked: 14 days
           verdicts: {forever: they are asked for in any year}
           provenance: {forever: it is asked for in any year}
           gate_results: {forever: they are compared with all before}
@@ -74,6 +75,7 @@ GOOD: dict[str, str] = {
           doctor: 1 day
           interrupted_uploads: 7 days
           access_logs: 400 days
+          query_results: 7 days
           logs: 90 days
           metrics: 400 days
           images: 1 year

@@ -1,9 +1,11 @@
-"""`dataops changes`: the contracts as they lie here, against those of a commit."""
+"""`dataops changes`: the contracts as they lie here, against those of a commit; and what a commit has in a folder."""
 
+import contextlib
 import io
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def show_changes(defs: Path, commit: str) -> bool:
     Raises:
         click.ClickException: The commit, or the contracts in it, cannot be read.
     """
-    found = changes(_catalog_of(defs, commit), load_catalog(defs), datetime.now(UTC))
+    found = changes(catalog_of(defs, commit), load_catalog(defs), datetime.now(UTC))
     for change in found:
         click.echo(change.dataset)
         for line in change.breaks:
@@ -43,18 +45,44 @@ def show_changes(defs: Path, commit: str) -> bool:
     return not broken
 
 
-def _catalog_of(defs: Path, commit: str) -> Catalog:
-    with tempfile.TemporaryDirectory() as folder:
-        asked = ["git", "-C", str(defs), "archive", "--format=tar", commit, "--", "."]
-        try:
-            archive = subprocess.run(asked, check=True, capture_output=True).stdout
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = error.stderr.decode(errors="replace").strip() if isinstance(error, subprocess.CalledProcessError) else error
-            raise click.ClickException(f"the contracts of {commit} cannot be read: {said}") from error
-        there = Path(folder) / defs.name
-        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-            files.extractall(there, filter="data")
+def catalog_of(defs: Path, commit: str) -> Catalog:
+    """The contracts as a commit has them.
+
+    Raises:
+        click.ClickException: The commit, or the contracts in it, cannot be read.
+    """
+    with extracted(defs, commit) as there:
         try:
             return load_catalog(there)
         except ContractError as error:
             raise click.ClickException(f"in {commit}: {error}") from error
+
+
+@contextlib.contextmanager
+def extracted(folder: Path, commit: str, *, needed: bool = True) -> Iterator[Path]:
+    """A folder as a commit has it, until the end of the block.
+
+    Args:
+        folder: The folder, in a git repository.
+        commit: The commit, as git names it.
+        needed: Whether it must be there; else it is empty where the commit does not have it.
+
+    Raises:
+        click.ClickException: The commit, or the folder in it, cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        there = Path(place) / folder.name
+        there.mkdir()
+        if needed or _git(folder, commit, "ls-tree", commit, "--", "."):
+            archive = _git(folder, commit, "archive", "--format=tar", commit, "--", ".")
+            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+                files.extractall(there, filter="data")
+        yield there
+
+
+def _git(folder: Path, commit: str, *asked: str) -> bytes:
+    try:
+        return subprocess.run(["git", "-C", str(folder), *asked], check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = error.stderr.decode(errors="replace").strip() if isinstance(error, subprocess.CalledProcessError) else error
+        raise click.ClickException(f"{folder.name} of {commit} cannot be read: {said}") from error

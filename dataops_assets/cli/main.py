@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from dataops_assets.cli.access import grants, may, who
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
 from dataops_assets.cli.erase import erase
 from dataops_assets.cli.faults import FAULTS
@@ -23,7 +24,8 @@ def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
 
 
-cli.add_command(erase)
+for verb in (erase, who, may, grants):
+    cli.add_command(verb)
 
 
 @cli.command()
@@ -367,6 +369,22 @@ def export_lifecycle(bucket: str | None, below: str) -> None:
     export_rules(load_catalog(DEFS), bucket, below.strip("/"))
 
 
+@export.command("infra")
+@click.option("--check", is_flag=True, help="Write nothing; say what of a committed file differs, and fail.")
+def export_infra(check: bool) -> None:
+    """Write what Terraform is told of the contracts: contracts.auto.tfvars.json of each environment below infra/.
+
+    Readers, classifications, lifecycles, providers and tables, as the contracts say them. What AWS cannot express is an error.
+    """
+    from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.cli.infra import check_variables, write_variables
+
+    catalog, infra = load_catalog(DEFS), DEFS.parent.parent / "infra"
+    if check:
+        sys.exit(0 if check_variables(catalog, infra) else 1)
+    write_variables(catalog, infra)
+
+
 @cli.command("map")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the committed map is stale.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/map.svg"), show_default=True)
@@ -423,8 +441,9 @@ def _in_words(error: Exception) -> str:
     from dataops_assets.contract import ContractError
     from dataops_assets.deployment import DeploymentError
     from dataops_assets.lifecycle.area import AreaError
+    from dataops_assets.policy.refused import Refused
     from dataops_assets.storage.store import Unreachable, in_words, is_lasting
 
-    if isinstance(error, AreaError | ContractError | DeploymentError):
+    if isinstance(error, AreaError | ContractError | DeploymentError | Refused):
         return str(error)
     return in_words(error) if isinstance(error, OSError) and (is_lasting(error) or isinstance(error, Unreachable)) else ""

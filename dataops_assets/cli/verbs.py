@@ -7,6 +7,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
     "A normal day": DAILY,
     "Looking": ("map", "quality", "verify"),
     "Contracts": ("changes", "suggest"),
+    "Access": ("who", "may", "grants"),
     "Deployments": ("doctor", "drift", "drop"),
     "Areas": ("adhoc", "branch", "dev"),
     "The end of things": ("lifecycle", "expire", "erase"),

@@ -118,6 +118,7 @@ class _DatasetScaffolder(dg.Scaffolder[Params]):
             raise click.ClickException(f"nothing was written: {told}") from error
         click.echo(f"Wrote {', '.join(plan.files)}: {plan.summary}")
         click.echo("The map has a new dataset: draw it with `dataops map`, and commit docs/map.svg with the files")
+        click.echo("So has what Terraform is told: write it with `dataops export infra`, and commit infra/ as well")
 
     def _write(self, folder: Path, params: Params) -> Plan:
         name, defs = folder.name, defs_root(folder)

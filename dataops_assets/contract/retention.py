@@ -22,6 +22,9 @@ _CLASSES: dict[StorageClass, tuple[int, int]] = {
 """After how many days S3 moves an object there at the earliest, and for how many it is paid at least. Source: Amazon S3 User
 Guide, "Transitioning objects using Amazon S3 Lifecycle" and "Understanding and managing Amazon S3 storage classes"."""
 
+_SHORTEST_MONTH_DAYS = 28
+"""Of a month, in which who asks to be erased must have been. Source: Regulation (EU) 2016/679 (GDPR), Article 12(3)."""
+
 
 class _Attributes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -165,6 +168,8 @@ class Platform(_Attributes):
         dev: The area of a person, `dev/<person>/`.
         at_most: How many areas may go in one run.
         versions: A version that was replaced or has ended, of any object, where a zone does not say otherwise.
+        locked: For how long nobody but break-glass can remove a version from prod's bucket, from when it was written. Less than
+            28 days, since a request to erase must be done within a month.
         verdicts: Every verdict of the gates, `_verdicts/`. As long as raw, staged, quarantine and curated, at least.
         provenance: How an object came to be, `_provenance/` and `_sha256/`, and that one was erased, `_erasures/`. As long as
             staged, quarantine and curated.
@@ -173,6 +178,7 @@ class Platform(_Attributes):
         doctor: What `dataops doctor` leaves in prod, or when it is killed, `_doctor/`.
         interrupted_uploads: The parts of an upload to a bucket that never ended.
         access_logs: What the buckets note of each request, in a bucket of its own.
+        query_results: What queries of Athena give, in a bucket of its own.
         logs: What the runs and services write for people.
         metrics: What is measured of the pipeline over time.
         images: An image that no deployment runs any more.
@@ -187,6 +193,7 @@ class Platform(_Attributes):
     dev: Area
     at_most: Cap
     versions: Days
+    locked: Days
     verdicts: Kept
     provenance: Kept
     gate_results: Kept
@@ -194,6 +201,7 @@ class Platform(_Attributes):
     doctor: Days
     interrupted_uploads: Days
     access_logs: Days
+    query_results: Days
     logs: Days
     metrics: Days
     images: Days
@@ -209,6 +217,12 @@ class Platform(_Attributes):
                 f"prod's mark ends after {self.mark}, and then anyone may write there",
                 "write `mark: {forever: <the reason>}`",
                 at=("mark",),
+            )
+        if self.locked.days >= _SHORTEST_MONTH_DAYS:
+            raise Mistake(
+                f"what is written is locked for {self.locked}, but a request to erase must be done within a month",
+                f"write `locked: {_SHORTEST_MONTH_DAYS - 1} days` or less",
+                at=("locked",),
             )
         if self.compute_logs.length > self.runs.length:
             raise Mistake(

@@ -20,7 +20,9 @@ Place = Literal["prod bucket", "dev bucket", "audit bucket", "any folder", "Dags
 BUCKETS: dict[str, Place] = {"prod": "prod bucket", "dev": "dev bucket", "audit": "audit bucket"}
 """Those whose rules are generated, by their short names."""
 
-Ender = Literal["bucket rule", "sweeper", "sensor sweep", "sensor prune", "retention of Dagster", "Terraform", "nobody"]
+Ender = Literal[
+    "bucket rule", "object lock", "sweeper", "sensor sweep", "sensor prune", "retention of Dagster", "Terraform", "nobody"
+]
 """Who ends it."""
 
 AREAS = ("adhoc", "branch", "dev")
@@ -105,6 +107,7 @@ def _platform(catalog: Catalog) -> Iterator[Term]:
     trash: Duration = getattr(platform, longest).trash
     yield Term("dev bucket", f"{TRASH}/", trash, "sweeper", _at(catalog, "platform", longest, "trash"), f"{TRASH}/")
     yield term("audit bucket", "access logs", "access_logs", "bucket rule", "")
+    yield term("prod bucket", "lock of each version", "locked", "object lock")
     for bucket in BUCKETS.values():
         yield term(bucket, "old versions of all else", "versions", "bucket rule")
         yield term(bucket, "interrupted uploads", "interrupted_uploads", "bucket rule")
@@ -113,8 +116,8 @@ def _platform(catalog: Catalog) -> Iterator[Term]:
     yield term("Dagster", "runs and their events", "runs", "sensor prune")
     yield term("Dagster", "ticks", "ticks", "retention of Dagster")
     yield term("Dagster", "compute logs", "compute_logs", "sensor prune")
-    for name in ("logs", "metrics", "images", "backups"):
-        yield term("runtime", name, name, "Terraform")
+    for name in ("query_results", "logs", "metrics", "images", "backups"):
+        yield term("runtime", name.replace("_", " "), name, "Terraform")
 
 
 def _in_prod(catalog: Catalog, prefix: str, retention: Retention, stated: str, lifecycle: str = "") -> Term:

@@ -37,20 +37,24 @@ class Key:
     many: bool = False
 
 
-_GITHUB = "token.actions.githubusercontent.com"
+_OF_ISSUER = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(/[\w.~/-]+)?:(aud|sub)", re.ASCII)
+"""What a token of an OIDC issuer says: the name of the issuer stands before it. Source: IAM User Guide, "Available keys for AWS
+OIDC federation"."""
 _ONE: dict[Type, str] = {
-    "text": f"""
+    "text": """
         aws:PrincipalAccount aws:PrincipalOrgID aws:PrincipalServiceName aws:PrincipalType aws:RequestedRegion
         aws:ResourceAccount aws:SourceAccount aws:SourceIdentity aws:SourceVpc aws:SourceVpce aws:userid aws:username
         iam:PassedToService kms:CallerAccount kms:ViaService
         s3:delimiter s3:if-match s3:if-none-match s3:object-lock-legal-hold s3:object-lock-mode s3:prefix s3:signatureversion
         s3:versionid s3:x-amz-acl s3:x-amz-copy-source s3:x-amz-metadata-directive s3:x-amz-server-side-encryption
-        s3:x-amz-storage-class sts:ExternalId sts:RoleSessionName sts:SourceIdentity {_GITHUB}:aud {_GITHUB}:sub""",
+        s3:x-amz-server-side-encryption-customer-algorithm
+        s3:x-amz-storage-class sts:ExternalId sts:RoleSessionName sts:SourceIdentity""",
     "arn": """
         aws:PrincipalArn aws:SourceArn iam:AssociatedResourceArn iam:PermissionsBoundary iam:PolicyARN
         s3:x-amz-server-side-encryption-aws-kms-key-id""",
     "bool": """
-        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource""",
+        aws:MultiFactorAuthPresent aws:PrincipalIsAWSService aws:SecureTransport aws:ViaAWSService kms:GrantIsForAWSResource
+        s3:ObjectCreationOperation""",
     "number": """
         aws:MultiFactorAuthAge kms:ScheduleKeyDeletionPendingWindowInDays s3:max-keys s3:object-lock-remaining-retention-days
         s3:TlsVersion""",
@@ -80,7 +84,7 @@ def key(name: str) -> Key:
     low = name.lower()
     if low in _KEYS:
         return _KEYS[low]
-    if any(low.startswith(prefix.lower()) and len(low) > len(prefix) for prefix in _NAMED):
+    if _OF_ISSUER.fullmatch(low) or any(low.startswith(prefix.lower()) and len(low) > len(prefix) for prefix in _NAMED):
         return Key(low)
     raise Mistake(f"the condition key `{name}` has no meaning here", choose(name, [*_KEYS, *_NAMED]))
 

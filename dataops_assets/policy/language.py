@@ -10,7 +10,7 @@ here: what follows from the statements (`evaluate`).
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dataops_assets.contract.errors import Mistake, choose
@@ -61,10 +61,14 @@ class Statement:
     def __str__(self) -> str:
         return f"{self.policy}, {_place(self.number, self.sid)}"
 
+    def names(self, action: str) -> bool:
+        """Whether it is about an action, whoever does it to what."""
+        return any(matches(each, action, {}, case=False) for each in self.actions) != ("Action" in self.excepted)
+
     def is_about(self, action: str, resource: str, context: Context) -> bool:
         """Whether it is about a request, whoever asks."""
         return (
-            any(matches(each, action, context, case=False) for each in self.actions) != ("Action" in self.excepted)
+            self.names(action)
             and any(arn_matches(each, resource, context) for each in self.resources) != ("Resource" in self.excepted)
             and all(holds(each, context) for each in self.conditions)
         )
@@ -83,6 +87,10 @@ class Policy:
     name: str
     kind: PolicyKind
     statements: tuple[Statement, ...]
+
+    def about(self, action: str) -> "Policy":
+        """What of it is about an action; for that action it decides alike."""
+        return replace(self, statements=tuple(each for each in self.statements if each.names(action)))
 
 
 def read_policy(document: Mapping[str, Any], name: str, kind: PolicyKind) -> Policy:

@@ -141,6 +141,8 @@ def matches(pattern: Template, text: str, context: Context, *, case: bool = True
         context: What fills in variables.
         case: Whether small letters differ from capitals.
     """
+    if len(pattern) == 1 and isinstance(pattern[0], str):  # most are such: plain text
+        return pattern[0] == text if case else pattern[0].lower() == text.lower()
     filled = tuple(_fill(part, context) if isinstance(part, Variable) else part for part in pattern)
     known = [part for part in filled if part is not None]
     return len(known) == len(filled) and _compiled(tuple(known), case).fullmatch(text) is not None

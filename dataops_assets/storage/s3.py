@@ -31,6 +31,7 @@ from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     CHUNK_BYTES,
     WRITER_LIVES,
+    Closed,
     Damaged,
     Entry,
     Found,
@@ -144,7 +145,7 @@ class S3(Store):
                 raise Damaged(self.address(key), other_bytes(expected, has))
             return _entry(key, len(content), found), content
 
-        return self.ask(key, get, absent=lambda: None)
+        return self._looked_for(key, get)
 
     def read(self, key: str) -> bytes | None:
         """The bytes of an object, or None if there is none."""
@@ -348,8 +349,22 @@ class S3(Store):
     def head(self, key: str) -> dict[str, Any] | None:
         """What is told of an object without its bytes; None if there is none."""
         asked = {"Bucket": self.bucket, "Key": self.full(key)}
-        found: dict[str, Any] | None = self.ask(key, lambda: self.client.head_object(**asked), absent=lambda: None)
+        found: dict[str, Any] | None = self._looked_for(key, lambda: self.client.head_object(**asked))
         return found
+
+    def _looked_for(self, key: str, request: Callable[[], Found | None]) -> Found | None:
+        """What a request tells of an object; None if there is none.
+
+        Where rights go by the tags of objects, what is not there has none, and is refused: a listing says that it is absent.
+        """
+        try:
+            return self.ask(key, request, absent=lambda: None)
+        except Closed:
+            full = self.full(key)
+            page = self.ask(key, lambda: self.client.list_objects_v2(Bucket=self.bucket, Prefix=full, MaxKeys=1))
+            if any(found["Key"] == full for found in page.get("Contents", ())):
+                raise
+            return None
 
     def kept_hash(self, told: dict[str, Any]) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written here, of what is told of the object."""

@@ -53,6 +53,20 @@ def test_a_python_that_will_not_do_is_one_line_with_the_remedy(tmp_path: Path, p
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["plan"], "which environment? make plan ENV=dev, or ENV=prod"),
+        (["plan", "ENV=staging"], "which environment? make plan ENV=dev, or ENV=prod"),
+        (["apply", "ENV=dev"], "there is no plan to apply: make plan ENV=dev"),
+    ],
+)
+def test_nothing_is_asked_of_aws_without_an_environment_and_nothing_applied_without_a_plan(words: list[str], told: str):
+    done = make(PROJECT, *words)
+    assert told in done.stdout
+    assert done.returncode == 2
+
+
 def test_later_runs_take_no_network(tmp_path: Path):
     if subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs the right to take the network away: unshare --map-root-user --net")

@@ -145,6 +145,15 @@ CASES: dict[str, Broken] = {
         "`mark`: prod's mark ends after 7 years, and then anyone may write there",
         "write `mark: {forever: <the reason>}`",
     ),
+    "locked_for_longer_than_an_erasure_may_take": Broken(
+        (POLICY, "locked: 14 days", "locked: 28 days"),
+        "`locked`: what is written is locked for 28 days, but a request to erase must be done within a month",
+        "write `locked: 27 days` or less",
+        mended="locked: 27 days",
+    ),
+    "locked_for_hours": Broken(
+        (POLICY, "locked: 14 days", "locked: 36 hours"), "`locked`: 36 hours is no number of whole days", "days"
+    ),
     "compute_logs_without_their_runs": Broken(
         (POLICY, "compute_logs: 30 days", "compute_logs: 91 days"),
         "`compute_logs`: they are kept for 91 days, longer than the runs that they are found by (90 days)",

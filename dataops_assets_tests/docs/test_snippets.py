@@ -42,6 +42,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     for file in ("Makefile", "locks", "docs", "ruff.toml"):
         copy = shutil.copytree if (PROJECT / file).is_dir() else shutil.copy
         copy(PROJECT / file, checkout.root / file)
+    shutil.copytree(PROJECT / "infra", checkout.root / "infra", ignore=shutil.ignore_patterns(".terraform"))
     # As after `make install-dev`; not the folder itself, or `make` would install the clone into the environment of the tests.
     (checkout.root / ".venv").mkdir()
     (checkout.root / ".venv/bin").symlink_to(BIN, target_is_directory=True)

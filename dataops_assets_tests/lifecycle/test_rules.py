@@ -157,7 +157,7 @@ def catalogs(draw: st.DrawFn) -> Catalog:
     platform |= {"gate_results": draw(kept(4000) | st.just(FOREVER)), "at_most": {"areas": 1, "share": 0.1}}
     for name in CATALOG.policy.platform.__class__.model_fields:
         platform.setdefault(name, f"{draw(st.integers(1, 400))} days")
-    platform["runs"] = "400 days"
+    platform |= {"runs": "400 days", "locked": f"{draw(st.integers(1, 27))} days"}
     policy = Policy.model_validate(
         {**written, "lifecycles": {name: draw(lifecycles()) for name in names}, "platform": platform}
     )

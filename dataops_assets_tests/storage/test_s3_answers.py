@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 from urllib3 import HTTPResponse
 
 from dataops_assets.storage import aws, landing
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import BadRequest, NotSignedIn, Unreachable, in_words, is_lasting
+from dataops_assets.storage.store import BadRequest, Closed, NotSignedIn, Unreachable, in_words, is_lasting
 from dataops_assets_tests.checkout import free_port
 from dataops_assets_tests.s3_server import ONCE, Bucket, Credentials, MakeIdentity
 from dataops_assets_tests.trees import Tree, readings
@@ -32,6 +33,22 @@ def test_who_may_not_list_uploads_is_told_so(bucket: Bucket, identity: MakeIdent
     client = bucket.by(identity("lister", {"Version": "2012-10-17", "Statement": [allowed]})).client(retries=ONCE)
     with pytest.raises(PermissionError, match="s3:ListBucketMultipartUploads"):
         S3(bucket.name, "", Folder(tmp_path), client=client).sweep(datetime.now(UTC), remove=False)
+
+
+@pytest.mark.s3
+def test_what_is_refused_and_not_listed_is_absent(bucket: Bucket, identity: MakeIdentity, tmp_path: Path) -> None:
+    """As where rights go by tags: what is not there has none, so S3 refuses it like what is for others."""
+    allowed = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket.name}"}
+    client = bucket.by(identity("lister", {"Version": "2012-10-17", "Statement": [allowed]})).client(retries=ONCE)
+    bucket.client().put_object(Bucket=bucket.name, Key="there/longer", Body=b"1")
+    bucket.client().put_object(Bucket=bucket.name, Key="for-others", Body=b"1")
+    with pytest.raises(ClientError, match="403"):
+        client.head_object(Bucket=bucket.name, Key="there")
+    s3 = S3(bucket.name, "", Folder(tmp_path), client=client)
+    assert (s3.entry("there"), s3.read("there"), s3.sha256("there")) == (None, None, None)
+    for look in (s3.entry, s3.read, s3.sha256):
+        with pytest.raises(Closed):
+            look("for-others")
 
 
 @pytest.mark.s3

@@ -1,0 +1,209 @@
+"""`dataops who`, `dataops may`, `dataops grants`: who may do what, as the rendered policies and the contracts come to it.
+
+Not here: how it is decided (`observe.access`, `policy`).
+"""
+
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dataops_assets.cli.arguments import pairs, without_zone
+
+if TYPE_CHECKING:
+    from dataops_assets.contract import Catalog, Dataset
+    from dataops_assets.observe.access import Allowed, Difference, Grant
+    from dataops_assets.policy.access import Access, Caller
+
+_SHOWN = ("read", "write", "delete")
+
+
+@click.command()
+@click.argument("dataset")
+@click.option("--zone", help="There alone: landing, raw, staged, quarantine, curated, gate_results, verdicts, provenance.")
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON, with every action.")
+def who(dataset: str, zone: str | None, as_json: bool) -> None:
+    """Say who may read, write or delete a DATASET in prod, and by which statement of which policy."""
+    from dataops_assets.observe import access as observe
+
+    access, catalog = _here()
+    name = without_zone(dataset)
+    if name not in catalog.datasets:
+        raise click.UsageError(f"there is no dataset `{name}`; there are: {', '.join(catalog.datasets)}")
+    zones = observe.zones_of(catalog[name])
+    if zone not in (None, *zones):
+        raise click.UsageError(f"{name} does not lie in {zone}; it lies in {', '.join(zones)}")
+    places = observe.of_dataset(access, catalog[name], zone)
+    found = [one for caller in observe.callers(access) for one in observe.allowed(access, caller, places)]
+    if as_json:
+        click.echo(json.dumps([_plain(one) for one in found], indent=1))
+        return
+    click.echo("\n".join(_who(catalog[name], [place.name for place in places], found)))
+
+
+@click.command()
+@click.argument("principal")
+@click.option("--tag", "tags", multiple=True, metavar="TAG=VALUE", callback=pairs, help="A session tag, as person=ann.")
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON, with every action and statement.")
+def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
+    """Say everything that a PRINCIPAL may do: a role, as pipeline or prod/infra, or anybody.
+
+    Session tags that its trust demands are written <tag> where --tag does not say them.
+    """
+    from dataops_assets.observe import access as observe
+    from dataops_assets.policy.access import ANYBODY, session
+
+    access, catalog = _here()
+    try:
+        caller = ANYBODY if principal == ANYBODY.name else session(access.role(principal), tags)
+    except LookupError as error:
+        raise click.UsageError(str(error)) from error
+    found = list(observe.allowed(access, caller, observe.everything(access, catalog, caller)))
+    if as_json:
+        click.echo(json.dumps([_plain(one) for one in found], indent=1))
+        return
+    click.echo("\n".join(_may(caller, found)))
+
+
+@click.command()
+@click.option("--diff", "commit", required=True, metavar="GITREF", help="The commit to compare with, as origin/main.")
+@click.option("--allow-wider", is_flag=True, help="Tell of what is gained, and let it pass.")
+@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON, with every action.")
+def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
+    """Say who may do more, and who less, than in another commit; fail if anybody may do more.
+
+    Both sides are evaluated, the policies in infra/access/ and the contracts. Made for the check of a pull request: one that is
+    labelled for it is checked with --allow-wider. Datasets that are new are told, and widen nothing.
+    """
+    from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.cli.changing import catalog_of, extracted
+    from dataops_assets.observe.access import difference
+    from dataops_assets.policy.access import load
+
+    with extracted(_folder(), commit, needed=False) as folder:
+        before = load(folder)
+    found = difference((before, catalog_of(DEFS, commit)), (_access(), load_catalog(DEFS)))
+    if as_json:
+        told = {name: [asdict(grant) for grant in getattr(found, name)] for name in ("gained", "lost", "new")}
+        click.echo(json.dumps(told, indent=1))
+    else:
+        click.echo("\n".join(_differs(found, commit)))
+    if found.gained and not allow_wider:
+        click.echo("access is wider: label the pull request if that is meant (--allow-wider)", err=True)
+        sys.exit(1)
+
+
+def _here() -> "tuple[Access, Catalog]":
+    from dataops_assets.catalog import DEFS, load_catalog
+
+    return _access(), load_catalog(DEFS)
+
+
+def _folder() -> Path:
+    from dataops_assets.catalog import DEFS
+
+    return DEFS.parents[1] / "infra" / "access"
+
+
+def _access() -> "Access":
+    from dataops_assets.policy.access import load
+
+    access = load(_folder())
+    if not access.roles:
+        raise click.ClickException(f"no policies are rendered in {_folder()}: run `make access`")
+    return access
+
+
+def _who(dataset: "Dataset", places: list[str], found: "list[Allowed]") -> Iterator[str]:
+    yield f"{dataset.name}: for {', '.join(dataset.attributes.readers)}, {dataset.attributes.classification}"
+    by_place = {place: [one for one in found if one.grant.place == place] for place in places}
+    rows = [
+        (place, word, who, by)
+        for place, ones in by_place.items()
+        for word in _SHOWN
+        for who, by in _by_whom(one for one in ones if one.grant.word == word) or [("nobody", "")]
+    ]
+    yield from _aligned(("where", "may", "who", "by"), rows, groups=2)
+
+
+def _by_whom(found: "Iterable[Allowed]") -> list[tuple[str, str]]:
+    """Everybody once, with the statements of all that he may do."""
+    by: dict[str, dict[str, None]] = {}
+    for one in found:
+        by.setdefault(one.grant.who, {}).update(dict.fromkeys(_statements(one)))
+    return [(who, "; ".join(statements)) for who, statements in by.items()]
+
+
+def _may(caller: "Caller", found: "list[Allowed]") -> Iterator[str]:
+    yield f"{caller.name}: {caller.role.arn}" if caller.role else f"{caller.name}: whoever has not signed in"
+    if caller.role:
+        yield from (f"  becomes it: {line}" for line in _trusted(caller))
+    rows: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        place = _without_dataset(one.grant)
+        actions = rows.setdefault((place, one.grant.word), [])
+        if one.grant.action not in actions:
+            actions.append(one.grant.action)
+    told = [(place, word, ", ".join(actions)) for (place, word), actions in rows.items()]
+    yield from _aligned(("where", "may", "by the actions"), told, groups=1) if told else ["  nothing"]
+    if caller.role and (beside := sorted(_beside(caller))):
+        yield "of other services, as its policies say, not evaluated:"
+        yield from (f"  {line}" for line in beside)
+
+
+def _trusted(caller: "Caller") -> Iterator[str]:
+    assert caller.role
+    for statement in caller.role.trust.statements:
+        names = ", ".join(one.name for one in statement.principals)
+        yield f"{names} ({statement.sid or f'statement {statement.number}'})"
+
+
+def _beside(caller: "Caller") -> set[str]:
+    """What the policies allow of services that no place here belongs to."""
+    assert caller.role
+    known = ("s3:", "kms:", "sts:", "iam:")
+    return {
+        f"{statement.policy}: {statement.sid or statement.number}"
+        for policy in caller.role.policies
+        for statement in policy.statements
+        if statement.effect == "Allow" and not all(str(action[0]).startswith(known) for action in statement.actions)
+    }
+
+
+def _without_dataset(grant: "Grant") -> str:
+    return grant.place.removesuffix(f"/{grant.dataset}") if grant.dataset else grant.place
+
+
+def _differs(found: "Difference", commit: str) -> Iterator[str]:
+    if not (found.gained or found.lost or found.new):
+        yield f"everybody may do what he could in {commit}"
+    for title, listed in (("gained", found.gained), ("lost", found.lost), ("of new datasets", found.new)):
+        if listed:
+            yield f"{title}:"
+            grouped = itertools.groupby(listed, key=lambda grant: (grant.who, grant.place, grant.word))
+            rows = [(*about, ", ".join(grant.action for grant in ones)) for about, ones in grouped]
+            yield from _aligned(("who", "where", "may", "by the actions"), rows, groups=2)
+
+
+def _aligned(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], groups: int) -> Iterator[str]:
+    """A table; the first columns are not repeated where they say the same as the row above."""
+    widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
+    last: tuple[str, ...] = ()
+    for row in [titles, *rows]:
+        same = next((n for n in range(groups) if row[: n + 1] != last[: n + 1]), groups)
+        cells = ["" if n < same else cell for n, cell in enumerate(row)]
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        last = row
+
+
+def _plain(found: "Allowed") -> dict[str, object]:
+    return {**asdict(found.grant), "by": list(_statements(found))}
+
+
+def _statements(found: "Allowed") -> list[str]:
+    return [f"{one.policy}: {one.sid or f'statement {one.number}'}" for one in found.decision.by]

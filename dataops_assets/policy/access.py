@@ -1,0 +1,375 @@
+"""Access as it is rendered: the roles, buckets and keys of both environments, each with its policies, and who may do what.
+
+`infra/access/<environment>.json` holds what a plan of Terraform comes to: of each role its trust, policies and boundary, of
+each bucket and key its policy. Both environments are read together: who asks is in one account, what he asks for may be in the
+other. Here: reading these files, finding the policies that count for a request, and the session that a role's trust demands.
+Not here: how policies decide (`evaluate`), how the files are made (`infra/render.py`), which datasets lie where
+(`observe.access`).
+"""
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dataops_assets.policy.condition import Condition
+from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
+from dataops_assets.policy.language import Policy, read_policy
+from dataops_assets.policy.pattern import Template, Variable, Wildcard
+from dataops_assets.policy.refused import Refused
+
+Document = dict[str, Any]
+_TAGGED = "aws:requesttag/"
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WrittenRole(_Written):
+    """A role, as the file has it.
+
+    Attributes:
+        arn: Its ARN.
+        trust: Who may become it.
+        policies: What it may do, by name.
+        boundary: What limits that; None if nothing does.
+        max_session_seconds: How long a session of it lasts at most.
+    """
+
+    arn: str = Field(pattern=r"^arn:[\w-]+:iam::\d{12}:role/.+$")
+    trust: Document
+    policies: dict[str, Document]
+    boundary: Document | None
+    max_session_seconds: int
+
+
+class WrittenBucket(_Written):
+    """A bucket, as the file has it.
+
+    Attributes:
+        policy: Its policy; None if it has none.
+    """
+
+    policy: Document | None
+
+
+class WrittenKey(_Written):
+    """A key, as the file has it.
+
+    Attributes:
+        arn: Its ARN. Before it is made nobody knows its id: then the alias stands there.
+        policy: Its policy.
+    """
+
+    arn: str = Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/.+$")
+    policy: Document
+
+
+class Written(_Written):
+    """The access file of an environment.
+
+    Attributes:
+        environment: Its name.
+        account: Its account, 12 digits.
+        prefix: What all names begin with.
+        roles: By name.
+        buckets: By name.
+        keys: By alias.
+    """
+
+    environment: str
+    account: str = Field(pattern=r"^\d{12}$")
+    prefix: str
+    roles: dict[str, WrittenRole]
+    buckets: dict[str, WrittenBucket]
+    keys: dict[str, WrittenKey]
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role.
+
+    Attributes:
+        environment: Whose it is.
+        name: What people call it: its name in AWS without the prefix.
+        arn: Its ARN.
+        trust: Who may become it.
+        policies: What it may do.
+        boundary: What limits that.
+        max_session_seconds: How long a session of it lasts at most.
+    """
+
+    environment: str
+    name: str
+    arn: str
+    trust: Policy
+    policies: tuple[Policy, ...]
+    boundary: Policy | None
+    max_session_seconds: int
+
+    @property
+    def full_name(self) -> str:
+        """With its environment: `prod/pipeline`."""
+        return f"{self.environment}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A bucket or a key.
+
+    Attributes:
+        environment: Whose it is.
+        name: The name of a bucket, the alias of a key.
+        kind: What people call it: its name without the prefix, as `audit-prod` or `data`.
+        arn: Its ARN.
+        account: Its account.
+        policy: Its policy; None if it has none.
+    """
+
+    environment: str
+    name: str
+    kind: str
+    arn: str
+    account: str
+    policy: Policy | None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever asks.
+
+    Attributes:
+        name: What people call him.
+        principal: As a request names him: the ARN of a session or an OIDC provider, the name of a service, or `*`.
+        context: What AWS puts into each of his requests.
+        role: Whose session it is; None if it is of none of ours.
+        policies: What he may do, where that is no role of ours.
+    """
+
+    name: str
+    principal: str
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    role: Role | None = None
+    policies: tuple[Policy, ...] = ()
+
+
+ANYBODY = Caller("anybody", "*", {"aws:SecureTransport": "true"})
+"""Whoever has not signed in."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What of both environments says who may do what.
+
+    Attributes:
+        roles: Every role.
+        buckets: By name.
+        keys: By ARN.
+    """
+
+    roles: tuple[Role, ...]
+    buckets: Mapping[str, Resource]
+    keys: Mapping[str, Resource]
+
+    def may(
+        self, caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]] | None = None
+    ) -> Decision:
+        """Whether somebody may do something.
+
+        Args:
+            caller: Who asks.
+            action: As `s3:PutObject`.
+            resource: Its ARN; `*` for an action that is about none.
+            context: What this request says beside what all of his say.
+
+        Raises:
+            Refused: Nothing is known of the resource, or a policy or the request is not understood.
+        """
+        account, policy = self._of(resource, action, caller)
+        own = caller.role.policies if caller.role else caller.policies
+        boundary = caller.role.boundary if caller.role else None
+        return decide(
+            Request(caller.principal, action, resource, account, {**caller.context, **(context or {})}),
+            Policies(
+                identity=tuple(self._about(each, action) for each in own),
+                resource=self._about(policy, action) if policy else None,
+                boundary=self._about(boundary, action) if boundary else None,
+            ),
+        )
+
+    def names(self, caller: Caller, action: str, resource: str) -> bool:
+        """Whether any statement that counts for a request allows the action, whatever else it asks: else it is denied."""
+        _, policy = self._of(resource, action, caller)
+        own = caller.role.policies if caller.role else caller.policies
+        given = (*own, *((policy,) if policy else ()))
+        return any(each.effect == "Allow" for one in given for each in self._about(one, action).statements)
+
+    def role(self, name: str) -> Role:
+        """A role by the name that people call it, with its environment or without.
+
+        Raises:
+            LookupError: There is none, or one in each environment.
+        """
+        found = [role for role in self.roles if name in (role.name, role.full_name, role.arn)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise LookupError(f"there is a {name} in each environment: write {' or '.join(one.full_name for one in found)}")
+        raise LookupError(f"there is no `{name}`; there are: {', '.join(sorted(role.full_name for role in self.roles))}")
+
+    @cached_property
+    def _roles_by_arn(self) -> dict[str, Role]:
+        return {role.arn: role for role in self.roles}
+
+    @cached_property
+    def _narrowed(self) -> dict[tuple[int, str], tuple[Policy, Policy]]:
+        return {}
+
+    def _about(self, policy: Policy, action: str) -> Policy:
+        # Most statements are about other actions: to look at each of them for each request takes most of the time.
+        known, narrowed = self._narrowed.get((id(policy), action), (None, policy))
+        if known is not policy:  # an id may come again
+            narrowed = policy.about(action)
+            self._narrowed[id(policy), action] = policy, narrowed
+        return narrowed
+
+    def _of(self, resource: str, action: str, caller: Caller) -> tuple[str, Policy | None]:
+        """The account of a resource, and the policy that it has itself."""
+        service, _, rest = resource.removeprefix("arn:aws:").partition(":")
+        if resource == "*":
+            return (caller.principal.split(":")[4] if caller.principal.startswith("arn:") else "", None)
+        if service == "s3" and (bucket := self.buckets.get(rest.removeprefix("::").partition("/")[0])):
+            return bucket.account, bucket.policy
+        if key := self.keys.get(resource):
+            return key.account, key.policy
+        if role := self._roles_by_arn.get(resource):
+            return role.arn.split(":")[4], role.trust if action.startswith("sts:") else None
+        if account := resource.split(":")[4]:
+            return account, None
+        raise Refused("request", "", "resource", f"nothing is known of {resource}", "name a bucket of the access files")
+
+
+def load(folder: Path) -> Access:
+    """Read the access files of a folder; without any, nobody has access to anything.
+
+    Args:
+        folder: `infra/access`.
+
+    Raises:
+        Refused: One is not as it must be, or says something that is not understood.
+    """
+    return combine(_read(path) for path in sorted(folder.glob("*.json")))
+
+
+def combine(files: Iterable[Written]) -> Access:
+    """The access that some files come to together.
+
+    Raises:
+        Refused: A policy in them is not understood, or two are of the same account.
+    """
+    listed = list(files)
+    if len({one.account for one in listed}) < len(listed):
+        raise Refused(
+            "infra/access", "", "account", "two environments have the same account", "give each an account of its own"
+        )
+    resources = [
+        Resource(
+            one.environment,
+            name,
+            name.removeprefix(f"{one.prefix}-"),
+            f"arn:aws:s3:::{name}",
+            one.account,
+            _maybe(bucket.policy, name),
+        )
+        for one in listed
+        for name, bucket in one.buckets.items()
+    ]
+    keys = [
+        Resource(
+            one.environment,
+            alias,
+            alias.removeprefix(f"alias/{one.prefix}-"),
+            key.arn,
+            one.account,
+            _maybe(key.policy, alias),
+        )
+        for one in listed
+        for alias, key in one.keys.items()
+    ]
+    roles = [_role(one, name, role) for one in listed for name, role in one.roles.items()]
+    return Access(tuple(roles), {one.name: one for one in resources}, {one.arn: one for one in keys})
+
+
+def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
+    """A session of a role as its trust demands it.
+
+    Args:
+        role: The role.
+        tags: The session tags that are known. What the trust demands beside, and leaves open, is written `<tag>`: a `pr-*`
+            becomes `pr-<tag>`.
+    """
+    account, name = role.arn.split(":")[4], role.arn.rpartition("/")[2]
+    carried = {**_demanded(role.trust), **(tags or {})}
+    return Caller(
+        name=" ".join([role.full_name, *(tags or {}).values()]),
+        principal=f"arn:aws:sts::{account}:assumed-role/{name}/session",
+        context={
+            "aws:PrincipalArn": role.arn,
+            "aws:PrincipalAccount": account,
+            "aws:SecureTransport": "true",
+            **{f"aws:PrincipalTag/{tag}": value for tag, value in carried.items()},
+        },
+        role=role,
+    )
+
+
+def _demanded(trust: Policy) -> dict[str, str]:
+    """The session tags that a trust policy asks for, each with a value that it takes."""
+    asked = [one for statement in trust.statements if statement.effect == "Allow" for one in statement.conditions]
+    return {
+        one.key.name.removeprefix(_TAGGED): _example(one)
+        for one in reversed(asked)
+        if one.key.name.startswith(_TAGGED) and not (one.operator and one.operator.negated)
+    }
+
+
+def _example(condition: Condition) -> str:
+    stands_for = f"<{condition.key.name.removeprefix(_TAGGED)}>"
+    if condition.operator is None:
+        return stands_for
+    pattern: Template = condition.values[0]
+    parts = [stands_for if isinstance(part, Wildcard | Variable) else part for part in pattern]
+    return "".join(part for part, _ in itertools.groupby(parts))  # `?*` is one text, too
+
+
+def _role(written: Written, name: str, role: WrittenRole) -> Role:
+    return Role(
+        environment=written.environment,
+        name=name.removeprefix(f"{written.prefix}-"),
+        arn=role.arn,
+        trust=read_policy(role.trust, f"trust of {name}", "trust"),
+        policies=tuple(read_policy(policy, f"{name}/{label}", "identity") for label, policy in role.policies.items()),
+        boundary=read_policy(role.boundary, f"boundary of {name}", "identity") if role.boundary else None,
+        max_session_seconds=role.max_session_seconds,
+    )
+
+
+def _maybe(document: Document | None, name: str) -> Policy | None:
+    return read_policy(document, name, "resource") if document else None
+
+
+def _read(path: Path) -> Written:
+    remedy = "render it anew: `make access`"
+    try:
+        return Written.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(str(path), "", ".".join(map(str, first["loc"])), first["msg"], remedy) from None
+    except ValueError as error:
+        raise Refused(str(path), "", "", f"it is no JSON: {error}", remedy) from None

@@ -1,0 +1,162 @@
+"""`dataops who`, `may` and `grants`: what people and pull requests are told of who may do what."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dataops_assets import catalog
+from dataops_assets.cli.main import cli
+from dataops_assets_tests.checkout import PROJECT
+
+
+def ask(*words: str) -> Result:
+    return CliRunner().invoke(cli, words)
+
+
+def told(*words: str) -> list[dict[str, Any]]:
+    done = ask(*words, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_who_reads_a_dataset_and_by_which_statement():
+    by = {(one["who"], one["word"]): one["by"] for one in told("who", "flights", "--zone", "staged")}
+    assert by["prod/analyst-analysts", "read"] == ["company-analyst-analysts/rights: ReadPublished"]
+    assert by["dev/engineer", "read"] == [
+        "company-engineer/rights: ReadProdForBranches",
+        "company-prod: BranchesReadWhatIsForThem",
+    ]
+    assert [who for who, word in by if word == "write"] == ["prod/pipeline"]
+    assert [who for who, word in by if word == "delete"] == ["prod/break-glass"]
+
+
+def test_who_as_people_read_it():
+    done = ask("who", "flights")
+    assert done.exit_code == 0
+    assert "company-prod: BranchesReadWhatIsForThem" in done.stdout
+    landing = done.stdout[done.stdout.index("landing/flights") : done.stdout.index("raw/flights")]
+    assert "prod/provider-bureau-of-transportation-statistics" in landing
+    assert "prod/provider-openflights" not in landing
+
+
+def test_may_of_a_role_with_its_own_area():
+    may = {(one["place"], one["word"]) for one in told("may", "engineer", "--tag", "person=ann")}
+    assert {("company-dev/dev/ann", "delete"), ("staged/flights", "read")} <= may
+    assert not {place for place, word in may if word in ("write", "delete", "tag")} - {"company-dev/dev/ann"}
+
+
+def test_what_the_trust_leaves_open_is_written_as_what_it_stands_for():
+    done = ask("may", "branch")
+    assert "company-dev/branch/pr-<kubernetes-namespace>" in done.stdout
+    assert "becomes it: pods.eks.amazonaws.com" in done.stdout
+
+
+def test_anybody_may_nothing():
+    assert told("may", "anybody") == []
+    assert "nothing" in ask("may", "anybody").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("may", "infra"), "write dev/infra or prod/infra"),
+        (("may", "pipelin"), "there is no `pipelin`"),
+        (("who", "flightz"), "there is no dataset `flightz`"),
+        (("who", "routes", "--zone", "raw"), "routes does not lie in raw"),
+        (("grants",), "--diff"),
+    ],
+)
+def test_what_is_not_there_is_told(words: tuple[str, ...], why: str):
+    done = ask(*words)
+    assert done.exit_code == 2
+    assert why in done.output
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that is committed, with the contracts and policies of this one."""
+    shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT / "infra" / "access", tmp_path / "infra" / "access")
+    who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
+    for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "As it was"]):
+        subprocess.run(["git", "-C", str(tmp_path), *who, *asked], check=True)
+    monkeypatch.setattr(catalog, "DEFS", tmp_path / "package" / "defs")
+    return tmp_path
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_nothing_changed(project: Path):
+    done = ask("grants", "--diff", "HEAD")
+    assert (done.exit_code, done.stdout) == (0, "everybody may do what he could in HEAD\n"), done.output
+
+
+def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Path):
+    """A policy is widened: its text says one resource more, and what follows is told."""
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    (rights,) = written["roles"]["company-analyst-analysts"]["policies"].values()
+    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
+    statement["Resource"].append("arn:aws:s3:::company-prod/raw/*")
+    file.write_text(json.dumps(written), encoding="utf-8")
+
+    done = ask("grants", "--diff", "HEAD")
+    assert done.exit_code == 1
+    assert "gained:" in done.stdout
+    assert "lost:" not in done.stdout
+    assert "access is wider: label the pull request" in done.stderr
+    found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
+    assert {(one["who"], one["place"], one["action"]) for one in found["gained"]} == {
+        ("prod/analyst-analysts", f"raw/{name}", "s3:GetObject")
+        for name in ("airlines", "airports", "flights", "planes", "weather")
+    }
+    assert ask("grants", "--diff", "HEAD", "--allow-wider").exit_code == 0
+
+
+def test_a_denial_that_is_gone_is_access_gained_although_no_allow_was_touched(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    policy = written["buckets"]["company-prod"]["policy"]
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "NobodyChangesTags"]
+    file.write_text(json.dumps(written), encoding="utf-8")
+    found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
+    assert {(one["who"], one["action"]) for one in found["gained"]} == {("prod/pipeline", "s3:PutObjectTagging")}
+
+
+def test_readers_of_a_contract_count_without_any_policy_being_touched(project: Path):
+    contract = project / "package" / "defs" / "aviation" / "routes" / "defs.yaml"
+    edit(contract, "readers: [analysts, operations, branches]", "readers: [analysts]")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 0, done.output
+    lost = json.loads(done.stdout)["lost"]
+    assert {one["dataset"] for one in lost} == {"routes"}
+    assert {one["who"] for one in lost if one["word"] == "read"} == {"dev/branch", "dev/engineer", "prod/analyst-operations"}
+
+    for asked in (["add", "."], ["-c", "user.name=lab", "-c", "user.email=lab@example.com", "commit", "-q", "-m", "Narrower"]):
+        subprocess.run(["git", "-C", str(project), *asked], check=True)
+    edit(contract, "readers: [analysts]", "readers: [analysts, operations]")
+    done = ask("grants", "--diff", "HEAD")
+    assert done.exit_code == 1
+    assert "prod/analyst-operations" in done.stdout
+
+
+def test_what_is_not_rendered_is_told(project: Path):
+    shutil.rmtree(project / "infra" / "access")
+    done = ask("who", "flights")
+    assert done.exit_code == 1
+    assert "make access" in done.output
+
+
+def test_a_commit_that_is_not_there_is_told(project: Path):
+    done = ask("grants", "--diff", "no-such-commit")
+    assert done.exit_code == 1
+    assert "of no-such-commit cannot be read" in done.output

@@ -1,0 +1,132 @@
+"""What holds for the repository and its environments: what Terraform evaluates without the provider, and what uses it."""
+
+import json
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+
+from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.infrastructure.accounts import roles
+from dataops_assets_tests.infrastructure.rendered import run
+
+pytestmark = pytest.mark.terraform
+
+ROOT = PROJECT / "infra/github"
+ARGUMENTS = {
+    "github_repository": """name visibility has_issues allow_merge_commit allow_rebase_merge allow_squash_merge
+        delete_branch_on_merge vulnerability_alerts archive_on_destroy""",
+    "github_branch_default": "repository branch",
+    "github_repository_ruleset": """repository name target enforcement conditions ref_name include exclude rules deletion
+        non_fast_forward required_linear_history pull_request required_approving_review_count dismiss_stale_reviews_on_push
+        require_code_owner_review require_last_push_approval required_review_thread_resolution required_status_checks
+        strict_required_status_checks_policy required_check context""",
+    "github_repository_environment": """repository environment can_admins_bypass prevent_self_review reviewers teams
+        deployment_branch_policy protected_branches custom_branch_policies""",
+    "github_repository_environment_deployment_policy": "repository environment branch_pattern",
+    "github_actions_repository_oidc_subject_claim_customization_template": "repository use_default",
+}
+"""The arguments and blocks that each resource may have. Source: the documentation of the provider integrations/github 6."""
+TERRAFORM = {"for_each", "lifecycle", "prevent_destroy", "content"}
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The values of rules.tf."""
+    work = tmp_path_factory.mktemp("github")
+    for name in ("rules.tf", "variables.tf", "terraform.tfvars"):
+        shutil.copy(ROOT / name, work)
+    names = ("ruleset", "environments", "subjects")
+    (work / "told.tf").write_text("\n".join(f'output "{name}" {{\n value = local.{name}\n}}' for name in names))
+    run(work, "init", "-input=false")
+    run(work, "plan", "-input=false", "-out=plan")
+    outputs = json.loads(run(work, "show", "-json", "plan"))["planned_values"]["outputs"]
+    return {name: output["value"] for name, output in outputs.items()}
+
+
+def blocks() -> dict[str, str]:
+    """The text of each resource of main.tf, by its type."""
+    text = (ROOT / "main.tf").read_text()
+    return {
+        found[1]: found[2] for found in re.finditer(r'^resource "(\w+)" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+    }
+
+
+def test_form_is_that_of_terraform() -> None:
+    done = subprocess.run(["terraform", "fmt", "-check", "-diff", str(ROOT)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_resources_have_the_arguments_that_the_provider_knows() -> None:
+    found = blocks()
+    assert set(found) == set(ARGUMENTS)
+    for type_, text in found.items():
+        written = set(re.findall(r"^\s*(\w+)\s+=|^\s*(?:dynamic \"(\w+)\"|(\w+)) \{$", text, re.MULTILINE))
+        names = {name for names in written for name in names if name} - TERRAFORM
+        assert names <= set(ARGUMENTS[type_].split()), type_
+
+
+def test_what_is_told_to_github_are_the_values_that_are_checked_here(wanted: dict[str, Any]) -> None:
+    ruleset = blocks()["github_repository_ruleset"]
+    told = wanted["ruleset"]
+    named = [f"{part}.{name}" for part in ("rules", "pull_request") for name in told[part]]
+    named += [
+        "name",
+        "target",
+        "enforcement",
+        "include",
+        "exclude",
+        "required_status_checks.strict_required_status_checks_policy",
+    ]
+    set_by = {name: re.search(rf"^\s*(\w+)\s+= local\.ruleset\.{re.escape(name)}$", ruleset, re.MULTILINE) for name in named}
+    assert {name: found and found[1] for name, found in set_by.items()} == {name: name.rpartition(".")[2] for name in named}
+    assert "for_each = local.ruleset.required_status_checks.checks\n" in ruleset
+
+
+def test_a_change_comes_to_main_by_review_and_checks_and_nobody_passes_by(wanted: dict[str, Any]) -> None:
+    ruleset = wanted["ruleset"]
+    assert (ruleset["target"], ruleset["enforcement"]) == ("branch", "active")
+    assert (ruleset["include"], ruleset["exclude"]) == (["~DEFAULT_BRANCH"], [])
+    assert all(ruleset["rules"].values())
+    review = ruleset["pull_request"]
+    assert review.pop("required_approving_review_count") >= 1
+    assert all(review.values())
+    assert ruleset["required_status_checks"]["checks"]
+    assert ruleset["required_status_checks"]["strict_required_status_checks_policy"] is True
+    assert "bypass_actors" not in (ROOT / "main.tf").read_text()
+
+
+def test_environments_are_opened_by_main_alone_but_that_of_branches(wanted: dict[str, Any]) -> None:
+    assert {name: found["branch"] for name, found in wanted["environments"].items()} == {
+        "prod": "main",
+        "infra": "main",
+        "drift": "main",
+        "branch": None,
+    }
+
+
+def test_infra_is_agreed_to_by_others_and_prod_waits_for_nobody(wanted: dict[str, Any]) -> None:
+    waits = {name for name, found in wanted["environments"].items() if found["reviewers"]}
+    assert waits == {"infra"}
+    environment = blocks()["github_repository_environment"]
+    assert re.search(r"can_admins_bypass\s+= false", environment)
+    assert re.search(r"prevent_self_review\s+= length\(each\.value\.reviewers\) > 0", environment)
+
+
+def test_roles_trust_the_subjects_that_github_writes(wanted: dict[str, Any]) -> None:
+    key = "token.actions.githubusercontent.com:sub"
+    trusted = {
+        name: statement["Condition"]["StringEquals"][key]
+        for name, role in roles().items()
+        for statement in role.documents["trust"]["Statement"]
+        if key in statement["Condition"].get("StringEquals", {})
+    }
+    subjects = wanted["subjects"]
+    assert trusted == {
+        "prod/deployer": subjects["prod"],
+        "dev/deployer": subjects["branch"],
+        **{f"{account}/{name}": subjects[name] for account in ("dev", "prod") for name in ("infra", "drift")},
+    }
+    assert re.search(r"use_default\s+= true", blocks()["github_actions_repository_oidc_subject_claim_customization_template"])

@@ -1,0 +1,182 @@
+"""Everybody who may ask: a session of each role, of some several, and those who should not get anywhere.
+
+Of tokens, pods and services it is asked which role they may become, so what else they ask for is denied: a token is no
+session.
+"""
+
+from collections.abc import Iterator
+
+from dataops_assets.policy.access import ANYBODY, Access, Caller, Role, session
+from dataops_assets.policy.language import read_policy
+from dataops_assets_tests.policy.matrix.places import REGION, STRANGER
+
+DEV, PROD = "111111111111", "222222222222"
+GITHUB, PEOPLE = "token.actions.githubusercontent.com", "people.example.com"
+ALL_RIGHTS = read_policy(
+    {"Version": "2012-10-17", "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]},
+    "all rights",
+    "identity",
+)
+_LOG = "kms:EncryptionContext:aws:logs:arn"
+_SIGNED = {"aws:SecureTransport": "true"}
+_SESSIONS = {
+    "dev/branch": [{"kubernetes-namespace": "pr-7"}, {"kubernetes-namespace": "pr-8"}],
+    "dev/engineer": [{"person": "ann"}, {"person": "ben"}],
+}
+"""Roles of which more than one session is tried, against each other."""
+
+
+def callers(access: Access) -> list[Caller]:
+    return [*_sessions(access), *_mighty(access), *_strangers(), *_tokens(access), *_pods(), *_services()]
+
+
+def _sessions(access: Access) -> Iterator[Caller]:
+    for role in access.roles:
+        for tags in _SESSIONS.get(role.full_name, [{}]):
+            yield session(role, tags)
+
+
+def _mighty(access: Access) -> Iterator[Caller]:
+    """Whom others must hold: an administrator of each account, and a role with all rights and the boundary."""
+    for environment, account in (("dev", DEV), ("prod", PROD)):
+        boundary = next(role.boundary for role in access.roles if role.environment == environment)
+        for name, limit in (("administrator", None), ("company-new", boundary)):
+            arn = f"arn:aws:iam::{account}:role/{name}"
+            trust = read_policy({"Version": "2012-10-17", "Statement": []}, "trust", "trust")
+            role = Role(environment, name, arn, trust, (ALL_RIGHTS,), limit, 3600)
+            yield session(role)
+
+
+def _strangers() -> Iterator[Caller]:
+    """Nobody; somebody of another account, who may do everything there."""
+    yield ANYBODY
+    yield Caller("anybody, over plain HTTP", "*", {"aws:SecureTransport": "false"})
+    role = f"arn:aws:iam::{STRANGER}:role/administrator"
+    context = {**_SIGNED, "aws:PrincipalArn": role, "aws:PrincipalAccount": STRANGER}
+    yield Caller("stranger", f"arn:aws:sts::{STRANGER}:assumed-role/administrator/s", context, policies=(ALL_RIGHTS,))
+    named = f"arn:aws:iam::{STRANGER}:role/company-pipeline"
+    context = {**_SIGNED, "aws:PrincipalArn": named, "aws:PrincipalAccount": STRANGER}
+    yield Caller(
+        "stranger called pipeline", f"arn:aws:sts::{STRANGER}:assumed-role/company-pipeline/s", context, policies=(ALL_RIGHTS,)
+    )
+
+
+def _tokens(access: Access) -> Iterator[Caller]:
+    for environment, account in (("dev", DEV), ("prod", PROD)):
+        for name, (issuer, context) in (*_of_github(), *_of_people(access)):
+            provider = f"arn:aws:iam::{account}:oidc-provider/{issuer}"
+            yield Caller(f"token at {environment}: {name}", provider, {**_SIGNED, **context})
+
+
+def _of_github() -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
+    ours, aud = "repo:company/data", "sts.amazonaws.com"
+    tokens = {
+        **{f"environment {name}": (f"{ours}:environment:{name}", aud) for name in ("prod", "branch", "infra", "drift")},
+        **{
+            f"environment {name}, wrong audience": (f"{ours}:environment:{name}", "https://github.com/company")
+            for name in ("prod", "branch", "infra", "drift")
+        },
+        "another environment": (f"{ours}:environment:production", aud),
+        "environment infra, another case": (f"{ours}:environment:Infra", aud),
+        "branch main, no environment": (f"{ours}:ref:refs/heads/main", aud),
+        "another branch": (f"{ours}:ref:refs/heads/environment:infra", aud),
+        "pull request": (f"{ours}:pull_request", aud),
+        "fork": ("repo:somebody/data:environment:infra", aud),
+        "fork, prod": ("repo:somebody/data:environment:prod", aud),
+        "another repository": ("repo:company/data-2:environment:infra", aud),
+    }
+    for name, (sub, audience) in tokens.items():
+        yield name, (GITHUB, {f"{GITHUB}:sub": sub, f"{GITHUB}:aud": audience})
+
+
+def _of_people(access: Access) -> Iterator[tuple[str, tuple[str, dict[str, str | list[str]]]]]:
+    people = [role.name for role in access.roles if role.name.startswith(("analyst-", "engineer"))]
+    providers = [role.name for role in access.roles if role.name.startswith("provider-")]
+    mfa = {"person": "ann", "mfa": "true"}
+    tokens: dict[str, tuple[str, dict[str, str]]] = {}
+    for name in (*people, "break-glass"):
+        more = {"mfa": "true"} if name == "break-glass" else {}
+        tokens |= {
+            f"for {name}": (name, {"person": "ann", **more}),
+            f"for {name}, nobody": (name, more),
+            f"for {name}, no name": (name, {"person": "", **more}),
+            f"for {name}, a folder": (name, {"person": "ann/x", **more}),
+            f"for {name}, a way up": (name, {"person": "..", **more}),
+            f"for {name}, as a pod": (name, {"person": "ann", "kubernetes-namespace": "prod", **more}),
+        }
+    tokens |= {
+        **{f"for {name}": (name, {}) for name in providers},
+        "for break-glass, one factor": ("break-glass", {"person": "ann"}),
+        "for break-glass, second factor denied": ("break-glass", {"person": "ann", "mfa": "false"}),
+        "for a provider, as a pod": (providers[0], {"kubernetes-namespace": "prod"}),
+        "for something else": ("reports", mfa),
+        "for infra": ("infra", mfa),
+    }
+    for name, (role, tags) in tokens.items():
+        context: dict[str, str | list[str]] = {f"{PEOPLE}:aud": f"company-{role}", f"{PEOPLE}:sub": "ann"}
+        context |= {f"aws:RequestTag/{tag}": value for tag, value in tags.items()}
+        yield name, (PEOPLE, context | ({"aws:TagKeys": sorted(tags)} if tags else {}))
+
+
+def _pods() -> Iterator[Caller]:
+    """EKS, with what it says of a pod."""
+    pods = {
+        "prod, pipeline": ("prod", "prod", "pipeline"),
+        "prod, another service account": ("prod", "prod", "default"),
+        "prod, another namespace": ("prod", "pr-7", "pipeline"),
+        "prod, pipeline of dev's cluster": ("dev", "prod", "pipeline"),
+        "dev, branch pr-7": ("dev", "pr-7", "branch"),
+        "dev, another service account of pr-7": ("dev", "pr-7", "default"),
+        "dev, no pull request": ("dev", "pr-", "branch"),
+        "dev, branch service account elsewhere": ("dev", "kube-system", "branch"),
+        "dev, a folder": ("dev", "pr-7/x", "branch"),
+        "dev, a way up": ("dev", "pr-..", "branch"),
+        "dev, branch of prod's cluster": ("prod", "pr-7", "branch"),
+        "dev, adhoc": ("dev", "adhoc", "adhoc"),
+        "dev, sweeper": ("dev", "adhoc", "sweeper"),
+        "dev, adhoc in another namespace": ("dev", "pr-7", "adhoc"),
+        "dev, adhoc of prod's cluster": ("prod", "adhoc", "adhoc"),
+        "dev, sweeper in another namespace": ("dev", "pr-7", "sweeper"),
+        "dev, sweeper of prod's cluster": ("prod", "adhoc", "sweeper"),
+    }
+    for name, (cluster, namespace, account) in pods.items():
+        arn = f"arn:aws:eks:{REGION}:{PROD if cluster == 'prod' else DEV}:cluster/company-{cluster}"
+        tags = {"eks-cluster-arn": arn, "kubernetes-namespace": namespace, "kubernetes-service-account": account}
+        context = {**_SIGNED, **{f"aws:RequestTag/{tag}": value for tag, value in tags.items()}, "aws:TagKeys": sorted(tags)}
+        yield Caller(f"pod of {name}", "pods.eks.amazonaws.com", context)
+        if name in ("prod, pipeline", "dev, branch pr-7", "dev, adhoc", "dev, sweeper"):
+            yield Caller(f"machine that says it is a pod of {name}", "ec2.amazonaws.com", context)
+
+
+def _services() -> Iterator[Caller]:
+    """Services of AWS, on behalf of something of ours or of somebody else, and others that say they are these."""
+    ours = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "true"}
+    of_others = {"aws:SourceAccount": STRANGER}
+    for environment, account in (("dev", DEV), ("prod", PROD)):
+        logged = {"aws:SourceArn": f"arn:aws:s3:::company-{environment}", "aws:SourceAccount": account}
+        trail = {
+            "aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{account}:trail/company-{environment}",
+            "aws:SourceAccount": account,
+        }
+        log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/company/trail"}
+        results = {"aws:SourceArn": "arn:aws:s3:::company-athena-prod", "aws:SourceAccount": account}
+        queries = [("access logs of queries", "logging.s3", results)] if environment == "prod" else []
+        other_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/somebody/else"}
+        for name, service, context in (
+            (f"access logs of {environment}", "logging.s3", logged),
+            *queries,
+            (f"access logs of {environment}, bucket of the name elsewhere", "logging.s3", logged | of_others),
+            (f"access logs of another bucket in {environment}", "logging.s3", logged | {"aws:SourceArn": "arn:aws:s3:::other"}),
+            (f"trail of {environment}", "cloudtrail", trail),
+            (f"log group of {environment}", f"logs.{REGION}", log),
+            (f"another log group of {environment}", f"logs.{REGION}", other_log),
+            *(
+                (f"another service: {what} of {environment}", "lambda", said)
+                for what, said in (("bucket", logged), ("trail", trail), ("log group", log))
+            ),
+        ):
+            yield Caller(name, f"{service}.amazonaws.com", ours | context)
+    elsewhere = {"aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{STRANGER}:trail/company-prod", **of_others}
+    yield Caller("trail of somebody else", "cloudtrail.amazonaws.com", ours | elsewhere)
+    for service in ("events", "cloudwatch", "ec2", "lambda", "glue", "eks", "rds"):
+        yield Caller(f"service {service}", f"{service}.amazonaws.com", ours)

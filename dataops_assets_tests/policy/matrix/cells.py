@@ -1,0 +1,152 @@
+"""The cells of the matrix: everybody, every action, everything that it can be done to, in each way that policies tell apart.
+
+A way is what a request says beside: whether an object is written on a condition, which tags come with it, through which
+service a key is used. The first of them is how our code asks.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dataops_assets.policy.access import Access, Caller
+from dataops_assets_tests.policy.matrix.actions import Action, universe
+from dataops_assets_tests.policy.matrix.callers import callers
+from dataops_assets_tests.policy.matrix.places import EVERYBODY, REGION, Place, places
+
+Context = Mapping[str, str | Sequence[str]]
+
+
+def _tagged(readers: str = EVERYBODY, lifecycle: str = "operational", *others: str) -> Context:
+    tags = {"lifecycle": lifecycle, "readers": readers, **dict.fromkeys(others, "x")}
+    return {f"s3:RequestObjectTag/{tag}": value for tag, value in tags.items()} | {"s3:RequestObjectTagKeys": sorted(tags)}
+
+
+_WHOLE = {"s3:ObjectCreationOperation": "true"}
+_NEW = {**_WHOLE, "s3:if-none-match": "*"}
+_PUT: dict[str, Context] = {
+    "new": {**_tagged(), **_NEW},
+    "in place of what was seen": {**_tagged(), **_WHOLE, "s3:if-match": "etag"},
+    "begin in parts": {**_tagged(), "s3:ObjectCreationOperation": "false"},
+    "a part": {"s3:ObjectCreationOperation": "false"},
+    "put together": _NEW,
+    "blindly": {**_tagged(), **_WHOLE},
+    "untagged and blindly": _WHOLE,
+    "of no class": {**_tagged(lifecycle="mine"), **_NEW},
+    "for no group in use": {**_tagged(readers="everyone"), **_NEW},
+    "by a copy": {**_tagged(), **_NEW, "s3:x-amz-copy-source": "company-dev/dev/ann/x"},
+    "with a key of his": {
+        **_tagged(), **_NEW, "s3:x-amz-server-side-encryption": "aws:kms",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id": f"arn:aws:kms:{REGION}:333333333333:key/x",
+    },
+    "with a key that he brings": {**_tagged(), **_NEW, "s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
+    "over plain HTTP": {**_tagged(), **_NEW, "aws:SecureTransport": "false"},
+}  # fmt: skip
+_WITH_NEW = "with a new object"
+_BOUNDARY = "iam:PermissionsBoundary"
+_THROUGH = {name: {"kms:ViaService": f"{name}.{REGION}.amazonaws.com"} for name in ("s3", "rds")}
+
+
+def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
+    """What requests for an action say, by what the table calls it; empty is how it is asked for as a rule."""
+    if action.name == "s3:PutObject" and place.kind == "object":
+        return _PUT
+    if action.name in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging", "s3:ReplicateTags"):
+        return {
+            _WITH_NEW: _tagged(),
+            "of no class with a new object": _tagged(lifecycle="mine"),
+            "in use": _tagged(),
+            "of no class": _tagged(lifecycle="mine"),
+            "for no group in use": _tagged(readers="everyone"),
+            "and others": _tagged(EVERYBODY, "operational", "mine"),
+            "others": {"s3:RequestObjectTag/mine": "x", "s3:RequestObjectTagKeys": ["mine"]},
+        }
+    if action.name in ("s3:GetObject", "s3:ListBucket", "s3:DeleteObject"):
+        return {"": {}, "over plain HTTP": {"aws:SecureTransport": "false"}}
+    if action.name in ("kms:CreateGrant",):
+        return {"": {"kms:GrantIsForAWSResource": "false"}, "for a service": {"kms:GrantIsForAWSResource": "true"}}
+    if action.name.startswith("kms:") and place.kind == "key":
+        return {"through s3": _THROUGH["s3"], "itself": {}, "through rds": _THROUGH["rds"]}
+    if action.takes(_BOUNDARY):
+        ours = {_BOUNDARY: f"arn:aws:iam::{account}:policy/company-boundary"}
+        other = {_BOUNDARY: "arn:aws:iam::aws:policy/AdministratorAccess"}
+        more = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"} if action.takes("iam:PolicyARN") else {}
+        none = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"} if more else {}
+        found: dict[str, Context] = {
+            "with the boundary": {**ours, **more},
+            "with another boundary": {**other, **more},
+            "": more,
+        }
+        return {**found, "with the boundary, all rights": {**ours, **none}} if none else found
+    if action.name == "iam:PassRole":
+        return {
+            f"to {name}": {"iam:PassedToService": f"{name}.amazonaws.com"}
+            for name in ("pods.eks", "ec2", "eks", "cloudtrail", "lambda")
+        }
+    return {"": {}}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One request that is decided.
+
+    Attributes:
+        caller: Who asks.
+        action: The action, and how it is asked for, as the table writes it.
+        place: What it is done to.
+        name: The action alone.
+        context: What the request says.
+    """
+
+    caller: Caller
+    action: str
+    place: Place
+    name: str
+    context: Context = field(hash=False)
+
+    def __str__(self) -> str:
+        return f"{self.caller.name} | {self.action} | {self.place.name}"
+
+
+def cells(access: Access) -> Iterator[Cell]:
+    """All of them."""
+    everywhere: dict[tuple[str, str], list[Place]] = {}
+    for place in places(access):
+        everywhere.setdefault((place.service, place.kind), []).append(place)
+    requests = [
+        (action, way, place, context)
+        for action in universe()
+        for kind in action.kinds or ("",)
+        for place in everywhere[action.name.split(":")[0], kind]
+        for way, context in ways(action, place, place.arn.split(":")[4] if ":" in place.arn else "").items()
+    ]
+    known = [
+        (action, f"{action.name} {way}".rstrip(), place, {**_of_place(action, place, way), **_taken(action, context)})
+        for action, way, place, context in requests
+    ]
+    for caller in callers(access):
+        said = {action: _taken(action, caller.context) for action in universe()}
+        asking = replace(caller, context={})
+        for action, label, place, context in known:
+            yield Cell(asking, label, place, action.name, {**said[action], **context})
+
+
+def counts(found: Sequence[Cell]) -> Counter[str]:
+    """How much there is of each."""
+    return Counter(
+        callers=len({cell.caller.name for cell in found}),
+        actions=len({cell.name for cell in found}),
+        places=len({cell.place.name for cell in found}),
+        cells=len(found),
+    )
+
+
+def _of_place(action: Action, place: Place, way: str) -> Context:
+    """The tags that an object has; one that is new has none."""
+    if way.endswith(_WITH_NEW):
+        return {}
+    return _taken(action, {f"s3:ExistingObjectTag/{tag}": value for tag, value in place.tags.items()})
+
+
+def _taken(action: Action, context: Context) -> dict[str, str | Sequence[str]]:
+    """What of it AWS has in requests for the action."""
+    return {key: value for key, value in context.items() if action.takes(key)}

@@ -1,0 +1,40 @@
+"""Nobody but the pipeline: everybody × every action × everything, as the rendered policies decide, against the table by hand."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from dataops_assets_tests.policy.matrix import expected
+from dataops_assets_tests.policy.matrix.cells import Cell, cells, counts
+from dataops_assets_tests.policy.matrix.places import with_others
+from dataops_assets_tests.policy.matrix.rendered import access
+
+
+def test_every_cell_is_as_the_table_says(record_property: Callable[[str, object], None]):
+    ours, table = with_others(access()), expected.load()
+    everything = list(cells(ours))
+    began = time.perf_counter()
+    decided = [ours.may(cell.caller, cell.name, cell.place.arn, cell.context).allowed for cell in everything]
+    seconds = time.perf_counter() - began
+
+    wanted = [table.allows(cell) for cell in everything]
+    differ = list(zip(everything, decided, wanted, strict=True))
+    open_ = [cell for cell, got, want in differ if got and not want]
+    closed = [cell for cell, got, want in differ if want and not got]
+    told = {**counts(everything), "allowed": sum(decided), "cells per second": round(len(everything) / seconds)}
+    for name, count in told.items():
+        record_property(name, count)
+    assert not open_, f"allowed, and not in the table:\n{_told(open_)}"
+    assert not closed, f"in the table, and denied:\n{_told(closed)}"
+    assert not table.never_met(), "it stands in the table, and no cell is that"
+
+
+def _told(found: Iterable[Cell]) -> str:
+    """Cells, those alike in one line."""
+    alike = Counter((cell.caller.name, cell.action, cell.place.name) for cell in found)
+    by: dict[tuple[str, str], list[str]] = {}
+    for caller, action, place in alike:
+        by.setdefault((caller, action), []).append(place)
+    return "\n".join(
+        f"  {caller} | {action} | {len(where)} places: {', '.join(where[:3])}" for (caller, action), where in by.items()
+    )

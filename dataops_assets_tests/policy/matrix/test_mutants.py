@@ -1,0 +1,42 @@
+"""Every policy with one thing about it changed turns a cell: what nobody would notice is not tested."""
+
+import sys
+import time
+from collections import Counter
+from random import Random
+
+import pytest
+
+from dataops_assets_tests.policy.matrix.cells import cells
+from dataops_assets_tests.policy.matrix.mutants import Mutant, mutants, slots
+from dataops_assets_tests.policy.matrix.places import with_others
+from dataops_assets_tests.policy.matrix.rendered import access, files
+from dataops_assets_tests.policy.matrix.turning import Matrix
+
+EQUIVALENT: dict[str, str] = {}
+"""How a mutant that changes nothing is told ends, and why it changes nothing."""
+
+
+def why_equivalent(mutant: Mutant) -> str | None:
+    return next((why for text, why in EQUIVALENT.items() if text in str(mutant)), None)
+
+
+def test_every_mutant_turns_a_cell(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]):
+    ours = with_others(access())
+    matrix = Matrix(ours, list(cells(ours)))
+    everything = [mutant for slot, policy in slots(files()) for mutant in mutants(slot, policy)]
+    count = min(pytestconfig.getoption("mutants"), len(everything))
+    tried = Random(pytestconfig.getoption("first_seed")).sample(everything, count)
+
+    began, turned, survived = time.perf_counter(), Counter[str](), []
+    for mutant in tried:
+        found = matrix.turned(mutant)
+        equivalent = why_equivalent(mutant)
+        assert not (found and equivalent), f"{mutant} is no equivalent: it turns {found}"
+        turned[found.world if found else equivalent or "survived"] += 1
+        if not found and not equivalent:
+            survived.append(str(mutant))
+    with capsys.disabled():
+        told = f"{count} of {len(everything)} mutants in {time.perf_counter() - began:.0f} s: {dict(turned)}"
+        sys.stdout.write(f"\n{told}\n")
+    assert not survived, "\n".join(survived)

@@ -1,0 +1,5 @@
+bucket       = "company-state-dev"
+key          = "dev.tfstate"
+region       = "eu-central-1"
+use_lockfile = true # a file beside the state keeps two from applying at once
+encrypt      = true

@@ -1,0 +1,97 @@
+# The repository, how a change comes to main, and the environments that its jobs act as.
+
+resource "github_repository" "this" {
+  name                   = var.github.repository
+  visibility             = "private"
+  has_issues             = true
+  allow_merge_commit     = false
+  allow_rebase_merge     = false
+  allow_squash_merge     = true
+  delete_branch_on_merge = true
+  vulnerability_alerts   = true
+  archive_on_destroy     = true
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "github_branch_default" "this" {
+  repository = github_repository.this.name
+  branch     = local.main
+}
+
+resource "github_repository_ruleset" "main" {
+  repository  = github_repository.this.name
+  name        = local.ruleset.name
+  target      = local.ruleset.target
+  enforcement = local.ruleset.enforcement
+
+  conditions {
+    ref_name {
+      include = local.ruleset.include
+      exclude = local.ruleset.exclude
+    }
+  }
+
+  rules {
+    deletion                = local.ruleset.rules.deletion
+    non_fast_forward        = local.ruleset.rules.non_fast_forward
+    required_linear_history = local.ruleset.rules.required_linear_history
+
+    pull_request {
+      required_approving_review_count   = local.ruleset.pull_request.required_approving_review_count
+      dismiss_stale_reviews_on_push     = local.ruleset.pull_request.dismiss_stale_reviews_on_push
+      require_code_owner_review         = local.ruleset.pull_request.require_code_owner_review
+      require_last_push_approval        = local.ruleset.pull_request.require_last_push_approval
+      required_review_thread_resolution = local.ruleset.pull_request.required_review_thread_resolution
+    }
+    required_status_checks {
+      strict_required_status_checks_policy = local.ruleset.required_status_checks.strict_required_status_checks_policy
+
+      dynamic "required_check" {
+        for_each = local.ruleset.required_status_checks.checks
+        content {
+          context = required_check.value
+        }
+      }
+    }
+  }
+}
+
+resource "github_repository_environment" "this" {
+  for_each = local.environments
+
+  repository          = github_repository.this.name
+  environment         = each.key
+  can_admins_bypass   = false
+  prevent_self_review = length(each.value.reviewers) > 0
+
+  dynamic "reviewers" {
+    for_each = length(each.value.reviewers) > 0 ? [each.value.reviewers] : []
+    content {
+      teams = reviewers.value
+    }
+  }
+  dynamic "deployment_branch_policy" {
+    for_each = each.value.branch[*]
+    content {
+      protected_branches     = false
+      custom_branch_policies = true
+    }
+  }
+}
+
+resource "github_repository_environment_deployment_policy" "this" {
+  for_each = { for name, environment in local.environments : name => environment.branch if environment.branch != null }
+
+  repository     = github_repository.this.name
+  environment    = github_repository_environment.this[each.key].environment
+  branch_pattern = each.value
+}
+
+# The roles trust subjects of GitHub's own form: nobody chooses another.
+resource "github_actions_repository_oidc_subject_claim_customization_template" "this" {
+  repository  = github_repository.this.name
+  use_default = true
+}

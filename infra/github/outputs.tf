@@ -1,0 +1,4 @@
+output "subjects" {
+  description = "The subject of the tokens of each environment."
+  value       = local.subjects
+}

@@ -1,0 +1,42 @@
+# What holds for the repository, as plain values: a test reads them without the provider. main.tf says them to GitHub.
+
+locals {
+  main = "main"
+
+  # Of the branch that prod runs. Nobody passes by: there is no list of those who may.
+  ruleset = {
+    name        = "main"
+    target      = "branch"
+    enforcement = "active"
+    include     = ["~DEFAULT_BRANCH"]
+    exclude     = []
+
+    rules = {
+      deletion                = true
+      non_fast_forward        = true
+      required_linear_history = true
+    }
+    pull_request = {
+      required_approving_review_count   = 1
+      dismiss_stale_reviews_on_push     = true
+      require_code_owner_review         = true
+      require_last_push_approval        = true # by somebody else than who pushed last
+      required_review_thread_resolution = true
+    }
+    required_status_checks = {
+      strict_required_status_checks_policy = true # what is tested is what main becomes
+      checks                               = var.checks
+    }
+  }
+
+  # Which branch may act as the environment, and who agrees before. To each belongs a role: infra/modules/identities.
+  environments = {
+    prod   = { branch = local.main, reviewers = [] }                  # what was tested, and nothing else: nobody is waited for
+    infra  = { branch = local.main, reviewers = var.infra_reviewers } # may change every policy
+    drift  = { branch = local.main, reviewers = [] }                  # looks by night
+    branch = { branch = null, reviewers = [] }                        # of any pull request, in dev alone
+  }
+
+  # What GitHub writes into the tokens of each, as long as nobody chooses another form.
+  subjects = { for name in keys(local.environments) : name => "repo:${var.github.owner}/${var.github.repository}:environment:${name}" }
+}

@@ -1,0 +1,2 @@
+github          = { owner = "company", repository = "data" }
+infra_reviewers = [1234567]

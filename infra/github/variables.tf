@@ -1,0 +1,31 @@
+variable "github" {
+  description = "The repository, as the environments know it: their roles trust its environments."
+  type        = object({ owner = string, repository = string })
+
+  validation {
+    condition     = alltrue([for name in values(var.github) : can(regex("^[A-Za-z0-9._-]+$", name))])
+    error_message = "Write owner and repository by their names alone, as in owner/repository."
+  }
+}
+
+variable "checks" {
+  description = "The names of the checks that must pass before a change comes to main."
+  type        = list(string)
+  default     = ["check", "test"]
+
+  validation {
+    condition     = length(var.checks) > 0 && alltrue([for check in var.checks : check != ""])
+    error_message = "Name at least one check: without any, an untested change comes to main."
+  }
+}
+
+variable "infra_reviewers" {
+  description = "The ids of the teams of which one person must agree before infrastructure is changed: gh api orgs/<owner>/teams/<team> --jq .id"
+  type        = list(number)
+
+  validation {
+    # GitHub takes six; without any, the environment asks nobody.
+    condition     = length(var.infra_reviewers) >= 1 && length(var.infra_reviewers) <= 6
+    error_message = "Name one to six teams: they are what holds whoever may change every policy."
+  }
+}

@@ -1,0 +1,17 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    github = {
+      source  = "integrations/github"
+      version = "~> 6.6"
+    }
+  }
+
+  backend "s3" {}
+}
+
+# The token is taken from the environment: GITHUB_TOKEN.
+provider "github" {
+  owner = var.github.owner
+}

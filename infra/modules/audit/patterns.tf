@@ -1,0 +1,59 @@
+# Which events alarm: patterns of EventBridge on what CloudTrail tells.
+#
+# Who has no role is told without the field `sessionIssuer`: an IAM user, root, a service, whoever has not signed in, and
+# everybody of another account. A field that is absent matches no `anything-but`, so each pattern asks for its absence, too.
+# What was refused was not done, and does not alarm: `errorCode` is there then. To take on break-glass alarms either way.
+
+locals {
+  told_by_trail = { "detail-type" = ["AWS API Call via CloudTrail"] }
+  done = {
+    eventSource = ["s3.amazonaws.com"]
+    readOnly    = [false]
+    errorCode   = [{ exists = false }]
+  }
+
+  all = {
+    break-glass-taken = {
+      detail = {
+        eventSource       = ["sts.amazonaws.com"]
+        eventName         = [{ prefix = "AssumeRole" }]
+        requestParameters = { roleArn = ["${local.role}-break-glass"] }
+      }
+    }
+
+    break-glass-acts = {
+      detail = { userIdentity = { sessionContext = { sessionIssuer = { arn = ["${local.role}-break-glass"] } } } }
+    }
+
+    # Also whatever has no key: the configuration of the bucket, and removing many at once.
+    prod-written = {
+      detail = merge(local.done, {
+        requestParameters = {
+          bucketName = [local.name]
+          key        = [{ exists = false }, { anything-but = { prefix = "landing/" } }]
+        }
+        userIdentity = { sessionContext = { sessionIssuer = { arn = [
+          { exists = false }, { anything-but = ["${local.role}-pipeline"] },
+        ] } } }
+      })
+    }
+
+    # Where providers drop, and the pipeline drops what it fetches itself.
+    prod-landing-written = {
+      detail = merge(local.done, {
+        requestParameters = {
+          bucketName = [local.name]
+          key        = [{ prefix = "landing/" }]
+        }
+        userIdentity = { sessionContext = { sessionIssuer = { arn = [
+          { exists = false }, { anything-but = { wildcard = ["${local.role}-pipeline", "${local.role}-provider-*"] } },
+        ] } } }
+      })
+    }
+  }
+
+  patterns = {
+    for name, pattern in local.all : name => jsonencode(merge(local.told_by_trail, pattern))
+    if var.environment == "prod" || !startswith(name, "prod-")
+  }
+}

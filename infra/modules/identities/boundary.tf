@@ -1,0 +1,122 @@
+# The boundary of every role: what any of them may do at most, whatever its own policy says. A role that infra makes beside
+# those here can do no more than this: no infrastructure, no removal outside of areas, nothing beyond this environment.
+
+locals {
+  cluster_roles = ["cluster", "nodes"] # the module `runtime` makes them
+
+  boundary_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        {
+          Sid    = "ReadData"
+          Effect = "Allow"
+          Action = concat(local.querying, [
+            "glue:Get*", "s3:GetBucketLocation", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:GetObject",
+            "s3:GetObjectRetention", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging", "s3:ListBucket",
+            "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
+          ])
+          Resource = "*"
+        },
+        {
+          Sid      = "WriteData"
+          Effect   = "Allow"
+          Action   = local.writing
+          Resource = [for bucket in local.buckets : "${bucket}/*" if contains([local.data, local.results], bucket)]
+        },
+        {
+          Sid       = "UseKeys"
+          Effect    = "Allow"
+          Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+          Resource  = "*"
+          Condition = local.via_s3
+        },
+      ],
+      [for statement in [{
+        Sid      = "EndAreas"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+        Resource = local.areas
+      }] : statement if !local.in_prod],
+      [
+        {
+          Sid       = "BreakGlassAlone"
+          Effect    = "Allow"
+          Action    = ["s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectRetention"]
+          Resource  = "${local.data}/*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-break-glass" } }
+        },
+        {
+          Sid       = "DeployerAlone"
+          Effect    = "Allow"
+          Action    = ["ecr:*", "eks:DescribeCluster"]
+          Resource  = "*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-deployer" } }
+        },
+        {
+          Sid       = "WhoReadsConfiguration"
+          Effect    = "Allow"
+          Action    = concat(local.looking.Action, local.looking_at_buckets.Action)
+          Resource  = "*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = ["${local.role_prefix}-drift", "${local.role_prefix}-infra"] } }
+        },
+        {
+          Sid    = "InfraAlone"
+          Effect = "Allow"
+          Action = concat(
+            [
+              "athena:*", "cloudtrail:*", "cloudwatch:*", "ec2:*", "ecr:*", "eks:*", "events:*", "glue:*", "logs:*", "rds:*", "sns:*",
+              "iam:CreateServiceLinkedRole", "iam:PassRole", "kms:CreateGrant", "kms:CreateKey", "secretsmanager:CreateSecret",
+              "secretsmanager:TagResource",
+            ],
+            local.bucket_actions, local.key_actions, local.role_actions, local.plain_role_actions, local.boundary_actions,
+            local.federation_actions,
+          )
+          Resource  = "*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-infra" } }
+        },
+        {
+          Sid       = "StateByInfraAlone"
+          Effect    = "Allow"
+          Action    = ["s3:DeleteObject", "s3:PutObject"]
+          Resource  = "${local.state}/*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-infra" } }
+        },
+        {
+          # As the policies of these roles in the module `runtime`.
+          Sid    = "ClusterAlone"
+          Effect = "Allow"
+          Action = [
+            "ec2:AssignPrivateIpAddresses", "ec2:AttachNetworkInterface", "ec2:CreateNetworkInterface", "ec2:CreateTags",
+            "ec2:DeleteNetworkInterface", "ec2:Describe*", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute",
+            "ec2:UnassignPrivateIpAddresses",
+            "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
+            "eks:DescribeCluster", "eks-auth:AssumeRoleForPodIdentity", "kms:DescribeKey",
+          ]
+          Resource  = "*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = [for name in local.cluster_roles : "${local.role_prefix}-${name}"] } }
+        },
+        {
+          Sid      = "WriteLogs"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = "*"
+        },
+      ]
+    )
+  })
+  writing = ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"]
+}
+
+resource "aws_iam_policy" "boundary" {
+  name        = "${var.prefix}-boundary"
+  description = "What any role may do at most."
+  policy      = local.boundary_policy
+
+  lifecycle {
+    precondition {
+      condition     = length(local.boundary_policy) <= 6144
+      error_message = "The boundary has ${length(local.boundary_policy)} characters, and AWS takes 6,144."
+    }
+  }
+}

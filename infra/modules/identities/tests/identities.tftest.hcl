@@ -1,0 +1,124 @@
+# Structure alone: what the policies allow is asked in dataops_assets_tests/infrastructure/test_identities.py.
+
+mock_provider "aws" {}
+
+variables {
+  environment       = "prod"
+  prefix            = "company"
+  region            = "eu-central-1"
+  accounts          = { dev = "111111111111", prod = "222222222222" }
+  github            = { owner = "company", repository = "data" }
+  people            = { issuer = "people.example.com", audiences = { "analyst-operations" = "0a1b2c" } }
+  reader_groups     = { analysts = "…", branches = "…", operations = "…" }
+  readers_classes   = ["analysts+branches+operations"]
+  lifecycle_classes = ["operational"]
+  data_providers    = { weather = { name = "Weather service", landing = ["weather"] } }
+}
+
+run "prod_has_its_roles" {
+  command = plan
+
+  assert {
+    condition = toset(keys(aws_iam_role.this)) == toset([
+      "analyst-analysts", "analyst-operations", "break-glass", "deployer", "drift", "infra", "pipeline", "provider-weather",
+    ])
+    error_message = "In prod there are: ${join(", ", keys(aws_iam_role.this))}."
+  }
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : role.permissions_boundary == "arn:aws:iam::222222222222:policy/company-boundary"])
+    error_message = "A role has no boundary, or another one."
+  }
+  assert {
+    condition     = output.audiences["analyst-operations"] == "0a1b2c" && output.audiences["break-glass"] == "company-break-glass"
+    error_message = "The audiences are not those that were given, and else the names of the roles."
+  }
+  assert {
+    condition     = jsonencode(output.pods) == jsonencode({ pipeline = { namespace = "prod", service_account = "pipeline" } })
+    error_message = "In prod, other pods than the pipeline's have a role."
+  }
+}
+
+run "dev_has_its_roles" {
+  command = plan
+
+  variables {
+    environment = "dev"
+  }
+
+  assert {
+    condition     = toset(keys(aws_iam_role.this)) == toset(["adhoc", "branch", "break-glass", "deployer", "drift", "engineer", "infra", "sweeper"])
+    error_message = "In dev there are: ${join(", ", keys(aws_iam_role.this))}."
+  }
+}
+
+run "one_account_for_both_is_refused" {
+  command = plan
+
+  variables {
+    accounts = { dev = "222222222222", prod = "222222222222" }
+  }
+  expect_failures = [var.accounts]
+}
+
+run "a_group_that_would_match_others_is_refused" {
+  command = plan
+
+  variables {
+    reader_groups = { branches = "…", "*" = "…" }
+  }
+  expect_failures = [var.reader_groups]
+}
+
+run "a_repository_that_would_make_another_subject_is_refused" {
+  command = plan
+
+  variables {
+    github = { owner = "company", repository = "data:environment:infra" }
+  }
+  expect_failures = [var.github]
+}
+
+run "a_folder_with_a_wildcard_is_refused" {
+  command = plan
+
+  variables {
+    data_providers = { weather = { name = "Weather service", landing = ["*"] } }
+  }
+  expect_failures = [var.data_providers]
+}
+
+run "an_audience_of_two_roles_is_refused" {
+  command = plan
+
+  variables {
+    people = { issuer = "people.example.com", audiences = { "break-glass" = "company-analyst-operations" } }
+  }
+  expect_failures = [aws_iam_openid_connect_provider.people]
+}
+
+run "an_audience_of_nobody_is_refused" {
+  command = plan
+
+  variables {
+    people = { issuer = "people.example.com", audiences = { "breakglass" = "x" } }
+  }
+  expect_failures = [aws_iam_openid_connect_provider.people]
+}
+
+run "more_than_a_policy_takes_is_refused" {
+  command = plan
+
+  variables {
+    readers_classes = [for number in range(500) : "group-${number}+group-${number + 1}"]
+  }
+  expect_failures = [aws_iam_role_policy.this]
+}
+
+run "a_name_longer_than_that_of_a_role_is_refused" {
+  command = plan
+
+  variables {
+    data_providers = { a-provider-with-a-name-that-is-longer-than-any-role-may-have = { name = "…", landing = ["weather"] } }
+  }
+  expect_failures = [aws_iam_role.this]
+}

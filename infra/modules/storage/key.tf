@@ -1,0 +1,139 @@
+# The key of all data of the environment.
+#
+# Nothing but this policy lets anybody use it, and there is no statement for the account as a whole: who may schedule its
+# deletion could destroy everything at once, without touching an object. Principals are named by conditions, as in the buckets;
+# beside this, the policy of the role itself has to allow it.
+
+locals {
+  through_s3 = "s3.${var.region}.amazonaws.com"
+  writers = {
+    prod = ["${local.roles}-pipeline", "${local.roles}-provider-*"]
+    dev  = ["${local.roles}-adhoc", "${local.roles}-branch", "${local.roles}-engineer", "${local.roles}-sweeper"]
+  }
+}
+
+resource "aws_kms_key" "data" {
+  description             = "All data of ${var.environment}"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+  policy                  = data.aws_iam_policy_document.key.json
+  tags                    = { Name = "${var.prefix}-data" }
+
+  lifecycle {
+    prevent_destroy = true # without it no byte of the bucket can be read
+  }
+}
+
+resource "aws_kms_alias" "data" {
+  name          = "alias/${var.prefix}-data"
+  target_key_id = aws_kms_key.data.key_id
+}
+
+data "aws_iam_policy_document" "key" {
+  #checkov:skip=CKV_AWS_109: a key policy is about its own key, which `*` is here
+  #checkov:skip=CKV_AWS_111: the same
+  #checkov:skip=CKV_AWS_356: the same
+  # Not CreateGrant, which would let use the key past this policy, and nothing that encrypts or decrypts.
+  statement {
+    sid = "InfraAloneAdministers"
+    actions = [
+      "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:DescribeKey", "kms:DisableKey", "kms:EnableKey",
+      "kms:EnableKeyRotation", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags",
+      "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias",
+      "kms:UpdateKeyDescription",
+    ]
+    resources = ["*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:aws:iam::${local.account}:root"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = ["${local.roles}-infra"]
+    }
+  }
+
+  # The nightly plan looks whether something differs.
+  statement {
+    sid       = "DriftLooks"
+    actions   = ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"]
+    resources = ["*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:aws:iam::${local.account}:root"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = ["${local.roles}-drift"]
+    }
+  }
+
+  # S3 asks for these with the rights of whoever writes; an upload in parts is decrypted, too.
+  statement {
+    sid       = "WhoWritesThroughS3"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:aws:iam::${local.account}:root"]
+    }
+    condition {
+      test     = "ArnLike"
+      variable = "aws:PrincipalArn"
+      values   = local.writers[var.environment]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = [local.through_s3]
+    }
+  }
+
+  # What somebody reads is said by the policies of the bucket and of his role; results of queries are written with it, too.
+  dynamic "statement" {
+    for_each = var.environment == "prod" ? ["prod"] : []
+    content {
+      sid       = "AnalystsThroughS3"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = ["*"]
+      principals {
+        type        = "AWS"
+        identifiers = ["arn:aws:iam::${local.account}:root"]
+      }
+      condition {
+        test     = "ArnLike"
+        variable = "aws:PrincipalArn"
+        values   = ["${local.roles}-analyst-*"]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [local.through_s3]
+      }
+    }
+  }
+  dynamic "statement" {
+    for_each = var.environment == "prod" ? ["prod"] : []
+    content {
+      sid       = "DevReadsThroughS3"
+      actions   = ["kms:Decrypt"]
+      resources = ["*"]
+      principals {
+        type        = "AWS"
+        identifiers = ["arn:aws:iam::${var.accounts.dev}:root"]
+      }
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = ["${local.dev_roles}-adhoc", "${local.dev_roles}-branch", "${local.dev_roles}-engineer"]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [local.through_s3]
+      }
+    }
+  }
+}

@@ -1,0 +1,14 @@
+output "data_bucket" {
+  description = "The name of the bucket of the data."
+  value       = module.data.name
+}
+
+output "audit_bucket" {
+  description = "The name of the bucket of access logs and trail, once CloudTrail may deliver there."
+  value       = module.audit.name
+}
+
+output "key_arn" {
+  description = "The ARN of the key of the data."
+  value       = aws_kms_key.data.arn
+}

@@ -1,0 +1,219 @@
+"""Writes what a plan of each environment comes to, as far as it says who may do what: `infra/access/<environment>.json`.
+
+    python infra/render.py            writes them, with the values of each environment
+    python infra/render.py --check    writes nothing, and fails if a committed file differs
+
+Where the AWS provider cannot be fetched, Terraform takes it from a folder: `TF_CLI_ARGS_init=-plugin-dir=/its/folder`.
+
+Terraform plans in a copy, without state and without AWS: all policies are made from names, so they are known before anything
+is made. What is not known then is an error, and so is a policy that is attached but not planned. Here: planning, and reading
+the plan. Not here: what the policies mean (`dataops_assets.policy`).
+
+Source of the format: Terraform, "JSON Output Format", "Values Representation" and "Configuration Representation".
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+INFRA = Path(__file__).parent
+ENVIRONMENTS = ("dev", "prod")
+_OVERRIDE = """\
+terraform {
+  backend "local" {}
+}
+provider "aws" {
+  allowed_account_ids         = null
+  access_key                  = "none"
+  secret_key                  = "none"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+  skip_requesting_account_id  = true
+}
+"""
+"""In place of the real backend and credentials: a plan of what is not there yet asks nobody."""
+Plan = dict[str, Any]
+
+
+class NotRendered(Exception):
+    """A plan that does not say who may do what."""
+
+
+def plan(environment: str, infra: Path = INFRA) -> list[Plan]:
+    """What Terraform would make of an environment, as its JSON says it, and of the bucket of its states: two roots.
+
+    Args:
+        environment: Its name, a folder of `environments/`.
+        infra: The folder that holds `bootstrap/`, `environments/` and `modules/`.
+
+    Raises:
+        NotRendered: Terraform refuses.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "infra"
+        shutil.copytree(infra, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", ".terraform.lock.hcl"))
+        return [_plan(copy, root, environment) for root in (f"environments/{environment}", "bootstrap")]
+
+
+def _plan(infra: Path, root: str, environment: str) -> Plan:
+    folder = infra / root
+    values = infra / "environments" / environment / "terraform.tfvars"
+    (folder / "render_override.tf").write_text(_OVERRIDE, encoding="utf-8")
+    _terraform(folder, "init", "-input=false", "-no-color")
+    asked = ("-input=false", "-no-color", "-refresh=false", "-lock=false", "-compact-warnings", f"-var-file={values}")
+    _terraform(folder, "plan", *asked, "-out=plan")
+    shown: Plan = json.loads(_terraform(folder, "show", "-json", "plan"))
+    return shown
+
+
+def access(planned: Sequence[Plan]) -> dict[str, Any]:
+    """The access file of an environment.
+
+    Args:
+        planned: The plans of its roots, as `terraform show -json` says them; that of the environment comes first.
+
+    Raises:
+        NotRendered: A policy is not known before something is made, or is attached and not planned.
+    """
+    said = {name: one["value"] for name, one in planned[0]["variables"].items()}
+    account, region = said["accounts"][said["environment"]], said["region"]
+    resources = [one for each in planned for one in _resources(each["planned_values"]["root_module"])]
+    of = {kind: [one for one in resources if one["type"] == kind] for kind in {one["type"] for one in resources}}
+    attachable = {
+        f"arn:aws:iam::{account}:policy{one['values'].get('path') or '/'}{one['values']['name']}": one
+        for one in of.get("aws_iam_policy", ())
+    }
+
+    roles: dict[str, dict[str, Any]] = {}
+    for one in of.get("aws_iam_role", ()):
+        values = one["values"]
+        boundary = _known(one, "permissions_boundary", default=None)
+        roles[values["name"]] = {
+            "arn": f"arn:aws:iam::{account}:role{values.get('path') or '/'}{values['name']}",
+            "trust": _policy(one, "assume_role_policy"),
+            "policies": {},
+            "boundary": _policy(_attached(attachable, boundary, one)) if boundary else None,
+            "max_session_seconds": values["max_session_duration"],
+        }
+        if values.get("managed_policy_arns") or any(inline.get("policy") for inline in values.get("inline_policy") or ()):
+            raise NotRendered(f"{one['address']} holds policies itself: write each as an aws_iam_role_policy")
+    for one in of.get("aws_iam_role_policy", ()):
+        _role_of(roles, one)["policies"][one["values"]["name"]] = _policy(one)
+    for one in of.get("aws_iam_role_policy_attachment", ()):
+        policy = _attached(attachable, _known(one, "policy_arn"), one)
+        _role_of(roles, one)["policies"][policy["values"]["name"]] = _policy(policy)
+
+    policies = {_known(one, "bucket"): _policy(one) for one in of.get("aws_s3_bucket_policy", ())}
+    aliases = _aliases(planned[0], of)
+    keys = {aliases.get(one["address"], one["address"]): _policy(one) for one in of.get("aws_kms_key", ())}
+    return {
+        "environment": said["environment"],
+        "account": account,
+        "prefix": said["prefix"],
+        "roles": roles,
+        "buckets": {
+            name: {"policy": policies.get(name)} for name in (_known(one, "bucket") for one in of.get("aws_s3_bucket", ()))
+        },
+        "keys": {
+            alias: {"arn": f"arn:aws:kms:{region}:{account}:key/{alias.removeprefix('alias/')}", "policy": policy}
+            for alias, policy in keys.items()
+        },
+    }
+
+
+def text(found: dict[str, Any]) -> str:
+    """An access file as it is committed."""
+    return json.dumps(found, indent=1, sort_keys=True) + "\n"
+
+
+def _resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from (one for one in module.get("resources", ()) if one["mode"] == "managed")
+    for inner in module.get("child_modules", ()):
+        yield from _resources(inner)
+
+
+def _known(resource: dict[str, Any], attribute: str, **default: Any) -> Any:
+    if resource["values"].get(attribute) is None and not default:
+        raise NotRendered(
+            f"{resource['address']}: `{attribute}` is not known before it is made: make it from names, not from .arn"
+        )
+    return resource["values"].get(attribute)
+
+
+def _policy(resource: dict[str, Any], attribute: str = "policy") -> Any:
+    return json.loads(_known(resource, attribute))
+
+
+def _attached(attachable: dict[str, dict[str, Any]], arn: str, by: dict[str, Any]) -> dict[str, Any]:
+    if arn not in attachable:
+        raise NotRendered(f"{by['address']} names {arn}, which is not planned here: what it says is not known")
+    return attachable[arn]
+
+
+def _role_of(roles: dict[str, dict[str, Any]], policy: dict[str, Any]) -> dict[str, Any]:
+    name = _known(policy, "role")
+    if name not in roles:
+        raise NotRendered(f"{policy['address']} is of the role {name}, which is not planned here")
+    return roles[name]
+
+
+def _aliases(planned: Plan, of: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
+    """The alias of each key, by the key's address: which key an alias is of stands in the configuration alone."""
+    named = {}
+    for one in of.get("aws_kms_alias", ()):
+        module, _, _ = one["address"].rpartition(f"{one['type']}.{one['name']}")
+        configuration = planned["configuration"]["root_module"]
+        for call in [part for part in module.split(".") if part not in ("module", "")]:
+            configuration = configuration["module_calls"][call.partition("[")[0]]["module"]
+        (written,) = [each for each in configuration["resources"] if each["address"] == f"{one['type']}.{one['name']}"]
+        key = written["expressions"]["target_key_id"]["references"][-1]
+        index = one["address"].removeprefix(f"{module}{one['type']}.{one['name']}")
+        for address in (f"{module}{key}", f"{module}{key}{index}"):
+            named[address] = one["values"]["name"]
+    return named
+
+
+def _terraform(folder: Path, *command: str) -> str:
+    environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    done = subprocess.run(["terraform", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotRendered(f"terraform {command[0]} in environments/{folder.name}:\n{done.stderr or done.stdout}")
+    return done.stdout
+
+
+def main() -> None:
+    """Write or compare the files.
+
+    Raises:
+        SystemExit: With what is wrong.
+    """
+    parser = argparse.ArgumentParser(description="Write who may do what, as a plan of each environment says it.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a committed file differs")
+    check = parser.parse_args().check
+    stale = []
+    for environment in ENVIRONMENTS:
+        file = INFRA / "access" / f"{environment}.json"
+        try:
+            made = text(access(plan(environment)))
+        except NotRendered as error:
+            raise SystemExit(str(error)) from None
+        if not check:
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(made, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != made:
+            stale.append(file.name)
+    if stale:
+        raise SystemExit(f"infra/access: {', '.join(stale)} differs from what is planned: `make access`, and commit it")
+    sys.stdout.write(f"infra/access: {', '.join(ENVIRONMENTS)} {'as planned' if check else 'written'}\n")
+
+
+if __name__ == "__main__":
+    main()
