@@ -80,7 +80,7 @@ def story(copy: Copy, environment: str, address: str) -> Story:
 
 @contextmanager
 def without_policy(address: str, bucket: str) -> Iterator[Any]:
-    """A client, while a bucket has no policy: moto passes over conditions, and what is forbidden to all but some, to everybody."""
+    """A client, while a bucket has no policy: moto passes over conditions, and forbids to everybody what some may do."""
     s3 = client("s3", address, REGION)
     policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
     s3.delete_bucket_policy(Bucket=bucket)
