@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +24,7 @@ INFRA = PROJECT / "infra"
 ENVIRONMENTS = ("dev", "prod")
 ACCOUNTS = {"dev": "111111111111", "prod": "222222222222"}
 """Those that terraform.tfvars names; nobody has them."""
+REGION = "eu-central-1"
 NEEDED = "needs terraform 1.11 and its plugin hashicorp/aws: https://developer.hashicorp.com/terraform/install"
 
 _PROGRAM = shutil.which("terraform") or shutil.which("tofu")
@@ -115,7 +116,11 @@ class Copy:
         folder = f"environments/{environment}"
         self.override(folder, _NOBODY + _ALONE)
         self.init(folder)
-        done = self.run(folder, "plan", "-input=false", "-no-color", "-out=plan")
+        return self.shown(folder)
+
+    def shown(self, folder: str) -> dict[str, Any]:
+        """What would be made by a folder that is ready, as Terraform shows it."""
+        done = self.run(folder, "plan", "-input=false", "-no-color", "-refresh=false", "-out=plan")
         assert done.code == 0, done.out
         shown: dict[str, Any] = json.loads(self.run(folder, "show", "-json", "plan").out)
         return shown
@@ -141,6 +146,24 @@ def copy(to: Path) -> Copy:
         raise Missing(NEEDED)
     shutil.copytree(INFRA, to / "infra", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfplan"))
     return Copy(to / "infra")
+
+
+def planned(module: str, variables: Mapping[str, Any], work: Path) -> list[dict[str, Any]]:
+    """The resources that a module alone would make, each with `address` and `values`; nobody is asked.
+
+    Args:
+        module: Its name.
+        variables: Its variables.
+        work: A folder for a copy of infra/.
+
+    Raises:
+        Missing: There is no Terraform, or no plugin of it.
+    """
+    made, folder = copy(work), f"modules/{module}"
+    (made.root / folder / "test_provider.tf").write_text(f'provider "aws" {{\n  region = "{REGION}"\n{_NOBODY}{_ALONE}}}\n')
+    (made.root / folder / "terraform.tfvars.json").write_text(json.dumps(variables))
+    made.init(folder)
+    return [*resources(made.shown(folder)["planned_values"]["root_module"])]
 
 
 def resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -10,17 +10,16 @@ import pytest
 
 from dataops_assets.infrastructure import quotas
 from dataops_assets.infrastructure.variables import variables
-from dataops_assets_tests.infrastructure.rendered import planned
+from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION, planned
 from dataops_assets_tests.infrastructure.scale import SAMPLE, company
 
 pytestmark = pytest.mark.terraform
 
 PREFIX = "x" * quotas.PREFIX_CHARACTERS
-ACCOUNTS = {"dev": "111111111111", "prod": "222222222222"}
 CATALOG = {"prefix": PREFIX, "kms_key_arn": "arn:aws:kms:eu-central-1:222222222222:key/00000000-0000-0000-0000-000000000000"}
 IDENTITIES = {
     "prefix": PREFIX,
-    "region": "eu-central-1",
+    "region": REGION,
     "accounts": ACCOUNTS,
     "github": {"owner": "company", "repository": "data"},
     "people": {"issuer": "people.example.com"},
@@ -29,13 +28,13 @@ IDENTITIES = {
 
 def tables(told: dict[str, Any], work: Path) -> list[dict[str, Any]]:
     asked = {name: told[name] for name in ("tables", "reader_groups")}
-    made = planned("catalog", work, CATALOG | asked | {"query_results_days": told["retention"]["query_results_days"]})
+    made = planned("catalog", CATALOG | asked | {"query_results_days": told["retention"]["query_results_days"]}, work)
     return [one for one in made if one["type"] == "aws_glue_catalog_table"]
 
 
 def policies(told: dict[str, Any], environment: str, work: Path) -> dict[str, str]:
     asked = {name: told[name] for name in ("reader_groups", "readers_classes", "lifecycle_classes", "data_providers")}
-    made = planned("identities", work, IDENTITIES | asked | {"environment": environment})
+    made = planned("identities", IDENTITIES | asked | {"environment": environment}, work)
     return {str(one["index"]): one["values"]["policy"] for one in made if one["type"] == "aws_iam_role_policy"}
 
 

@@ -14,10 +14,8 @@ from typing import Any
 
 from dataops_assets.policy.evaluate import Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
-from dataops_assets_tests.infrastructure.rendered import planned
+from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION, planned
 
-ACCOUNTS = {"dev": "111111111111", "prod": "222222222222"}
-REGION = "eu-central-1"
 CLUSTER = {name: f"arn:aws:eks:{REGION}:{account}:cluster/company-{name}" for name, account in ACCOUNTS.items()}
 VARIABLES: dict[str, Any] = {
     "prefix": "company",
@@ -56,7 +54,7 @@ def roles() -> Mapping[str, Role]:
 
 def _roles(environment: str) -> dict[str, Role]:
     with TemporaryDirectory() as work:
-        resources = planned("identities", Path(work), {**VARIABLES, "environment": environment})
+        resources = planned("identities", {**VARIABLES, "environment": environment}, Path(work))
     of = {kind: [one for one in resources if one["type"] == kind] for kind in {one["type"] for one in resources}}
     (boundary,) = (one["values"]["policy"] for one in of["aws_iam_policy"])
     rights = {one["index"]: one["values"]["policy"] for one in of["aws_iam_role_policy"]}

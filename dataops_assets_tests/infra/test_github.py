@@ -1,16 +1,14 @@
 """What holds for the repository and its environments: what Terraform evaluates without the provider, and what uses it."""
 
-import json
 import re
 import shutil
-import subprocess
 from typing import Any
 
 import pytest
 
 from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.infrastructure.accounts import roles
-from dataops_assets_tests.infrastructure.rendered import run
+from dataops_assets_tests.infra.accounts import roles
+from dataops_assets_tests.infra.terraform import Copy
 
 pytestmark = pytest.mark.terraform
 
@@ -40,9 +38,9 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         shutil.copy(ROOT / name, work)
     names = ("ruleset", "environments", "subjects")
     (work / "told.tf").write_text("\n".join(f'output "{name}" {{\n value = local.{name}\n}}' for name in names))
-    run(work, "init", "-input=false")
-    run(work, "plan", "-input=false", "-out=plan")
-    outputs = json.loads(run(work, "show", "-json", "plan"))["planned_values"]["outputs"]
+    alone = Copy(work)
+    alone.run(".", "init", "-input=false")
+    outputs = alone.shown(".")["planned_values"]["outputs"]
     return {name: output["value"] for name, output in outputs.items()}
 
 
@@ -52,11 +50,6 @@ def blocks() -> dict[str, str]:
     return {
         found[1]: found[2] for found in re.finditer(r'^resource "(\w+)" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
     }
-
-
-def test_form_is_that_of_terraform() -> None:
-    done = subprocess.run(["terraform", "fmt", "-check", "-diff", str(ROOT)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
 
 
 def test_resources_have_the_arguments_that_the_provider_knows() -> None:

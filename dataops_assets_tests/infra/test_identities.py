@@ -8,7 +8,8 @@ import pytest
 from dataops_assets.contract.policy import ZONES
 from dataops_assets.lifecycle.table import AREAS, TRASH
 from dataops_assets.storage import conformance, layout
-from dataops_assets_tests.infrastructure.accounts import ACCOUNTS, CLUSTER, EVERYTHING, REGION, becomes, may, roles
+from dataops_assets_tests.infra.accounts import CLUSTER, EVERYTHING, becomes, may, roles
+from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION
 
 pytestmark = pytest.mark.terraform
 

@@ -8,8 +8,8 @@ import pytest
 
 from dataops_assets.policy.evaluate import Policies, Request, decide
 from dataops_assets.policy.language import PolicyKind, read_policy
-from dataops_assets_tests.infrastructure.accounts import ACCOUNTS, EVERYTHING, REGION
-from dataops_assets_tests.infrastructure.rendered import planned
+from dataops_assets_tests.infra.accounts import EVERYTHING
+from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION, planned
 
 pytestmark = pytest.mark.terraform
 
@@ -35,7 +35,7 @@ READ_AS: dict[tuple[str, str], PolicyKind] = {
 
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    return planned("runtime", Path(tmp_path_factory.mktemp("runtime")), VARIABLES)
+    return planned("runtime", VARIABLES, Path(tmp_path_factory.mktemp("runtime")))
 
 
 def test_policies_are_known_before_anything_is_made_and_understood(resources: list[dict[str, Any]]) -> None:
