@@ -13,9 +13,10 @@ import click
 
 from dataops_assets.cli.access import grants, may, who
 from dataops_assets.cli.arguments import existing, named, object_at, open_lake, pairs, without_zone
+from dataops_assets.cli.ending import AREAS, AreasOf, expire, lifecycle
 from dataops_assets.cli.erase import erase
+from dataops_assets.cli.exporting import export
 from dataops_assets.cli.faults import FAULTS
-from dataops_assets.cli.later import AREAS, AreasOf
 from dataops_assets.cli.verbs import Verbs
 
 
@@ -24,7 +25,7 @@ def cli() -> None:
     """DataOps for the datasets declared in defs/: deliver, run, look."""
 
 
-for verb in (erase, who, may, grants):
+for verb in (who, may, grants, lifecycle, expire, erase, export, *(AreasOf(kind, help=what) for kind, what in AREAS.items())):
     cli.add_command(verb)
 
 
@@ -328,20 +329,6 @@ def drop(dataset: str, partition: str | None) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Tell it as JSON.")
-def lifecycle(as_json: bool) -> None:
-    """Say how long everything is kept, who ends it, what is past its term, and what is against a policy.
-
-    Nothing is changed. The exit code is 1 if anything lies or stands against a policy.
-    """
-    from dataops_assets import deployment
-    from dataops_assets.catalog import DEFS, load_catalog
-    from dataops_assets.cli.lifecycle import show_lifecycle
-
-    sys.exit(0 if show_lifecycle(deployment.current(), load_catalog(DEFS), as_json) else 1)
-
-
-@cli.command()
 @click.option("--undo", is_flag=True, help="Put back all that differs.")
 def drift(undo: bool) -> None:
     """Say which sensors, schedules and limits of pools stand otherwise than the code says, whose they are, and the way back.
@@ -351,38 +338,6 @@ def drift(undo: bool) -> None:
     from dataops_assets.cli.drifting import show_drift
 
     sys.exit(show_drift(undo))
-
-
-@cli.group()
-def export() -> None:
-    """Write what infrastructure is made from, as the contracts say it."""
-
-
-@export.command("lifecycle")
-@click.option("--bucket", type=click.Choice(["prod", "dev", "audit"]), help="Of this one alone, as Terraform takes it.")
-@click.option("--below", default="", metavar="PREFIX", help="Where in the bucket all of it lies, if not at the top.")
-def export_lifecycle(bucket: str | None, below: str) -> None:
-    """Write the rules by which each bucket ends things, as JSON for Terraform's aws_s3_bucket_lifecycle_configuration."""
-    from dataops_assets.catalog import DEFS, load_catalog
-    from dataops_assets.cli.lifecycle import export_rules
-
-    export_rules(load_catalog(DEFS), bucket, below.strip("/"))
-
-
-@export.command("infra")
-@click.option("--check", is_flag=True, help="Write nothing; say what of a committed file differs, and fail.")
-def export_infra(check: bool) -> None:
-    """Write what Terraform is told of the contracts: contracts.auto.tfvars.json of each environment below infra/.
-
-    Readers, classifications, lifecycles, providers and tables, as the contracts say them. What AWS cannot express is an error.
-    """
-    from dataops_assets.catalog import DEFS, load_catalog
-    from dataops_assets.cli.infra import check_variables, write_variables
-
-    catalog, infra = load_catalog(DEFS), DEFS.parent.parent / "infra"
-    if check:
-        sys.exit(0 if check_variables(catalog, infra) else 1)
-    write_variables(catalog, infra)
 
 
 @cli.command("map")
@@ -402,25 +357,6 @@ def draw_map(check: bool, output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(picture, encoding="utf-8")
     click.echo(f"wrote {output}")
-
-
-for kind, what in AREAS.items():
-    cli.add_command(AreasOf(kind, help=what))
-
-
-@cli.command()
-@click.option("--act", is_flag=True, help="Do it. Without it, nothing is changed.")
-@click.option("--all", "everything", is_flag=True, help="Tell of those that stay, too, and why.")
-def expire(act: bool, everything: bool) -> None:
-    """Say which areas are due, what becomes of each, and why; with --act, do it.
-
-    Unused areas are marked and their owners told, later moved to the trash, later removed; no more in one run than policy.yaml
-    says. The exit code is 1 if an owner could not be told, or something went wrong with an area; all others are looked after
-    just the same.
-    """
-    from dataops_assets.cli.areas import expire_areas
-
-    sys.exit(0 if expire_areas(act, everything) else 1)
 
 
 def main() -> None:
