@@ -1,4 +1,4 @@
-"""Everything that an action can be done to: every zone and area of every bucket, with and without tags, and all else by its kind.
+"""Everything that an action can be done to: every zone and area of every bucket, with tags and without, all else by its kind.
 
 Beside the buckets of the access files there is one of somebody else that lets everybody of ours in: what may be done there is
 told by our own identities alone.
