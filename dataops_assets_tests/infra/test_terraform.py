@@ -52,6 +52,11 @@ def test_a_module_has_what_a_reader_looks_for(folder) -> None:
     assert folder in TESTED
 
 
+def test_the_guide_names_every_module_and_root() -> None:
+    guide = (INFRA / "README.md").read_text()
+    assert [str(folder) for folder in FOLDERS if f"`{folder}`" not in guide] == []
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=str)
 def test_every_variable_has_a_type_and_says_what_it_is(folder) -> None:
     for block in re.findall(r'^variable "\w+" \{.*?^\}', (INFRA / folder / "variables.tf").read_text(), re.M | re.S):
