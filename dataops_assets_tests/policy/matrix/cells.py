@@ -31,6 +31,9 @@ _PUT: dict[str, Context] = {
     "put together": _NEW,
     "blindly": {**_tagged(), **_WHOLE},
     "untagged and blindly": _WHOLE,
+    "of reference data": {**_tagged(lifecycle="reference"), **_NEW},
+    "the mark of prod": {**_tagged("branches", "deployment"), **_NEW},
+    "a trial": {**_tagged("nobody", "probe"), **_NEW},
     "of no class": {**_tagged(lifecycle="mine"), **_NEW},
     "for no group in use": {**_tagged(readers="everyone"), **_NEW},
     "by a copy": {**_tagged(), **_NEW, "s3:x-amz-copy-source": "company-dev/dev/ann/x"},
@@ -53,6 +56,9 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
     if action.name in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging", "s3:ReplicateTags"):
         return {
             _WITH_NEW: _tagged(),
+            "of reference data with a new object": _tagged(lifecycle="reference"),
+            "of the mark with a new object": _tagged("branches", "deployment"),
+            "of a trial with a new object": _tagged("nobody", "probe"),
             "of no class with a new object": _tagged(lifecycle="mine"),
             "in use": _tagged(),
             "of no class": _tagged(lifecycle="mine"),

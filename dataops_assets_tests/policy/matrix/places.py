@@ -27,7 +27,8 @@ EACH = [
 FEW = [EVERYBODY, "analysts", ""]
 ZONES = {
     "prod": {
-        "landing/flights": [""], "landing/airports": [""], "landing": [""],
+        "landing/flights": [""], "landing/airlines": [""], "landing/airports": [""],
+        "landing/planes": [""], "landing/weather": [""], "landing": [""],
         "raw": READERS, "staged": EACH, "quarantine": READERS, "curated": READERS, "gate_results": READERS,
         "_verdicts": FEW, "_provenance": FEW, "_sha256": FEW, "_erasures": FEW,
         "_deployment": ["branches"], "_doctor": ["nobody"], "elsewhere": FEW,
