@@ -221,6 +221,11 @@ def test_whatever_a_policy_says_the_boundary_lets_break_glass_alone_remove_in_pr
     assert able == {"prod/break-glass"}
 
 
+def test_whatever_a_policy_says_the_boundary_leaves_the_state_to_infra_and_drift() -> None:
+    able = {who for who in roles() if may(who, "s3:GetObject", f"state-{who[: who.index('/')]}/x", rights=EVERYTHING)}
+    assert able == {"dev/drift", "dev/infra", "prod/drift", "prod/infra"}
+
+
 def test_whatever_a_policy_says_the_boundary_keeps_dev_from_writing_prod() -> None:
     writes = ("s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject")
     assert not [

@@ -1,5 +1,5 @@
 # The boundary of every role: what any of them may do at most, whatever its own policy says. A role that infra makes beside
-# those here can do no more than this: no infrastructure, no removal outside of areas, nothing beyond this environment.
+# those here can do no more than this: no infrastructure, no removal outside of areas, no write beyond this environment.
 
 locals {
   cluster_roles = ["cluster", "nodes"] # the module `runtime` makes them
@@ -9,20 +9,27 @@ locals {
     Statement = concat(
       [
         {
+          # Logs among them, by which the sweeper sees who reads. Not Terraform's state.
           Sid    = "ReadData"
           Effect = "Allow"
-          Action = concat(local.querying, [
-            "glue:Get*", "s3:GetBucketLocation", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:GetObject",
-            "s3:GetObjectRetention", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging", "s3:ListBucket",
-            "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
-          ])
-          Resource = "*"
+          Action = [
+            "s3:GetBucketLocation", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration",
+            "s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging",
+            "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions",
+          ]
+          Resource = flatten([for bucket in distinct(concat(local.written_buckets, [local.prod, local.audit])) : [bucket, "${bucket}/*"]])
         },
         {
           Sid      = "WriteData"
           Effect   = "Allow"
-          Action   = local.writing
-          Resource = [for bucket in local.buckets : "${bucket}/*" if contains([local.data, local.results], bucket)]
+          Action   = ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"]
+          Resource = [for bucket in local.written_buckets : "${bucket}/*"]
+        },
+        {
+          Sid      = "QueryData"
+          Effect   = "Allow"
+          Action   = concat(local.querying, ["glue:Get*"])
+          Resource = "*"
         },
         {
           Sid       = "UseKeys"
@@ -54,9 +61,16 @@ locals {
           Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-deployer" } }
         },
         {
-          Sid       = "WhoReadsConfiguration"
-          Effect    = "Allow"
-          Action    = concat(local.looking.Action, local.looking_at_buckets.Action)
+          # Their own policies say it in full; in full there is no room for it here, but for what data hangs on.
+          Sid    = "WhoReadsConfiguration"
+          Effect = "Allow"
+          Action = concat(
+            [for service in ["athena", "cloudtrail", "ecr", "sns"] : "${service}:Get*"],
+            [for service in ["cloudtrail", "cloudwatch", "ec2", "ecr", "eks", "events", "logs", "rds"] : "${service}:Describe*"],
+            [for service in ["athena", "cloudtrail", "cloudwatch", "ecr", "eks", "events", "logs", "rds", "sns"] : "${service}:List*"],
+            [for action in local.looking.Action : action if can(regex("^(iam|kms|s3):", action))],
+            local.looking_at_buckets.Action,
+          )
           Resource  = "*"
           Condition = { ArnEquals = { "aws:PrincipalArn" = ["${local.role_prefix}-drift", "${local.role_prefix}-infra"] } }
         },
@@ -76,7 +90,14 @@ locals {
           Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-infra" } }
         },
         {
-          Sid       = "StateByInfraAlone"
+          Sid       = "WhoReadsState"
+          Effect    = "Allow"
+          Action    = "s3:GetObject"
+          Resource  = "${local.state}/*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = ["${local.role_prefix}-drift", "${local.role_prefix}-infra"] } }
+        },
+        {
+          Sid       = "InfraAloneWritesState"
           Effect    = "Allow"
           Action    = ["s3:DeleteObject", "s3:PutObject"]
           Resource  = "${local.state}/*"
@@ -105,7 +126,7 @@ locals {
       ]
     )
   })
-  writing = ["s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectTagging"]
+  written_buckets = concat([local.data], [for results in [local.results] : results if local.in_prod])
 }
 
 resource "aws_iam_policy" "boundary" {

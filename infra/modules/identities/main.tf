@@ -14,7 +14,7 @@ locals {
   state = "arn:aws:s3:::${coalesce(var.state_bucket, "${var.prefix}-state-${var.environment}")}"
 
   # All buckets of this account.
-  buckets = concat([local.data, local.audit, local.state], [for results in [local.results] : results if local.in_prod])
+  buckets = concat(local.written_buckets, [local.audit, local.state])
 
   cluster  = "arn:aws:eks:${var.region}:${local.account}:cluster/${coalesce(var.runtime.cluster, "${var.prefix}-${var.environment}")}"
   registry = "arn:aws:ecr:${var.region}:${local.account}:repository/${coalesce(var.runtime.registry, var.prefix)}"
