@@ -48,21 +48,10 @@ class Missing(Exception):
 
 @lru_cache
 def _plugins() -> Path | None:
-    """The folder of this machine that providers lie in, if it has one; else they are fetched."""
-    words = [
-        "find",
-        "/",
-        "-xdev",
-        "-type",
-        "d",
-        "-path",
-        "*/*/hashicorp/aws",
-        "-not",
-        "-path",
-        "*/.terraform/*",
-    ]
+    """The folder of this machine that providers lie in, named by their host; None if there is none: then they are fetched."""
+    words = ["find", "/", "-xdev", "-type", "d", "-path", "*/hashicorp/aws", "-not", "-path", "*/.terraform/*"]
     found = subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines()
-    return Path(found[0]).parents[2] if found else None
+    return Path(found[0]).parents[1] if found else None
 
 
 def folders() -> list[Path]:
@@ -115,7 +104,7 @@ class Copy:
             if plugins and not (plugins / source).is_dir():
                 raise Missing(f"needs the provider {source}, which is not in {plugins}")
         (self.root / "plugins").mkdir(exist_ok=True)
-        local = [f"-plugin-dir={plugins}"] if plugins else []
+        local = [f"-plugin-dir={plugins.parent}"] if plugins else []
         done = self.run(folder, "init", "-input=false", "-no-color", *local)
         if done.code and not plugins:
             raise Missing(f"{NEEDED}: {done.told[-300:]}")

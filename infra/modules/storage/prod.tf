@@ -59,7 +59,7 @@ data "aws_iam_policy_document" "prod" {
   }
 
   # Nor does the pipeline, once an object lies there: another class would end it sooner. While an object is put, S3 tells nothing
-  # of the tags of the one before, so this is about changing tags alone.
+  # of the tags of the one before (S3 User Guide, "Tagging and access control policies"), so this is about changing tags alone.
   statement {
     sid       = "NobodyChangesTags"
     effect    = "Deny"
