@@ -1,4 +1,4 @@
-"""Nobody but the pipeline: everybody × every action × everything, as the rendered policies decide, against the table by hand."""
+"""Nobody but the pipeline: everybody × every action × everything, as rendered policies decide, against the table by hand."""
 
 import time
 from collections import Counter
