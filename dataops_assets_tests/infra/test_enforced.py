@@ -73,11 +73,16 @@ LOCKED = {"prod/break-glass": [f"prod/{zone}" for zone in PROD]}
 
 ONLY_HERE = {
     *(("prod/pipeline", f"prod/{zone}", "copy over") for zone in PROD),
-    *(("prod/pipeline", f"prod/{zone}", "overwrite unseen") for zone in PROD if zone != "landing/flights"),
+    *(
+        ("prod/pipeline", f"prod/{zone}", name)
+        for zone in PROD
+        if zone != "landing/flights"
+        for name in ("overwrite unseen", "tag")
+    ),
     *((who, "prod/landing/flights", "read") for who in ("dev/branch", "dev/engineer", "dev/adhoc")),
 }
-"""What the server lets through, and AWS would not: by the policy of the bucket, or since landing has no tag `readers`. Of that,
-nothing is proved."""
+"""What the server lets through, and AWS would not: the policy of the bucket forbids it, to change tags that are there, say; or
+what lies in landing has no tag `readers`. Of that, nothing is proved."""
 
 
 @dataclass
