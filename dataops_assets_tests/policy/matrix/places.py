@@ -131,8 +131,6 @@ def _of_iam(environment: str, account: str) -> Iterator[Place]:
     for service in ("eks", "eks-nodegroup", "rds", "other"):
         name = f"role of the service {service} in {environment}"
         yield Place(name, "iam", "role", f"{arn}:role/aws-service-role/{service}.amazonaws.com/any")
-    for name in ("cluster", "nodes"):  # the module `runtime` makes them
-        yield Place(f"role of the {name} in {environment}", "iam", "role", f"{arn}:role/company-{name}")
     yield Place(f"boundary of {environment}", "iam", "policy", f"{arn}:policy/company-boundary")
     for issuer in ("token.actions.githubusercontent.com", "people.example.com"):
         yield Place(f"issuer {issuer} of {environment}", "iam", "oidc-provider", f"{arn}:oidc-provider/{issuer}")
