@@ -25,7 +25,7 @@ EQUIVALENT = {
     "DevLists: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
     "company-prod: BranchesReadWhatIsForThem: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
     "company-prod: QueriesReadWhatHasReaders: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
-    "company-prod: DevLists: arn:aws:s3:::company-prod is *": "a policy is about its own bucket, and what it lets list is buckets",
+    "company-prod: DevLists: arn:aws:s3:::company-prod is *": "a policy is about its own bucket",
     ": Federation: every action of iam": "what it lists is all that can be done to an issuer",
     ": PassToPods: every action of iam": "no other action says to which service",
     ": PassToCluster: every action of iam": "no other action says to which service",
