@@ -14,11 +14,18 @@ from dataops_assets_tests.policy.matrix.rendered import access, files
 from dataops_assets_tests.policy.matrix.turning import Matrix
 
 EQUIVALENT = {
-    "boundary: WhoReadsConfiguration: ": "what is asked here of it is to list a bucket, and ReadData lets that through",
     "boundary: ClusterAlone: every action of kms": "it is for roles that the module `runtime` makes, which are not there yet",
     ": NobodyFromOutside: ": "nothing lets anybody in from outside; it is there for the day that something does",
     "InfraAloneAdministers: AWS is everybody": "its condition names the role, which is in the account",
     "WhoWritesThroughS3: AWS is everybody": "its condition names roles, which are in the account",
+    "AnalystsThroughS3: AWS is everybody": "its condition names roles, which are in the account",
+    "DevReadsThroughS3: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
+    "BranchesReadWhatIsForThem: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
+    "QueriesReadWhatHasReaders: AWS is everybody": "its condition names a role, and between accounts both sides must allow",
+    "DevLists: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
+    "company-prod: BranchesReadWhatIsForThem: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
+    "company-prod: QueriesReadWhatHasReaders: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
+    "company-prod: DevLists: arn:aws:s3:::company-prod is *": "a policy is about its own bucket",
     ": Federation: every action of iam": "what it lists is all that can be done to an issuer",
     ": PassToPods: every action of iam": "no other action says to which service",
     ": PassToCluster: every action of iam": "no other action says to which service",
