@@ -6,8 +6,8 @@
 Where the AWS provider cannot be fetched, Terraform takes it from a folder: `TF_CLI_ARGS_init=-plugin-dir=/its/folder`.
 
 Terraform plans in a copy, without state and without AWS: all policies are made from names, so they are known before anything
-is made. What is not known then is an error, and so is a policy that is attached but not planned. Here: planning, and reading
-the plan. Not here: what the policies mean (`dataops_assets.policy`).
+is made. What is not known then is an error, and so is a policy that is attached but not planned, and whatever else gives access
+to data and is not read here. Here: planning, and reading the plan. Not here: what the policies mean (`dataops_assets.policy`).
 
 Source of the format: Terraform, "JSON Output Format", "Values Representation" and "Configuration Representation".
 """
@@ -15,6 +15,7 @@ Source of the format: Terraform, "JSON Output Format", "Values Representation" a
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,17 @@ provider "aws" {
 }
 """
 """In place of the real backend and credentials: a plan of what is not there yet asks nobody."""
+_ABOUT_ACCESS = re.compile(r"aws_(iam|kms|s3\w*|ssoadmin|lakeformation|cloudformation|cloudcontrolapi)_|awscc_")
+"""The families of resources that let somebody at data, or make what does."""
+_READ = frozenset(
+    {"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment"}
+    | {"aws_kms_alias", "aws_kms_key", "aws_s3_bucket", "aws_s3_bucket_policy"}
+)
+_GIVES_NONE = frozenset(
+    {"aws_iam_openid_connect_provider"}  # whom it lets in is said by the roles that trust it
+    | {f"aws_s3_bucket_{of}" for of in ("lifecycle_configuration", "logging", "object_lock_configuration", "versioning")}
+    | {f"aws_s3_bucket_{of}" for of in ("ownership_controls", "public_access_block", "server_side_encryption_configuration")}
+)
 Plan = dict[str, Any]
 
 
@@ -81,12 +93,19 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
         planned: The plans of its roots, as `terraform show -json` says them; that of the environment comes first.
 
     Raises:
-        NotRendered: A policy is not known before something is made, or is attached and not planned.
+        NotRendered: A policy is not known before something is made, or is attached and not planned; something gives access that
+            is not read here.
     """
     said = {name: one["value"] for name, one in planned[0]["variables"].items()}
     account, region = said["accounts"][said["environment"]], said["region"]
     resources = [one for each in planned for one in _resources(each["planned_values"]["root_module"])]
     of = {kind: [one for one in resources if one["type"] == kind] for kind in {one["type"] for one in resources}}
+    for one in resources:
+        if _ABOUT_ACCESS.match(one["type"]) and one["type"] not in _READ | _GIVES_NONE:
+            raise NotRendered(f"{one['address']}: who gets access by a resource of this kind is not read: infra/render.py")
+    for one in of.get("aws_s3_bucket", ()):
+        if any(one["values"].get(name) for name in ("policy", "grant", "acl")):
+            raise NotRendered(f"{one['address']} holds its policy itself: write it as an aws_s3_bucket_policy")
     attachable = {
         f"arn:aws:iam::{account}:policy{one['values'].get('path') or '/'}{one['values']['name']}": one
         for one in of.get("aws_iam_policy", ())

@@ -13,6 +13,7 @@ from dataops_assets.contract.policy import ZONES
 from dataops_assets.policy.access import ANYBODY, Access, Caller, session
 from dataops_assets.policy.actions import ACTIONS, Kind
 from dataops_assets.policy.evaluate import Decision
+from dataops_assets.policy.pattern import as_written
 from dataops_assets.storage import layout
 
 _Context = Mapping[str, str | Sequence[str]]
@@ -202,7 +203,30 @@ def grants(access: Access, catalog: Catalog) -> set[Grant]:
     Raises:
         Refused: A policy is not understood.
     """
-    return {found.grant for caller in callers(access) for found in allowed(access, caller, everything(access, catalog, caller))}
+    evaluated = {
+        found.grant for caller in callers(access) for found in allowed(access, caller, everything(access, catalog, caller))
+    }
+    return evaluated | set(let_in(access))
+
+
+def let_in(access: Access) -> Iterator[Grant]:
+    """Whom roles, buckets and keys let in who is none of our roles: tokens, pods, services, other accounts.
+
+    As it is written, with its conditions: what such a one brings along is known to nobody here, so each change counts.
+    """
+    ours = {role.arn.split(":")[4] for role in access.roles}
+    policies = [(f"role {role.full_name}", role.trust) for role in access.roles]
+    policies += [(bucket.name, bucket.policy) for bucket in access.buckets.values() if bucket.policy]
+    policies += [(f"key {key.environment}/{key.kind}", key.policy) for key in access.keys.values() if key.policy]
+    for place, policy in policies:
+        for statement in policy.statements:
+            if statement.effect == "Deny":
+                continue
+            asked = "".join(f", {condition}" for condition in sorted(map(str, statement.conditions)))
+            for principal in statement.principals:
+                if policy.kind == "trust" or principal.account not in ours:
+                    for action in statement.actions:
+                        yield Grant(f"{principal.name}{asked}", place, "let in", as_written(action))
 
 
 def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) -> Difference:

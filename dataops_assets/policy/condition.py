@@ -51,6 +51,7 @@ class Condition:
         values: Those of the policy, as the operator reads them.
         if_exists: Whether it holds if the key is missing.
         quantifier: Of how many values of the request it must hold, where there may be many.
+        written: As the policy has it, for people.
     """
 
     operator: Operator | None
@@ -58,6 +59,10 @@ class Condition:
     values: tuple[Any, ...]
     if_exists: bool = False
     quantifier: Quantifier | None = None
+    written: str = ""
+
+    def __str__(self) -> str:
+        return self.written
 
 
 def _text(wildcards: bool) -> Callable[[str], Template]:
@@ -126,8 +131,9 @@ def _read(written: str, name: str, values: Any) -> Condition:
     listed = [values] if isinstance(values, str) else values
     if not isinstance(listed, list) or not listed or not all(isinstance(value, str) for value in listed):
         raise Mistake(f"`{written}` compares `{name}` with {values!r}", "write a text, or a list of texts that is not empty")
+    text = f"{written} {name} {'|'.join(sorted(listed))}"
     if written == "Null":
-        return Condition(None, known, (boolean(_single(written, listed)),))
+        return Condition(None, known, (boolean(_single(written, listed)),), written=text)
     quantifier, base, if_exists = _take_apart(written)
     if base not in _OPERATORS:
         raise Mistake(f"the condition operator `{written}` is not known", choose(base, [*_OPERATORS, "Null"]))
@@ -143,7 +149,7 @@ def _read(written: str, name: str, values: Any) -> Condition:
         _single(written, listed)
     if compared.negated:
         refuse_open(listed)
-    return Condition(compared, known, tuple(compared.read(value) for value in listed), if_exists, quantifier)
+    return Condition(compared, known, tuple(compared.read(value) for value in listed), if_exists, quantifier, text)
 
 
 def _single(written: str, values: list[str]) -> str:

@@ -132,6 +132,12 @@ def refuse_open(texts: Iterable[str]) -> None:
             )
 
 
+def as_written(pattern: Template) -> str:
+    """A pattern without variables as it stands in a policy."""
+    stands = {wildcard: sign for sign, wildcard in _WILDCARDS.items()}
+    return "".join(stands[part] if isinstance(part, Wildcard) else str(part) for part in pattern)
+
+
 def matches(pattern: Template, text: str, context: Context, *, case: bool = True) -> bool:
     """Whether a text is what the pattern says.
 

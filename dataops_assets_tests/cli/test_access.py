@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,63 @@ def test_a_denial_that_is_gone_is_access_gained_although_no_allow_was_touched(pr
     file.write_text(json.dumps(written), encoding="utf-8")
     found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
     assert {(one["who"], one["action"]) for one in found["gained"]} == {("prod/pipeline", "s3:PutObjectTagging")}
+
+
+def trust_of(role: str, written: dict[str, Any]) -> dict[str, Any]:
+    (statement,) = written["roles"][f"company-{role}"]["trust"]["Statement"]
+    return statement
+
+
+def another_repository(written: dict[str, Any]) -> None:
+    asked = trust_of("infra", written)["Condition"]
+    asked["StringLike"] = {"token.actions.githubusercontent.com:sub": "repo:company/*"}
+    del asked["StringEquals"]["token.actions.githubusercontent.com:sub"]
+
+
+def one_factor(written: dict[str, Any]) -> None:
+    del trust_of("break-glass", written)["Condition"]["StringEquals"]["aws:RequestTag/mfa"]
+
+
+def any_pod(written: dict[str, Any]) -> None:
+    del trust_of("pipeline", written)["Condition"]
+
+
+def another_account_reads(written: dict[str, Any]) -> None:
+    arn = "arn:aws:s3:::company-prod/staged/*"
+    stranger = {"AWS": "arn:aws:iam::999999999999:root"}
+    allow = {"Sid": "Partner", "Effect": "Allow", "Principal": stranger, "Action": "s3:GetObject", "Resource": arn}
+    written["buckets"]["company-prod"]["policy"]["Statement"].append(allow)
+
+
+def a_service_decrypts(written: dict[str, Any]) -> None:
+    service = {"Service": "lambda.amazonaws.com"}
+    allow = {"Sid": "Function", "Effect": "Allow", "Principal": service, "Action": "kms:Decrypt", "Resource": "*"}
+    written["keys"]["alias/company-data"]["policy"]["Statement"].append(allow)
+
+
+@pytest.mark.parametrize(
+    ("widen", "who", "place"),
+    [
+        (another_repository, "repo:company/*", "role prod/infra"),
+        (one_factor, "people.example.com", "role prod/break-glass"),
+        (any_pod, "pods.eks.amazonaws.com", "role prod/pipeline"),
+        (another_account_reads, "999999999999", "company-prod"),
+        (a_service_decrypts, "lambda.amazonaws.com", "key prod/data"),
+    ],
+)
+def test_who_is_let_in_beside_our_roles_is_told_when_it_changes(
+    project: Path, widen: Callable[[dict[str, Any]], None], who: str, place: str
+):
+    """Whoever comes with a token, from EKS or from another account is no role of ours before he is let in."""
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    widen(written)
+    file.write_text(json.dumps(written), encoding="utf-8")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    gained = [one for one in json.loads(done.stdout)["gained"] if one["word"] == "let in"]
+    assert {one["place"] for one in gained} == {place}
+    assert all(who in one["who"] for one in gained)
+    assert done.exit_code == 1
 
 
 def test_readers_of_a_contract_count_without_any_policy_being_touched(project: Path):

@@ -29,13 +29,13 @@ NEEDED = "needs terraform 1.11 and its plugin hashicorp/aws: https://developer.h
 
 _PROGRAM = shutil.which("terraform") or shutil.which("tofu")
 _SOURCE = re.compile(r'source\s*=\s*"([\w-]+/[\w-]+)"')
-_NOBODY = """
+NOBODY = """
   access_key                  = "none"
   secret_key                  = "none"
   skip_credentials_validation = true
   skip_metadata_api_check     = true
 """
-_ALONE = "  skip_requesting_account_id  = true\n  allowed_account_ids         = null\n"
+ALONE = "  skip_requesting_account_id  = true\n  allowed_account_ids         = null\n"
 _SERVICES = (
     *("athena", "cloudtrail", "cloudwatch", "cloudwatchlogs", "ec2", "ecr", "eks", "events", "glue", "iam", "kms", "rds"),
     *("s3", "s3control", "scheduler", "secretsmanager", "sns", "sqs", "sts"),
@@ -114,13 +114,13 @@ class Copy:
     def plan(self, environment: str) -> dict[str, Any]:
         """What would be made in an environment where nothing is, as Terraform shows it; nobody is asked."""
         folder = f"environments/{environment}"
-        self.override(folder, _NOBODY + _ALONE)
+        self.override(folder, NOBODY + ALONE)
         self.init(folder)
         return self.shown(folder)
 
-    def shown(self, folder: str) -> dict[str, Any]:
+    def shown(self, folder: str, *words: str) -> dict[str, Any]:
         """What would be made by a folder that is ready, as Terraform shows it."""
-        done = self.run(folder, "plan", "-input=false", "-no-color", "-refresh=false", "-out=plan")
+        done = self.run(folder, "plan", "-input=false", "-no-color", "-refresh=false", "-out=plan", *words)
         assert done.code == 0, done.out
         shown: dict[str, Any] = json.loads(self.run(folder, "show", "-json", "plan").out)
         return shown
@@ -133,7 +133,7 @@ class Copy:
     def lead_to(self, folder: str, address: str) -> None:
         """Let a stand-in be AWS."""
         services = "".join(f'    {service} = "{address}"\n' for service in _SERVICES)
-        self.override(folder, f"{_NOBODY}  s3_use_path_style = true\n  endpoints {{\n{services}  }}\n")
+        self.override(folder, f"{NOBODY}  s3_use_path_style = true\n  endpoints {{\n{services}  }}\n")
 
 
 def copy(to: Path) -> Copy:
@@ -160,7 +160,7 @@ def planned(module: str, variables: Mapping[str, Any], work: Path) -> list[dict[
         Missing: There is no Terraform, or no plugin of it.
     """
     made, folder = copy(work), f"modules/{module}"
-    (made.root / folder / "test_provider.tf").write_text(f'provider "aws" {{\n  region = "{REGION}"\n{_NOBODY}{_ALONE}}}\n')
+    (made.root / folder / "test_provider.tf").write_text(f'provider "aws" {{\n  region = "{REGION}"\n{NOBODY}{ALONE}}}\n')
     (made.root / folder / "terraform.tfvars.json").write_text(json.dumps(variables))
     made.init(folder)
     return [*resources(made.shown(folder)["planned_values"]["root_module"])]

@@ -60,6 +60,7 @@ PIPELINE, PROVIDER, INFRA = role("pipeline"), role("provider-openflights"), role
 GLASS = role("break-glass")
 NONE: set[str] = set()
 WRITTEN, LANDING, TAKEN, ACTS = {"prod-written"}, {"prod-landing-written"}, {"break-glass-taken"}, {"break-glass-acts"}
+UNGUARDED = {"prod-unguarded"}
 ROW = "staged/flights/date=2013-01-01/data.parquet"
 DROP = "landing/airports/airports.csv"
 
@@ -104,6 +105,15 @@ EVENTS = {
     "another role drops": (in_prod(role("deployer"), "PutObject", DROP), LANDING),
     "a provider of another account drops": (in_prod(STRANGER, "PutObject", DROP), LANDING),
     "a provider's name elsewhere drops": (in_prod(role("provider-x", ACCOUNTS["dev"]), "PutObject", DROP), LANDING),
+    # What ends or hides all of it at once.
+    "infra lets a key go": (told(INFRA, "kms", "ScheduleKeyDeletion", {"keyId": "1", "pendingWindowInDays": 7}), UNGUARDED),
+    "infra disables a key": (told(INFRA, "kms", "DisableKey", {"keyId": "1"}), UNGUARDED),
+    "infra lets others use a key": (told(INFRA, "kms", "PutKeyPolicy", {"keyId": "1", "policyName": "default"}), UNGUARDED),
+    "root stops the trail": (told(ROOT, "cloudtrail", "StopLogging", {"name": "company-prod"}), UNGUARDED),
+    "infra has the trail tell less": (told(INFRA, "cloudtrail", "PutEventSelectors", {"trailName": "company-prod"}), UNGUARDED),
+    "root silences an alarm": (told(ROOT, "events", "DisableRule", {"name": "company-prod-written"}), UNGUARDED),
+    "a user may not let a key go": (told(USER, "kms", "ScheduleKeyDeletion", {"keyId": "1"}, errorCode="AccessDenied"), NONE),
+    "the pipeline uses a key": (told(PIPELINE, "kms", "GenerateDataKey", {"keyId": "1"}, readOnly=True), NONE),
     # Break-glass.
     "break-glass is taken on": (taken(TOKEN, "AssumeRoleWithWebIdentity", "break-glass"), TAKEN),
     "break-glass is taken on by a role": (taken(INFRA, "AssumeRole", "break-glass"), TAKEN),

@@ -23,9 +23,16 @@ from dataops_assets_tests.infra.terraform import ACCOUNTS, ENVIRONMENTS, Copy, D
 pytestmark = pytest.mark.terraform
 
 REGION = "eu-central-1"
-STAYS = ("module.storage", "module.audit.aws_kms_key.audit", "module.audit.aws_cloudtrail.this")
+STAYS = (
+    "module.storage",
+    *(f"module.audit.{one}" for one in ("aws_kms_key.audit", "aws_kms_alias.audit", "aws_cloudtrail.this")),
+)
 """What an environment that is given up leaves behind."""
-STAYS_OF_RUNTIME = ("module.runtime.aws_kms_key.runtime", "module.runtime.aws_db_instance.this")
+STAYS_OF_RUNTIME = (
+    "module.runtime.aws_kms_key.runtime",
+    "module.runtime.aws_kms_alias.runtime",
+    "module.runtime.aws_db_instance.this",
+)
 _RUNTIME = re.compile(r'^module "runtime" \{.*?^\}\n', re.MULTILINE | re.DOTALL)
 _LOOKED_UP = re.compile(r"(module\.[\w-]+(\[.*?\])?\.)*data\.")
 
@@ -173,7 +180,7 @@ def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environ
         assert s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]["RestrictPublicBuckets"]
         assert s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
     keys = [alias["AliasName"] for alias in client("kms", told.address, REGION).list_aliases()["Aliases"]]
-    assert "alias/company-data" in keys
+    assert {"alias/company-data", "alias/company-audit"} <= set(keys), "whose policies let nobody but infra remove an alias"
 
 
 def test_the_sample_runs_in_the_bucket_that_was_made(stories: dict[str, Story]) -> None:

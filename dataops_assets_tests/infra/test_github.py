@@ -20,7 +20,8 @@ ARGUMENTS = {
     "github_repository_ruleset": """repository name target enforcement conditions ref_name include exclude rules deletion
         non_fast_forward required_linear_history pull_request required_approving_review_count dismiss_stale_reviews_on_push
         require_code_owner_review require_last_push_approval required_review_thread_resolution required_status_checks
-        strict_required_status_checks_policy required_check context""",
+        strict_required_status_checks_policy required_check context integration_id""",
+    "github_workflow_repository_permissions": "repository default_workflow_permissions can_approve_pull_request_reviews",
     "github_repository_environment": """repository environment can_admins_bypass prevent_self_review reviewers teams
         deployment_branch_policy protected_branches custom_branch_policies""",
     "github_repository_environment_deployment_policy": "repository environment branch_pattern",
@@ -36,7 +37,7 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     work = tmp_path_factory.mktemp("github")
     for name in ("rules.tf", "variables.tf", "terraform.tfvars"):
         shutil.copy(ROOT / name, work)
-    names = ("ruleset", "environments", "subjects")
+    names = ("ruleset", "workflows", "environments", "subjects")
     (work / "told.tf").write_text("\n".join(f'output "{name}" {{\n value = local.{name}\n}}' for name in names))
     alone = Copy(work)
     alone.run(".", "init", "-input=false")
@@ -89,6 +90,17 @@ def test_a_change_comes_to_main_by_review_and_checks_and_nobody_passes_by(wanted
     assert ruleset["required_status_checks"]["checks"]
     assert ruleset["required_status_checks"]["strict_required_status_checks_policy"] is True
     assert "bypass_actors" not in (ROOT / "main.tf").read_text()
+
+
+def test_a_check_is_passed_by_a_job_and_an_approval_given_by_a_person(wanted: dict[str, Any]) -> None:
+    """Whoever may push may give his commit any status by the API, and a job may approve what it was started for."""
+    assert wanted["ruleset"]["required_status_checks"]["integration_id"] == 15368
+    told = blocks()["github_repository_ruleset"]
+    assert re.search(r"^\s*integration_id\s+= local\.ruleset\.required_status_checks\.integration_id$", told, re.MULTILINE)
+    assert wanted["workflows"] == {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False}
+    told = blocks()["github_workflow_repository_permissions"]
+    for name in wanted["workflows"]:
+        assert re.search(rf"^\s*{name}\s+= local\.workflows\.{name}$", told, re.MULTILINE), name
 
 
 def test_environments_are_opened_by_main_alone_but_that_of_branches(wanted: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The policies of the module `runtime` are understood, and its key is nobody's who works with data."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from dataops_assets.policy.evaluate import Policies, Request, decide
 from dataops_assets.policy.language import PolicyKind, read_policy
+from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra.accounts import EVERYTHING
 from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION, planned
 
@@ -56,6 +58,14 @@ def test_every_role_has_the_boundary(resources: list[dict[str, Any]]) -> None:
 
 def test_no_policy_is_attached_that_is_not_written_out(resources: list[dict[str, Any]]) -> None:
     assert [one["address"] for one in resources if "policy_attachment" in one["type"]] == []
+
+
+def test_who_makes_the_database_is_none_of_the_roles_that_he_makes(resources: list[dict[str, Any]]) -> None:
+    """He may make roles and is a member of RDS's own, for which roles.sql refuses a role of ours."""
+    (database,) = (one["values"] for one in resources if one["type"] == "aws_db_instance")
+    text = (PROJECT / "deploy/postgres/roles.sql").read_text()
+    (listed,) = re.findall(r"of_ours CONSTANT text\[\] := ARRAY\[(.*?)\]", text)
+    assert database["username"] not in re.findall(r"'(\w+)'", listed)
 
 
 def test_key_is_ruled_by_infra_and_used_by_nobody(resources: list[dict[str, Any]]) -> None:

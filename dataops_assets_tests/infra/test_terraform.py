@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from dataops_assets.infrastructure.quotas import PREFIX_CHARACTERS
 from dataops_assets_tests.infra.terraform import ENVIRONMENTS, INFRA, Copy, Missing, folders, resources
 
 pytestmark = pytest.mark.terraform
@@ -51,11 +52,24 @@ def test_a_module_has_what_a_reader_looks_for(folder) -> None:
     assert folder in TESTED
 
 
+def test_the_guide_names_every_module_and_root() -> None:
+    guide = (INFRA / "README.md").read_text()
+    assert [str(folder) for folder in FOLDERS if f"`{folder}`" not in guide] == []
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=str)
 def test_every_variable_has_a_type_and_says_what_it_is(folder) -> None:
     for block in re.findall(r'^variable "\w+" \{.*?^\}', (INFRA / folder / "variables.tf").read_text(), re.M | re.S):
         assert re.search(r"^  type\s+=", block, re.M), block
         assert re.search(r"^  description\s+=", block, re.M), block
+
+
+def test_a_prefix_is_as_long_everywhere_as_the_names_of_roles_leave_room_for() -> None:
+    """It is given once: what one module takes and another refuses would be half made by then."""
+    longest = f"{{1,{PREFIX_CHARACTERS - 2}}}"
+    for folder in FOLDERS:
+        for block in re.findall(r'^variable "prefix" \{.*?^\}', (INFRA / folder / "variables.tf").read_text(), re.M | re.S):
+            assert f'regex("^[a-z][a-z0-9-]{longest}[a-z0-9]$", var.prefix)' in block, folder
 
 
 def test_environments_differ_in_values_alone() -> None:

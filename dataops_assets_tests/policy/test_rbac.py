@@ -1,5 +1,6 @@
 """What Kubernetes' RBAC lets each of us do in prod: each verb of each resource, as docs/access.md says by hand."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,26 @@ WITHOUT_A_NAME = {"list", "watch", "create", "deletecollection"}
 @pytest.fixture(scope="module")
 def rights() -> Rights:
     return read_rights(RBAC)
+
+
+def test_every_service_account_that_aws_gives_a_role_to_is_there_and_has_no_token_of_the_cluster() -> None:
+    """By the trust of each role; the namespaces of pull requests come and go."""
+    said = "aws:RequestTag/kubernetes-"
+    trusted = {
+        (asked[f"{said}namespace"], asked[f"{said}service-account"])
+        for file in (RBAC.parents[1] / "infra/access").glob("*.json")
+        for role in json.loads(file.read_text())["roles"].values()
+        for statement in role["trust"]["Statement"]
+        if f"{said}namespace" in (asked := statement.get("Condition", {}).get("StringEquals", {}))
+    }
+    assert ("prod", "pipeline") in trusted
+    accounts = {
+        (one["metadata"]["namespace"], one["metadata"]["name"]): one.get("automountServiceAccountToken", True)
+        for file in RBAC.glob("*.yaml")
+        for one in yaml.safe_load_all(file.read_text())
+        if one["kind"] == "ServiceAccount"
+    }
+    assert {account: accounts.get(account) for account in trusted} == dict.fromkeys(trusted, False)
 
 
 def expected() -> Iterator[tuple[str, str, str, set[str]]]:

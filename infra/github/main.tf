@@ -52,11 +52,18 @@ resource "github_repository_ruleset" "main" {
       dynamic "required_check" {
         for_each = local.ruleset.required_status_checks.checks
         content {
-          context = required_check.value
+          context        = required_check.value
+          integration_id = local.ruleset.required_status_checks.integration_id
         }
       }
     }
   }
+}
+
+resource "github_workflow_repository_permissions" "this" {
+  repository                       = github_repository.this.name
+  default_workflow_permissions     = local.workflows.default_workflow_permissions
+  can_approve_pull_request_reviews = local.workflows.can_approve_pull_request_reviews
 }
 
 resource "github_repository_environment" "this" {

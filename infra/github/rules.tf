@@ -26,8 +26,12 @@ locals {
     required_status_checks = {
       strict_required_status_checks_policy = true # what is tested is what main becomes
       checks                               = var.checks
+      integration_id                       = 15368 # GitHub Actions: else whoever may push says of his own commit that a check passed
     }
   }
+
+  # Of the token that each job has. Were it let approve, whoever may push could have his own change approved by a job of his.
+  workflows = { default_workflow_permissions = "read", can_approve_pull_request_reviews = false }
 
   # Which branch may act as the environment, and who agrees before. To each belongs a role: infra/modules/identities.
   environments = {

@@ -13,8 +13,8 @@ variable "prefix" {
   description = "What every name begins with, as the name of the company."
   type        = string
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.prefix))
-    error_message = "A prefix is 3 to 20 small letters, digits and hyphens, a letter first: names of buckets and roles begin with it."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,14}[a-z0-9]$", var.prefix))
+    error_message = "A prefix is 3 to 16 small letters, digits and hyphens, a letter first: names of buckets and roles begin with it."
   }
 }
 

@@ -38,6 +38,18 @@ locals {
       })
     }
 
+    # What ends all of it at once without touching an object, or has nobody told of it: also when infra does it, after a review.
+    prod-unguarded = {
+      detail = {
+        eventSource = ["kms.amazonaws.com", "cloudtrail.amazonaws.com", "events.amazonaws.com"]
+        eventName = [
+          "DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors",
+          "DisableRule", "DeleteRule", "RemoveTargets",
+        ]
+        errorCode = [{ exists = false }]
+      }
+    }
+
     # Where providers drop, and the pipeline drops what it fetches itself.
     prod-landing-written = {
       detail = merge(local.done, {

@@ -10,6 +10,10 @@ variable "environment" {
 variable "prefix" {
   description = "What every name begins with."
   type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,14}[a-z0-9]$", var.prefix))
+    error_message = "A prefix is 3 to 16 small letters, digits and hyphens, a letter first: names of buckets and roles begin with it."
+  }
 }
 
 variable "region" {

@@ -4,7 +4,7 @@ variable "prefix" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,14}[a-z0-9]$", var.prefix))
-    error_message = "The prefix has 3 to 16 small letters, digits and hyphens, a letter first and no hyphen last: names of buckets begin with it."
+    error_message = "A prefix is 3 to 16 small letters, digits and hyphens, a letter first: names of buckets and roles begin with it."
   }
 }
 

@@ -62,7 +62,7 @@ resource "aws_db_instance" "this" {
   storage_encrypted     = true
   kms_key_id            = aws_kms_key.runtime.arn
 
-  username                            = "dagster_owner"
+  username                            = "postgres" # it makes the roles of deploy/postgres/roles.sql, and is none of them
   manage_master_user_password         = true
   iam_database_authentication_enabled = true
 

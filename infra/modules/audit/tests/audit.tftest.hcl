@@ -23,7 +23,7 @@ run "prod" {
   command = plan
 
   assert {
-    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "prod-landing-written", "prod-written"]
+    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "prod-landing-written", "prod-unguarded", "prod-written"]
     error_message = "Other things alarm."
   }
   assert {

@@ -1,0 +1,81 @@
+"""What infra/render.py reads in a plan, and that what is committed of it is what is planned: the matrix looks at that alone."""
+
+import importlib.util
+import json
+from typing import Any
+
+import pytest
+
+from dataops_assets_tests.infra.terraform import ALONE, ENVIRONMENTS, INFRA, NOBODY, Copy
+
+
+@pytest.fixture(scope="module")
+def render() -> Any:
+    script = importlib.util.spec_from_file_location("render", INFRA / "render.py")
+    assert script
+    assert script.loader
+    module = importlib.util.module_from_spec(script)
+    script.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.terraform
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_what_is_committed_is_what_is_planned(
+    render: Any, infra: Copy, planned: dict[str, dict[str, Any]], environment: str
+) -> None:
+    infra.override("bootstrap", NOBODY + ALONE)
+    infra.init("bootstrap")
+    states = infra.shown("bootstrap", f"-var-file=../environments/{environment}/terraform.tfvars")
+    found = render.access([planned[environment], states])
+    committed = json.loads((INFRA / "access" / f"{environment}.json").read_text())
+    assert found == committed, "infra/access is not what is planned: `make access`, and look at what has changed"
+
+
+def plan(*resources: dict[str, Any]) -> dict[str, Any]:
+    """A plan of an environment that would make these, as `terraform show -json` says it."""
+    accounts = {"dev": "111111111111", "prod": "222222222222"}
+    said = {"environment": "prod", "accounts": accounts, "region": "eu-central-1", "prefix": "company"}
+    return {
+        "variables": {name: {"value": value} for name, value in said.items()},
+        "planned_values": {"root_module": {"resources": list(resources)}},
+    }
+
+
+def resource(kind: str, **values: Any) -> dict[str, Any]:
+    return {"address": f"{kind}.this", "mode": "managed", "type": kind, "name": "this", "values": values}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "aws_iam_user_policy",
+        "aws_iam_group_policy",
+        "aws_iam_policy_attachment",
+        "aws_iam_access_key",
+        "aws_kms_grant",
+        "aws_kms_key_policy",
+        "aws_s3_access_point",
+        "aws_s3_bucket_acl",
+        "aws_s3_bucket_replication_configuration",
+        "aws_s3control_access_grant",
+        "aws_s3control_multi_region_access_point_policy",
+        "aws_cloudformation_stack",
+        "awscc_iam_role_policy",
+    ],
+)
+def test_what_could_give_access_and_is_not_read_is_refused(render: Any, kind: str) -> None:
+    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: .* is not read"):
+        render.access([plan(resource(kind))])
+
+
+def test_a_policy_within_a_bucket_is_refused(render: Any) -> None:
+    with pytest.raises(render.NotRendered, match=r"aws_s3_bucket\.this holds its policy itself"):
+        render.access([plan(resource("aws_s3_bucket", bucket="company-prod", policy="{}"))])
+
+
+def test_what_gives_no_access_is_passed_over(render: Any) -> None:
+    found = render.access(
+        [plan(resource("aws_vpc", cidr_block="10.0.0.0/16"), resource("aws_s3_bucket", bucket="company-prod"))]
+    )
+    assert found["buckets"] == {"company-prod": {"policy": None}}
