@@ -75,12 +75,16 @@ class Server:
             )
 
     @contextmanager
-    def bucket(self, versioned: bool = True) -> Iterator["Bucket"]:
-        """A new bucket, which keeps versions unless told otherwise, for as long as a test lasts."""
+    def bucket(self, versioned: bool = True, locked_days: int = 0) -> Iterator["Bucket"]:
+        """A new bucket, which keeps versions unless told otherwise, and locks them if told so, for as long as a test lasts."""
         bucket = Bucket(f"test-{uuid4().hex[:12]}", self, self.root)
         s3 = bucket.client()
-        s3.create_bucket(Bucket=bucket.name)
-        if versioned:
+        s3.create_bucket(Bucket=bucket.name, ObjectLockEnabledForBucket=locked_days > 0)
+        if locked_days:
+            rule: Any = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": locked_days}}
+            lock: Any = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+            s3.put_object_lock_configuration(Bucket=bucket.name, ObjectLockConfiguration=lock)
+        elif versioned:
             s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
         try:
             yield bucket
@@ -94,14 +98,16 @@ class Server:
         iam = self.client("iam", self.root)
         iam.create_user(UserName=name)
         try:
-            iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=json.dumps(policy))
+            if policy["Statement"]:
+                document = json.dumps(policy, separators=(",", ":"))
+                iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=document)
             key = iam.create_access_key(UserName=name)["AccessKey"]
             yield Credentials(key["AccessKeyId"], key["SecretAccessKey"])
         finally:
             for key in iam.list_access_keys(UserName=name)["AccessKeyMetadata"]:
                 iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
-            for document in iam.list_user_policies(UserName=name)["PolicyNames"]:
-                iam.delete_user_policy(UserName=name, PolicyName=document)
+            for given in iam.list_user_policies(UserName=name)["PolicyNames"]:
+                iam.delete_user_policy(UserName=name, PolicyName=given)
             iam.delete_user(UserName=name)
 
 
@@ -161,7 +167,11 @@ class Bucket:
             if not versions:
                 return
             objects = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
-            answer = s3.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]
+            answer = s3.delete_objects(
+                Bucket=self.name,
+                Delete={"Objects": objects, "Quiet": True},  # type: ignore[typeddict-item]
+                BypassGovernanceRetention=True,
+            )
             assert not answer.get("Errors"), answer["Errors"]
 
 

@@ -183,7 +183,7 @@ def test_nobody_else_writes_to_prod(prod: Deployment, tmp_path: Path, caplog: py
 def test_what_a_bucket_denies_who_passes_for_the_pipeline_is_told_to_who_watches(
     bucket: Bucket, identity: MakeIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engineer = bucket.by(identity("engineer", rights.through_to_prod(bucket.name, "shared", "dev/engineer")))
+    engineer = bucket.by(identity("engineer", rights.of("dev/engineer", "ann", prod=bucket.name)))
     who = engineer.sts().get_caller_identity()["Arn"]
     for name, value in engineer.environment().items():
         monkeypatch.setenv(name, value)

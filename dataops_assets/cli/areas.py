@@ -202,6 +202,8 @@ def _restore(kind: Kind) -> click.Command:
         def back(area: Area, who: str) -> Area:
             if area.stage in ("marked", "closed"):
                 return area.become("living", _now(), who, "it is wanted")
+            if area.stage == "returning":  # whoever brought it back was interrupted
+                return area
             return area.become("returning", _now(), who, "it is wanted")
 
         _change(kind, name, back)

@@ -153,8 +153,10 @@ class Area(_Model):
         """The record of an area that is kept until a moment.
 
         Raises:
-            AreaError: It is not there to be kept, the moment has passed, or somebody keeps it for longer.
+            AreaError: It is not there to be kept, nobody says why, the moment has passed, or somebody keeps it for longer.
         """
+        if not pin.why.strip():
+            raise AreaError("say why it is kept so long: --why")
         if pin.until <= now:
             raise AreaError(f"{self.path} cannot be kept until {pin.until:%Y-%m-%d %H:%M}, which has passed")
         if self.pin and self.pin.until > pin.until:

@@ -15,6 +15,7 @@ from typing import Any
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.policy import ZONES
+from dataops_assets.lifecycle.making import is_name
 from dataops_assets.lifecycle.registry import RECORD
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.lifecycle.table import TRASH, Term, table
@@ -116,6 +117,8 @@ class _Areas:
         for name in sorted(self.objects.keys() - self.recorded):
             what = f"{_objects(self.objects[name])} of an area without a record, so nothing ends it"
             remedy = f"give it one: `dataops adhoc new {name} --owner TEAM --group READERS`; or remove it"
+            if not is_name(name):
+                remedy = "no area can be called so: move what lies there into one that has a record, or remove it"
             yield Violation(f"{store.address(f'adhoc/{name}')}: {what}", remedy)
 
 

@@ -14,6 +14,11 @@ from dataops_assets.lifecycle.registry import Registry
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 
 
+def is_name(name: str) -> bool:
+    """Whether an ad-hoc area can be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
 def new_area(
     registry: Registry,
     policy: Policy,
@@ -41,14 +46,12 @@ def new_area(
     Raises:
         AreaError: One of these means nothing, or there is an area of this name.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise AreaError(f"{name!r} is no name of an area: write small letters, digits, _ and -, 63 at most")
     if owner not in policy.owners:
         raise AreaError(f"there is no team `{owner}` in policy.yaml: {choose(owner, policy.owners)}")
     if group not in policy.readers:
         raise AreaError(f"there is no reader group `{group}` in policy.yaml: {choose(group, policy.readers)}")
-    if keep_until and not why:
-        raise AreaError("say why it is kept so long: --why")
     new = Area(kind="adhoc", name=name, owner=owner, group=group, used_at=now, since=now)
     if keep_until:
         new = new.keep(Pin(by=who, until=keep_until, why=why), now)

@@ -79,12 +79,12 @@ def due_at(area: Area, recorded_at: datetime, terms: Terms) -> datetime:
         terms: How long such areas last.
     """
     if area.stage == "living":
-        return max(_unused(area.used_at, terms), area.pin.until + CLOCKS_DIFFER if area.pin else area.used_at)
+        return max(_unused(area.used_at, terms), _after(area.pin.until, CLOCKS_DIFFER) if area.pin else area.used_at)
     if area.stage == "marked" and area.told_at is None:
         return area.since
     if area.stage in ("marked", "trashed", "gone"):
         term = {"marked": terms.notice, "trashed": terms.trash, "gone": terms.record}[area.stage]
-        return max(area.since, area.told_at or area.since, recorded_at) + term + CLOCKS_DIFFER
+        return _after(max(area.since, area.told_at or area.since, recorded_at), term + CLOCKS_DIFFER)
     return datetime.min.replace(tzinfo=UTC)  # closed, or half done
 
 
@@ -144,7 +144,15 @@ _AFTER: dict[Stage, Stage] = {"leaving": "trashed", "returning": "living", "endi
 
 def _unused(last: datetime, terms: Terms) -> datetime:
     """When something is unused for long; a use within a day of the one that was noted was not."""
-    return last + terms.disuse + RENEWED_EVERY + CLOCKS_DIFFER
+    return _after(last, terms.disuse + RENEWED_EVERY + CLOCKS_DIFFER)
+
+
+def _after(moment: datetime, term: timedelta) -> datetime:
+    """So long after a moment; the last moment that Python can tell, if that is later: no one record may stop a look at all."""
+    try:
+        return moment + term
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _days(term: timedelta) -> str:

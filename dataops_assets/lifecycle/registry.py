@@ -62,7 +62,11 @@ class Registry:
         Raises:
             Damaged: It cannot be read, or is that of another area: who may write in one must not have another one ended.
         """
-        found = self.store.load(self.key(kind, name))
+        key = self.key(kind, name)
+        try:
+            found = self.store.load(key)
+        except IsADirectoryError as error:
+            raise Damaged(self.store.address(key), "it is a folder, where the record of an area is: move it away") from error
         if found is None:
             return None
         entry, text = found

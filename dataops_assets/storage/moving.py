@@ -138,12 +138,10 @@ def _batches(store: S3, prefix: str) -> Iterator[list[_Version]]:
     """All versions below a prefix, about a thousand at a time, those of one key together."""
     held: list[_Version] = []
     for page in pages(store, prefix):
-        held += page
-        last = held[-1].key if held else ""
-        whole = [one for one in held if one.key != last]
-        if whole:
+        goes_on = page[0].key if page else ""
+        if whole := [one for one in held if one.key != goes_on]:
             yield whole
-        held = [one for one in held if one.key == last]
+        held = [one for one in held if one.key == goes_on] + page
     if held:
         yield held
 
@@ -152,12 +150,15 @@ def pages(store: S3, prefix: str) -> Iterator[list[_Version]]:
     """All versions below a prefix, and the marks of removals, a thousand for each request."""
     asked: dict[str, Any] = {"Bucket": store.bucket, "Prefix": store.full(f"{prefix}/" if prefix else "")}
     page: dict[str, Any] = {"IsTruncated": True}
+    last: tuple[str | None, str | None] = None, None
     while page["IsTruncated"]:
         page = store.ask(prefix, partial(store.client.list_object_versions, **asked))
         objects = [_version(found, found["ETag"], found["Size"]) for found in page.get("Versions", ())]
         marks = [_version(found, "", 0) for found in page.get("DeleteMarkers", ())]
-        yield sorted(objects + marks, key=lambda one: one.key)
-        asked |= {"KeyMarker": page.get("NextKeyMarker", ""), "VersionIdMarker": page.get("NextVersionIdMarker", "")}
+        # Some stores begin a page with the version that the one before has ended with.
+        yield sorted((one for one in objects + marks if (one.key, one.id) != last), key=lambda one: one.key)
+        last = page.get("NextKeyMarker", ""), page.get("NextVersionIdMarker", "")
+        asked |= {"KeyMarker": last[0], "VersionIdMarker": last[1]}
 
 
 def _version(found: dict[str, Any], etag: str, size: int) -> _Version:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from dataops_assets.cli import areas
 from dataops_assets.cli.main import cli
+from dataops_assets.lifecycle.expiry import Expiry
 from dataops_assets_tests.trees import Tree
 
 NEW = ("adhoc", "new", "warmth", "--owner", "lab", "--group", "press")
@@ -162,6 +163,27 @@ def test_use_keeps_an_area_and_so_does_a_pin(prompt: Prompt) -> None:
     assert prompt.expire() == {"adhoc/warmth": "marked"}
 
 
+def test_a_pin_to_the_last_day_there_is_holds_no_other_area_up(prompt: Prompt) -> None:
+    for name in ("warmth", "zeal"):
+        prompt("adhoc", "new", name, *NEW[3:])
+    prompt("adhoc", "pin", "warmth", "--until", "9999-12-31", "--why", "the report is due")
+    assert "pinned until 9999-12-31" in prompt("adhoc", "list")
+    prompt.after(days=33)
+    assert prompt.expire() == {"adhoc/zeal": "marked"}
+
+
+def test_area_whose_return_was_interrupted_can_be_brought_back_again(prompt: Prompt, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt(*NEW)
+    prompt("adhoc", "close", "warmth", "--why", "it was a mistake")
+    prompt.expire()
+    with monkeypatch.context() as patch:
+        patch.setattr(Expiry, "finish", lambda *_: None)
+        prompt("adhoc", "restore", "warmth")
+    assert "on its way back" in prompt("adhoc", "list")
+    assert "it is back" in prompt("adhoc", "restore", "warmth")
+    assert "in use" in prompt("adhoc", "list")
+
+
 def test_area_that_is_closed_goes_without_notice_and_comes_back(prompt: Prompt) -> None:
     prompt(*NEW)
     prompt("adhoc", "close", "warmth", "--why", "it was a mistake")
@@ -179,6 +201,7 @@ def test_area_that_is_closed_goes_without_notice_and_comes_back(prompt: Prompt) 
         (("adhoc", "new", "../x", *NEW[3:]), "'../x' is no name of an area"),
         ((*NEW, "--keep-until", "2999-01-01"), "say why it is kept so long"),
         ((*NEW, "--keep-until", "2020-01-01", "--why", "x"), "which has passed"),
+        ((*NEW, "--keep-until", "2999-01-01", "--why", " "), "say why it is kept so long"),
         (("adhoc", "query", "nowhere", SQL), "there is no area adhoc/nowhere"),
         (("adhoc", "show", "nowhere"), "there is no area adhoc/nowhere; there are none"),
         (("adhoc", "query", "nowhere"), "write the query"),

@@ -77,9 +77,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     with ExitStack() as stack:
         prod, shared = (stack.enter_context(server.bucket()) for _ in range(2))
         policies = {
-            PIPELINE: rights.pipeline(prod.name),
-            BRANCH: rights.through_to_prod(prod.name, shared.name, BRANCH),
-            ENGINEER: rights.through_to_prod(prod.name, shared.name, ENGINEER),
+            PIPELINE: rights.of("prod/pipeline", prod=prod.name),
+            BRANCH: rights.of("dev/branch", "pr-1", prod=prod.name, dev=shared.name),
+            ENGINEER: rights.of("dev/engineer", "engineer", prod=prod.name, dev=shared.name),
         }
         people = {
             who: prod.by(stack.enter_context(server.user(f"{prod.name}-{who.replace('/', '-')}", policy)))

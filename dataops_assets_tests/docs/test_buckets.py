@@ -1,6 +1,5 @@
-"""What the pages say of buckets: their blocks are run on an S3 server, each with just the rights that the page gives."""
+"""What the pages say of buckets: their blocks are run on an S3 server, each with just the rights that Terraform gives."""
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from dataops_assets_tests.checkout import PROJECT, Checkout, make_checkout
 from dataops_assets_tests.docs.pages import Block, blocks
 from dataops_assets_tests.s3_server import Bucket, Credentials
 
-PROD, SHARED, ME, DAY = "company-prod", "company-dev", "dev/me", "2013-01-02"
+PROD, SHARED, DAY = "company-prod", "company-dev", "2013-01-02"
 RUN_HERE = [
     block
     for page in ("README.md", "docs/how-to.md")
@@ -23,17 +22,6 @@ RUN_HERE = [
     if "docs/test_buckets.py" in block.reason
 ]
 AS_PROD, AS_DEV, DELIVER, BRING_BACK = RUN_HERE
-
-
-def test_policies_of_the_page_are_those_that_are_tested() -> None:
-    shown = [json.loads(block.text) for block in blocks(PROJECT / "docs/how-to.md") if '"Statement"' in block.text]
-    assert shown == [
-        rights.pipeline(PROD),
-        rights.through_to_prod(PROD, SHARED, ME),
-        rights.provider(PROD, "flights"),
-        rights.reader(PROD, "flights"),
-        rights.keeper(PROD, SHARED),
-    ]
 
 
 @dataclass
@@ -86,13 +74,13 @@ def tags_of(bucket: Bucket, key: str) -> dict[str, str]:
 @pytest.mark.s3
 def test_pages_hold_in_buckets(company: Company) -> None:
     prod, shared = company.prod, company.shared
-    pipeline = company.user("pipeline", rights.pipeline(prod.name))
+    pipeline = company.user("pipeline", rights.of("prod/pipeline", prod=prod.name))
     arn = prod.by(pipeline).sts().get_caller_identity()["Arn"]
     ran = company.run(AS_PROD, pipeline, **{"arn:aws:iam::123456789012:role/pipeline": arn}).stdout
     assert "nothing is wrong" in ran
     assert "all that the contracts demand holds" in ran
 
-    me = company.user("me", rights.through_to_prod(prod.name, shared.name, ME))
+    me = company.user("me", rights.of("dev/engineer", "me", prod=prod.name, dev=shared.name))
     ran = company.run(AS_DEV, me).stdout
     assert f"s3://{prod.name} is prod's since" in ran
     assert "nothing is wrong" in ran
@@ -100,7 +88,7 @@ def test_pages_hold_in_buckets(company: Company) -> None:
 
     for name, content in sample.deliveries("flights", DAY):
         (company.checkout.root / Path(name).name).write_bytes(content)
-    company.run(DELIVER, company.user("provider", rights.provider(prod.name, "flights")))
+    company.run(DELIVER, company.user("provider", rights.of_provider("flights", prod=prod.name)))
 
     key = f"_verdicts/content/flights/date={DAY}/00000001.json"
     client = prod.client()
@@ -111,7 +99,7 @@ def test_pages_hold_in_buckets(company: Company) -> None:
     variables = AS_DEV.text.partition("dataops doctor")[0]
     told = company.run(replace(AS_DEV, text=f"{variables}dataops status flights {DAY} || true"), me)
     assert f"s3://{prod.name}/{key}: its bytes have the SHA-256" in told.stdout + told.stderr
-    company.run(BRING_BACK)
+    company.run(BRING_BACK, pipeline)
     back = client.get_object(Bucket=prod.name, Key=key)
     assert (back["Body"].read(), back["Metadata"]) == (before, whole["Metadata"])
     assert tags_of(prod, key) == tags

@@ -149,7 +149,8 @@ def read(clone: Checkout, block: Block) -> None:
 def test_every_block_that_fails_or_is_not_run_says_why() -> None:
     marked = [block for block in BLOCKS if block.mark]
     assert all(block.reason for block in marked)
-    assert sum(block.mark == "not run" for block in marked) < len(RUN) / 10
+    nowhere = [block for block in marked if block.mark == "not run" and not block.reason.endswith("test_buckets.py runs it")]
+    assert len(nowhere) < len(RUN) / 10
 
 
 def test_what_has_a_language_is_known_and_what_is_no_command_is_a_drawing() -> None:

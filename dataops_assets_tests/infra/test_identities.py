@@ -31,6 +31,7 @@ ALLOWED: list[Row] = [
     ("the parts of a large object have no tags", "prod/pipeline", "s3:PutObject", "prod/raw/x", {}),
     ("it uses prod's key", "prod/pipeline", "kms:GenerateDataKey", KEYS["prod"], VIA_S3),
     ("it looks for older versions, for erasures", "prod/pipeline", "s3:GetObjectVersion", "prod/raw/x", {}),
+    ("and with their tags, to bring one back", "prod/pipeline", "s3:GetObjectVersionTagging", "prod/raw/x", {}),
     ("a provider delivers into its folders", PROVIDER, "s3:PutObject", "prod/landing/stations/x", {}),
     ("a group reads what is for it", "prod/analyst-operations", "s3:GetObject", "prod/curated/x", {"readers": "operations"}),
     ("and for others", "prod/analyst-operations", "s3:GetObject", "prod/staged/x", {"readers": "analysts+operations"}),

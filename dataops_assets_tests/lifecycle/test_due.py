@@ -94,6 +94,12 @@ def test_an_area_without_a_record_is_told_and_can_be_given_one(filled: Tree, pla
     assert after(filled, 0).violations == []
 
 
+def test_a_name_that_no_area_can_have_is_not_proposed(filled: Tree) -> None:
+    filled.store.write("adhoc/My Area/0.txt", b"x", {})
+    [violation] = after(filled, 0).violations
+    assert violation.remedy == "no area can be called so: move what lies there into one that has a record, or remove it"
+
+
 STRAYS = {
     "raw/readings": ["raw/readings/whatever.tmp", "raw/readings/date=2024-01-01/x.csv", "raw/readings/_deliveries/1.json"],
     "staged/readings": ["staged/readings/date=2024-01-01/data.parquet.bak", "staged/readings/date=2024-01-01/x/data.parquet"],

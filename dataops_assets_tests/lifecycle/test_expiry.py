@@ -166,12 +166,19 @@ def test_what_is_not_known_is_kept_and_told(place: Place) -> None:
     place.write("adhoc/nobodys/data.parquet")
     place.make("damaged")
     place.store.path("adhoc/damaged/_area.json").write_text("{")
+    place.write("adhoc/folder/_area.json/x")
     place.now += 1000 * DAY
     told = [one.why for one in place.run()]
     assert told[0].startswith("kept, since it is not known whose it is: ")
     assert "/adhoc/damaged/_area.json: it is no record of an area any more" in told[0]
-    assert told[1] == "kept, since it is not known whose it is: it has no record"
-    assert place.lies() == ["adhoc/damaged/_area.json", "adhoc/damaged/data.parquet", "adhoc/nobodys/data.parquet"]
+    assert "/adhoc/folder/_area.json: it is a folder, where the record of an area is: move it away" in told[1]
+    assert told[2] == "kept, since it is not known whose it is: it has no record"
+    assert place.lies() == [
+        "adhoc/damaged/_area.json",
+        "adhoc/damaged/data.parquet",
+        "adhoc/folder/_area.json/x",
+        "adhoc/nobodys/data.parquet",
+    ]
 
 
 @pytest.mark.parametrize("name", ["ann", "../../outside"])

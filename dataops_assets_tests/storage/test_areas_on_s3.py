@@ -1,4 +1,4 @@
-"""Areas in a bucket, looked after by an identity that may do just what the page says: all three kinds go and come back."""
+"""Areas in a bucket: who queries and who sweeps have the rights that Terraform gives, and all three kinds go and come back."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
+from dataops_assets import deployment
 from dataops_assets.cli import areas
 from dataops_assets.cli.main import cli
 from dataops_assets.deployment import Deployment
@@ -26,19 +28,28 @@ pytestmark = pytest.mark.s3
 
 @dataclass
 class Keeper:
-    """A prompt of who looks after areas.
+    """A prompt of the deployment `adhoc`, at which queries and sweeping have an identity each.
 
     Attributes:
         bucket: The bucket that dev and branches share, as its owner asks for it.
-        by: The same, as the keeper does.
+        queries: The same, as who makes areas and queries does.
+        by: The same, as the sweeper does.
+        variables: Where variables are set.
         now: What the clock says.
     """
 
     bucket: Bucket
+    queries: Bucket
     by: Bucket
+    variables: pytest.MonkeyPatch
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __call__(self, *command: str) -> str:
+        who = self.queries if command[:2] in (("adhoc", "new"), ("adhoc", "query")) else self.by
+        for name, value in who.environment().items():
+            self.variables.setenv(name, value)
+        self.variables.setattr(boto3, "DEFAULT_SESSION", None)
+        deployment.identity.cache_clear()
         asked = CliRunner().invoke(cli, command)
         assert asked.exit_code == 0, (asked.output, asked.exception)
         return asked.output
@@ -64,9 +75,8 @@ def keeper(bucket: Bucket, identity: MakeIdentity, tmp_path: Path, monkeypatch: 
     for day in ("2024-01-01", "2024-01-02"):
         tree.drop("readings", f"{day}.csv", readings(day))
     tree.run()
-    keeper = Keeper(bucket, bucket.by(identity("keeper", rights.keeper("prod", bucket.name))))
-    for name, value in keeper.by.environment().items():
-        monkeypatch.setenv(name, value)
+    queries, sweeper = (bucket.by(identity(name, rights.of(f"dev/{name}", dev=bucket.name))) for name in ("adhoc", "sweeper"))
+    keeper = Keeper(bucket, queries, sweeper, monkeypatch)
     monkeypatch.setenv("DATAOPS_DEPLOYMENT", "adhoc")
     monkeypatch.setenv("DATAOPS_DATA", f"s3://{bucket.name}")
     monkeypatch.setenv("DATAOPS_PROD", str(own.root))

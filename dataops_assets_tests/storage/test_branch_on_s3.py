@@ -57,12 +57,12 @@ def world(tmp_path: Path, bucket: Bucket, identity: MakeIdentity) -> Iterator[Wo
             through = S3(base.name, "", here, client=client) if base else None
             return Remote(tmp_path / name, own=S3(own[0].name, own[1], here, client=client), base=through)
 
-        may = rights.through_to_prod(bucket.name, shared.name, NAME)
-        prod = tree("prod", "pipeline", rights.pipeline(bucket.name), (bucket, ""))
+        buckets = {"prod": bucket.name, "dev": shared.name}
+        prod = tree("prod", "pipeline", rights.of("prod/pipeline", **buckets), (bucket, ""))
         prod.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-03")
         let_branches_read(prod)
-        branch = tree("branch", "branch", may, (shared, NAME), bucket)
-        engineer = tree("engineer", "engineer", rights.through_to_prod(bucket.name, shared.name, "dev/engineer"), (bucket, ""))
+        branch = tree("branch", "branch", rights.of("dev/branch", "pr-1", **buckets), (shared, NAME), bucket)
+        engineer = tree("engineer", "engineer", rights.of("dev/engineer", "ann", **buckets), (bucket, ""))
         for other in (branch, engineer):
             shutil.copytree(prod.defs, other.defs, dirs_exist_ok=True)
         prod.drop("stations", "stations.csv", STATIONS)
@@ -118,7 +118,7 @@ def test_read_that_prod_denies_a_branch_is_told_with_the_right_that_it_needs(
     world: World, identity: MakeIdentity, tmp_path: Path
 ) -> None:
     prod, shared = world.buckets
-    listing = rights.through_to_prod("other", shared.name, NAME)
+    listing = rights.of("dev/branch", "pr-1", dev=shared.name)
     listing["Statement"].append({"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{prod.name}"})
     client = prod.by(identity("blind", listing)).client(retries=ONCE)
     here = Folder(tmp_path / "blind")

@@ -48,7 +48,7 @@ def published(request: pytest.FixtureRequest, tree: Tree, bucket: Bucket, tmp_pa
             assert {outcome.status for outcome in step} == {"done"}
     if request.node.get_closest_marker("s3"):
         make: MakeIdentity = request.getfixturevalue("identity")
-        return bucket.by(make("reader", rights.reader(bucket.name, "readings")))
+        return bucket.by(make("reader", rights.of("prod/analyst-analysts", prod=bucket.name)))
     return bucket
 
 

@@ -1,6 +1,7 @@
 """What lies below a prefix is moved and removed whole, in a folder and in a bucket."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,20 @@ def test_a_thousand_versions_and_more(bucket_of: Bucket, tmp_path: Path) -> None
     assert moved["trash/one/1005"] == b"newer 1005"
     assert len(moved) == 1100
     assert contents(store, "adhoc/one") == {}
+
+
+def test_each_is_moved_and_removed_once_however_many_pages_they_take(bucket_of: Bucket, tmp_path: Path) -> None:
+    """versitygw begins a page with the version that the one before has ended with."""
+    store, asked = in_bucket(bucket_of, tmp_path), Counter[str]()
+    store.each(lambda number: store.write(f"adhoc/one/{number:02}", b"", TAGS), range(23))
+    events = store.client.meta.events
+    events.register("provide-client-params.s3.ListObjectVersions", lambda params, **_: params.update(MaxKeys=10))
+    events.register("before-send.s3", lambda request, **_: asked.update([request.method]))
+    assert sum(store.move("adhoc/one", "trash/one")) == 23
+    assert asked == {"GET": 3 + 1, "PUT": 23, "POST": 3}, "lists of versions and one of where they go, copies, removals"
+    asked.clear()
+    assert sum(store.purge("trash/one")) == 23
+    assert asked == {"GET": 3, "POST": 3}
 
 
 def test_what_is_written_meanwhile_stays(bucket_of: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,9 @@ _PUT: dict[str, Context] = {
     "put together": _NEW,
     "blindly": {**_tagged(), **_WHOLE},
     "untagged and blindly": _WHOLE,
+    "of reference data": {**_tagged(lifecycle="reference"), **_NEW},
+    "the mark of prod": {**_tagged("branches", "deployment"), **_NEW},
+    "a trial": {**_tagged("nobody", "probe"), **_NEW},
     "of no class": {**_tagged(lifecycle="mine"), **_NEW},
     "for no group in use": {**_tagged(readers="everyone"), **_NEW},
     "by a copy": {**_tagged(), **_NEW, "s3:x-amz-copy-source": "company-dev/dev/ann/x"},
@@ -53,6 +56,9 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
     if action.name in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging", "s3:ReplicateTags"):
         return {
             _WITH_NEW: _tagged(),
+            "of reference data with a new object": _tagged(lifecycle="reference"),
+            "of the mark with a new object": _tagged("branches", "deployment"),
+            "of a trial with a new object": _tagged("nobody", "probe"),
             "of no class with a new object": _tagged(lifecycle="mine"),
             "in use": _tagged(),
             "of no class": _tagged(lifecycle="mine"),
@@ -60,7 +66,10 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
             "and others": _tagged(EVERYBODY, "operational", "mine"),
             "others": {"s3:RequestObjectTag/mine": "x", "s3:RequestObjectTagKeys": ["mine"]},
         }
-    if action.name in ("s3:GetObject", "s3:ListBucket", "s3:DeleteObject"):
+    if action.name == "s3:ListBucket":
+        folders = {"of access logs": {"s3:prefix": "access/company-dev/"}, "of elsewhere": {"s3:prefix": "elsewhere/"}}
+        return {"": {}, **folders, "over plain HTTP": {"aws:SecureTransport": "false"}}
+    if action.name in ("s3:GetObject", "s3:DeleteObject"):
         return {"": {}, "over plain HTTP": {"aws:SecureTransport": "false"}}
     if action.name in ("kms:CreateGrant",):
         return {"": {"kms:GrantIsForAWSResource": "false"}, "for a service": {"kms:GrantIsForAWSResource": "true"}}

@@ -1,4 +1,4 @@
-"""Everything that an action can be done to: every zone and area of every bucket, with tags and without, all else by its kind.
+"""Everything that an action can be done to: every zone and area of every bucket, with tags and without, and all else by kind.
 
 Beside the buckets of the access files there is one of somebody else that lets everybody of ours in: what may be done there is
 told by our own identities alone.
@@ -19,14 +19,16 @@ EVERYBODY = "analysts+branches+operations"
 READERS = [EVERYBODY, "analysts", "operations", "branches", "analysts+operations", "analysts-abroad+branches-old", ""]
 """Values of the tag `readers`: that of the sample's datasets, narrower ones, groups whose names begin alike, and none."""
 EACH = [
-    *READERS, "accounting+analysts", "accounting+analysts+press", "operations+press", "accounting+operations+press",
-    "branches+press", "accounting+branches",
+    *READERS, "analysts+press", "accounting+analysts", "accounting+analysts+press",
+    "operations+press", "accounting+operations", "accounting+operations+press",
+    "branches+press", "accounting+branches", "accounting+branches+press",
 ]  # fmt: skip
 """And each group first, last, in the middle."""
 FEW = [EVERYBODY, "analysts", ""]
 ZONES = {
     "prod": {
-        "landing/flights": [""], "landing/airports": [""], "landing": [""],
+        "landing/flights": [""], "landing/airlines": [""], "landing/airports": [""],
+        "landing/planes": [""], "landing/weather": [""], "landing": [""],
         "raw": READERS, "staged": EACH, "quarantine": READERS, "curated": READERS, "gate_results": READERS,
         "_verdicts": FEW, "_provenance": FEW, "_sha256": FEW, "_erasures": FEW,
         "_deployment": ["branches"], "_doctor": ["nobody"], "elsewhere": FEW,
@@ -126,7 +128,9 @@ def _of_iam(environment: str, account: str) -> Iterator[Place]:
     arn = f"arn:aws:iam::{account}"
     yield Place(f"new role of {environment}", "iam", "role", f"{arn}:role/company-new")
     yield Place(f"role of others in {environment}", "iam", "role", f"{arn}:role/other")
-    yield Place(f"role of a service in {environment}", "iam", "role", f"{arn}:role/aws-service-role/eks.amazonaws.com/eks")
+    for service in ("eks", "eks-nodegroup", "rds", "other"):
+        name = f"role of the service {service} in {environment}"
+        yield Place(name, "iam", "role", f"{arn}:role/aws-service-role/{service}.amazonaws.com/any")
     yield Place(f"boundary of {environment}", "iam", "policy", f"{arn}:policy/company-boundary")
     for issuer in ("token.actions.githubusercontent.com", "people.example.com"):
         yield Place(f"issuer {issuer} of {environment}", "iam", "oidc-provider", f"{arn}:oidc-provider/{issuer}")

@@ -106,10 +106,11 @@ def _world(cell: Cell) -> dict[str, Any]:
 
 
 def _is_left_away(cell: Cell, key: str) -> bool:
-    """What a token says does not come with the identity of a source, it thinks; no policy here lets anybody state one."""
-    return cell.name == "sts:SetSourceIdentity" and (
-        key.endswith((":aud", ":sub")) or key.startswith(("aws:RequestTag", "aws:TagKeys"))
-    )
+    """What it does not know to come with an action, and where no policy here lets anybody do that on such a ground."""
+    of_a_token = key.endswith((":aud", ":sub")) or key.startswith(("aws:RequestTag", "aws:TagKeys"))
+    if cell.name == "sts:SetSourceIdentity":
+        return of_a_token
+    return cell.name == "kms:RetireGrant" and key.startswith("kms:EncryptionContext")
 
 
 def _account(cell: Cell) -> str:

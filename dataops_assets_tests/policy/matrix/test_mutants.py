@@ -13,8 +13,26 @@ from dataops_assets_tests.policy.matrix.places import with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
 from dataops_assets_tests.policy.matrix.turning import Matrix
 
-EQUIVALENT: dict[str, str] = {}
-"""How a mutant that changes nothing is told ends, and why it changes nothing."""
+EQUIVALENT = {
+    "boundary: ClusterAlone: every action of kms": "it is for roles that the module `runtime` makes, which are not there yet",
+    ": NobodyFromOutside: ": "nothing lets anybody in from outside; it is there for the day that something does",
+    "InfraAloneAdministers: AWS is everybody": "its condition names the role, which is in the account",
+    "WhoWritesThroughS3: AWS is everybody": "its condition names roles, which are in the account",
+    "AnalystsThroughS3: AWS is everybody": "its condition names roles, which are in the account",
+    "DevReadsThroughS3: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
+    "BranchesReadWhatIsForThem: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
+    "QueriesReadWhatHasReaders: AWS is everybody": "its condition names a role, and between accounts both sides must allow",
+    "DevLists: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
+    "company-prod: BranchesReadWhatIsForThem: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
+    "company-prod: QueriesReadWhatHasReaders: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
+    "company-prod: DevLists: arn:aws:s3:::company-prod is *": "a policy is about its own bucket",
+    ": Federation: every action of iam": "what it lists is all that can be done to an issuer",
+    ": PassToPods: every action of iam": "no other action says to which service",
+    ": PassToCluster: every action of iam": "no other action says to which service",
+    ": PassToTrail: every action of iam": "no other action says to which service",
+    ": KeysForServices: every action of kms": "no other action says that it is a grant for a service",
+}
+"""What of the words for a mutant tells that it changes nothing, and why. One of them that turns a cell fails the test."""
 
 
 def why_equivalent(mutant: Mutant) -> str | None:

@@ -3,7 +3,7 @@
 Much is locked twice: what a role may not do by its own policy, the policy of the bucket or key forbids as well, and the other
 way round. To see that each lock holds by itself, a mutant that turns nothing is tried once more with the other one open:
 
-    identities alone    buckets and keys let in everybody of both accounts, without a boundary: what is left is the roles' own
+    identities alone    buckets and keys let everybody of both accounts in, and there is no boundary; left is a role's own
     resources alone     each role has all rights and no boundary; what is left is what buckets and keys let through
     boundary alone      both: each role has all rights, everything is open, and the boundary is all there is
 """

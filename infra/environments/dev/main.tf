@@ -46,4 +46,16 @@ module "catalog" {
   query_results_days = var.retention.query_results_days
 }
 
-# The other modules (runtime) are called here.
+module "runtime" {
+  source       = "../../modules/runtime"
+  environment  = var.environment
+  prefix       = var.prefix
+  region       = var.region
+  account      = var.accounts[var.environment]
+  roles        = module.identities.roles
+  pods         = module.identities.pods
+  database     = { standby = var.environment == "prod" }
+  backups_days = var.retention.backups_days
+  images_days  = var.retention.images_days
+  logs_days    = var.retention.logs_days
+}

@@ -18,10 +18,12 @@ locals {
       hours       = 1
       rights = [
         {
-          # Older versions, locks and tags are looked at for erasures and by dataops lifecycle.
-          Sid      = "ReadData"
-          Effect   = "Allow"
-          Action   = ["s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectTagging", "s3:GetObjectVersion"]
+          # Older versions, locks and tags are looked at for erasures, by dataops lifecycle, and to bring back what is damaged.
+          Sid    = "ReadData"
+          Effect = "Allow"
+          Action = [
+            "s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging",
+          ]
           Resource = "${local.prod}/*"
         },
         {

@@ -4,23 +4,26 @@
 data "aws_iam_policy_document" "audit" {
   source_policy_documents = [data.aws_iam_policy_document.every["audit"].json]
 
-  statement {
-    sid       = "S3DeliversAccessLogs"
-    actions   = ["s3:PutObject"]
-    resources = [for name in local.logged : "${local.audit_arn}/access/${name}/*"]
-    principals {
-      type        = "Service"
-      identifiers = ["logging.s3.amazonaws.com"]
-    }
-    condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [for name in local.logged : "arn:aws:s3:::${name}"] # or the bucket of anybody could fill ours
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
+  dynamic "statement" {
+    for_each = local.logged
+    content {
+      sid       = "S3DeliversAccessLogs${statement.key}"
+      actions   = ["s3:PutObject"]
+      resources = ["${local.audit_arn}/access/${statement.value}/*"]
+      principals {
+        type        = "Service"
+        identifiers = ["logging.s3.amazonaws.com"]
+      }
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:SourceArn"
+        values   = ["arn:aws:s3:::${statement.value}"] # or the bucket of anybody could fill ours
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account]
+      }
     }
   }
 
@@ -78,7 +81,7 @@ data "aws_iam_policy_document" "audit" {
 
 locals {
   # The results of queries are in a bucket of the module catalog, in prod.
-  logged = concat([local.data], var.environment == "prod" ? ["${var.prefix}-athena-prod"] : [])
+  logged = merge({ OfData = local.data }, var.environment == "prod" ? { OfQueries = "${var.prefix}-athena-prod" } : {})
 
   # The trail itself is made by the module audit, after its bucket.
   trail_arn = "arn:aws:cloudtrail:${var.region}:${local.account}:trail/${var.prefix}-${var.environment}"
