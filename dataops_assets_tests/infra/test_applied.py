@@ -1,8 +1,8 @@
 """Both environments, made at a stand-in for AWS: all of it is made, the sample runs on it, and what must not go does not.
 
-moto takes whatever parses, so this proves how things hang together, not that AWS would take each. It does not give back rules
-of lifecycle that go by tags, for which the provider then waits in vain, and knows no add-ons, access entries or pod identities of
-a cluster: those rules, and the module `runtime`, are left out here, and planned in test_terraform.
+moto takes whatever parses, so this proves how things hang together, not that AWS would take each. It does not give back
+rules of lifecycle that go by tags, for which the provider then waits in vain, and knows no add-ons, access entries or pod
+identities of a cluster: those rules, and the module `runtime`, are left out here, and planned in test_terraform.
 """
 
 import json
@@ -33,6 +33,17 @@ STAYS_OF_RUNTIME = (
     "module.runtime.aws_kms_alias.runtime",
     "module.runtime.aws_db_instance.this",
 )
+STAYS_OF_DATABASE = tuple(
+    f"module.runtime.{one}"
+    for one in (
+        "aws_db_subnet_group.this",
+        "aws_db_parameter_group.this",
+        "aws_security_group.database",
+        "aws_subnet.private",
+        "aws_vpc.this",
+    )
+)
+"""What the database that stays rests on: AWS removes none of it under it."""
 _RUNTIME = re.compile(r'^module "runtime" \{.*?^\}\n', re.MULTILINE | re.DOTALL)
 _LOOKED_UP = re.compile(r"(module\.[\w-]+(\[.*?\])?\.)*data\.")
 
@@ -164,9 +175,22 @@ def test_to_destroy_all_is_refused_and_what_must_not_go_is_named(stories: dict[s
     assert protected(done) >= {"module.storage.module.data.aws_s3_bucket_policy.this", "module.audit.aws_cloudtrail.this"}
 
 
+def test_what_the_database_rests_on_stays_with_it() -> None:
+    text = "\n".join(path.read_text() for path in sorted((terraform.INFRA / "modules/runtime").glob("*.tf")))
+    blocks = {f"{one[1]}.{one[2]}": one[3] for one in re.finditer(r'^resource "(\w+)" "(\w+)" \{\n(.*?)^\}', text, re.M | re.S)}
+    rests_on: set[str] = set()
+    follow = {"aws_db_instance.this"}
+    while follow:
+        rests_on |= follow
+        said = "\n".join(re.sub(r"^  depends_on .*$", "", blocks[one], flags=re.M) for one in follow)
+        follow = (set(re.findall(r"\baws_\w+\.\w+", said)) & blocks.keys()) - rests_on
+    assert len(rests_on) > 3
+    assert {f"module.runtime.{one}" for one in rests_on} <= {*STAYS_OF_RUNTIME, *STAYS_OF_DATABASE}
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environment: str) -> None:
-    for stays in (STAYS, STAYS_OF_RUNTIME):
+    for stays in (STAYS, STAYS_OF_RUNTIME, STAYS_OF_DATABASE):
         assert f"terraform state rm {' '.join(stays)}\n" in (terraform.INFRA / "README.md").read_text()
     told = stories[environment]
     assert told.left.code == 0, told.left.out
