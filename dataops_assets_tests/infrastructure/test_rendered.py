@@ -16,7 +16,11 @@ from dataops_assets_tests.infrastructure.scale import SAMPLE, company
 pytestmark = pytest.mark.terraform
 
 PREFIX = "x" * quotas.PREFIX_CHARACTERS
-CATALOG = {"prefix": PREFIX, "kms_key_arn": "arn:aws:kms:eu-central-1:222222222222:key/00000000-0000-0000-0000-000000000000"}
+CATALOG = {
+    "prefix": PREFIX,
+    "audit_bucket": f"{PREFIX}-audit-prod",
+    "kms_key_arn": "arn:aws:kms:eu-central-1:222222222222:key/00000000-0000-0000-0000-000000000000",
+}
 IDENTITIES = {
     "prefix": PREFIX,
     "region": REGION,

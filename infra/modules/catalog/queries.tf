@@ -96,7 +96,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "results" {
 resource "aws_s3_bucket_logging" "results" {
   bucket = aws_s3_bucket.results.bucket
 
-  target_bucket = "${var.prefix}-audit-prod"
+  target_bucket = var.audit_bucket
   target_prefix = "access/${local.results}/"
 }
 

@@ -8,6 +8,11 @@ variable "prefix" {
   }
 }
 
+variable "audit_bucket" {
+  description = "The bucket of access logs, once S3 may deliver there."
+  type        = string
+}
+
 variable "kms_key_arn" {
   description = "The key by which results are encrypted: that of the environment, by which the data is."
   type        = string

@@ -2,6 +2,7 @@ mock_provider "aws" {}
 
 variables {
   prefix             = "my-company"
+  audit_bucket       = "my-company-audit-prod"
   kms_key_arn        = "arn:aws:kms:eu-central-1:222222222222:key/00000000-0000-0000-0000-000000000000"
   query_results_days = 7
   reader_groups      = { analysts = "Who builds reports.", branches = "Branch and dev deployments." }
