@@ -148,6 +148,21 @@ def test_owner_who_cannot_be_told_makes_the_run_fail(
     assert prompt.expire() == {}, "they were told"
 
 
+def test_what_is_due_and_kept_is_told_without_being_asked_for(prompt: Prompt) -> None:
+    for name in ("warmth", "zeal"):
+        prompt("adhoc", "new", name, *NEW[3:])
+        prompt("adhoc", "close", name, "--why", "it was a mistake")
+    prompt.tree.store.write("adhoc/nobodys/notes.txt", b"x", {})
+    prompt.tree.store.write("trash/adhoc/lost/0001/notes.txt", b"x", {})
+    prompt("adhoc", "new", "quiet", *NEW[3:])
+    for command in (("expire",), ("expire", "--act")):
+        told = {line.split()[0]: line for line in prompt(*command).splitlines()}
+        assert "a later run takes it, since this one has taken its share" in told["adhoc/zeal"]
+        for path in ("adhoc/nobodys", "trash/adhoc/lost/0001"):
+            assert "kept, since it is not known whose it is: it has no record" in told[path]
+        assert "adhoc/quiet" not in told
+
+
 def test_use_keeps_an_area_and_so_does_a_pin(prompt: Prompt) -> None:
     prompt(*NEW)
     prompt.after(days=33)
