@@ -148,6 +148,28 @@ def test_owner_who_cannot_be_told_makes_the_run_fail(
     assert prompt.expire() == {}, "they were told"
 
 
+def test_owner_whom_the_policy_does_not_name_any_more_is_not_told(
+    prompt: Prompt, heard: tuple[str, list[dict[str, Any]], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A team has left: nobody would read it."""
+    address, told, _ = heard
+    monkeypatch.setenv("DATAOPS_WEBHOOK", address)
+    prompt(*NEW)
+    prompt.tree.store.write("adhoc/warmth/notes.txt", b"x", {})
+    key = prompt.tree.store.path("adhoc/warmth/_area.json")
+    key.write_text(key.read_text().replace('"owner": "lab"', '"owner": "left"'))
+    prompt.after(days=33)
+    for _ in range(2):
+        said = prompt("expire", "--act", fails=True)
+        assert "adhoc/warmth: left could not be told: policy.yaml names no team `left`: name it there" in said
+        assert "`dataops adhoc close warmth --why …`; the next run tries again" in said
+        assert "marked as unused" in prompt("adhoc", "list")
+        prompt.after(days=30)
+    assert told == []
+    prompt("adhoc", "close", "warmth", "--why", "nobody answers for it")
+    assert prompt.expire() == {"adhoc/warmth": "trashed"}
+
+
 def test_what_is_due_and_kept_is_told_without_being_asked_for(prompt: Prompt) -> None:
     for name in ("warmth", "zeal"):
         prompt("adhoc", "new", name, *NEW[3:])
