@@ -9,7 +9,7 @@ Not here: when a step is due (`plan`), how owners are told, and Dagster.
 import errno
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -173,7 +173,9 @@ class Expiry:
         if kind in _ADOPTED and store.entry(self.registry.key(kind, name)) is None:
             told = Taken(path, None, "it had no record: its disuse counts from now", name)
             if act:
-                self.registry.use(kind, name, now, name)
+                new = Area(kind=kind, name=name, owner=name, used_at=now, since=now)
+                with suppress(AreaError):  # whoever uses it came first
+                    self.registry.make(new, self.who, "it had no record")
         yield told
 
     def _facts(self, area: Area) -> Facts:
