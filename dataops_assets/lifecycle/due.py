@@ -1,7 +1,8 @@
 """What lies in a store, held against the table: what is past its term, and what no policy is about.
 
 Nothing is changed. A store is listed once, of a bucket a thousand objects for each request; a bucket is asked for its rules,
-and for the tags of one object of each dataset and zone: the oldest, which was written under the oldest contract.
+and for the tags of one object of each dataset and zone: the oldest, which was written under the oldest contract. Of each area
+its record is read.
 
 Not here: how it ends. That is done by the rules of a bucket; in a folder, by whoever has it.
 """
@@ -11,21 +12,25 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, cast
 
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.policy import ZONES
+from dataops_assets.lifecycle.area import Kind
 from dataops_assets.lifecycle.making import is_name
-from dataops_assets.lifecycle.registry import RECORD
+from dataops_assets.lifecycle.registry import RECORD, Registry, Seen
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.lifecycle.table import AREAS, BUCKETS, TRASH, Term, table
 from dataops_assets.storage import bucket, layout
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Entry, Store
+from dataops_assets.storage.store import Damaged, Entry, NotSignedIn, Store, in_words
 
 _LOCK = re.compile(rf"({TRASH}/)?_\w+\.lock")
 """Of a folder: empty, and there for as long as it is. `dataops doctor` tries below the trash what a store of areas can."""
+
+_AWAY = "move what lies there into one that has a record, or remove it"
 
 
 @dataclass
@@ -93,7 +98,8 @@ def look(catalog: Catalog, store: Store, now: datetime, whose: Literal["prod", "
     areas = _Areas()
     heaps = _heaps(catalog, store, now, areas, whose)
     without = _without_a_term(store, heaps, whose)
-    found = Findings(heaps, [*without, *_strays(store, heaps), *areas.without_a_record(store)])
+    found = Findings(heaps, [*without, *_strays(store, heaps)])
+    areas.look_at_records(store, found)
     if isinstance(store, S3):
         if whose == "prod":
             _look_at_tags(catalog, store, heaps, found)
@@ -106,36 +112,60 @@ class _Areas:
     """The areas of a store, as they come by in a listing.
 
     Attributes:
-        lying: How many objects lie in each, by kind and name.
+        lying: How many objects lie in each but its record, by kind and name.
         trashed: How many lie in its trash.
-        recorded: Those that have a record.
     """
 
-    lying: Counter[tuple[str, str]] = field(default_factory=Counter)
-    trashed: Counter[tuple[str, str]] = field(default_factory=Counter)
-    recorded: set[tuple[str, str]] = field(default_factory=set)
+    lying: Counter[tuple[Kind, str]] = field(default_factory=Counter)
+    trashed: Counter[tuple[Kind, str]] = field(default_factory=Counter)
 
     def pass_by(self, key: str) -> None:
         kind, name, rest = key.removeprefix(f"{TRASH}/").split("/", 2)
-        if key.startswith(f"{TRASH}/"):
-            self.trashed[kind, name] += 1
-        elif rest == RECORD:
-            self.recorded.add((kind, name))
-        else:
-            self.lying[kind, name] += 1
+        (self.trashed if key.startswith(f"{TRASH}/") else self.lying)[cast(Kind, kind), name] += rest != RECORD
 
-    def without_a_record(self, store: Store) -> Iterator[Violation]:
-        for kind, name in sorted((self.lying.keys() | self.trashed.keys()) - self.recorded):
-            lying, trashed = self.lying[kind, name], self.trashed[kind, name]
-            path, count = f"{kind}/{name}", lying + trashed
-            remedy = f"give it one: `dataops adhoc new {name} --owner TEAM --group READERS`; or remove it"
-            if kind != "adhoc":
-                if lying:
-                    continue  # it gets one when it is used, or by the next run of who ends areas
-                path, remedy = f"{TRASH}/{path}", f"move what is wanted to {path}, and remove the rest"
-            elif not is_name(name):
-                remedy = "no area can be called so: move what lies there into one that has a record, or remove it"
+    def look_at_records(self, store: Store, found: Findings) -> None:
+        """Whether each has a record, and one that can be read."""
+        areas = sorted(self.lying.keys() | self.trashed.keys())
+        for area, record in zip(areas, store.each(partial(_record, Registry(store)), areas), strict=True):
+            if isinstance(record, Damaged):
+                found.violations.append(_damaged(store, record, *area))
+            elif isinstance(record, PermissionError):
+                found.unknown.append(in_words(record))
+            elif record is None:
+                found.violations.extend(self._without_a_record(store, *area))
+
+    def _without_a_record(self, store: Store, kind: Kind, name: str) -> Iterator[Violation]:
+        lying, trashed = self.lying[kind, name], self.trashed[kind, name]
+        path, count = f"{kind}/{name}", lying + trashed
+        remedy = f"give it one: `{_new(name)}`; or remove it"
+        if kind != "adhoc":
+            path, remedy = f"{TRASH}/{path}", f"move what is wanted to {path}, and remove the rest"
+        elif not is_name(name):
+            remedy = f"no area can be called so: {_AWAY}"
+        # That of a branch or a person gets one when it is used, or by the next run of who ends areas.
+        if count and (kind == "adhoc" or not lying):
             yield Violation(f"{store.address(path)}: {_objects(count)} of an area without a record, so nothing ends it", remedy)
+
+
+def _record(registry: Registry, area: tuple[Kind, str]) -> Seen | OSError | None:
+    try:
+        return registry.read(*area)
+    except NotSignedIn:
+        raise
+    except (Damaged, PermissionError) as error:
+        return error
+
+
+def _damaged(store: Store, record: Damaged, kind: Kind, name: str) -> Violation:
+    anew = f"run `{_new(name)}`" if is_name(name) else _AWAY
+    if kind != "adhoc":
+        anew = "the next use of the area, or `dataops expire --act`, writes it anew"
+    kept = "if no version of it is kept" if isinstance(store, S3) else "a folder keeps no versions of it"
+    return Violation(f"{record}; till then nothing ends the area", f"{kept}: remove it, and {anew}")
+
+
+def _new(name: str) -> str:
+    return f"dataops adhoc new {name} --owner TEAM --group READERS"
 
 
 def _objects(count: int) -> str:
