@@ -238,7 +238,7 @@ def expire_areas(act: bool, everything: bool) -> bool:
 
     Args:
         act: Whether it is done.
-        everything: Whether those that stay are told, too.
+        everything: Whether those that stay are told, too; those that are due and kept are in any case.
 
     Returns:
         Whether every owner who was to be told was.
@@ -250,7 +250,7 @@ def expire_areas(act: bool, everything: bool) -> bool:
             found.add(taken.path)
             if taken.not_told:
                 not_told.append(f"{taken.path}: {taken.owner} could not be told: {taken.not_told}; the next run tries again")
-            if taken.to or everything:
+            if taken.to or taken.kept or everything:
                 objects = f" · {taken.objects:,} objects" if taken.objects else ""
                 click.echo(f"{taken.path:32} {'→ ' + taken.to if taken.to else 'stays':12} {taken.why}{objects}")
     if everything:

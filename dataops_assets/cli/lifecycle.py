@@ -32,8 +32,10 @@ def show_lifecycle(here: Deployment, catalog: Catalog, as_json: bool) -> bool:
         Whether nothing is against a policy.
     """
     terms = table(catalog)
-    # What lies in an area goes with it, whatever it is.
-    found = Findings() if here.prod else look(catalog, here.store, datetime.now(UTC))
+    if here.name == "adhoc":
+        found = look(catalog, here.store, datetime.now(UTC), "dev")
+    else:  # what lies in an area goes with it, whatever it is
+        found = Findings() if here.prod else look(catalog, here.store, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(_plain(here, terms, found), indent=1))
     else:
@@ -75,15 +77,16 @@ def _row(term: Term) -> tuple[str, ...]:
 
 
 def _due(here: Deployment, found: Findings) -> Iterator[str]:
-    if here.name == "adhoc":
-        yield f"in {here.store.where}, areas end one by one: `dataops expire --all` tells of each, and of what has no record"
-        return
-    if here.prod:
+    areas = here.name == "adhoc"
+    if here.prod and not areas:
         yield f"{here.name} ends as a whole: what lies in it is not looked at"
         return
     all_of_it = f"{sum(heap.objects for heap in found.heaps):,} objects, {_size(sum(heap.bytes for heap in found.heaps))}"
     due = [heap for heap in found.heaps if heap.due]
-    yield f"in {here.store.where}: {all_of_it}; past its term{':' if due else ' is nothing'}"
+    told = "areas end one by one: `dataops expire --all` tells of each"
+    if not areas:
+        told = f"past its term{':' if due else ' is nothing'}"
+    yield f"in {here.store.where}: {all_of_it}; {told}"
     yield from (f"  {_heap(heap)}" for heap in due)
     if due and not in_a_bucket(here.data):
         yield "  nothing ends by itself in a folder: remove what is not needed; what raw still holds is made again"

@@ -145,14 +145,25 @@ class NewArea(dg.Config):
 @dg.op(name="new_area", description="Makes the record of an ad-hoc area, and its partition.")
 def _new(context: dg.OpExecutionContext, config: NewArea, lake: dg.ResourceParam[LakeResource]) -> None:
     with retried_only_if_transient():
-        until = None
-        if config.keep_until:
-            until = datetime.strptime(config.keep_until, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1, seconds=-1)
+        until = _end_of(config.keep_until) if config.keep_until else None
         here, policy = lake.here, lake.lake().catalog.policy
         who = keeping.who(here)
         made = new_area(keeping.registry(here), policy, config.name, config.owner, config.group, _now(), who, until, config.why)
         context.instance.add_dynamic_partitions("adhoc", [made.name])
         context.log.info(f"{made.path} is there: launch that partition of the asset adhoc with a query")
+
+
+def _end_of(day: str) -> datetime:
+    """The end of a day.
+
+    Raises:
+        dg.Failure: It is no day.
+    """
+    try:
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1, seconds=-1)
+    except ValueError:
+        told = f"keep_until: {day!r} does not match the format '%Y-%m-%d': write a day as 2026-12-31"
+        raise dg.Failure(told, allow_retries=False) from None
 
 
 def _new_job() -> dg.JobDefinition:

@@ -1,27 +1,36 @@
 """What lies in a store, held against the table: what is past its term, and what no policy is about.
 
 Nothing is changed. A store is listed once, of a bucket a thousand objects for each request; a bucket is asked for its rules,
-and for the tags of one object of each dataset and zone: the oldest, which was written under the oldest contract.
+and for the tags of one object of each dataset and zone: the oldest, which was written under the oldest contract. Of each area
+its record is read.
 
 Not here: how it ends. That is done by the rules of a bucket; in a folder, by whoever has it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Literal, cast
 
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
 from dataops_assets.contract.policy import ZONES
+from dataops_assets.lifecycle.area import Kind
 from dataops_assets.lifecycle.making import is_name
-from dataops_assets.lifecycle.registry import RECORD
+from dataops_assets.lifecycle.registry import RECORD, Registry, Seen
 from dataops_assets.lifecycle.rules import rules
-from dataops_assets.lifecycle.table import TRASH, Term, table
+from dataops_assets.lifecycle.table import AREAS, BUCKETS, TRASH, Term, table
 from dataops_assets.storage import bucket, layout
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Entry, Store
+from dataops_assets.storage.store import Damaged, Entry, NotSignedIn, Store, in_words
+
+_LOCK = re.compile(rf"({TRASH}/)?_\w+\.lock")
+"""Of a folder: empty, and there for as long as it is. `dataops doctor` tries below the trash what a store of areas can."""
+
+_AWAY = "move what lies there into one that has a record, or remove it"
 
 
 @dataclass
@@ -77,64 +86,101 @@ class Findings:
     unknown: list[str] = field(default_factory=list)
 
 
-def look(catalog: Catalog, store: Store, now: datetime) -> Findings:
-    """Hold what lies in a store of prod or of this machine against the table.
+def look(catalog: Catalog, store: Store, now: datetime, whose: Literal["prod", "dev"] = "prod") -> Findings:
+    """Hold what lies in a store against the table.
 
     Args:
         catalog: The contracts.
         store: The store.
         now: The time.
+        whose: Whose terms are about it: `prod` of prod and of this machine, `dev` of what dev and branches share.
     """
     areas = _Areas()
-    heaps = _heaps(catalog, store, now, areas)
-    found = Findings(heaps, [*_without_a_term(store, heaps), *_strays(store, heaps), *areas.without_a_record(store)])
+    heaps = _heaps(catalog, store, now, areas, whose)
+    without = _without_a_term(store, heaps, whose)
+    found = Findings(heaps, [*without, *_strays(store, heaps)])
+    areas.look_at_records(store, found)
     if isinstance(store, S3):
-        _look_at_tags(catalog, store, heaps, found)
-        _look_at_rules(catalog, store, found)
+        if whose == "prod":
+            _look_at_tags(catalog, store, heaps, found)
+        _look_at_rules(catalog, store, found, whose)
     return found
 
 
 @dataclass
 class _Areas:
-    """The ad-hoc areas of this machine, as they come by in a listing.
+    """The areas of a store, as they come by in a listing.
 
     Attributes:
-        objects: How many objects lie in each, and in its trash.
-        recorded: Those that have a record.
+        lying: How many objects lie in each but its record, by kind and name.
+        trashed: How many lie in its trash.
     """
 
-    objects: Counter[str] = field(default_factory=Counter)
-    recorded: set[str] = field(default_factory=set)
+    lying: Counter[tuple[Kind, str]] = field(default_factory=Counter)
+    trashed: Counter[tuple[Kind, str]] = field(default_factory=Counter)
 
     def pass_by(self, key: str) -> None:
-        name = key.removeprefix(f"{TRASH}/").split("/")[1]
-        if key == f"adhoc/{name}/{RECORD}":
-            self.recorded.add(name)
-        else:
-            self.objects[name] += 1
+        kind, name, rest = key.removeprefix(f"{TRASH}/").split("/", 2)
+        (self.trashed if key.startswith(f"{TRASH}/") else self.lying)[cast(Kind, kind), name] += rest != RECORD
 
-    def without_a_record(self, store: Store) -> Iterator[Violation]:
-        for name in sorted(self.objects.keys() - self.recorded):
-            what = f"{_objects(self.objects[name])} of an area without a record, so nothing ends it"
-            remedy = f"give it one: `dataops adhoc new {name} --owner TEAM --group READERS`; or remove it"
-            if not is_name(name):
-                remedy = "no area can be called so: move what lies there into one that has a record, or remove it"
-            yield Violation(f"{store.address(f'adhoc/{name}')}: {what}", remedy)
+    def look_at_records(self, store: Store, found: Findings) -> None:
+        """Whether each has a record, and one that can be read."""
+        areas = sorted(self.lying.keys() | self.trashed.keys())
+        for area, record in zip(areas, store.each(partial(_record, Registry(store)), areas), strict=True):
+            if isinstance(record, Damaged):
+                found.violations.append(_damaged(store, record, *area))
+            elif isinstance(record, PermissionError):
+                found.unknown.append(in_words(record))
+            elif record is None:
+                found.violations.extend(self._without_a_record(store, *area))
+
+    def _without_a_record(self, store: Store, kind: Kind, name: str) -> Iterator[Violation]:
+        lying, trashed = self.lying[kind, name], self.trashed[kind, name]
+        path, count = f"{kind}/{name}", lying + trashed
+        remedy = f"give it one: `{_new(name)}`; or remove it"
+        if kind != "adhoc":
+            path, remedy = f"{TRASH}/{path}", f"move what is wanted to {path}, and remove the rest"
+        elif not is_name(name):
+            remedy = f"no area can be called so: {_AWAY}"
+        # That of a branch or a person gets one when it is used, or by the next run of who ends areas.
+        if count and (kind == "adhoc" or not lying):
+            yield Violation(f"{store.address(path)}: {_objects(count)} of an area without a record, so nothing ends it", remedy)
+
+
+def _record(registry: Registry, area: tuple[Kind, str]) -> Seen | OSError | None:
+    try:
+        return registry.read(*area)
+    except NotSignedIn:
+        raise
+    except (Damaged, PermissionError) as error:
+        return error
+
+
+def _damaged(store: Store, record: Damaged, kind: Kind, name: str) -> Violation:
+    anew = f"run `{_new(name)}`" if is_name(name) else _AWAY
+    if kind != "adhoc":
+        anew = "the next use of the area, or `dataops expire --act`, writes it anew"
+    kept = "if no version of it is kept" if isinstance(store, S3) else "a folder keeps no versions of it"
+    return Violation(f"{record}; till then nothing ends the area", f"{kept}: remove it, and {anew}")
+
+
+def _new(name: str) -> str:
+    return f"dataops adhoc new {name} --owner TEAM --group READERS"
 
 
 def _objects(count: int) -> str:
     return f"{count:,} object{'s' * (count != 1)}"
 
 
-def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas) -> list[Heap]:
-    terms = _by_place(catalog)
-    if not isinstance(store, S3):  # on this machine, ad-hoc areas lie beside the zones; they end by disuse
+def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas, whose: str) -> list[Heap]:
+    terms = _by_place(catalog, whose)
+    if whose == "dev" or not isinstance(store, S3):  # on this machine, ad-hoc areas lie beside the zones; they end by disuse
         terms |= dict.fromkeys(("adhoc/", f"{TRASH}/"), next(term for term in table(catalog) if term.prefix == "adhoc/"))
     found: dict[str, Heap] = {}
     for entry in store.list(""):
         top, _, rest = entry.key.partition("/")
-        if not rest and top.startswith("_") and top.endswith(".lock"):
-            continue  # of a folder: empty, and there for as long as it is
+        if _LOCK.fullmatch(entry.key):
+            continue
         place = f"{top}/{rest.partition('/')[0]}" if top in ZONES else f"{top}/" if rest else top
         heap = found.get(place) or found.setdefault(place, Heap(place, terms.get(place), entry))
         heap.objects += 1
@@ -142,7 +188,7 @@ def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas) -> list
         if layout.is_stray(entry.key):
             heap.strays += 1
             heap.stray = heap.stray or entry.key
-        elif top in ("adhoc", TRASH):
+        elif heap.term and top in (*AREAS, TRASH):
             areas.pass_by(entry.key)
         heap.oldest = min(heap.oldest, entry, key=lambda one: one.modified_ns)
         keep = heap.term.keep if heap.term else None
@@ -152,12 +198,12 @@ def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas) -> list
     return sorted(found.values(), key=lambda heap: heap.place)
 
 
-def _by_place(catalog: Catalog) -> dict[str, Term]:
+def _by_place(catalog: Catalog, whose: str) -> dict[str, Term]:
     """The term of every place where something may lie."""
-    terms = [term for term in table(catalog) if term.place in ("prod bucket", "any folder") and term.prefix is not None]
+    terms = [term for term in table(catalog) if term.place in (BUCKETS[whose], "any folder") and term.prefix is not None]
     by_rule = {(term.prefix, term.tags.get("lifecycle")): term for term in terms}
     found = {str(term.prefix): term for term in terms if not term.tags}
-    for dataset in catalog:
+    for dataset in catalog if whose == "prod" else ():
         for zone in ZONES[1:]:
             name = dataset.deliveries if zone == "raw" else dataset.name
             found[f"{zone}/{name}"] = by_rule[f"{zone}/", layout.tags(dataset, zone)["lifecycle"]]
@@ -167,11 +213,12 @@ def _by_place(catalog: Catalog) -> dict[str, Term]:
     return found
 
 
-def _without_a_term(store: Store, heaps: Sequence[Heap]) -> Iterator[Violation]:
+def _without_a_term(store: Store, heaps: Sequence[Heap], whose: str) -> Iterator[Violation]:
     for heap in heaps:
+        in_zone = whose == "prod" and heap.place.split("/")[0] in ZONES
         # In a bucket the tags of an object say how long it is kept, whether or not its dataset is still declared.
-        if heap.term is None and not (isinstance(store, S3) and heap.place.split("/")[0] in ZONES):
-            such = "of no dataset that is declared" if heap.place.split("/")[0] in ZONES else "that no policy is about"
+        if heap.term is None and not (isinstance(store, S3) and in_zone):
+            such = "of no dataset that is declared" if in_zone else "that no policy is about"
             told = f"{store.address(heap.place)}: {_objects(heap.objects)} {such}, as {heap.oldest.key}"
             yield Violation(told, "move them to where a policy is about them, or remove them: nothing ends them there")
 
@@ -199,14 +246,14 @@ def _look_at_tags(catalog: Catalog, store: S3, heaps: Sequence[Heap], found: Fin
             found.violations.append(Violation(told, remedy))
 
 
-def _look_at_rules(catalog: Catalog, store: S3, found: Findings) -> None:
+def _look_at_rules(catalog: Catalog, store: S3, found: Findings, whose: str) -> None:
     """Whether the bucket ends what the policies say; rules about what is not ours are left alone."""
     answer = bucket.lifecycle(store)
     if answer.code:
         found.unknown.append(f"the rules of the bucket {store.bucket}: {answer.told}")
         return
     below = store.where.removeprefix(f"s3://{store.bucket}").strip("/")
-    wanted = {rule.name: _said(rule.as_s3()) for rule in rules(catalog, "prod", below)}
+    wanted = {rule.name: _said(rule.as_s3()) for rule in rules(catalog, whose, below)}
     there = {rule.get("ID", ""): _said(rule) for rule in answer.found.get("Rules", ())}
     differing = sorted(name for name in wanted if there.get(name) != wanted[name])
     others = sorted(name for name, rule in there.items() if name not in wanted and rule["Prefix"].startswith(below))
@@ -214,7 +261,7 @@ def _look_at_rules(catalog: Catalog, store: S3, found: Findings) -> None:
         parts = [f"{len(differing)} of {len(wanted)} rules are missing or differ, as `{differing[0]}`" if differing else ""]
         parts += [f"{len(others)} are of no policy, as `{others[0]}`" if others else ""]
         told = f"the bucket {store.bucket}: " + "; ".join(filter(None, parts))
-        found.violations.append(Violation(told, "have it set anew from `dataops export lifecycle --bucket prod`"))
+        found.violations.append(Violation(told, f"have it set anew from `dataops export lifecycle --bucket {whose}`"))
 
 
 def _said(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Not here: when a step is due (`plan`), how owners are told, and Dagster.
 import errno
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -56,6 +56,7 @@ class Taken:
         owner: Whose it is.
         objects: How many objects were moved or removed.
         not_told: Why its owner could not be told that it is marked, in words; empty if he was, or was not to be.
+        kept: Whether it stays though it is due, as the run has taken its share, or since it is not known whose it is.
     """
 
     path: str
@@ -64,6 +65,7 @@ class Taken:
     owner: str = ""
     objects: int = 0
     not_told: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,8 @@ class Expiry:
             told = Taken(found.area.path, decided.to, decided.why, found.area.owner)
             left -= decided.to in _CAPPED
             if decided.to in _CAPPED and left < 0:
-                yield replace(told, to=None, why=f"{told.why}; a later run takes it, since this one has taken its share")
+                why = f"{told.why}; a later run takes it, since this one has taken its share"
+                yield replace(told, to=None, why=why, kept=True)
             elif act:
                 yield self._taken(found, decided, now, told, wrong)
             else:
@@ -166,11 +169,13 @@ class Expiry:
         path, store = f"{kind}/{name}", self.registry.store
         if next(store.list(path), None) is None:
             return  # an empty folder
-        told = Taken(path, None, f"kept, since it is not known whose it is: {why}")
+        told = _not_known(path, why)
         if kind in _ADOPTED and store.entry(self.registry.key(kind, name)) is None:
-            told = replace(told, owner=name, why="it had no record: its disuse counts from now")
+            told = Taken(path, None, "it had no record: its disuse counts from now", name)
             if act:
-                self.registry.use(kind, name, now, name)
+                new = Area(kind=kind, name=name, owner=name, used_at=now, since=now)
+                with suppress(AreaError):  # whoever uses it came first
+                    self.registry.make(new, self.who, "it had no record")
         yield told
 
     def _facts(self, area: Area) -> Facts:
@@ -270,7 +275,7 @@ class Expiry:
             for number in store.folders(f"trash/{kind}/{name}"):
                 place = f"trash/{kind}/{name}/{number}"
                 if not isinstance(seen, Seen):
-                    yield Taken(place, None, f"kept, since it is not known whose it is: {seen}")
+                    yield _not_known(place, seen)
                 elif not (seen.area.stage in _IN_TRASH and seen.area.trash == place) and self._is_old(place, now()):
                     objects = sum(store.purge(place)) if act else 0
                     yield Taken(place, "gone", "it came when its area had left the trash", seen.area.owner, objects)
@@ -283,6 +288,10 @@ class Expiry:
         last = area.history[-1]
         told = {"event": f"area_{last.what}", "area": area.path, "owner": area.owner, "identity": last.who, "why": last.why}
         _log.info("%s %s: %s", area.path, last.what, last.why, extra=told)
+
+
+def _not_known(path: str, why: str) -> Taken:
+    return Taken(path, None, f"kept, since it is not known whose it is: {why}", kept=True)
 
 
 _DONE: dict[Stage, Stage] = {"leaving": "trashed", "returning": "living", "ending": "gone"}

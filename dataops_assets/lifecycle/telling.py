@@ -34,9 +34,12 @@ class Teller:
         """Tell the owner of an area when it will go.
 
         Raises:
-            OSError: The webhook did not take it.
+            OSError: The webhook did not take it, or there is nobody to tell: policy.yaml names no such team.
         """
         owner = self.owners.get(area.owner)
+        if owner is None and area.kind == "adhoc":  # others belong to people and branches, which no policy names
+            remedy = f"name it there, or let the area go: `dataops adhoc close {area.name} --why …`"
+            raise OSError(f"policy.yaml names no team `{area.owner}`: {remedy}")
         told = {
             "event": "area_owner_told",
             "area": area.path,

@@ -139,6 +139,8 @@ _KEYS = {
     "_deployment": r"prod\.json",
     "_tmp": r"[^/]+\.tmp",
     "adhoc": r"[^/]+/.+",
+    "branch": r"[^/]+/.+",
+    "dev": r"[^/]+/.+",
     "trash": r"(adhoc|branch|dev)/[^/]+/[0-9]{4,}/.+",
 }
 """What comes after the first slash of the keys that are written here, by what comes before it; elsewhere it may be anything."""

@@ -148,6 +148,43 @@ def test_owner_who_cannot_be_told_makes_the_run_fail(
     assert prompt.expire() == {}, "they were told"
 
 
+def test_owner_whom_the_policy_does_not_name_any_more_is_not_told(
+    prompt: Prompt, heard: tuple[str, list[dict[str, Any]], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A team has left: nobody would read it."""
+    address, told, _ = heard
+    monkeypatch.setenv("DATAOPS_WEBHOOK", address)
+    prompt(*NEW)
+    prompt.tree.store.write("adhoc/warmth/notes.txt", b"x", {})
+    key = prompt.tree.store.path("adhoc/warmth/_area.json")
+    key.write_text(key.read_text().replace('"owner": "lab"', '"owner": "left"'))
+    prompt.after(days=33)
+    for _ in range(2):
+        said = prompt("expire", "--act", fails=True)
+        assert "adhoc/warmth: left could not be told: policy.yaml names no team `left`: name it there" in said
+        assert "`dataops adhoc close warmth --why …`; the next run tries again" in said
+        assert "marked as unused" in prompt("adhoc", "list")
+        prompt.after(days=30)
+    assert told == []
+    prompt("adhoc", "close", "warmth", "--why", "nobody answers for it")
+    assert prompt.expire() == {"adhoc/warmth": "trashed"}
+
+
+def test_what_is_due_and_kept_is_told_without_being_asked_for(prompt: Prompt) -> None:
+    for name in ("warmth", "zeal"):
+        prompt("adhoc", "new", name, *NEW[3:])
+        prompt("adhoc", "close", name, "--why", "it was a mistake")
+    prompt.tree.store.write("adhoc/nobodys/notes.txt", b"x", {})
+    prompt.tree.store.write("trash/adhoc/lost/0001/notes.txt", b"x", {})
+    prompt("adhoc", "new", "quiet", *NEW[3:])
+    for command in (("expire",), ("expire", "--act")):
+        told = {line.split()[0]: line for line in prompt(*command).splitlines()}
+        assert "a later run takes it, since this one has taken its share" in told["adhoc/zeal"]
+        for path in ("adhoc/nobodys", "trash/adhoc/lost/0001"):
+            assert "kept, since it is not known whose it is: it has no record" in told[path]
+        assert "adhoc/quiet" not in told
+
+
 def test_use_keeps_an_area_and_so_does_a_pin(prompt: Prompt) -> None:
     prompt(*NEW)
     prompt.after(days=33)

@@ -107,8 +107,25 @@ def test_an_area_is_not_looked_at(store: Folder, tmp_path: Path, monkeypatch: py
     answer = asked("lifecycle")
     assert answer.exit_code == 0
     assert "dev/me ends as a whole" in answer.stdout
+
+
+def test_what_dev_and_branches_share_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATAOPS_DEPLOYMENT", "adhoc")
-    assert f"in {tmp_path / 'shared'}, areas end one by one: `dataops expire --all`" in asked("lifecycle").stdout
+    monkeypatch.setenv("DATAOPS_PROD", str(tmp_path / "prod"))
+    monkeypatch.setenv("DATAOPS_DATA", str(tmp_path / "shared"))
+    shared = Folder(tmp_path / "shared")
+    write(shared, "dev/me/staged/flights/date=2013-01-01/data.parquet")
+    answer = asked("lifecycle")
+    assert answer.exit_code == 0
+    assert (
+        f"in {shared.where}: 1 objects, 1.5 MB; areas end one by one: `dataops expire --all` tells of each\n" in answer.stdout
+    )
+    for key in ("staged/flights/date=2013-01-01/data.parquet", "scratch/x.parquet"):
+        write(shared, key)
+    answer = asked("lifecycle")
+    assert answer.exit_code == 1
+    for place in ("staged/flights", "scratch/"):
+        assert f"{shared.where}/{place}: 1 object that no policy is about" in answer.stdout
 
 
 def test_the_rules_of_a_bucket_are_written_for_terraform() -> None:

@@ -108,6 +108,17 @@ def looked(here: Location, monkeypatch: pytest.MonkeyPatch) -> Looked:
     return looked
 
 
+def test_a_day_that_is_none_is_told_with_its_key_and_its_form(looked: Looked) -> None:
+    made = looked.job("new_adhoc_area", name="warmth", owner="lab", group="press", keep_until="31.12.2026", why="the report")
+    assert not made.success
+    assert "keep_until: '31.12.2026' does not match the format '%Y-%m-%d': write a day as 2026-12-31" in failures(made)
+    assert "ValueError" not in failures(made)
+    assert looked.partitions == []
+    assert looked.job(
+        "new_adhoc_area", name="warmth", owner="lab", group="press", keep_until="2999-12-31", why="the report"
+    ).success
+
+
 def test_query_fills_the_partition_of_its_area(looked: Looked) -> None:
     looked.make()
     assert looked.partitions == ["warmth"]

@@ -59,7 +59,8 @@ def test_how_much_is_due_is_told_in_bytes(filled: Tree) -> None:
 
 
 def test_ad_hoc_areas_are_in_their_place_and_end_by_disuse(filled: Tree) -> None:
-    for key in ("adhoc/a/_area.json", "adhoc/a/0/notes.txt", "trash/adhoc/a/0001/result.parquet"):
+    new_area(Registry(filled.store), filled.catalog().policy, "a", "lab", "press", NOW, "me")
+    for key in ("adhoc/a/0/notes.txt", "trash/adhoc/a/0001/result.parquet"):
         filled.store.write(key, b"x", {})
     found = after(filled, 1000)
     assert found.violations == []
@@ -133,6 +134,79 @@ def test_a_dataset_that_is_declared_no_more_leaves_what_nobody_ends(filled: Tree
     assert ["of no dataset that is declared" in one.told for one in after(filled, 0).violations] == [True]
 
 
+@pytest.mark.parametrize(
+    ("key", "text", "told"),
+    [
+        ("adhoc/b/_area.json", b"", "adhoc/b/_area.json: it is no record of an area any more"),
+        ("adhoc/b/_area.json", None, "adhoc/b/_area.json: it is the record of adhoc/a: bring back the one that was there"),
+        ("adhoc/b/_area.json/x", b"x", "adhoc/b/_area.json: it is a folder, where the record of an area is: move it away"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_told_with_a_way_out(tree: Tree, key: str, text: bytes | None, told: str) -> None:
+    policy, registry = tree.catalog().policy, Registry(tree.store)
+    new_area(registry, policy, "a", "lab", "press", NOW, "me")
+    tree.store.write(key, text if text is not None else tree.store.read("adhoc/a/_area.json") or b"", {})
+    for whose in ("prod", "dev"):
+        [violation] = look(tree.catalog(), tree.store, NOW, whose).violations  # type: ignore[arg-type]
+        assert violation.told.startswith(f"{tree.store.where}/{told}")
+        assert violation.remedy == (
+            "a folder keeps no versions of it: remove it, and run `dataops adhoc new b --owner TEAM --group READERS`"
+        )
+    tree.store.path(key).unlink()
+    if key.endswith("/x"):
+        tree.store.path("adhoc/b/_area.json").rmdir()
+    new_area(registry, policy, "b", "lab", "press", NOW, "me")
+    assert look(tree.catalog(), tree.store, NOW).violations == []
+
+
+# In what dev and branches share.
+
+
+def test_areas_are_in_their_place_and_nothing_else_is(tree: Tree) -> None:
+    in_place = ["dev/ann/staged/readings/x", "branch/pr-1/x", "trash/branch/pr-1/0001/x", "trash/_write.lock"]
+    for key in (*in_place, "raw/readings/x", "_verdicts/x", "dev/x.parquet"):
+        tree.store.write(key, b"x", {})
+    new_area(Registry(tree.store), tree.catalog().policy, "a", "lab", "press", NOW, "me")
+    found = look(tree.catalog(), tree.store, NOW + timedelta(days=1000), "dev")
+    where = tree.store.where
+    assert [one.told for one in found.violations] == [
+        f"{where}/_verdicts/: 1 object that no policy is about, as _verdicts/x",
+        f"{where}/raw/readings: 1 object that no policy is about, as raw/readings/x",
+        f"{where}/dev/: 1 object that nothing of ours is called like, as dev/x.parquet",
+    ]
+    assert due(found) == {}, "areas end by disuse"
+
+
+def test_an_area_is_told_to_which_nothing_gives_a_record(tree: Tree) -> None:
+    """One of a branch or a person that lies there gets one."""
+    for key in ("dev/ann/x", "trash/dev/bob/0001/x", "adhoc/a/x"):
+        tree.store.write(key, b"x", {})
+    told = {one.told: one.remedy for one in look(tree.catalog(), tree.store, NOW, "dev").violations}
+    such, where = "1 object of an area without a record, so nothing ends it", tree.store.where
+    assert told.keys() == {f"{where}/{path}: {such}" for path in ("adhoc/a", "trash/dev/bob")}
+    assert told[f"{where}/trash/dev/bob: {such}"] == "move what is wanted to dev/bob, and remove the rest"
+
+
+def test_a_damaged_record_in_a_bucket_is_told(tree: Tree, bucket: Bucket, tmp_path: Path) -> None:
+    store = S3(bucket.name, "", Folder(tmp_path / "cache"), client=bucket.client())
+    put(bucket, tree, name="dev")
+    store.write("dev/ann/_area.json", b"", {})
+    [violation] = look(tree.catalog(), store, NOW, "dev").violations
+    assert "dev/ann/_area.json: it is no record of an area any more" in violation.told
+    assert "bring that version of it back" in violation.told
+    assert violation.remedy.startswith("if no version of it is kept: remove it, and the next use of the area")
+
+
+def test_the_rules_of_its_bucket_are_compared_with_the_policy(tree: Tree, bucket: Bucket, tmp_path: Path) -> None:
+    store = S3(bucket.name, "", Folder(tmp_path / "cache"), client=bucket.client())
+    put(bucket, tree)
+    [violation] = look(tree.catalog(), store, NOW, "dev").violations
+    assert "are of no policy" in violation.told
+    assert violation.remedy == "have it set anew from `dataops export lifecycle --bucket dev`"
+    put(bucket, tree, name="dev")
+    assert look(tree.catalog(), store, NOW, "dev").violations == []
+
+
 # In a bucket.
 
 
@@ -145,8 +219,8 @@ def store(tree: Tree, bucket: Bucket, tmp_path: Path) -> S3:
     return store
 
 
-def put(bucket: Bucket, tree: Tree, leave_out: int = 0) -> None:
-    wanted = [rule.as_s3() for rule in rules(tree.catalog(), "prod")]
+def put(bucket: Bucket, tree: Tree, leave_out: int = 0, name: str = "prod") -> None:
+    wanted = [rule.as_s3() for rule in rules(tree.catalog(), name)]
     bucket.client().put_bucket_lifecycle_configuration(
         Bucket=bucket.name,
         LifecycleConfiguration={"Rules": wanted[leave_out:]},  # type: ignore[typeddict-item]

@@ -227,6 +227,15 @@ def test_a_branch_without_a_record_gets_one_and_goes_in_its_time(place: Place) -
     ]
 
 
+def test_whoever_gives_an_area_its_record_is_not_taken_for_its_owner(place: Place) -> None:
+    place.write("dev/ann/staged/flights/date=2013-01-01/data.parquet")
+    place.after(1)
+    seen = place.registry.read("dev", "ann")
+    assert seen
+    assert (seen.area.owner, seen.area.used_at) == ("ann", place.now)
+    assert [(event.who, event.what, event.why) for event in seen.area.history] == [("sweeper", "living", "it had no record")]
+
+
 def test_what_was_closed_goes_at_once_and_can_be_brought_back(place: Place) -> None:
     place.make("pr-8", "branch")
     place.registry.change("branch", "pr-8", lambda area: area.become("closed", place.now, "ci", "the pull request was merged"))
