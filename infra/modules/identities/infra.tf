@@ -143,7 +143,7 @@ locals {
           Effect = "Allow"
           Action = [
             "ec2:Allocate*", "ec2:Associate*", "ec2:Attach*", "ec2:Authorize*", "ec2:Create*", "ec2:Delete*", "ec2:Detach*",
-            "ec2:Disassociate*", "ec2:Modify*", "ec2:Release*", "ec2:Revoke*",
+            "ec2:Disassociate*", "ec2:Modify*", "ec2:Release*", "ec2:ReplaceRoute*", "ec2:Revoke*",
             "ec2:RunInstances", # EKS asks whether whoever makes a node group may use its template
             "eks:Associate*", "eks:Create*", "eks:Delete*", "eks:Disassociate*", "eks:TagResource", "eks:UntagResource", "eks:Update*",
             "rds:AddTagsToResource", "rds:CreateDBInstance", "rds:CreateDBParameterGroup", "rds:CreateDBSubnetGroup",
@@ -157,16 +157,17 @@ locals {
           Sid    = "AuditAndCatalog"
           Effect = "Allow"
           Action = [
-            "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:TagResource", "athena:UpdateWorkGroup",
+            "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:TagResource", "athena:UntagResource", "athena:UpdateWorkGroup",
             "cloudtrail:AddTags", "cloudtrail:CreateTrail", "cloudtrail:DeleteTrail", "cloudtrail:PutEventSelectors",
             "cloudtrail:RemoveTags", "cloudtrail:StartLogging", "cloudtrail:UpdateTrail",
-            "cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource",
-            "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource",
-            "glue:CreateDatabase", "glue:CreateTable", "glue:DeleteDatabase", "glue:DeleteTable", "glue:TagResource",
+            "cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource",
+            "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
+            "glue:CreateDatabase", "glue:CreateTable", "glue:DeleteDatabase", "glue:DeleteTable", "glue:TagResource", "glue:UntagResource",
             "glue:UpdateDatabase", "glue:UpdateTable",
             "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:PutMetricFilter",
-            "logs:PutRetentionPolicy", "logs:TagResource",
-            "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe",
+            "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
+            "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource",
+            "sns:Unsubscribe", "sns:UntagResource",
           ]
           Resource = "*"
         },
