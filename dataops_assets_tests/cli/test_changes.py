@@ -114,5 +114,5 @@ def test_a_dataset_may_go_only_after_its_end(
 
 
 def test_a_commit_that_cannot_be_read_is_named(tree: Tree) -> None:
-    with pytest.raises(click.ClickException, match="the contracts of nowhere cannot be read: fatal: not a valid object name"):
+    with pytest.raises(click.ClickException, match="defs of nowhere cannot be read: fatal: not a valid object name"):
         show_changes(tree.defs, "nowhere")
