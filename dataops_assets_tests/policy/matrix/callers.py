@@ -161,6 +161,11 @@ def _services() -> Iterator[Caller]:
         log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/company/trail"}
         results = {"aws:SourceArn": "arn:aws:s3:::company-athena-prod", "aws:SourceAccount": account}
         queries = [("access logs of queries", "logging.s3", results)] if environment == "prod" else []
+        runtime_logs = {
+            "the cluster": f"/aws/eks/company-{environment}/cluster",
+            "the database": f"/aws/rds/instance/company-{environment}/postgresql",
+            "its upgrades": f"/aws/rds/instance/company-{environment}/upgrade",
+        }
         other_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/somebody/else"}
         for name, service, context in (
             (f"access logs of {environment}", "logging.s3", logged),
@@ -169,6 +174,14 @@ def _services() -> Iterator[Caller]:
             (f"access logs of another bucket in {environment}", "logging.s3", logged | {"aws:SourceArn": "arn:aws:s3:::other"}),
             (f"trail of {environment}", "cloudtrail", trail),
             (f"log group of {environment}", f"logs.{REGION}", log),
+            *(
+                (
+                    f"log group of {what} in {environment}",
+                    f"logs.{REGION}",
+                    {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:{group}"},
+                )
+                for what, group in runtime_logs.items()
+            ),
             (f"another log group of {environment}", f"logs.{REGION}", other_log),
             *(
                 (f"another service: {what} of {environment}", "lambda", said)
