@@ -18,7 +18,7 @@ from typing import Any
 
 import boto3
 
-from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.checkout import BIN, PROJECT
 
 INFRA = PROJECT / "infra"
 ENVIRONMENTS = ("dev", "prod")
@@ -176,7 +176,7 @@ def resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @contextmanager
 def moto(account: str, log: Path) -> Iterator[str]:
     """The address of a stand-in for AWS, in which one account is: a process, since moto knows but one account in each."""
-    words = ["moto_server", "-H", "127.0.0.1", "-p", "0"]
+    words = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
     environment = os.environ | {"MOTO_ACCOUNT_ID": account}
     with log.open("w") as out, subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, env=environment) as server:
         try:

@@ -121,7 +121,7 @@ def run_the_sample(root: Path, address: str) -> Done:
     """Five days of it, by the pipeline of prod, in the bucket that was made."""
     checkout = make_checkout(root)
     checkout.variables |= {
-        "AWS_ENDPOINT_URL": address,
+        **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"), address),
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_REGION": REGION,

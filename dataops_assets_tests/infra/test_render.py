@@ -1,12 +1,10 @@
-"""`infra/render.py`: what a plan says of who may do what; and that what is committed is what is planned."""
+"""`infra/render.py`: what a plan says of who may do what. That this is what is committed is tested in test_rendered_access."""
 
 import json
 from typing import Any
 
 import pytest
 
-from dataops_assets_tests.infra import terraform
-from dataops_assets_tests.infra.terraform import ENVIRONMENTS, INFRA
 from infra import render
 
 ACCOUNT = "111111111111"
@@ -107,15 +105,3 @@ def test_all_of_it_is_found_wherever_it_stands():
 def test_what_a_plan_does_not_say_is_no_access_file(identities: list[dict[str, Any]], why: str):
     with pytest.raises(render.NotRendered, match=why):
         render.access([plan(*identities)])
-
-
-@pytest.mark.terraform
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_what_is_committed_is_what_is_planned(environment: str, infra: terraform.Copy, monkeypatch: pytest.MonkeyPatch):
-    del infra  # where there is no Terraform, this is skipped
-    if plugins := terraform._plugins():
-        monkeypatch.setenv("TF_CLI_ARGS_init", f"-plugin-dir={plugins}")
-    monkeypatch.delenv("TF_CLI_CONFIG_FILE", raising=False)
-    made = render.text(render.access(render.plan(environment)))
-    committed = (INFRA / "access" / f"{environment}.json").read_text(encoding="utf-8")
-    assert committed == made, "render it anew: make access"

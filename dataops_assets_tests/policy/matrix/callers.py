@@ -160,16 +160,21 @@ def _services() -> Iterator[Caller]:
         }
         log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/company/trail"}
         results = {"aws:SourceArn": "arn:aws:s3:::company-athena-prod", "aws:SourceAccount": account}
-        queries = [("access logs of queries", "logging.s3", results)] if environment == "prod" else []
+        queries = [
+            ("access logs of queries", "logging.s3", results),
+            ("access logs of queries, bucket of the name elsewhere", "logging.s3", results | of_others),
+            ("another service: bucket of queries", "lambda", results),
+        ]
         runtime_logs = {
             "the cluster": f"/aws/eks/company-{environment}/cluster",
             "the database": f"/aws/rds/instance/company-{environment}/postgresql",
             "its upgrades": f"/aws/rds/instance/company-{environment}/upgrade",
         }
+        cluster_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:{runtime_logs['the cluster']}"}
         other_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/somebody/else"}
         for name, service, context in (
             (f"access logs of {environment}", "logging.s3", logged),
-            *queries,
+            *(queries if environment == "prod" else ()),
             (f"access logs of {environment}, bucket of the name elsewhere", "logging.s3", logged | of_others),
             (f"access logs of another bucket in {environment}", "logging.s3", logged | {"aws:SourceArn": "arn:aws:s3:::other"}),
             (f"trail of {environment}", "cloudtrail", trail),
@@ -182,6 +187,7 @@ def _services() -> Iterator[Caller]:
                 )
                 for what, group in runtime_logs.items()
             ),
+            ("another service: log group of the cluster in " + environment, "lambda", cluster_log),
             (f"another log group of {environment}", f"logs.{REGION}", other_log),
             *(
                 (f"another service: {what} of {environment}", "lambda", said)

@@ -25,6 +25,7 @@ _RENAMED = {f"{PEOPLE}:": "accounts.google.com:", "kms:EncryptionContext:aws:log
 """Keys that it knows by other names alone."""
 _NEWER = ("kms:Decapsulate", "kms:Encapsulate")
 """Actions that it does not know yet."""
+_ENCRYPTING = re.compile(r"kms:(Encrypt|Decrypt|ReEncrypt|GenerateDataKey)")
 _ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -110,7 +111,7 @@ def _is_left_away(cell: Cell, key: str) -> bool:
     of_a_token = key.endswith((":aud", ":sub")) or key.startswith(("aws:RequestTag", "aws:TagKeys"))
     if cell.name == "sts:SetSourceIdentity":
         return of_a_token
-    return cell.name == "kms:RetireGrant" and key.startswith("kms:EncryptionContext")
+    return key.startswith("kms:EncryptionContext") and not _ENCRYPTING.match(cell.name)
 
 
 def _account(cell: Cell) -> str:

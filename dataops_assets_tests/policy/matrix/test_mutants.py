@@ -14,7 +14,8 @@ from dataops_assets_tests.policy.matrix.rendered import access, files
 from dataops_assets_tests.policy.matrix.turning import Matrix
 
 EQUIVALENT = {
-    ": NobodyFromOutside: ": "nothing lets anybody in from outside; it is there for the day that something does",
+    ": NobodyFromOutside: gone": "nothing lets anybody in from outside; it is there for the day that something does",
+    ": NobodyFromOutside: Resource without": "nothing lets anybody in from outside",
     "InfraAloneAdministers: AWS is everybody": "its condition names the role, which is in the account",
     "WhoWritesThroughS3: AWS is everybody": "its condition names roles, which are in the account",
     "AnalystsThroughS3: AWS is everybody": "its condition names roles, which are in the account",
@@ -30,6 +31,8 @@ EQUIVALENT = {
     ": PassToCluster: every action of iam": "no other action says to which service",
     ": PassToTrail: every action of iam": "no other action says to which service",
     ": KeysForServices: every action of kms": "no other action says that it is a grant for a service",
+    ": InfraLetsServicesUseIt: every action of kms": "no other action says that it is a grant for a service",
+    "InfraLetsServicesUseIt: AWS is everybody": "its condition names the role, which is in the account",
 }
 """What of the words for a mutant tells that it changes nothing, and why. One of them that turns a cell fails the test."""
 
