@@ -18,11 +18,10 @@ import pytest
 
 from dataops_assets_tests.checkout import make_checkout
 from dataops_assets_tests.infra import terraform
-from dataops_assets_tests.infra.terraform import ACCOUNTS, ENVIRONMENTS, Copy, Done, client, moto
+from dataops_assets_tests.infra.terraform import ACCOUNTS, ENVIRONMENTS, REGION, Copy, Done, client, moto
 
 pytestmark = pytest.mark.terraform
 
-REGION = "eu-central-1"
 STAYS = (
     "module.storage",
     *(f"module.audit.{one}" for one in ("aws_kms_key.audit", "aws_kms_alias.audit", "aws_cloudtrail.this")),
