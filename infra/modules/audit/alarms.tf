@@ -80,24 +80,24 @@ resource "aws_cloudwatch_event_target" "this" {
   }
 }
 
-# EventBridge sees the events of its own region. Whoever takes on break-glass chooses at which region's door he asks, and what
-# he does to IAM is told in us-east-1: the log group has all of it.
-resource "aws_cloudwatch_log_metric_filter" "break_glass" {
-  name           = "${var.prefix}-break-glass"
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each       = local.filters
+  name           = "${var.prefix}-${each.key}"
   log_group_name = aws_cloudwatch_log_group.trail.name
-  pattern        = "{ ($.requestParameters.roleArn = \"${local.role}-break-glass\") || ($.userIdentity.sessionContext.sessionIssuer.arn = \"${local.role}-break-glass\") }"
+  pattern        = each.value.pattern
   metric_transformation {
     namespace = var.prefix
-    name      = "break-glass"
+    name      = each.key
     value     = "1"
   }
 }
 
-resource "aws_cloudwatch_metric_alarm" "break_glass" {
-  alarm_name          = "${var.prefix}-break-glass"
-  alarm_description   = "Break-glass was taken on, or did something, in any region. Who, and what for?"
+resource "aws_cloudwatch_metric_alarm" "found" {
+  for_each            = local.filters
+  alarm_name          = "${var.prefix}-${each.key}"
+  alarm_description   = "${each.value.meaning} Look for it in the log group of the trail: ${each.value.pattern}"
   namespace           = var.prefix
-  metric_name         = "break-glass"
+  metric_name         = each.key
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

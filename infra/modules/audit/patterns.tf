@@ -1,4 +1,7 @@
-# Which events alarm: patterns of EventBridge on what CloudTrail tells.
+# Which events alarm: patterns of EventBridge on what CloudTrail tells, and filters of the trail's log group.
+#
+# EventBridge tells who and what, but sees the events of its own region alone. IAM's are told in us-east-1, as is root's signing
+# in, and whoever takes on break-glass chooses at which region's door he asks: those are found in the log group, which has all.
 #
 # Who has no role is told without the field `sessionIssuer`: an IAM user, root, a service, whoever has not signed in, and
 # everybody of another account. A field that is absent matches no `anything-but`, so each pattern asks for its absence, too.
@@ -38,6 +41,19 @@ locals {
       })
     }
 
+    # Policies of buckets and keys, lifecycle, versions, locks, who is let in: what infra does after a review is expected. Services
+    # of AWS use keys by grants.
+    configured-by-others = {
+      detail = {
+        eventSource   = ["s3.amazonaws.com", "kms.amazonaws.com"]
+        eventCategory = ["Management"]
+        eventName     = [{ anything-but = ["CreateGrant", "RetireGrant"] }]
+        readOnly      = [false]
+        errorCode     = [{ exists = false }]
+        userIdentity  = { sessionContext = { sessionIssuer = { arn = [{ exists = false }, { anything-but = ["${local.role}-infra"] }] } } }
+      }
+    }
+
     # What ends all of it at once without touching an object, or has nobody told of it: also when infra does it, after a review.
     prod-unguarded = {
       detail = {
@@ -67,5 +83,27 @@ locals {
   patterns = {
     for name, pattern in local.all : name => jsonencode(merge(local.told_by_trail, pattern))
     if var.environment == "prod" || !startswith(name, "prod-")
+  }
+
+  of_issuer = "$.userIdentity.sessionContext.sessionIssuer.arn"
+  filters = {
+    break-glass = {
+      pattern = "{ ($.requestParameters.roleArn = \"${local.role}-break-glass\") || (${local.of_issuer} = \"${local.role}-break-glass\") }"
+      meaning = "Break-glass was taken on, or did something, in any region. Who, and what for?"
+    }
+
+    # Roles, policies, the boundary, who is trusted, issuers of tokens; also users and keys, of which there are none.
+    identities-changed-by-others = {
+      pattern = join(" && ", [
+        "{ ($.eventSource = \"iam.amazonaws.com\")", "($.readOnly IS FALSE)", "($.errorCode NOT EXISTS)",
+        "((${local.of_issuer} NOT EXISTS) || (${local.of_issuer} != \"${local.role}-infra\")) }",
+      ])
+      meaning = "Somebody but infra has changed a role, a policy, the boundary, or who is trusted. Who, and what for?"
+    }
+
+    root-used = {
+      pattern = "{ ($.userIdentity.type = \"Root\") && ($.userIdentity.invokedBy NOT EXISTS) && ($.eventType != \"AwsServiceEvent\") }"
+      meaning = "The root of the account signed in, or did something. No policy holds it. Who, and what for?"
+    }
   }
 }

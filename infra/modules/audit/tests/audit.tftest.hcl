@@ -23,8 +23,12 @@ run "prod" {
   command = plan
 
   assert {
-    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "prod-landing-written", "prod-unguarded", "prod-written"]
+    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others", "prod-landing-written", "prod-unguarded", "prod-written"]
     error_message = "Other things alarm."
+  }
+  assert {
+    condition     = keys(aws_cloudwatch_log_metric_filter.this) == ["break-glass", "identities-changed-by-others", "root-used"] && keys(aws_cloudwatch_metric_alarm.found) == keys(aws_cloudwatch_log_metric_filter.this)
+    error_message = "Other things are looked for in the log group, or found and not told."
   }
   assert {
     condition     = keys(aws_cloudwatch_event_target.this) == keys(aws_cloudwatch_event_rule.this) && keys(aws_cloudwatch_metric_alarm.untold) == keys(aws_cloudwatch_event_rule.this)
@@ -47,7 +51,7 @@ run "prod" {
     error_message = "The trail does not tell of prod's objects."
   }
   assert {
-    condition     = length(aws_cloudwatch_log_metric_filter.break_glass.pattern) <= 1024
+    condition     = alltrue([for filter in aws_cloudwatch_log_metric_filter.this : length(filter.pattern) <= 1024])
     error_message = "CloudWatch takes filters of at most 1,024 characters."
   }
   assert {
@@ -65,7 +69,7 @@ run "dev" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken"]
+    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others"] && length(aws_cloudwatch_metric_alarm.found) == 3
     error_message = "In dev everybody writes: that is no alarm."
   }
   assert {
