@@ -66,7 +66,7 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
             "and others": _tagged(EVERYBODY, "operational", "mine"),
             "others": {"s3:RequestObjectTag/mine": "x", "s3:RequestObjectTagKeys": ["mine"]},
         }
-    if action.name == "s3:ListBucket":
+    if action.name in ("s3:ListBucket", "s3:ListBucketVersions"):
         folders = {"of access logs": {"s3:prefix": "access/company-dev/"}, "of elsewhere": {"s3:prefix": "elsewhere/"}}
         return {"": {}, **folders, "over plain HTTP": {"aws:SecureTransport": "false"}}
     if action.name in ("s3:GetObject", "s3:DeleteObject"):
