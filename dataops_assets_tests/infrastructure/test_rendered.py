@@ -18,6 +18,7 @@ pytestmark = pytest.mark.terraform
 PREFIX = "x" * quotas.PREFIX_CHARACTERS
 CATALOG = {
     "prefix": PREFIX,
+    "account": ACCOUNTS["prod"],
     "audit_bucket": f"{PREFIX}-audit-prod",
     "kms_key_arn": "arn:aws:kms:eu-central-1:222222222222:key/00000000-0000-0000-0000-000000000000",
 }

@@ -42,6 +42,25 @@ data "aws_iam_policy_document" "state" {
     }
   }
 
+  # As of every bucket: see ../modules/storage/every.tf. Whoever makes the bucket does so before its policy is there.
+  statement {
+    sid    = "InfraAloneConfigures"
+    effect = "Deny"
+    actions = [
+      "s3:Create*", "s3:Delete*", "s3:PauseReplication", "s3:Put*", "s3:TagResource", "s3:UntagResource", "s3:Update*",
+    ]
+    resources = [local.arn]
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "ArnNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = ["arn:aws:iam::${var.accounts[var.environment]}:role/${var.prefix}-infra"]
+    }
+  }
+
   # Who of the account may is said by the identities: infra applies, drift looks.
   statement {
     sid       = "NobodyFromOutside"

@@ -40,6 +40,7 @@ module "catalog" {
   source             = "../../modules/catalog"
   count              = var.environment == "prod" ? 1 : 0
   prefix             = var.prefix
+  account            = var.accounts[var.environment]
   audit_bucket       = module.storage.audit_bucket
   kms_key_arn        = module.storage.key_arn
   tables             = var.tables

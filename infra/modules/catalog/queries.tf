@@ -2,7 +2,10 @@
 
 locals {
   results = "${var.prefix}-athena-prod"
-  groups  = { for name, description in var.reader_groups : name => description if name != "branches" }
+
+  results_arn = "arn:aws:s3:::${local.results}"
+  role        = "arn:aws:iam::${var.account}:role/${var.prefix}"
+  groups      = { for name, description in var.reader_groups : name => description if name != "branches" }
 }
 
 resource "aws_athena_workgroup" "readers" {
@@ -105,13 +108,45 @@ resource "aws_s3_bucket_policy" "results" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = ["arn:aws:s3:::${local.results}", "arn:aws:s3:::${local.results}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Statement = [
+      {
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [local.results_arn, "${local.results_arn}/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        # As of every bucket: see every.tf in the module `storage`.
+        Sid       = "InfraAloneConfigures"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = ["s3:Create*", "s3:Delete*", "s3:PauseReplication", "s3:Put*", "s3:TagResource", "s3:UntagResource", "s3:Update*"]
+        Resource  = local.results_arn
+        Condition = { ArnNotEquals = { "aws:PrincipalArn" = "${local.role}-infra" } }
+      },
+      {
+        # A result is a copy of data, and Athena writes and reads it in the name of whoever asks. Whose folder is which group's is
+        # said by its role. What ends by rule is ended by S3, which asks no policy.
+        Sid       = "AnalystsAlone"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = "${local.results_arn}/*"
+        Condition = { ArnNotLike = { "aws:PrincipalArn" = "${local.role}-analyst-*" } }
+      },
+      {
+        # Also should an allow be added here one day.
+        Sid       = "NobodyFromOutside"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [local.results_arn, "${local.results_arn}/*"]
+        Condition = { StringNotEquals = { "aws:PrincipalAccount" = var.account } }
+      },
+    ]
   })
+
+  depends_on = [aws_s3_bucket_public_access_block.results] # S3 takes one change of a bucket at a time
 }

@@ -8,6 +8,16 @@ variable "prefix" {
   }
 }
 
+variable "account" {
+  description = "The AWS account of the bucket of results, whose roles its policy names."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account))
+    error_message = "An account is 12 digits, as text."
+  }
+}
+
 variable "audit_bucket" {
   description = "The bucket of access logs, once S3 may deliver there."
   type        = string

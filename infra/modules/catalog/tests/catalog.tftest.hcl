@@ -2,6 +2,7 @@ mock_provider "aws" {}
 
 variables {
   prefix             = "my-company"
+  account            = "222222222222"
   audit_bucket       = "my-company-audit-prod"
   kms_key_arn        = "arn:aws:kms:eu-central-1:222222222222:key/00000000-0000-0000-0000-000000000000"
   query_results_days = 7
@@ -155,15 +156,10 @@ run "queries" {
   }
 
   assert {
-    condition = jsondecode(aws_s3_bucket_policy.results.policy).Statement == [{
-      Sid       = "TlsOnly"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = ["arn:aws:s3:::my-company-athena-prod", "arn:aws:s3:::my-company-athena-prod/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
-    error_message = "Nothing is asked without TLS."
+    condition = [for one in jsondecode(aws_s3_bucket_policy.results.policy).Statement : one.Sid if one.Effect == "Deny"] == [
+      "TlsOnly", "InfraAloneConfigures", "AnalystsAlone", "NobodyFromOutside",
+    ]
+    error_message = "The policy of the results forbids other things; who may do what is asked by the matrix."
   }
 
   assert {

@@ -72,9 +72,16 @@ resource "aws_s3_bucket_public_access_block" "this" {
 }
 
 resource "aws_s3_bucket_policy" "this" {
-  bucket     = aws_s3_bucket.this.bucket
-  policy     = var.policy
-  depends_on = [aws_s3_bucket_public_access_block.this] # S3 takes one change of a bucket at a time
+  bucket = aws_s3_bucket.this.bucket
+  policy = var.policy
+
+  # After all else, since it lets nobody but infra configure the bucket, and that of Terraform's states is made by somebody else. To
+  # be public it is kept from before: S3 takes one change of a bucket at a time.
+  depends_on = [
+    aws_s3_bucket_lifecycle_configuration.this, aws_s3_bucket_logging.this, aws_s3_bucket_object_lock_configuration.this,
+    aws_s3_bucket_ownership_controls.this, aws_s3_bucket_public_access_block.this,
+    aws_s3_bucket_server_side_encryption_configuration.this, aws_s3_bucket_versioning.this,
+  ]
 
   lifecycle {
     prevent_destroy = true
