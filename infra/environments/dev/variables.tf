@@ -67,6 +67,16 @@ variable "alarm_email" {
   }
 }
 
+variable "reached_from" {
+  description = "The ranges of addresses from which the cluster's API is reached beside its own network. Empty: from nowhere else."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = alltrue([for range in var.reached_from : can(cidrnetmask(range)) && range != "0.0.0.0/0"])
+    error_message = "Ranges are written as 192.0.2.0/24, and that of everybody is refused."
+  }
+}
+
 # From the contracts: contracts.auto.tfvars.json, which `dataops export infra` writes. Not to be edited by hand.
 
 variable "lifecycle_rules" {

@@ -56,6 +56,7 @@ module "runtime" {
   account      = var.accounts[var.environment]
   roles        = module.identities.roles
   pods         = module.identities.pods
+  reached_from = var.reached_from
   database     = { standby = var.environment == "prod" }
   backups_days = var.retention.backups_days
   images_days  = var.retention.images_days

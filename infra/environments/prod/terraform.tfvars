@@ -5,3 +5,7 @@ accounts    = { dev = "111111111111", prod = "222222222222" }
 github      = { owner = "company", repository = "data" }
 people      = { issuer = "people.example.com" }
 alarm_email = "data-alarms@example.com"
+
+# The ranges of the machines on which CI's jobs run, which roll out; as long as there is none, the cluster is reached from its own
+# network alone.
+reached_from = []
