@@ -8,8 +8,10 @@ import boto3
 import pytest
 
 from dataops_assets.deployment import Deployment
-from dataops_assets.storage import layout
+from dataops_assets.policy.access import session
+from dataops_assets.storage import journal, layout, s3
 from dataops_assets_tests.components.dagster_tree import RANGE_END, RANGE_START, Location, newest, recording_in, requests
+from dataops_assets_tests.policy.matrix.rendered import access
 from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
@@ -103,3 +105,30 @@ def test_sensors_of_a_person_ask_for_what_differs_from_prod_alone(locations: tup
     assert "staged/readings: 1 of its own, 2 from prod" in str(newest(dev, "curated/daily")["note"].value)
     assert requests(dev, "reconcile") == []
     assert objects(prod) == before
+
+
+ASKED_AS = {"ListObjectsV2": "s3:ListBucket", "GetObject": "s3:GetObject", "HeadObject": "s3:GetObject"}
+
+
+def test_sensors_ask_a_bucket_for_what_the_code_server_may_do_alone(locations: tuple[Location, Location]) -> None:
+    """Dagster has the code server evaluate them: each request that they make is held against the rights of its role."""
+    prod, _ = locations
+    deliver(prod, "readings", f"{DAY}.csv", readings(DAY, {"temperature": 33}))
+    time.sleep(2.1)
+    for kept in (s3._hash_of, journal._parsed):
+        kept.cache_clear()  # as in a process that has just started
+    assert prod.deployed
+    assert isinstance(prod.deployed.store, s3.S3)
+    asked: set[tuple[str, str]] = set()
+    prod.deployed.store.client.meta.events.register(
+        "provide-client-params.s3.*", lambda params, model, **_: asked.add((model.name, params.get("Key", "")))
+    )
+    names = {sensor.name for sensor in prod.defs.sensors or ()} - {"follow"}  # which looks at Dagster's records alone
+    assert names > {"deliveries", "reconcile", "results"}
+    assert {name for name in names if requests(prod, name)} >= {"deliveries", "results"}
+    assert {name for name, _ in asked} == set(ASKED_AS)
+
+    server = session(access().role("prod/code-server"))
+    keys = {(ASKED_AS[name], key.removeprefix("prod")) for name, key in asked}
+    refused = [(what, key) for what, key in keys if not access().may(server, what, f"arn:aws:s3:::company-prod{key}").allowed]
+    assert sorted(refused) == []

@@ -23,6 +23,9 @@ ROLES = {name: f"arn:aws:iam::{account}:role/company" for name, account in ACCOU
 BOUNDARIES = {name: f"arn:aws:iam::{account}:policy/company-boundary" for name, account in ACCOUNTS.items()}
 KEYS = {name: f"arn:aws:kms:{REGION}:{account}:key/1234" for name, account in ACCOUNTS.items()}
 REGISTRY = f"arn:aws:ecr:{REGION}:{ACCOUNTS['prod']}:repository/company"
+DATABASE = f"arn:aws:rds-db:{REGION}:{ACCOUNTS['prod']}:dbuser:db-ABCDEFGHIJKL01234"
+OF_NO_SERVICE = ("postgres", "dagster_owner", "dataops_reader", "dataops_pruner")
+MASTER = f"arn:aws:secretsmanager:{REGION}:{ACCOUNTS['prod']}:secret:rds!db-00000000-abcdef"
 PROVIDER = "prod/provider-weather-service"
 
 ALLOWED: list[Row] = [
@@ -32,6 +35,13 @@ ALLOWED: list[Row] = [
     ("it uses prod's key", "prod/pipeline", "kms:GenerateDataKey", KEYS["prod"], VIA_S3),
     ("it looks for older versions, for erasures", "prod/pipeline", "s3:GetObjectVersion", "prod/raw/x", {}),
     ("and with their tags, to bring one back", "prod/pipeline", "s3:GetObjectVersionTagging", "prod/raw/x", {}),
+    (
+        "the code server reads receipts",
+        "prod/code-server",
+        "s3:GetObject",
+        "prod/raw/flights/date=2013-01-01/_deliveries/1.json",
+        {},
+    ),
     ("a provider delivers into its folders", PROVIDER, "s3:PutObject", "prod/landing/stations/x", {}),
     ("a group reads what is for it", "prod/analyst-operations", "s3:GetObject", "prod/curated/x", {"readers": "operations"}),
     ("and for others", "prod/analyst-operations", "s3:GetObject", "prod/staged/x", {"readers": "analysts+operations"}),
@@ -46,7 +56,9 @@ ALLOWED: list[Row] = [
     ("an engineer writes below the own name", "dev/engineer", "s3:PutObject", "dev/dev/ann/x", ANN),
     ("and reads what is for branches", "dev/engineer", "s3:GetObject", "prod/staged/x", {"readers": "branches"}),
     ("a query reads what is for any group", "dev/adhoc", "s3:GetObject", "prod/staged/x", {"readers": "operations"}),
-    ("and is answered in its area", "dev/adhoc", "s3:PutObject", "dev/adhoc/a/result.parquet", {}),
+    ("who answers them tells the rules of the bucket", "dev/adhoc", "s3:GetLifecycleConfiguration", "dev", {}),
+    ("and so does the sweeper", "dev/sweeper", "s3:GetLifecycleConfiguration", "dev", {}),
+    ("a query is answered in its area", "dev/adhoc", "s3:PutObject", "dev/adhoc/a/result.parquet", {}),
     *(("the sweeper ends areas", "dev/sweeper", "s3:DeleteObjectVersion", f"dev/{top}/x", {}) for top in (*AREAS, TRASH)),
     ("it sees who has read", "dev/sweeper", "s3:GetObject", "audit-dev/access/company-dev/x", {}),
     ("and lists that", "dev/sweeper", "s3:ListBucket", "audit-dev", {"prefix": "access/company-dev/"}),
@@ -67,6 +79,14 @@ ALLOWED: list[Row] = [
     ("drift reads the state", "prod/drift", "s3:GetObject", "state-prod/prod.tfstate", {}),
     ("and how a bucket is set up", "prod/drift", "s3:GetLifecycleConfiguration", "prod", {}),
     ("the deployer pushes images", "prod/deployer", "ecr:PutImage", REGISTRY, {}),
+    ("in dev it binds service accounts", "dev/deployer", "eks:CreatePodIdentityAssociation", CLUSTER["dev"], {}),
+    (
+        "of branches",
+        "dev/deployer",
+        "iam:PassRole",
+        f"{ROLES['dev']}-branch",
+        {"passed_to": "pods.eks.amazonaws.com"},
+    ),
 ]
 DENIED: list[Row] = [
     ("the pipeline removes nothing", "prod/pipeline", "s3:DeleteObject", "prod/staged/x", {}),
@@ -83,6 +103,12 @@ DENIED: list[Row] = [
     ),
     ("it does not say what ends when", "prod/pipeline", "s3:PutLifecycleConfiguration", "prod", {}),
     ("its key opens nothing but objects", "prod/pipeline", "kms:Decrypt", KEYS["prod"], {}),
+    ("the code server reads no delivery", "prod/code-server", "s3:GetObject", "prod/raw/flights/date=2013-01-01/x.csv", {}),
+    ("nor what was rejected", "prod/code-server", "s3:GetObject", "prod/quarantine/flights/data.parquet", {}),
+    ("it writes nothing", "prod/code-server", "s3:PutObject", "prod/_verdicts/x", TAGGED),
+    ("nor makes tables of Dagster's", "prod/code-server", "rds-db:connect", f"{DATABASE}/dagster_owner", {}),
+    ("the pipeline is not who made the database", "prod/pipeline", "rds-db:connect", f"{DATABASE}/postgres", {}),
+    ("a migration reads no other secret", "prod/migration", "secretsmanager:GetSecretValue", MASTER.replace("rds!db", "x"), {}),
     ("a provider reads nothing", PROVIDER, "s3:GetObject", "prod/landing/weather/x", {}),
     ("and lists nothing", PROVIDER, "s3:ListBucket", "prod", {}),
     ("it does not deliver for others", PROVIDER, "s3:PutObject", "prod/landing/weather_2/x", {}),
@@ -133,6 +159,15 @@ DENIED: list[Row] = [
     ("drift changes nothing", "prod/drift", "s3:PutBucketPolicy", "prod", {}),
     ("and reads no data", "prod/drift", "s3:GetObject", "prod/staged/x", {"readers": "branches"}),
     ("the deployer reads no data", "prod/deployer", "s3:GetObject", "prod/staged/x", {"readers": "branches"}),
+    ("it binds none in prod", "prod/deployer", "eks:CreatePodIdentityAssociation", CLUSTER["prod"], {}),
+    ("nor unbinds one in dev", "dev/deployer", "eks:DeletePodIdentityAssociation", CLUSTER["dev"], {}),
+    (
+        "it binds no other role in dev",
+        "dev/deployer",
+        "iam:PassRole",
+        f"{ROLES['dev']}-sweeper",
+        {"passed_to": "pods.eks.amazonaws.com"},
+    ),
     (
         "and gives no role away",
         "prod/deployer",
@@ -154,9 +189,17 @@ def test_identity_may_not(sentence: str, who: str, action: str, about: str, cont
 
 
 def test_roles_are_those_of_their_account() -> None:
-    prod = {"pipeline", "provider-weather-service", "analyst-analysts", "analyst-operations"}
+    prod = {
+        "pipeline",
+        "code-server",
+        "webserver",
+        "daemon",
+        "provider-weather-service",
+        "analyst-analysts",
+        "analyst-operations",
+    }
     dev = {"branch", "engineer", "adhoc", "sweeper"}
-    both = {"deployer", "infra", "drift", "break-glass"}
+    both = {"migration", "deployer", "infra", "drift", "break-glass"}
     assert set(roles()) == {f"prod/{name}" for name in prod | both} | {f"dev/{name}" for name in dev | both}
 
 
@@ -221,6 +264,12 @@ def test_whatever_a_policy_says_the_boundary_lets_break_glass_alone_remove_in_pr
         if may(who, action, "prod/raw/x", rights=EVERYTHING)
     }
     assert able == {"prod/break-glass"}
+
+
+def test_whatever_a_policy_says_the_boundary_leaves_the_master_of_the_database_to_the_migration() -> None:
+    doors = [("secretsmanager:GetSecretValue", MASTER), *(("rds-db:connect", f"{DATABASE}/{user}") for user in OF_NO_SERVICE)]
+    prod = [who for who in roles() if who.startswith("prod/")]
+    assert {who for who in prod for action, about in doors if may(who, action, about, rights=EVERYTHING)} == {"prod/migration"}
 
 
 def test_whatever_a_policy_says_the_boundary_leaves_the_state_to_infra_and_drift() -> None:

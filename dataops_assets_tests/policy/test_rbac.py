@@ -19,6 +19,7 @@ WHO = {
     "deployers": person("ci", "deployers"),
     "webserver": service_account("prod", "webserver"),
     "daemon": service_account("prod", "daemon"),
+    "code-server": service_account("prod", "code-server"),
     "pipeline": service_account("prod", "pipeline"),
     "sweeper": service_account("adhoc", "sweeper"),
     "anybody": person("eve@example.com"),
@@ -34,7 +35,7 @@ def rights() -> Rights:
     return read_rights(RBAC)
 
 
-def test_every_service_account_that_aws_gives_a_role_to_is_there_and_has_no_token_of_the_cluster() -> None:
+def test_every_service_account_that_aws_gives_a_role_to_is_there_and_has_a_token_of_the_cluster_only_if_it_asks_that() -> None:
     """By the trust of each role; the namespaces of pull requests come and go."""
     said = "aws:RequestTag/kubernetes-"
     trusted = {
@@ -51,7 +52,15 @@ def test_every_service_account_that_aws_gives_a_role_to_is_there_and_has_no_toke
         for one in yaml.safe_load_all(file.read_text())
         if one["kind"] == "ServiceAccount"
     }
-    assert {account: accounts.get(account) for account in trusted} == dict.fromkeys(trusted, False)
+    asking = {
+        (one["namespace"], one["name"])
+        for file in RBAC.glob("*.yaml")
+        for binding in yaml.safe_load_all(file.read_text())
+        for one in binding.get("subjects", ())
+        if one["kind"] == "ServiceAccount"
+    }
+    assert asking <= accounts.keys()
+    assert {account: accounts.get(account) for account in trusted} == {account: account in asking for account in trusted}
 
 
 def expected() -> Iterator[tuple[str, str, str, set[str]]]:

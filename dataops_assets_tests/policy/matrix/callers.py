@@ -24,6 +24,7 @@ _SESSIONS = {
     "dev/engineer": [{"person": "ann"}, {"person": "ben"}],
 }
 """Roles of which more than one session is tried, against each other."""
+_PODS_OF_DEV = ("branch pr-7", "adhoc", "sweeper", "migration")
 
 
 def callers(access: Access) -> list[Caller]:
@@ -139,12 +140,26 @@ def _pods() -> Iterator[Caller]:
         "dev, sweeper in another namespace": ("dev", "pr-7", "sweeper"),
         "dev, sweeper of prod's cluster": ("prod", "adhoc", "sweeper"),
     }
+    services = ("code-server", "webserver", "daemon")
+    for account in services:
+        pods |= {
+            f"prod, {account}": ("prod", "prod", account),
+            f"prod, {account} in another namespace": ("prod", "pr-7", account),
+            f"prod, {account} of dev's cluster": ("dev", "prod", account),
+        }
+    for cluster in ("dev", "prod"):
+        pods |= {
+            f"{cluster}, migration": (cluster, "migration", "migration"),
+            f"{cluster}, migration in another namespace": (cluster, "pr-7", "migration"),
+            f"{cluster}, another service account of migration": (cluster, "migration", "default"),
+        }
+    ours = {*(f"prod, {one}" for one in ("pipeline", "migration", *services)), *(f"dev, {one}" for one in _PODS_OF_DEV)}
     for name, (cluster, namespace, account) in pods.items():
         arn = f"arn:aws:eks:{REGION}:{PROD if cluster == 'prod' else DEV}:cluster/company-{cluster}"
         tags = {"eks-cluster-arn": arn, "kubernetes-namespace": namespace, "kubernetes-service-account": account}
         context = {**_SIGNED, **{f"aws:RequestTag/{tag}": value for tag, value in tags.items()}, "aws:TagKeys": sorted(tags)}
         yield Caller(f"pod of {name}", "pods.eks.amazonaws.com", context)
-        if name in ("prod, pipeline", "dev, branch pr-7", "dev, adhoc", "dev, sweeper"):
+        if name in ours:
             yield Caller(f"machine that says it is a pod of {name}", "ec2.amazonaws.com", context)
 
 

@@ -25,11 +25,14 @@ EACH = [
 ]  # fmt: skip
 """And each group first, last, in the middle."""
 FEW = [EVERYBODY, "analysts", ""]
+DATABASE_USERS = ("dagster", "dagster_owner", "dataops_reader", "dataops_pruner", "postgres")
+"""Those of deploy/postgres/roles.sql, and the one that makes them."""
 ZONES = {
     "prod": {
         "landing/flights": [""], "landing/airlines": [""], "landing/airports": [""],
         "landing/planes": [""], "landing/weather": [""], "landing": [""],
-        "raw": READERS, "staged": EACH, "quarantine": READERS, "curated": READERS, "gate_results": READERS,
+        "raw": READERS, "raw/flights/_deliveries": [EVERYBODY, ""], "staged": EACH, "quarantine": READERS,
+        "curated": READERS, "gate_results": READERS,
         "_verdicts": FEW, "_provenance": FEW, "_sha256": FEW, "_erasures": FEW,
         "_deployment": ["branches"], "_doctor": ["nobody"], "elsewhere": FEW,
     },
@@ -119,12 +122,15 @@ def places(access: Access) -> Iterator[Place]:
     yield from (Place("nothing", service, "", "*") for service in SERVICES)
 
 
-_SPELLED = {("s3", "bucket"), ("s3", "object"), ("kms", "key"), ("kms", "alias"), ("sts", "role"), ("iam", "role")}
+_SPELLED = {
+    *(("s3", "bucket"), ("s3", "object"), ("kms", "key"), ("kms", "alias"), ("sts", "role"), ("iam", "role")),
+    ("rds-db", "db-user"),
+}
 """What is told one by one."""
 
 
 def _of_iam(environment: str, account: str) -> Iterator[Place]:
-    """What names decide about: new roles of ours and of others, the boundary, the providers of tokens."""
+    """What names decide about: new roles of ours and of others, the boundary, who gives tokens, users of databases."""
     arn = f"arn:aws:iam::{account}"
     yield Place(f"new role of {environment}", "iam", "role", f"{arn}:role/company-new")
     yield Place(f"role of others in {environment}", "iam", "role", f"{arn}:role/other")
@@ -137,6 +143,9 @@ def _of_iam(environment: str, account: str) -> Iterator[Place]:
     for name in ("company-data", "other"):
         alias = f"arn:aws:kms:{REGION}:{account}:alias/{name}"
         yield Place(f"alias {name} of {environment}", "kms", "alias", alias)
+    for user in DATABASE_USERS:
+        user_arn = f"arn:aws:rds-db:{REGION}:{account}:dbuser:db-ABCDEFGHIJKL01234/{user}"
+        yield Place(f"database user {user} of {environment}", "rds-db", "db-user", user_arn)
 
 
 def _accounts(access: Access) -> dict[str, str]:

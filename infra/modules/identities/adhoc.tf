@@ -16,7 +16,7 @@ locals {
         {
           Sid      = "ListDev"
           Effect   = "Allow"
-          Action   = local.listing
+          Action   = concat(local.listing, local.telling_rules)
           Resource = local.data
         },
         {
@@ -47,6 +47,7 @@ locals {
           Resource  = local.keys.prod
           Condition = local.via_s3
         },
+        local.sign_in["dagster"],
       ]
     } if !local.in_prod
   }

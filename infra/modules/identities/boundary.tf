@@ -39,12 +39,21 @@ locals {
           Condition = local.via_s3
         },
       ],
-      [for statement in [{
-        Sid      = "EndAreas"
-        Effect   = "Allow"
-        Action   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
-        Resource = local.areas
-      }] : statement if !local.in_prod],
+      [for statement in [
+        {
+          Sid      = "EndAreas"
+          Effect   = "Allow"
+          Action   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+          Resource = local.areas
+        },
+        {
+          Sid       = "DeployerPassesBranch"
+          Effect    = "Allow"
+          Action    = "iam:PassRole"
+          Resource  = "${local.role_prefix}-branch"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-deployer" } }
+        },
+      ] : statement if !local.in_prod],
       [
         {
           Sid       = "BreakGlassAlone"
@@ -56,7 +65,7 @@ locals {
         {
           Sid       = "DeployerAlone"
           Effect    = "Allow"
-          Action    = ["ecr:*", "eks:DescribeCluster"]
+          Action    = concat(["ecr:*", "eks:DescribeCluster"], local.in_prod ? [] : ["eks:CreatePodIdentityAssociation"])
           Resource  = "*"
           Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-deployer" } }
         },
@@ -82,9 +91,9 @@ locals {
               "athena:*", "cloudtrail:*", "cloudwatch:*", "ec2:*", "ecr:*", "eks:*", "events:*", "glue:*", "logs:*", "rds:*", "sns:*",
               "iam:CreateServiceLinkedRole", "iam:PassRole", "kms:CreateGrant", "kms:CreateKey", "secretsmanager:CreateSecret",
               "secretsmanager:TagResource",
+              "iam:*OpenIDConnectProvider*", # by a pattern, as a boundary takes no more characters: beside changes, to look at them
             ],
             local.bucket_actions, local.key_actions, local.role_actions, local.plain_role_actions, local.boundary_actions,
-            local.federation_actions,
           )
           Resource  = "*"
           Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-infra" } }
@@ -104,18 +113,29 @@ locals {
           Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-infra" } }
         },
         {
-          # As the policies of these roles in the module `runtime`.
+          # What the policies of these roles in the module `runtime` say in full; a boundary takes no more characters.
           Sid    = "ClusterAlone"
           Effect = "Allow"
           Action = [
-            "ec2:AssignPrivateIpAddresses", "ec2:AttachNetworkInterface", "ec2:CreateNetworkInterface", "ec2:CreateTags",
-            "ec2:DeleteNetworkInterface", "ec2:Describe*", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute",
-            "ec2:UnassignPrivateIpAddresses",
-            "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
+            "ec2:*NetworkInterface", "ec2:*PrivateIpAddresses", "ec2:CreateTags", "ec2:Describe*", "ec2:ModifyNetworkInterfaceAttribute",
+            "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:Get*",
             "eks:DescribeCluster", "eks-auth:AssumeRoleForPodIdentity", "kms:DescribeKey",
           ]
           Resource  = "*"
           Condition = { ArnEquals = { "aws:PrincipalArn" = [for name in local.cluster_roles : "${local.role_prefix}-${name}"] } }
+        },
+        {
+          Sid      = "SignIn"
+          Effect   = "Allow"
+          Action   = "rds-db:connect"
+          Resource = local.sign_in["dagster"].Resource
+        },
+        {
+          Sid       = "MigrationAlone"
+          Effect    = "Allow"
+          Action    = ["rds-db:connect", "secretsmanager:GetSecretValue"]
+          Resource  = "*"
+          Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-migration" } }
         },
         {
           Sid      = "WriteLogs"

@@ -63,9 +63,13 @@ locals {
   # The tags are EKS's word. The service account is bound to its role by the module `runtime`.
   pods = {
     for role, pod in {
-      pipeline = { namespace = "prod", service_account = "pipeline", environment = "prod" }
-      adhoc    = { namespace = "adhoc", service_account = "adhoc", environment = "dev" }
-      sweeper  = { namespace = "adhoc", service_account = "sweeper", environment = "dev" }
+      pipeline    = { namespace = "prod", service_account = "pipeline", environment = "prod" }
+      code-server = { namespace = "prod", service_account = "code-server", environment = "prod" }
+      webserver   = { namespace = "prod", service_account = "webserver", environment = "prod" }
+      daemon      = { namespace = "prod", service_account = "daemon", environment = "prod" }
+      migration   = { namespace = "migration", service_account = "migration", environment = var.environment }
+      adhoc       = { namespace = "adhoc", service_account = "adhoc", environment = "dev" }
+      sweeper     = { namespace = "adhoc", service_account = "sweeper", environment = "dev" }
     } :
     role => { namespace = pod.namespace, service_account = pod.service_account } if pod.environment == var.environment
   }

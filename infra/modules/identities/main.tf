@@ -26,13 +26,15 @@ locals {
   looking_around = ["s3:GetBucketVersioning", "s3:ListBucket"]
   listing        = concat(local.looking_around, ["s3:ListBucketMultipartUploads"])
 
+  telling_rules = ["s3:GetLifecycleConfiguration"] # dataops lifecycle, where areas are looked after
+
   # `readers` is names of groups, sorted, with + in between.
   of_group = { for group in keys(var.reader_groups) : group => [group, "${group}+*", "*+${group}", "*+${group}+*"] }
 
   identities = {
     for name, identity in merge(
-      local.pipeline, local.provider, local.analyst, local.branch, local.engineer, local.adhoc, local.sweeper,
-      local.deployer, local.infra, local.drift, local.break_glass
+      local.pipeline, local.code_server, local.services_of_dagster, local.migration, local.provider, local.analyst, local.branch, local.engineer, local.adhoc,
+      local.sweeper, local.deployer, local.infra, local.drift, local.break_glass
     ) :
     name => {
       description = identity.description

@@ -60,6 +60,7 @@ locals {
           Resource  = local.keys.prod
           Condition = local.via_s3
         },
+        local.sign_in["dagster"],
       ]
     } if local.in_prod
   }

@@ -21,7 +21,7 @@ locals {
         {
           Sid      = "ListDev"
           Effect   = "Allow"
-          Action   = concat(local.listing, ["s3:ListBucketVersions"])
+          Action   = concat(local.listing, local.telling_rules, ["s3:ListBucketVersions"])
           Resource = local.data
         },
         {
@@ -45,6 +45,7 @@ locals {
           Resource  = local.audit
           Condition = { StringLike = { "s3:prefix" = "${local.access_logs}*" } }
         },
+        local.sign_in["dagster"],
       ]
     } if !local.in_prod
   }

@@ -117,6 +117,28 @@ data "aws_iam_policy_document" "key" {
   dynamic "statement" {
     for_each = var.environment == "prod" ? ["prod"] : []
     content {
+      sid       = "CodeServerReadsThroughS3"
+      actions   = ["kms:Decrypt"]
+      resources = ["*"]
+      principals {
+        type        = "AWS"
+        identifiers = ["arn:aws:iam::${local.account}:root"]
+      }
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = ["${local.roles}-code-server"]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = [local.through_s3]
+      }
+    }
+  }
+  dynamic "statement" {
+    for_each = var.environment == "prod" ? ["prod"] : []
+    content {
       sid       = "DevReadsThroughS3"
       actions   = ["kms:Decrypt"]
       resources = ["*"]

@@ -20,7 +20,8 @@ run "prod_has_its_roles" {
 
   assert {
     condition = toset(keys(aws_iam_role.this)) == toset([
-      "analyst-analysts", "analyst-operations", "break-glass", "deployer", "drift", "infra", "pipeline", "provider-weather",
+      "analyst-analysts", "analyst-operations", "break-glass", "code-server", "daemon", "deployer", "drift", "infra", "migration",
+      "pipeline", "provider-weather", "webserver",
     ])
     error_message = "In prod there are: ${join(", ", keys(aws_iam_role.this))}."
   }
@@ -33,8 +34,11 @@ run "prod_has_its_roles" {
     error_message = "The audiences are not those that were given, and else the names of the roles."
   }
   assert {
-    condition     = jsonencode(output.pods) == jsonencode({ pipeline = { namespace = "prod", service_account = "pipeline" } })
-    error_message = "In prod, other pods than the pipeline's have a role."
+    condition = { for name, pod in output.pods : name => "${pod.namespace}/${pod.service_account}" } == {
+      code-server = "prod/code-server", daemon = "prod/daemon", migration = "migration/migration", pipeline = "prod/pipeline",
+      webserver   = "prod/webserver"
+    }
+    error_message = "In prod, other pods than the pipeline's and Dagster's have a role."
   }
 }
 
@@ -46,7 +50,7 @@ run "dev_has_its_roles" {
   }
 
   assert {
-    condition     = toset(keys(aws_iam_role.this)) == toset(["adhoc", "branch", "break-glass", "deployer", "drift", "engineer", "infra", "sweeper"])
+    condition     = toset(keys(aws_iam_role.this)) == toset(["adhoc", "branch", "break-glass", "deployer", "drift", "engineer", "infra", "migration", "sweeper"])
     error_message = "In dev there are: ${join(", ", keys(aws_iam_role.this))}."
   }
 }
