@@ -1,6 +1,9 @@
 """What every workflow keeps to: pinned actions, few permissions, no text of others in a shell, no rights for a pull request."""
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +90,27 @@ def test_what_is_applied_is_what_was_planned_and_agreed_to() -> None:
     assert WORKFLOWS["infra.yml"]["jobs"]["prod"]["needs"] == "dev"
     assert [job["with"]["account"] for job in WORKFLOWS["infra.yml"]["jobs"].values()] == ["dev", "prod"]
     assert WORKFLOWS["infra.yml"]["concurrency"]["cancel-in-progress"] is False
+
+
+@pytest.mark.parametrize(
+    ("shows", "ends", "told"),
+    [
+        ('{"applyable": true}', 0, "changes=true\n"),
+        ('{"applyable": false}', 0, "changes=false\n"),
+        ("no plan", 1, ""),
+    ],
+)
+def test_a_review_is_waited_for_if_something_would_change(tmp_path: Path, shows: str, ends: int, told: str) -> None:
+    """A plan that cannot be read is no plan without changes: then nothing is agreed to, and the job has failed."""
+    (step,) = [step for step in WORKFLOWS["infra-account.yml"]["jobs"]["plan"]["steps"] if step.get("id") == "plan"]
+    assert step["shell"] == "bash"
+    for program, does in (("make", ":"), ("terraform", f"echo '{shows}'; exit {ends}")):
+        (tmp_path / program).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / program).chmod(0o755)
+    output = tmp_path / "output"
+    output.touch()
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environment = os.environ | {"ACCOUNT": "dev", "GITHUB_OUTPUT": str(output), "PATH": path}
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]  # as GitHub calls it
+    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode == 0, output.read_text()) == (ends == 0, told)
