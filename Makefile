@@ -28,8 +28,9 @@ dev: install ## The Dagster UI on http://127.0.0.1:3000
 test: install-dev ## Everything that can be tested on this machine alone
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chromium and not s3 and not iam and not terraform"
 
+SERVICES ?= chromium or s3 or iam or terraform
 test-services: install-dev ## What needs more than Python: a browser, an S3 server, Node.js, Terraform; what is missing is skipped and told
-	@$(BIN)/pytest -n 2 --dist loadfile -m "chromium or s3 or iam or terraform" -rs
+	@$(BIN)/pytest -n 2 --dist loadfile -m "$(SERVICES)" -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
@@ -62,6 +63,7 @@ plan: an-environment ## What would change in AWS, and nothing does: make plan EN
 
 apply: an-environment ## Make the changes that the last plan showed, and no others: make apply ENV=dev
 	@test -f infra/environments/$(ENV)/$(ENV).tfplan || { echo "there is no plan to apply: make plan ENV=$(ENV)"; exit 1; }
+	@$(TERRAFORM) init -input=false -backend-config=backend.hcl
 	@$(TERRAFORM) apply -input=false $(ENV).tfplan && rm infra/environments/$(ENV)/$(ENV).tfplan
 
 access: ## Who may do what, as a plan of each environment comes to it: infra/access (needs Terraform)

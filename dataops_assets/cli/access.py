@@ -94,7 +94,7 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     else:
         click.echo("\n".join(_differs(found, commit)))
     if found.gained and not allow_wider:
-        click.echo("access is wider: label the pull request if that is meant (--allow-wider)", err=True)
+        click.echo("access is wider: label the pull request `widens-access` if that is meant (--allow-wider)", err=True)
         sys.exit(1)
 
 

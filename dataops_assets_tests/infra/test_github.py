@@ -1,18 +1,17 @@
 """What holds for the repository and its environments: what Terraform evaluates without the provider, and what uses it."""
 
 import re
-import shutil
 from typing import Any
 
 import pytest
 
 from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra.accounts import roles
-from dataops_assets_tests.infra.terraform import Copy
+from dataops_assets_tests.infra.repository import ROOT, rules
+from dataops_assets_tests.workflows import files
 
 pytestmark = pytest.mark.terraform
 
-ROOT = PROJECT / "infra/github"
 ARGUMENTS = {
     "github_repository": """name visibility has_issues allow_merge_commit allow_rebase_merge allow_squash_merge
         delete_branch_on_merge vulnerability_alerts archive_on_destroy""",
@@ -26,30 +25,28 @@ ARGUMENTS = {
         deployment_branch_policy protected_branches custom_branch_policies""",
     "github_repository_environment_deployment_policy": "repository environment branch_pattern",
     "github_actions_repository_oidc_subject_claim_customization_template": "repository use_default",
+    "github_actions_repository_permissions": """repository allowed_actions sha_pinning_required allowed_actions_config
+        github_owned_allowed verified_allowed patterns_allowed""",
+    "github_issue_label": "repository name color description",
+    "github_team": "slug summary_only",
 }
-"""The arguments and blocks that each resource may have. Source: the documentation of the provider integrations/github 6."""
+"""The arguments and blocks that each resource or data source may have. Source: the documentation of the provider
+integrations/github 6."""
 TERRAFORM = {"for_each", "lifecycle", "prevent_destroy", "content"}
 
 
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The values of rules.tf."""
-    work = tmp_path_factory.mktemp("github")
-    for name in ("rules.tf", "variables.tf", "terraform.tfvars"):
-        shutil.copy(ROOT / name, work)
-    names = ("ruleset", "workflows", "environments", "subjects")
-    (work / "told.tf").write_text("\n".join(f'output "{name}" {{\n value = local.{name}\n}}' for name in names))
-    alone = Copy(work)
-    alone.run(".", "init", "-input=false")
-    outputs = alone.shown(".")["planned_values"]["outputs"]
-    return {name: output["value"] for name, output in outputs.items()}
+    return rules(tmp_path_factory.mktemp("github"))
 
 
 def blocks() -> dict[str, str]:
-    """The text of each resource of main.tf, by its type."""
+    """The text of each resource and data source of main.tf, by its type."""
     text = (ROOT / "main.tf").read_text()
     return {
-        found[1]: found[2] for found in re.finditer(r'^resource "(\w+)" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+        found[1]: found[2]
+        for found in re.finditer(r'^(?:resource|data) "(\w+)" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
     }
 
 
@@ -101,6 +98,40 @@ def test_a_check_is_passed_by_a_job_and_an_approval_given_by_a_person(wanted: di
     told = blocks()["github_workflow_repository_permissions"]
     for name in wanted["workflows"]:
         assert re.search(rf"^\s*{name}\s+= local\.workflows\.{name}$", told, re.MULTILINE), name
+
+
+def test_what_runs_in_a_job_is_ours_or_named_and_pinned(wanted: dict[str, Any]) -> None:
+    allowed = dict(wanted["actions"])
+    assert allowed.pop("patterns_allowed")
+    assert allowed == {
+        "allowed_actions": "selected",
+        "sha_pinning_required": True,
+        "github_owned_allowed": False,
+        "verified_allowed": False,
+    }
+    told = blocks()["github_actions_repository_permissions"]
+    for name in wanted["actions"]:
+        assert re.search(rf"^\s*{name}\s+= local\.actions\.{name}$", told, re.MULTILINE), name
+
+
+def test_workflows_have_the_labels_that_they_look_for(wanted: dict[str, Any]) -> None:
+    assert set(wanted["labels"]) == {"widens-access", "drift"}
+    assert "for_each = local.labels\n" in blocks()["github_issue_label"]
+    assert "'widens-access'" in files.WORKFLOWS["access.yml"]["jobs"]["access"]["steps"][-1]["env"]["WIDENS_ACCESS"]
+    asked = (PROJECT / ".ci/drifted").read_text()
+    assert asked.count("--label drift ") == 2
+
+
+def test_what_the_ruleset_demands_are_jobs_of_each_pull_request(wanted: dict[str, Any]) -> None:
+    """A check that no workflow has would hold up every pull request; one that is skipped there would count as passed."""
+    jobs = files.on_each_pull_request()
+    assert wanted["ruleset"]["required_status_checks"]["checks"] == sorted(jobs)
+    assert [name for name, job in jobs.items() if {"name", "if", "strategy", "needs", "continue-on-error"} & set(job)] == []
+
+
+def test_actions_that_may_run_are_those_that_are_used(wanted: dict[str, Any]) -> None:
+    used = {use.action for use in files.uses() if use.action}
+    assert wanted["actions"]["patterns_allowed"] == [f"{action}@*" for action in sorted(used)]
 
 
 def test_environments_are_opened_by_main_alone_but_that_of_branches(wanted: dict[str, Any]) -> None:

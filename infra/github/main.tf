@@ -66,6 +66,34 @@ resource "github_workflow_repository_permissions" "this" {
   can_approve_pull_request_reviews = local.workflows.can_approve_pull_request_reviews
 }
 
+resource "github_actions_repository_permissions" "this" {
+  repository           = github_repository.this.name
+  allowed_actions      = local.actions.allowed_actions
+  sha_pinning_required = local.actions.sha_pinning_required
+
+  allowed_actions_config {
+    github_owned_allowed = local.actions.github_owned_allowed
+    verified_allowed     = local.actions.verified_allowed
+    patterns_allowed     = local.actions.patterns_allowed
+  }
+}
+
+resource "github_issue_label" "this" {
+  for_each = local.labels
+
+  repository  = github_repository.this.name
+  name        = each.key
+  color       = "b60205"
+  description = each.value
+}
+
+data "github_team" "reviewers" {
+  for_each = toset(var.infra_reviewers)
+
+  slug         = each.value
+  summary_only = true
+}
+
 resource "github_repository_environment" "this" {
   for_each = local.environments
 
@@ -77,7 +105,7 @@ resource "github_repository_environment" "this" {
   dynamic "reviewers" {
     for_each = length(each.value.reviewers) > 0 ? [each.value.reviewers] : []
     content {
-      teams = reviewers.value
+      teams = [for team in reviewers.value : data.github_team.reviewers[team].id]
     }
   }
   dynamic "deployment_branch_policy" {

@@ -33,6 +33,24 @@ locals {
   # Of the token that each job has. Were it let approve, whoever may push could have his own change approved by a job of his.
   workflows = { default_workflow_permissions = "read", can_approve_pull_request_reviews = false }
 
+  # Which actions of others a job may run: these alone, each by the hash of a commit, as a tag can be moved to other code.
+  actions = {
+    allowed_actions      = "selected"
+    sha_pinning_required = true
+    github_owned_allowed = false
+    verified_allowed     = false
+    patterns_allowed = [for action in [
+      "actions/checkout", "actions/download-artifact", "actions/upload-artifact",
+      "aws-actions/configure-aws-credentials", "hashicorp/setup-terraform",
+    ] : "${action}@*"]
+  }
+
+  # What workflows look for, and what it means.
+  labels = {
+    widens-access = "Somebody may do more after this, and that is meant."
+    drift         = "AWS is not as main says."
+  }
+
   # Which branch may act as the environment, and who agrees before. To each belongs a role: infra/modules/identities.
   environments = {
     prod   = { branch = local.main, reviewers = [] }                  # what was tested, and nothing else: nobody is waited for

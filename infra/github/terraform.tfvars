@@ -1,2 +1,2 @@
 github          = { owner = "company", repository = "data" }
-infra_reviewers = [1234567]
+infra_reviewers = ["infra"]

@@ -11,7 +11,7 @@ variable "github" {
 variable "checks" {
   description = "The names of the checks that must pass before a change comes to main."
   type        = list(string)
-  default     = ["check", "test"]
+  default     = ["access", "check", "services", "test"]
 
   validation {
     condition     = length(var.checks) > 0 && alltrue([for check in var.checks : check != ""])
@@ -20,8 +20,8 @@ variable "checks" {
 }
 
 variable "infra_reviewers" {
-  description = "The ids of the teams of which one person must agree before infrastructure is changed: gh api orgs/<owner>/teams/<team> --jq .id"
-  type        = list(number)
+  description = "The teams, as their addresses name them, of which one person must agree before infrastructure is changed."
+  type        = list(string)
 
   validation {
     # GitHub takes six; without any, the environment asks nobody.

@@ -79,6 +79,7 @@ locals {
             [for service in ["athena", "cloudtrail", "cloudwatch", "ecr", "eks", "events", "logs", "rds", "sns"] : "${service}:List*"],
             [for action in local.looking.Action : action if can(regex("^(iam|kms|s3):", action))],
             local.looking_at_buckets.Action,
+            local.analyzing.Action,
           )
           Resource  = "*"
           Condition = { ArnEquals = { "aws:PrincipalArn" = ["${local.role_prefix}-drift", "${local.role_prefix}-infra"] } }

@@ -1,4 +1,5 @@
-# Drift: the nightly plan, which tells what differs from the code. It reads how things are set up, and no data.
+# Drift: the plans that tell what differs from the code, by night and before a change is applied. It reads how things are set up,
+# and no data.
 
 locals {
   # What Terraform asks of what is there.
@@ -36,14 +37,23 @@ locals {
     Resource = local.buckets
   }
 
+  # What AWS itself thinks of policies that it is shown.
+  analyzing = {
+    Sid      = "AskAccessAnalyzer"
+    Effect   = "Allow"
+    Action   = ["access-analyzer:CheckNoNewAccess", "access-analyzer:CheckNoPublicAccess"]
+    Resource = "*"
+  }
+
   drift = {
     for name in ["drift"] : name => {
-      description = "The nightly plan: reads configuration, no data."
+      description = "Plans, by night and before a change: reads configuration, no data."
       trust       = local.from_github["drift"]
       hours       = 1
       rights = [
         local.looking,
         local.looking_at_buckets,
+        local.analyzing,
         {
           Sid      = "ReadState"
           Effect   = "Allow"
