@@ -150,6 +150,7 @@ class Caller:
         context: What AWS puts into each of his requests.
         role: Whose session it is; None if it is of none of ours.
         policies: What he may do, where that is no role of ours.
+        age_seconds: How long ago his session began.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Caller:
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     role: Role | None = None
     policies: tuple[Policy, ...] = ()
+    age_seconds: int = 0
 
 
 ANYBODY = Caller("anybody", "*", {"aws:SecureTransport": "true"})
@@ -182,6 +184,8 @@ class Access:
     ) -> Decision:
         """Whether somebody may do something.
 
+        Credentials come before policies: who asks with a session that has ended is refused, whatever lets everybody in.
+
         Args:
             caller: Who asks.
             action: As `s3:PutObject`.
@@ -191,6 +195,8 @@ class Access:
         Raises:
             Refused: Nothing is known of the resource, or a policy or the request is not understood.
         """
+        if caller.role and caller.age_seconds >= caller.role.max_session_seconds:
+            return Decision(False, "the session has expired")
         account, policy = self._of(resource, action, caller)
         own = caller.role.policies if caller.role else caller.policies
         boundary = caller.role.boundary if caller.role else None
