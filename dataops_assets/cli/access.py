@@ -135,7 +135,8 @@ def _by_whom(found: "Iterable[Allowed]") -> list[tuple[str, str]]:
     """Everybody once, with the statements of all that he may do."""
     by: dict[str, dict[str, None]] = {}
     for one in found:
-        by.setdefault(one.grant.who, {}).update(dict.fromkeys(_statements(one)))
+        but = [f"but not {one.missing}, so it is refused"] if one.missing else []
+        by.setdefault(one.grant.who, {}).update(dict.fromkeys([*_statements(one), *but]))
     return [(who, "; ".join(statements)) for who, statements in by.items()]
 
 
@@ -147,8 +148,9 @@ def _may(caller: "Caller", found: "list[Allowed]") -> Iterator[str]:
     for one in found:
         place = _without_dataset(one.grant)
         actions = rows.setdefault((place, one.grant.word), [])
-        if one.grant.action not in actions:
-            actions.append(one.grant.action)
+        action = f"{one.grant.action} (refused without {one.missing})" if one.missing else one.grant.action
+        if action not in actions:
+            actions.append(action)
     told = [(place, word, ", ".join(actions)) for (place, word), actions in rows.items()]
     yield from _aligned(("where", "may", "by the actions"), told, groups=1) if told else ["  nothing"]
     if caller.role and (beside := sorted(_beside(caller))):
@@ -202,7 +204,7 @@ def _aligned(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], groups: i
 
 
 def _plain(found: "Allowed") -> dict[str, object]:
-    return {**asdict(found.grant), "by": list(_statements(found))}
+    return {**asdict(found.grant), "by": list(_statements(found)), "missing": found.missing}
 
 
 def _statements(found: "Allowed") -> list[str]:

@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 
 from dataops_assets.contract import Catalog, Dataset
 from dataops_assets.contract.policy import ZONES
-from dataops_assets.policy.access import ANYBODY, Access, Caller, session
+from dataops_assets.policy.access import ANYBODY, Access, Caller, Resource, session
 from dataops_assets.policy.actions import ACTIONS, Kind
 from dataops_assets.policy.evaluate import Decision
 from dataops_assets.policy.pattern import as_written
 from dataops_assets.storage import layout
 
 _Context = Mapping[str, str | Sequence[str]]
+_NEEDED = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}
+"""What of the key of a bucket somebody needs beside, who reads or writes in it. Source: Amazon S3 User Guide, "Using
+server-side encryption with AWS KMS keys (SSE-KMS)", Permissions."""
+_NOT_ENCRYPTED = ("audit-", "state-")
+"""How buckets are called that S3 encrypts with keys of its own: module `storage`, and the bootstrap."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,13 @@ class Allowed:
     Attributes:
         grant: Who may do what.
         decision: What decided so.
+        missing: What he may not do with the key of the bucket, and must, as `kms:Decrypt of key prod/data`; None if he may. So
+            long as it is missing, AWS refuses the request all the same.
     """
 
     grant: Grant
     decision: Decision
+    missing: str | None
 
 
 def callers(access: Access) -> list[Caller]:
@@ -87,7 +95,19 @@ def allowed(access: Access, caller: Caller, places: Iterable[Place]) -> Iterator
                 continue
             decisions = (access.may(caller, action, place.arn, way) for way in _ways(action, place))
             if decision := next((one for one in decisions if one.allowed), None):
-                yield Allowed(Grant(caller.name, place.name, word, action, place.dataset or ""), decision)
+                grant = Grant(caller.name, place.name, word, action, place.dataset or "")
+                yield Allowed(grant, decision, _missing(access, caller, action, place))
+
+
+def _missing(access: Access, caller: Caller, action: str, place: Place) -> str | None:
+    needed = _NEEDED.get(action)
+    bucket = access.buckets.get(place.arn.rpartition(":::")[2].partition("/")[0])
+    if needed is None or bucket is None or bucket.kind.startswith(_NOT_ENCRYPTED):
+        return None
+    key = next((one for one in access.keys.values() if (one.environment, one.kind) == (bucket.environment, "data")), None)
+    if key is None or access.may(caller, needed, key.arn, _through_s3(key.arn)).allowed:
+        return None
+    return f"{needed} of {_name(key)}"
 
 
 def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
@@ -103,7 +123,7 @@ def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
         folders = _folders(bucket.kind, caller)
         found += [Place("object", f"{bucket.name}/{folder}", f"{bucket.arn}/{folder}/x") for folder in folders]
         found.append(Place("bucket", bucket.name, bucket.arn))
-    found += [Place("key", f"key {key.environment}/{key.kind}", key.arn) for key in access.keys.values()]
+    found += [Place("key", _name(key), key.arn) for key in access.keys.values()]
     return [*found, *(Place("role", f"role {role.full_name}", role.arn) for role in access.roles)]
 
 
@@ -177,9 +197,16 @@ def _ways(action: str, place: Place) -> list[_Context]:
     if action in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging"):
         return [{**carried, **asked}]
     if place.kind == "key":
-        region = place.arn.split(":")[3]
-        return [{"kms:ViaService": f"s3.{region}.amazonaws.com"}, {}]
+        return [_through_s3(place.arn), {}]
     return [carried]
+
+
+def _through_s3(key: str) -> _Context:
+    return {"kms:ViaService": f"s3.{key.split(':')[3]}.amazonaws.com"}
+
+
+def _name(key: Resource) -> str:
+    return f"key {key.environment}/{key.kind}"
 
 
 @dataclass(frozen=True)
@@ -204,7 +231,10 @@ def grants(access: Access, catalog: Catalog) -> set[Grant]:
         Refused: A policy is not understood.
     """
     evaluated = {
-        found.grant for caller in callers(access) for found in allowed(access, caller, everything(access, catalog, caller))
+        found.grant
+        for caller in callers(access)
+        for found in allowed(access, caller, everything(access, catalog, caller))
+        if found.missing is None
     }
     return evaluated | set(let_in(access))
 
@@ -217,7 +247,7 @@ def let_in(access: Access) -> Iterator[Grant]:
     ours = {role.arn.split(":")[4] for role in access.roles}
     policies = [(f"role {role.full_name}", role.trust) for role in access.roles]
     policies += [(bucket.name, bucket.policy) for bucket in access.buckets.values() if bucket.policy]
-    policies += [(f"key {key.environment}/{key.kind}", key.policy) for key in access.keys.values() if key.policy]
+    policies += [(_name(key), key.policy) for key in access.keys.values() if key.policy]
     for place, policy in policies:
         for statement in policy.statements:
             if statement.effect == "Deny":

@@ -45,6 +45,41 @@ def test_who_as_people_read_it():
     assert "prod/provider-openflights" not in landing
 
 
+def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    policy = written["keys"]["alias/company-data"]["policy"]
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "DevReadsThroughS3"]
+    file.write_text(json.dumps(written), encoding="utf-8")
+
+    reading = {
+        one["who"]: one["missing"] for one in told("who", "flights", "--zone", "staged") if one["action"] == "s3:GetObject"
+    }
+    missing = "kms:Decrypt of key prod/data"
+    assert reading == {
+        **dict.fromkeys(("dev/adhoc", "dev/branch", "dev/engineer"), missing),
+        **dict.fromkeys(("prod/analyst-analysts", "prod/analyst-operations", "prod/pipeline")),
+    }
+    assert ask("who", "flights", "--zone", "staged").stdout.count(f"but not {missing}, so it is refused") == 3
+    assert f"s3:GetObject (refused without {missing})" in ask("may", "engineer").stdout
+    lost = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)["lost"]
+    assert ("dev/engineer", "staged/flights", "s3:GetObject") in {(one["who"], one["place"], one["action"]) for one in lost}
+
+
+def test_who_writes_what_is_encrypted_may_use_its_key(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    (rights,) = written["roles"]["company-pipeline"]["policies"].values()
+    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "UseKey"]
+    statement["Action"] = "kms:Decrypt"
+    file.write_text(json.dumps(written), encoding="utf-8")
+    missing = {
+        one["action"]: one["missing"] for one in told("who", "flights", "--zone", "staged") if one["who"] == "prod/pipeline"
+    }
+    assert missing["s3:PutObject"] == "kms:GenerateDataKey of key prod/data"
+    assert missing["s3:GetObject"] is None
+
+
 def test_may_of_a_role_with_its_own_area():
     may = {(one["place"], one["word"]) for one in told("may", "engineer", "--tag", "person=ann")}
     assert {("company-dev/dev/ann", "delete"), ("staged/flights", "read")} <= may
