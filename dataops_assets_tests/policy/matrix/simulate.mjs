@@ -3,7 +3,8 @@
 //
 // `runSimulation` takes a millisecond for a request. Most of it goes to what many requests have in common: which kind of resource
 // an ARN is, which keys a request for it has, and what statements come to that are about other actions or resources. All that is
-// decided by iam-simulate here as well, but once: statements that it finds to be about something else are left away.
+// decided by iam-simulate here as well, but once: statements that it finds to be about something else are left away, and where
+// none is left that allows, nothing is.
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -55,12 +56,16 @@ const about = (name, action, resource) => {
 }
 
 async function decide([principal, action, resource, accountId, contextVariables, identity, boundary, ofResource]) {
+  const identityPolicies = identity.map((name) => about(name, action, resource))
+  const resourcePolicy = ofResource ? about(ofResource, action, resource).policy : undefined
+  const granting = [...identityPolicies.map((one) => one.policy), ...(resourcePolicy ? [resourcePolicy] : [])]
+  if (!granting.some((one) => one.policyDocument.Statement.some((statement) => statement.Effect === 'Allow'))) return false
   const answer = await runSimulation(
     {
       request: { principal, action, resource: { resource, accountId }, contextVariables },
-      identityPolicies: identity.map((name) => about(name, action, resource)),
+      identityPolicies,
       permissionBoundaryPolicies: boundary ? [about(boundary, action, resource)] : undefined,
-      resourcePolicy: ofResource ? about(ofResource, action, resource).policy : undefined,
+      resourcePolicy,
       serviceControlPolicies: [],
       resourceControlPolicies: [],
     },
