@@ -77,17 +77,24 @@ def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
 def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     """Say who may do more, and who less, than in another commit; fail if anybody may do more.
 
-    Both sides are evaluated, the policies in infra/access/ and the contracts. Made for the check of a pull request: one that is
-    labelled for it is checked with --allow-wider. Datasets that are new are told, and widen nothing.
+    Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. Made
+    for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are told,
+    and widen nothing.
     """
     from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.changing import catalog_of, extracted
+    from dataops_assets.observe import cluster
     from dataops_assets.observe.access import difference
     from dataops_assets.policy.access import load
+    from dataops_assets.policy.rbac import read_rights
 
     with extracted(_folder(), commit, needed=False) as folder:
         before = load(folder)
+    rbac = DEFS.parents[1] / "deploy" / "rbac"
+    with extracted(rbac, commit, needed=False) as folder:
+        bound = read_rights(folder)
     found = difference((before, catalog_of(DEFS, commit)), (_access(), load_catalog(DEFS)))
+    found += cluster.difference(bound, read_rights(rbac))
     if as_json:
         told = {name: [asdict(grant) for grant in getattr(found, name)] for name in ("gained", "lost", "new")}
         click.echo(json.dumps(told, indent=1))

@@ -223,6 +223,9 @@ class Difference:
     lost: tuple[Grant, ...]
     new: tuple[Grant, ...]
 
+    def __add__(self, other: "Difference") -> "Difference":
+        return Difference(self.gained + other.gained, self.lost + other.lost, self.new + other.new)
+
 
 def grants(access: Access, catalog: Catalog) -> set[Grant]:
     """Everything that anybody may do.

@@ -117,7 +117,8 @@ def test_what_is_not_there_is_told(words: tuple[str, ...], why: str):
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that is committed, with the contracts and policies of this one."""
     shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(PROJECT / "infra" / "access", tmp_path / "infra" / "access")
+    for folder in ("infra/access", "deploy/rbac"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder)
     who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
     for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "As it was"]):
         subprocess.run(["git", "-C", str(tmp_path), *who, *asked], check=True)
@@ -240,6 +241,56 @@ def test_readers_of_a_contract_count_without_any_policy_being_touched(project: P
     done = ask("grants", "--diff", "HEAD")
     assert done.exit_code == 1
     assert "prod/analyst-operations" in done.stdout
+
+
+def in_the_cluster(done: Result) -> tuple[set[tuple[str, ...]], ...]:
+    """Who gains and who loses what where."""
+    found = json.loads(done.stdout)
+    return tuple({(one["who"], one["action"], one["place"]) for one in found[name]} for name in ("gained", "lost"))
+
+
+def test_people_who_may_enter_pods_are_told(project: Path):
+    edit(project / "deploy" / "rbac" / "people.yaml", "resources: [pods, pods/log,", "resources: [pods, pods/log, pods/exec,")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 1
+    gained, lost = in_the_cluster(done)
+    assert gained == {
+        (f"group {who}", verb, "pods/exec in namespace prod")
+        for who in ("viewers", "operators")
+        for verb in ("get", "list", "watch")
+    }
+    assert lost == set()
+
+
+def test_a_role_that_holds_in_all_of_the_cluster_is_told_and_so_is_what_it_does_not_name(project: Path):
+    (project / "deploy" / "rbac" / "more.yaml").write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: everything}
+rules: [{apiGroups: ["*"], resources: ["*"], verbs: [delete]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: everything}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: everything}
+subjects: [{kind: ServiceAccount, name: daemon, namespace: prod}]
+""")
+    gained, lost = in_the_cluster(ask("grants", "--diff", "HEAD", "--json"))
+    assert {who for who, _, _ in gained} == {"service account prod/daemon"}
+    assert {verb for _, verb, _ in gained} == {"delete"}
+    places = {place for _, _, place in gained}
+    assert {"pods in namespace prod", "pods in all of the cluster", "*.* in all of the cluster"} <= places
+    assert "jobs.batch in namespace prod" not in places  # that it could before
+    assert lost == set()
+
+
+def test_what_the_cluster_does_not_allow_any_more_is_told_also_where_its_folder_is_gone(project: Path):
+    shutil.rmtree(project / "deploy")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 0, done.output
+    gained, lost = in_the_cluster(done)
+    assert gained == set()
+    assert ("group viewers", "get", "pods in namespace prod") in lost
 
 
 def test_what_is_not_rendered_is_told(project: Path):
