@@ -87,12 +87,16 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     from dataops_assets.observe.access import difference
     from dataops_assets.policy.access import load
     from dataops_assets.policy.rbac import read_rights
+    from dataops_assets.policy.refused import Refused
 
-    with extracted(_folder(), commit, needed=False) as folder:
-        before = load(folder)
     rbac = DEFS.parents[1] / "deploy" / "rbac"
-    with extracted(rbac, commit, needed=False) as folder:
-        bound = read_rights(folder)
+    try:
+        with extracted(_folder(), commit, needed=False) as folder:
+            before = load(folder)
+        with extracted(rbac, commit, needed=False) as folder:
+            bound = read_rights(folder)
+    except Refused as error:
+        raise click.ClickException(f"in {commit}: {error}") from error
     found = difference((before, catalog_of(DEFS, commit)), (_access(), load_catalog(DEFS)))
     found += cluster.difference(bound, read_rights(rbac))
     if as_json:

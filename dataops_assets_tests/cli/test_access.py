@@ -300,6 +300,24 @@ def test_what_is_not_rendered_is_told(project: Path):
     assert "make access" in done.output
 
 
+def test_a_file_that_is_not_understood_is_named_with_its_policy_and_statement(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    as_it_was = file.read_text(encoding="utf-8")
+    edit(file, '"kms:ViaService"', '"kms:ViaServices"')
+    done = ask("who", "flights")
+    assert done.exit_code == 1
+    assert str(done.exception).startswith("infra/access/prod.json, company-")
+    assert ", statement " in str(done.exception)
+    assert "`kms:ViaServices`" in str(done.exception)
+
+    for asked in (["add", "."], ["-c", "user.name=lab", "-c", "user.email=lab@example.com", "commit", "-q", "-m", "Damaged"]):
+        subprocess.run(["git", "-C", str(project), *asked], check=True)
+    file.write_text(as_it_was, encoding="utf-8")
+    done = ask("grants", "--diff", "HEAD")
+    assert done.exit_code == 1
+    assert "in HEAD: infra/access/prod.json, company-" in done.output
+
+
 def test_a_commit_that_is_not_there_is_told(project: Path):
     done = ask("grants", "--diff", "no-such-commit")
     assert done.exit_code == 1
