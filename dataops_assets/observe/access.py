@@ -1,8 +1,9 @@
 """Who may do what to which dataset, bucket, key and role: what the rendered policies come to with the contracts of a catalog.
 
 Each answer is a decision of the evaluator about one request; nothing is told from the text of a policy. An object has its key
-and the tags that it carries by its contract. Of the ways to ask for something, the best counts: if one is allowed, he may. Not
-here: how policies are read and decide (`dataops_assets.policy`), and how it is printed (`cli.access`).
+and the tags that it carries by its contract. Of the ways to ask for something, the best counts: if one is allowed, he may. What
+changes is told of each way, since a condition that is gone opens one more. Not here: how policies are read and decide
+(`dataops_assets.policy`), and how it is printed (`cli.access`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ class Grant:
         who: What people call him.
         place: Where.
         word: What it comes to, as `read`.
-        action: The action.
+        action: The action; in what changes, also with the way in which it is asked for, as `s3:PutObject blindly`.
         dataset: The dataset that it is about; empty if it is about none.
     """
 
@@ -93,7 +94,7 @@ def allowed(access: Access, caller: Caller, places: Iterable[Place]) -> Iterator
         for action, word in ACTIONS[place.kind].items():
             if not access.names(caller, action, place.arn):
                 continue
-            decisions = (access.may(caller, action, place.arn, way) for way in _ways(action, place))
+            decisions = (access.may(caller, action, place.arn, way) for way in _ways(action, place).values())
             if decision := next((one for one in decisions if one.allowed), None):
                 grant = Grant(caller.name, place.name, word, action, place.dataset or "")
                 yield Allowed(grant, decision, _missing(access, caller, action, place))
@@ -180,25 +181,29 @@ def _folders(kind: str, caller: Caller) -> list[str]:
     return [*areas, "trash/any", "elsewhere"]
 
 
-def _ways(action: str, place: Place) -> list[_Context]:
-    """The requests by which something can be done; the first that is allowed counts."""
+def _ways(action: str, place: Place) -> dict[str, _Context]:
+    """The requests by which something can be done, by what people call them; the first that is allowed counts."""
     carried = {f"s3:ExistingObjectTag/{tag}": value for tag, value in place.tags.items()}
     tags = place.tags or {"lifecycle": "operational", "readers": "branches"}
     asked = {f"s3:RequestObjectTag/{tag}": value for tag, value in tags.items()} | {"s3:RequestObjectTagKeys": sorted(tags)}
     if action == "s3:PutObject":
         created = {"s3:ObjectCreationOperation": "true"}
-        return [
-            {**asked, **created, "s3:if-none-match": "*"},
-            {**asked, **created, "s3:if-match": "etag"},
-            {**asked, **created},
-            {**created, "s3:if-none-match": "*"},
-            created,
-        ]
+        new = {**asked, **created, "s3:if-none-match": "*"}
+        return {
+            "of what is new": new,
+            "in place of what was seen": {**asked, **created, "s3:if-match": "etag"},
+            "blindly": {**asked, **created},
+            "of what is new, without tags": {**created, "s3:if-none-match": "*"},
+            "blindly, without tags": created,
+            "by a copy": {**new, "s3:x-amz-copy-source": "elsewhere/x"},
+            "with a key of his": {**new, "s3:x-amz-server-side-encryption": "aws:kms"},
+            "with a key that he brings": {**new, "s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
+        }
     if action in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging"):
-        return [{**carried, **asked}]
+        return {"": {**carried, **asked}}
     if place.kind == "key":
-        return [_through_s3(place.arn), {}]
-    return [carried]
+        return {"through S3": _through_s3(place.arn), "itself": {}}
+    return {"": carried}
 
 
 def _through_s3(key: str) -> _Context:
@@ -233,13 +238,29 @@ def grants(access: Access, catalog: Catalog) -> set[Grant]:
     Raises:
         Refused: A policy is not understood.
     """
-    evaluated = {
-        found.grant
-        for caller in callers(access)
-        for found in allowed(access, caller, everything(access, catalog, caller))
-        if found.missing is None
-    }
+    evaluated = set[Grant]()
+    for caller in callers(access):
+        places = everything(access, catalog, caller)
+        evaluated |= {found.grant for found in allowed(access, caller, places) if found.missing is None}
+        evaluated |= {grant for place in places for grant in _each_way(access, caller, place)}
     return evaluated | set(let_in(access))
+
+
+def _each_way(access: Access, caller: Caller, place: Place) -> Iterator[Grant]:
+    """What somebody may do in a place, in each way that is not the usual one."""
+    for action, word in ACTIONS[place.kind].items():
+        if not access.names(caller, action, place.arn):
+            continue
+        ways = _ways(action, place)
+        usual = next(iter(ways.values()))
+        if place.kind in ("object", "bucket"):  # all other services take nothing in the open
+            ways["over plain HTTP"] = {**usual, "aws:SecureTransport": "false"}
+        untagged = {key: value for key, value in usual.items() if not key.startswith("s3:ExistingObjectTag/")}
+        if untagged != usual:
+            ways["of what has no tags"] = untagged
+        for way, said in ways.items():
+            if way and access.may(caller, action, place.arn, said).allowed and not _missing(access, caller, action, place):
+                yield Grant(caller.name, place.name, word, f"{action} {way}", place.dataset or "")
 
 
 def let_in(access: Access) -> Iterator[Grant]:

@@ -169,6 +169,36 @@ def test_a_denial_that_is_gone_is_access_gained_although_no_allow_was_touched(pr
     assert {(one["who"], one["action"]) for one in found["gained"]} == {("prod/pipeline", "s3:PutObjectTagging")}
 
 
+def test_a_way_that_is_open_now_is_told_although_another_one_was_before(project: Path):
+    opens = {
+        "NothingIsOverwrittenUnseen": ("prod/pipeline", "s3:PutObject blindly"),
+        "NothingIsCopiedThere": ("prod/pipeline", "s3:PutObject by a copy"),
+        "NobodyChoosesTheEncryption": ("prod/pipeline", "s3:PutObject with a key of his"),
+        "NobodyBringsAKey": ("prod/pipeline", "s3:PutObject with a key that he brings"),
+        "NothingWithoutTls": ("prod/analyst-analysts", "s3:GetObject over plain HTTP"),
+    }
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    policy = written["buckets"]["company-prod"]["policy"]
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] not in opens]
+    file.write_text(json.dumps(written), encoding="utf-8")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 1
+    assert set(opens.values()) <= {(one["who"], one["action"]) for one in json.loads(done.stdout)["gained"]}
+
+
+def test_a_condition_on_the_tags_of_an_object_that_is_gone_is_told_although_each_dataset_was_readable(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    (rights,) = written["roles"]["company-analyst-analysts"]["policies"].values()
+    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
+    del statement["Condition"]
+    file.write_text(json.dumps(written), encoding="utf-8")
+    gained = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)["gained"]
+    assert {one["action"] for one in gained} == {"s3:GetObject of what has no tags"}
+    assert {one["who"] for one in gained} == {"prod/analyst-analysts"}
+
+
 def trust_of(role: str, written: dict[str, Any]) -> dict[str, Any]:
     (statement,) = written["roles"][f"company-{role}"]["trust"]["Statement"]
     return statement
