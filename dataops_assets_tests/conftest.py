@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--first-seed", type=int, default=0, help="the seed of the first simulated world")
     parser.addoption("--seeds", type=int, default=150, help="how many simulated worlds there are of each store")
     parser.addoption("--requests", type=int, default=1000, help="how many random requests two evaluators of policies are asked")
-    parser.addoption("--cells", type=int, default=5000, help="how many cells of the matrix two evaluators are asked")
+    parser.addoption("--cells", type=int, default=250_000, help="how many cells of the matrix two evaluators are asked")
     parser.addoption("--mutants", type=int, default=60, help="how many mutants of the policies are tried")
     parser.addoption("--rounds", type=int, default=1, help="how many times as often faults of a server are tried")
 

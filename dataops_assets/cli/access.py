@@ -77,17 +77,28 @@ def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
 def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     """Say who may do more, and who less, than in another commit; fail if anybody may do more.
 
-    Both sides are evaluated, the policies in infra/access/ and the contracts. Made for the check of a pull request: one that is
-    labelled for it is checked with --allow-wider. Datasets that are new are told, and widen nothing.
+    Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. Made
+    for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are told,
+    and widen nothing.
     """
     from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.changing import catalog_of, extracted
+    from dataops_assets.observe import cluster
     from dataops_assets.observe.access import difference
     from dataops_assets.policy.access import load
+    from dataops_assets.policy.rbac import read_rights
+    from dataops_assets.policy.refused import Refused
 
-    with extracted(_folder(), commit, needed=False) as folder:
-        before = load(folder)
+    rbac = DEFS.parents[1] / "deploy" / "rbac"
+    try:
+        with extracted(_folder(), commit, needed=False) as folder:
+            before = load(folder)
+        with extracted(rbac, commit, needed=False) as folder:
+            bound = read_rights(folder)
+    except Refused as error:
+        raise click.ClickException(f"in {commit}: {error}") from error
     found = difference((before, catalog_of(DEFS, commit)), (_access(), load_catalog(DEFS)))
+    found += cluster.difference(bound, read_rights(rbac))
     if as_json:
         told = {name: [asdict(grant) for grant in getattr(found, name)] for name in ("gained", "lost", "new")}
         click.echo(json.dumps(told, indent=1))
@@ -135,7 +146,8 @@ def _by_whom(found: "Iterable[Allowed]") -> list[tuple[str, str]]:
     """Everybody once, with the statements of all that he may do."""
     by: dict[str, dict[str, None]] = {}
     for one in found:
-        by.setdefault(one.grant.who, {}).update(dict.fromkeys(_statements(one)))
+        but = [f"but not {one.missing}, so it is refused"] if one.missing else []
+        by.setdefault(one.grant.who, {}).update(dict.fromkeys([*_statements(one), *but]))
     return [(who, "; ".join(statements)) for who, statements in by.items()]
 
 
@@ -147,8 +159,9 @@ def _may(caller: "Caller", found: "list[Allowed]") -> Iterator[str]:
     for one in found:
         place = _without_dataset(one.grant)
         actions = rows.setdefault((place, one.grant.word), [])
-        if one.grant.action not in actions:
-            actions.append(one.grant.action)
+        action = f"{one.grant.action} (refused without {one.missing})" if one.missing else one.grant.action
+        if action not in actions:
+            actions.append(action)
     told = [(place, word, ", ".join(actions)) for (place, word), actions in rows.items()]
     yield from _aligned(("where", "may", "by the actions"), told, groups=1) if told else ["  nothing"]
     if caller.role and (beside := sorted(_beside(caller))):
@@ -202,7 +215,7 @@ def _aligned(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], groups: i
 
 
 def _plain(found: "Allowed") -> dict[str, object]:
-    return {**asdict(found.grant), "by": list(_statements(found))}
+    return {**asdict(found.grant), "by": list(_statements(found)), "missing": found.missing}
 
 
 def _statements(found: "Allowed") -> list[str]:

@@ -63,7 +63,7 @@ def extracted(folder: Path, commit: str, *, needed: bool = True) -> Iterator[Pat
     """A folder as a commit has it, until the end of the block.
 
     Args:
-        folder: The folder, in a git repository.
+        folder: The folder, in a git repository; it need not be there now.
         commit: The commit, as git names it.
         needed: Whether it must be there; else it is empty where the commit does not have it.
 
@@ -71,18 +71,20 @@ def extracted(folder: Path, commit: str, *, needed: bool = True) -> Iterator[Pat
         click.ClickException: The commit, or the folder in it, cannot be read.
     """
     with tempfile.TemporaryDirectory() as place:
-        there = Path(place) / folder.name
-        there.mkdir()
-        if needed or _git(folder, commit, "ls-tree", commit, "--", "."):
-            archive = _git(folder, commit, "archive", "--format=tar", commit, "--", ".")
+        inside = next(one for one in folder.parents if one.is_dir())
+        below = folder.relative_to(inside)
+        there = Path(place) / below
+        there.mkdir(parents=True)
+        if needed or _git(folder, commit, inside, "ls-tree", commit, "--", str(below)):
+            archive = _git(folder, commit, inside, "archive", "--format=tar", commit, "--", str(below))
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-                files.extractall(there, filter="data")
+                files.extractall(place, filter="data")
         yield there
 
 
-def _git(folder: Path, commit: str, *asked: str) -> bytes:
+def _git(folder: Path, commit: str, inside: Path, *asked: str) -> bytes:
     try:
-        return subprocess.run(["git", "-C", str(folder), *asked], check=True, capture_output=True).stdout
+        return subprocess.run(["git", "-C", str(inside), *asked], check=True, capture_output=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         said = error.stderr.decode(errors="replace").strip() if isinstance(error, subprocess.CalledProcessError) else error
         raise click.ClickException(f"{folder.name} of {commit} cannot be read: {said}") from error

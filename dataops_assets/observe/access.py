@@ -1,8 +1,9 @@
 """Who may do what to which dataset, bucket, key and role: what the rendered policies come to with the contracts of a catalog.
 
 Each answer is a decision of the evaluator about one request; nothing is told from the text of a policy. An object has its key
-and the tags that it carries by its contract. Of the ways to ask for something, the best counts: if one is allowed, he may. Not
-here: how policies are read and decide (`dataops_assets.policy`), and how it is printed (`cli.access`).
+and the tags that it carries by its contract. Of the ways to ask for something, the best counts: if one is allowed, he may. What
+changes is told of each way, since a condition that is gone opens one more. Not here: how policies are read and decide
+(`dataops_assets.policy`), and how it is printed (`cli.access`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,13 +11,18 @@ from dataclasses import dataclass, field
 
 from dataops_assets.contract import Catalog, Dataset
 from dataops_assets.contract.policy import ZONES
-from dataops_assets.policy.access import ANYBODY, Access, Caller, session
+from dataops_assets.policy.access import ANYBODY, Access, Caller, Resource, session
 from dataops_assets.policy.actions import ACTIONS, Kind
 from dataops_assets.policy.evaluate import Decision
 from dataops_assets.policy.pattern import as_written
 from dataops_assets.storage import layout
 
 _Context = Mapping[str, str | Sequence[str]]
+_NEEDED = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}
+"""What of the key of a bucket somebody needs beside, who reads or writes in it. Source: Amazon S3 User Guide, "Using
+server-side encryption with AWS KMS keys (SSE-KMS)", Permissions."""
+_NOT_ENCRYPTED = ("audit-", "state-")
+"""How buckets are called that S3 encrypts with keys of its own: module `storage`, and the bootstrap."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Grant:
         who: What people call him.
         place: Where.
         word: What it comes to, as `read`.
-        action: The action.
+        action: The action; in what changes, also with the way in which it is asked for, as `s3:PutObject blindly`.
         dataset: The dataset that it is about; empty if it is about none.
     """
 
@@ -64,10 +70,13 @@ class Allowed:
     Attributes:
         grant: Who may do what.
         decision: What decided so.
+        missing: What he may not do with the key of the bucket, and must, as `kms:Decrypt of key prod/data`; None if he may. So
+            long as it is missing, AWS refuses the request all the same.
     """
 
     grant: Grant
     decision: Decision
+    missing: str | None
 
 
 def callers(access: Access) -> list[Caller]:
@@ -85,9 +94,21 @@ def allowed(access: Access, caller: Caller, places: Iterable[Place]) -> Iterator
         for action, word in ACTIONS[place.kind].items():
             if not access.names(caller, action, place.arn):
                 continue
-            decisions = (access.may(caller, action, place.arn, way) for way in _ways(action, place))
+            decisions = (access.may(caller, action, place.arn, way) for way in _ways(action, place).values())
             if decision := next((one for one in decisions if one.allowed), None):
-                yield Allowed(Grant(caller.name, place.name, word, action, place.dataset or ""), decision)
+                grant = Grant(caller.name, place.name, word, action, place.dataset or "")
+                yield Allowed(grant, decision, _missing(access, caller, action, place))
+
+
+def _missing(access: Access, caller: Caller, action: str, place: Place) -> str | None:
+    needed = _NEEDED.get(action)
+    bucket = access.buckets.get(place.arn.rpartition(":::")[2].partition("/")[0])
+    if needed is None or bucket is None or bucket.kind.startswith(_NOT_ENCRYPTED):
+        return None
+    key = next((one for one in access.keys.values() if (one.environment, one.kind) == (bucket.environment, "data")), None)
+    if key is None or access.may(caller, needed, key.arn, _through_s3(key.arn)).allowed:
+        return None
+    return f"{needed} of {_name(key)}"
 
 
 def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
@@ -103,7 +124,7 @@ def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
         folders = _folders(bucket.kind, caller)
         found += [Place("object", f"{bucket.name}/{folder}", f"{bucket.arn}/{folder}/x") for folder in folders]
         found.append(Place("bucket", bucket.name, bucket.arn))
-    found += [Place("key", f"key {key.environment}/{key.kind}", key.arn) for key in access.keys.values()]
+    found += [Place("key", _name(key), key.arn) for key in access.keys.values()]
     return [*found, *(Place("role", f"role {role.full_name}", role.arn) for role in access.roles)]
 
 
@@ -160,26 +181,37 @@ def _folders(kind: str, caller: Caller) -> list[str]:
     return [*areas, "trash/any", "elsewhere"]
 
 
-def _ways(action: str, place: Place) -> list[_Context]:
-    """The requests by which something can be done; the first that is allowed counts."""
+def _ways(action: str, place: Place) -> dict[str, _Context]:
+    """The requests by which something can be done, by what people call them; the first that is allowed counts."""
     carried = {f"s3:ExistingObjectTag/{tag}": value for tag, value in place.tags.items()}
     tags = place.tags or {"lifecycle": "operational", "readers": "branches"}
     asked = {f"s3:RequestObjectTag/{tag}": value for tag, value in tags.items()} | {"s3:RequestObjectTagKeys": sorted(tags)}
     if action == "s3:PutObject":
         created = {"s3:ObjectCreationOperation": "true"}
-        return [
-            {**asked, **created, "s3:if-none-match": "*"},
-            {**asked, **created, "s3:if-match": "etag"},
-            {**asked, **created},
-            {**created, "s3:if-none-match": "*"},
-            created,
-        ]
+        new = {**asked, **created, "s3:if-none-match": "*"}
+        return {
+            "of what is new": new,
+            "in place of what was seen": {**asked, **created, "s3:if-match": "etag"},
+            "blindly": {**asked, **created},
+            "of what is new, without tags": {**created, "s3:if-none-match": "*"},
+            "blindly, without tags": created,
+            "by a copy": {**new, "s3:x-amz-copy-source": "elsewhere/x"},
+            "with a key of his": {**new, "s3:x-amz-server-side-encryption": "aws:kms"},
+            "with a key that he brings": {**new, "s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
+        }
     if action in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging"):
-        return [{**carried, **asked}]
+        return {"": {**carried, **asked}}
     if place.kind == "key":
-        region = place.arn.split(":")[3]
-        return [{"kms:ViaService": f"s3.{region}.amazonaws.com"}, {}]
-    return [carried]
+        return {"through S3": _through_s3(place.arn), "itself": {}}
+    return {"": carried}
+
+
+def _through_s3(key: str) -> _Context:
+    return {"kms:ViaService": f"s3.{key.split(':')[3]}.amazonaws.com"}
+
+
+def _name(key: Resource) -> str:
+    return f"key {key.environment}/{key.kind}"
 
 
 @dataclass(frozen=True)
@@ -196,6 +228,9 @@ class Difference:
     lost: tuple[Grant, ...]
     new: tuple[Grant, ...]
 
+    def __add__(self, other: "Difference") -> "Difference":
+        return Difference(self.gained + other.gained, self.lost + other.lost, self.new + other.new)
+
 
 def grants(access: Access, catalog: Catalog) -> set[Grant]:
     """Everything that anybody may do.
@@ -203,10 +238,29 @@ def grants(access: Access, catalog: Catalog) -> set[Grant]:
     Raises:
         Refused: A policy is not understood.
     """
-    evaluated = {
-        found.grant for caller in callers(access) for found in allowed(access, caller, everything(access, catalog, caller))
-    }
+    evaluated = set[Grant]()
+    for caller in callers(access):
+        places = everything(access, catalog, caller)
+        evaluated |= {found.grant for found in allowed(access, caller, places) if found.missing is None}
+        evaluated |= {grant for place in places for grant in _each_way(access, caller, place)}
     return evaluated | set(let_in(access))
+
+
+def _each_way(access: Access, caller: Caller, place: Place) -> Iterator[Grant]:
+    """What somebody may do in a place, in each way that is not the usual one."""
+    for action, word in ACTIONS[place.kind].items():
+        if not access.names(caller, action, place.arn):
+            continue
+        ways = _ways(action, place)
+        usual = next(iter(ways.values()))
+        if place.kind in ("object", "bucket"):  # all other services take nothing in the open
+            ways["over plain HTTP"] = {**usual, "aws:SecureTransport": "false"}
+        untagged = {key: value for key, value in usual.items() if not key.startswith("s3:ExistingObjectTag/")}
+        if untagged != usual:
+            ways["of what has no tags"] = untagged
+        for way, said in ways.items():
+            if way and access.may(caller, action, place.arn, said).allowed and not _missing(access, caller, action, place):
+                yield Grant(caller.name, place.name, word, f"{action} {way}", place.dataset or "")
 
 
 def let_in(access: Access) -> Iterator[Grant]:
@@ -217,7 +271,7 @@ def let_in(access: Access) -> Iterator[Grant]:
     ours = {role.arn.split(":")[4] for role in access.roles}
     policies = [(f"role {role.full_name}", role.trust) for role in access.roles]
     policies += [(bucket.name, bucket.policy) for bucket in access.buckets.values() if bucket.policy]
-    policies += [(f"key {key.environment}/{key.kind}", key.policy) for key in access.keys.values() if key.policy]
+    policies += [(_name(key), key.policy) for key in access.keys.values() if key.policy]
     for place, policy in policies:
         for statement in policy.statements:
             if statement.effect == "Deny":

@@ -150,6 +150,7 @@ class Caller:
         context: What AWS puts into each of his requests.
         role: Whose session it is; None if it is of none of ours.
         policies: What he may do, where that is no role of ours.
+        age_seconds: How long ago his session began.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Caller:
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     role: Role | None = None
     policies: tuple[Policy, ...] = ()
+    age_seconds: int = 0
 
 
 ANYBODY = Caller("anybody", "*", {"aws:SecureTransport": "true"})
@@ -182,6 +184,8 @@ class Access:
     ) -> Decision:
         """Whether somebody may do something.
 
+        Credentials come before policies: who asks with a session that has ended is refused, whatever lets everybody in.
+
         Args:
             caller: Who asks.
             action: As `s3:PutObject`.
@@ -191,6 +195,8 @@ class Access:
         Raises:
             Refused: Nothing is known of the resource, or a policy or the request is not understood.
         """
+        if caller.role and caller.age_seconds >= caller.role.max_session_seconds:
+            return Decision(False, "the session has expired")
         account, policy = self._of(resource, action, caller)
         own = caller.role.policies if caller.role else caller.policies
         boundary = caller.role.boundary if caller.role else None
@@ -278,32 +284,18 @@ def combine(files: Iterable[Written]) -> Access:
         raise Refused(
             "infra/access", "", "account", "two environments have the same account", "give each an account of its own"
         )
-    resources = [
-        Resource(
-            one.environment,
-            name,
-            name.removeprefix(f"{one.prefix}-"),
-            f"arn:aws:s3:::{name}",
-            one.account,
-            _maybe(bucket.policy, name),
-        )
-        for one in listed
-        for name, bucket in one.buckets.items()
-    ]
-    keys = [
-        Resource(
-            one.environment,
-            alias,
-            alias.removeprefix(f"alias/{one.prefix}-"),
-            key.arn,
-            one.account,
-            _maybe(key.policy, alias),
-        )
-        for one in listed
-        for alias, key in one.keys.items()
-    ]
-    roles = [_role(one, name, role) for one in listed for name, role in one.roles.items()]
-    return Access(tuple(roles), {one.name: one for one in resources}, {one.arn: one for one in keys})
+    roles: list[Role] = []
+    buckets: dict[str, Resource] = {}
+    keys: dict[str, Resource] = {}
+    for one in listed:
+        try:
+            roles += [_role(one, name, role) for name, role in one.roles.items()]
+            buckets |= {name: _bucket(one, name, bucket) for name, bucket in one.buckets.items()}
+            keys |= {key.arn: _key(one, alias, key) for alias, key in one.keys.items()}
+        except Refused as error:
+            where = f"infra/access/{one.environment}.json, {error.policy}"
+            raise Refused(where, error.statement, error.element, error.message, error.remedy) from None
+    return Access(tuple(roles), buckets, keys)
 
 
 def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
@@ -360,8 +352,15 @@ def _role(written: Written, name: str, role: WrittenRole) -> Role:
     )
 
 
-def _maybe(document: Document | None, name: str) -> Policy | None:
-    return read_policy(document, name, "resource") if document else None
+def _bucket(written: Written, name: str, bucket: WrittenBucket) -> Resource:
+    policy = read_policy(bucket.policy, name, "resource") if bucket.policy else None
+    kind = name.removeprefix(f"{written.prefix}-")
+    return Resource(written.environment, name, kind, f"arn:aws:s3:::{name}", written.account, policy)
+
+
+def _key(written: Written, alias: str, key: WrittenKey) -> Resource:
+    kind = alias.removeprefix(f"alias/{written.prefix}-")
+    return Resource(written.environment, alias, kind, key.arn, written.account, read_policy(key.policy, alias, "resource"))
 
 
 def _read(path: Path) -> Written:

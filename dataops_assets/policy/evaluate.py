@@ -28,6 +28,7 @@ from dataops_assets.policy.refused import Refused
 
 Why = Literal[
     "allowed",
+    "the session has expired",
     "a statement denies it",
     "no statement allows it",
     "the policy of the resource does not let it in",

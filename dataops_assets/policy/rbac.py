@@ -13,6 +13,7 @@ has of its own (`system:…`, access entries of EKS) is in no manifest of ours: 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -152,6 +153,22 @@ class Rights:
             if here and any(one.is_one_of(who) for one in grant.subjects) and any(rule.matches(asked) for rule in grant.rules):
                 return grant.told
         return None
+
+    def subjects(self) -> Iterator[tuple[str, "Subject"]]:
+        """Everybody whom a binding names, by what people call him."""
+        for one in (one for grant in self.grants for one in grant.subjects):
+            if one.kind == "ServiceAccount":
+                yield f"service account {one.namespace}/{one.name}", service_account(str(one.namespace), one.name)
+            elif one.kind == "Group":
+                yield f"group {one.name}", person("", one.name)
+            else:
+                yield one.name, person(one.name)
+
+    def requests(self) -> Iterator[Request]:
+        """Every verb on everything that a rule names, where it holds; a `*` is a name like others."""
+        for namespace, rule in ((grant.namespace or "", rule) for grant in self.grants for rule in grant.rules):
+            for named in product(VERBS, rule.apiGroups, rule.resources, [namespace], rule.resourceNames or ("",)):
+                yield Request(*named)
 
 
 def service_account(namespace: str, name: str) -> Subject:

@@ -45,6 +45,41 @@ def test_who_as_people_read_it():
     assert "prod/provider-openflights" not in landing
 
 
+def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    policy = written["keys"]["alias/company-data"]["policy"]
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "DevReadsThroughS3"]
+    file.write_text(json.dumps(written), encoding="utf-8")
+
+    reading = {
+        one["who"]: one["missing"] for one in told("who", "flights", "--zone", "staged") if one["action"] == "s3:GetObject"
+    }
+    missing = "kms:Decrypt of key prod/data"
+    assert reading == {
+        **dict.fromkeys(("dev/adhoc", "dev/branch", "dev/engineer"), missing),
+        **dict.fromkeys(("prod/analyst-analysts", "prod/analyst-operations", "prod/pipeline")),
+    }
+    assert ask("who", "flights", "--zone", "staged").stdout.count(f"but not {missing}, so it is refused") == 3
+    assert f"s3:GetObject (refused without {missing})" in ask("may", "engineer").stdout
+    lost = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)["lost"]
+    assert ("dev/engineer", "staged/flights", "s3:GetObject") in {(one["who"], one["place"], one["action"]) for one in lost}
+
+
+def test_who_writes_what_is_encrypted_may_use_its_key(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    (rights,) = written["roles"]["company-pipeline"]["policies"].values()
+    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "UseKey"]
+    statement["Action"] = "kms:Decrypt"
+    file.write_text(json.dumps(written), encoding="utf-8")
+    missing = {
+        one["action"]: one["missing"] for one in told("who", "flights", "--zone", "staged") if one["who"] == "prod/pipeline"
+    }
+    assert missing["s3:PutObject"] == "kms:GenerateDataKey of key prod/data"
+    assert missing["s3:GetObject"] is None
+
+
 def test_may_of_a_role_with_its_own_area():
     may = {(one["place"], one["word"]) for one in told("may", "engineer", "--tag", "person=ann")}
     assert {("company-dev/dev/ann", "delete"), ("staged/flights", "read")} <= may
@@ -82,7 +117,8 @@ def test_what_is_not_there_is_told(words: tuple[str, ...], why: str):
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that is committed, with the contracts and policies of this one."""
     shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(PROJECT / "infra" / "access", tmp_path / "infra" / "access")
+    for folder in ("infra/access", "deploy/rbac"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder)
     who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
     for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "As it was"]):
         subprocess.run(["git", "-C", str(tmp_path), *who, *asked], check=True)
@@ -131,6 +167,36 @@ def test_a_denial_that_is_gone_is_access_gained_although_no_allow_was_touched(pr
     file.write_text(json.dumps(written), encoding="utf-8")
     found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
     assert {(one["who"], one["action"]) for one in found["gained"]} == {("prod/pipeline", "s3:PutObjectTagging")}
+
+
+def test_a_way_that_is_open_now_is_told_although_another_one_was_before(project: Path):
+    opens = {
+        "NothingIsOverwrittenUnseen": ("prod/pipeline", "s3:PutObject blindly"),
+        "NothingIsCopiedThere": ("prod/pipeline", "s3:PutObject by a copy"),
+        "NobodyChoosesTheEncryption": ("prod/pipeline", "s3:PutObject with a key of his"),
+        "NobodyBringsAKey": ("prod/pipeline", "s3:PutObject with a key that he brings"),
+        "NothingWithoutTls": ("prod/analyst-analysts", "s3:GetObject over plain HTTP"),
+    }
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    policy = written["buckets"]["company-prod"]["policy"]
+    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] not in opens]
+    file.write_text(json.dumps(written), encoding="utf-8")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 1
+    assert set(opens.values()) <= {(one["who"], one["action"]) for one in json.loads(done.stdout)["gained"]}
+
+
+def test_a_condition_on_the_tags_of_an_object_that_is_gone_is_told_although_each_dataset_was_readable(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    (rights,) = written["roles"]["company-analyst-analysts"]["policies"].values()
+    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
+    del statement["Condition"]
+    file.write_text(json.dumps(written), encoding="utf-8")
+    gained = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)["gained"]
+    assert {one["action"] for one in gained} == {"s3:GetObject of what has no tags"}
+    assert {one["who"] for one in gained} == {"prod/analyst-analysts"}
 
 
 def trust_of(role: str, written: dict[str, Any]) -> dict[str, Any]:
@@ -207,11 +273,79 @@ def test_readers_of_a_contract_count_without_any_policy_being_touched(project: P
     assert "prod/analyst-operations" in done.stdout
 
 
+def in_the_cluster(done: Result) -> tuple[set[tuple[str, ...]], ...]:
+    """Who gains and who loses what where."""
+    found = json.loads(done.stdout)
+    return tuple({(one["who"], one["action"], one["place"]) for one in found[name]} for name in ("gained", "lost"))
+
+
+def test_people_who_may_enter_pods_are_told(project: Path):
+    edit(project / "deploy" / "rbac" / "people.yaml", "resources: [pods, pods/log,", "resources: [pods, pods/log, pods/exec,")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 1
+    gained, lost = in_the_cluster(done)
+    assert gained == {
+        (f"group {who}", verb, "pods/exec in namespace prod")
+        for who in ("viewers", "operators")
+        for verb in ("get", "list", "watch")
+    }
+    assert lost == set()
+
+
+def test_a_role_that_holds_in_all_of_the_cluster_is_told_and_so_is_what_it_does_not_name(project: Path):
+    (project / "deploy" / "rbac" / "more.yaml").write_text("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: everything}
+rules: [{apiGroups: ["*"], resources: ["*"], verbs: [delete]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: everything}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: everything}
+subjects: [{kind: ServiceAccount, name: daemon, namespace: prod}]
+""")
+    gained, lost = in_the_cluster(ask("grants", "--diff", "HEAD", "--json"))
+    assert {who for who, _, _ in gained} == {"service account prod/daemon"}
+    assert {verb for _, verb, _ in gained} == {"delete"}
+    places = {place for _, _, place in gained}
+    assert {"pods in namespace prod", "pods in all of the cluster", "*.* in all of the cluster"} <= places
+    assert "jobs.batch in namespace prod" not in places  # that it could before
+    assert lost == set()
+
+
+def test_what_the_cluster_does_not_allow_any_more_is_told_also_where_its_folder_is_gone(project: Path):
+    shutil.rmtree(project / "deploy")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 0, done.output
+    gained, lost = in_the_cluster(done)
+    assert gained == set()
+    assert ("group viewers", "get", "pods in namespace prod") in lost
+
+
 def test_what_is_not_rendered_is_told(project: Path):
     shutil.rmtree(project / "infra" / "access")
     done = ask("who", "flights")
     assert done.exit_code == 1
     assert "make access" in done.output
+
+
+def test_a_file_that_is_not_understood_is_named_with_its_policy_and_statement(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    as_it_was = file.read_text(encoding="utf-8")
+    edit(file, '"kms:ViaService"', '"kms:ViaServices"')
+    done = ask("who", "flights")
+    assert done.exit_code == 1
+    assert str(done.exception).startswith("infra/access/prod.json, company-")
+    assert ", statement " in str(done.exception)
+    assert "`kms:ViaServices`" in str(done.exception)
+
+    for asked in (["add", "."], ["-c", "user.name=lab", "-c", "user.email=lab@example.com", "commit", "-q", "-m", "Damaged"]):
+        subprocess.run(["git", "-C", str(project), *asked], check=True)
+    file.write_text(as_it_was, encoding="utf-8")
+    done = ask("grants", "--diff", "HEAD")
+    assert done.exit_code == 1
+    assert "in HEAD: infra/access/prod.json, company-" in done.output
 
 
 def test_a_commit_that_is_not_there_is_told(project: Path):

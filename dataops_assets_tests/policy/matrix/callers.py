@@ -5,6 +5,7 @@ session.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dataops_assets.policy.access import ANYBODY, Access, Caller, Role, session
 from dataops_assets.policy.language import read_policy
@@ -25,16 +26,25 @@ _SESSIONS = {
 }
 """Roles of which more than one session is tried, against each other."""
 _PODS_OF_DEV = ("branch pr-7", "adhoc", "sweeper", "migration")
+_HOURS_LATER = {"dev/engineer": 9, "prod/analyst-analysts": 9, "prod/analyst-operations": 9}
+"""When a session has ended, by whoever reviews access; those that do not stand here have after two hours."""
 
 
 def callers(access: Access) -> list[Caller]:
-    return [*_sessions(access), *_mighty(access), *_strangers(), *_tokens(access), *_pods(), *_services()]
+    return [*_sessions(access), *_expired(access), *_mighty(access), *_strangers(), *_tokens(access), *_pods(), *_services()]
 
 
 def _sessions(access: Access) -> Iterator[Caller]:
     for role in access.roles:
         for tags in _SESSIONS.get(role.full_name, [{}]):
             yield session(role, tags)
+
+
+def _expired(access: Access) -> Iterator[Caller]:
+    """A session of each role after its end."""
+    for role in access.roles:
+        hours = _HOURS_LATER.get(role.full_name, 2)
+        yield replace(session(role), name=f"{role.full_name}, {hours} hours later", age_seconds=hours * 3600)
 
 
 def _mighty(access: Access) -> Iterator[Caller]:

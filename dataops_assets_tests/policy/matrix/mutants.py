@@ -1,5 +1,5 @@
 """Every policy with one thing about it changed: a statement gone, a condition gone or met by any value, an action, resource,
-value or principal gone, or widened.
+value or principal gone, or widened. And every session as long as AWS lets it last.
 
 Here: what is changed. Not here: which cells show it (`turning`).
 """
@@ -14,6 +14,8 @@ from dataops_assets_tests.policy.matrix.actions import SERVICES, universe
 
 Document = dict[str, Any]
 Effect = Literal["weaker", "stricter"]
+LONGEST_SECONDS = 12 * 3600
+"""How long AWS lets a session last at most. Source: IAM User Guide, "Update the maximum session duration for a role"."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,13 @@ class Slot:
     """Where a policy stands.
 
     Attributes:
-        kind: What it is of: a role's rights, its trust, the boundary, a bucket, a key.
+        kind: What it is of: a role's rights, its trust, how long its sessions last, the boundary, a bucket, a key.
         environment: Whose it is.
         name: The full name of the role, bucket or key; empty for the boundary.
         label: The name of the policy, where a role has several.
     """
 
-    kind: Literal["identity", "trust", "boundary", "bucket", "key"]
+    kind: Literal["identity", "trust", "session", "boundary", "bucket", "key"]
     environment: str
     name: str = ""
     label: str = ""
@@ -48,7 +50,7 @@ class Mutant:
         slot: Which policy.
         what: What is changed, in words.
         effect: Whether that lets more through, or less.
-        document: The policy.
+        document: The policy; empty for sessions.
         actions: Those of the universe that the statement is about, before or after.
     """
 
@@ -76,6 +78,14 @@ def slots(files: list[Document]) -> Iterator[tuple[Slot, Document]]:
         for kind in ("bucket", "key"):
             for name, one in file[f"{kind}s"].items():
                 yield Slot(kind, environment, name), one["policy"]  # type: ignore[arg-type]
+
+
+def longer_sessions(files: list[Document]) -> Iterator[Mutant]:
+    """Each role without its time box."""
+    everything = frozenset(action.name for action in universe())
+    for file in files:
+        for name in file["roles"]:
+            yield Mutant(Slot("session", file["environment"], name), "sessions of twelve hours", "weaker", {}, everything)
 
 
 def mutants(slot: Slot, policy: Document) -> Iterator[Mutant]:

@@ -1,119 +1,163 @@
 """Every cell as iam-simulate decides it: the policies as they are rendered, and another evaluator.
 
-It refuses to answer where it does not know a key, so two keys are asked under names that it knows.
+It refuses to answer where it does not know a key, so some keys are asked under names that it knows. Of credentials it knows
+nothing: sessions that have ended are not asked.
 """
 
 import importlib.util
 import json
 import os
 import re
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from dataops_assets_tests.policy.matrix.callers import PEOPLE
+from dataops_assets_tests.policy.deciding import world
+from dataops_assets_tests.policy.matrix.callers import GITHUB, PEOPLE
 from dataops_assets_tests.policy.matrix.cells import Cell, cells
-from dataops_assets_tests.policy.matrix.places import let_everybody_in, with_others
+from dataops_assets_tests.policy.matrix.places import STRANGER, let_everybody_in, with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
 
-AT_ONCE = 20_000
-_RENAMED = {f"{PEOPLE}:": "accounts.google.com:", "kms:EncryptionContext:aws:logs:arn": "kms:RequestAlias"}
+AT_ONCE = 5_000
+_RENAMED = {
+    f"{PEOPLE}:": "accounts.google.com:",
+    f"{GITHUB}:": "accounts.google.com:",
+    "kms:EncryptionContext:aws:logs:arn": "kms:RequestAlias",
+}
 """Keys that it knows by other names alone."""
 _NEWER = ("kms:Decapsulate", "kms:Encapsulate")
 """Actions that it does not know yet."""
+_TAGGING = "sts:TagSession"
 _ENCRYPTING = re.compile(r"kms:(Encrypt|Decrypt|ReEncrypt|GenerateDataKey)")
 _ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 @pytest.mark.iam
 def test_every_cell_is_decided_alike(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]):
+    ours = with_others(access())
+    everything = [cell for cell in cells(ours) if cell.name not in _NEWER and not cell.caller.age_seconds]
+    count = min(pytestconfig.getoption("cells"), len(everything))
+    asked = Random(pytestconfig.getoption("first_seed")).sample(everything, count)
+    allowed, differ, began = 0, [], time.perf_counter()
+    with _iam_simulate() as theirs:
+        for first in range(0, count, AT_ONCE):
+            part = asked[first : first + AT_ONCE]
+            _tell(theirs, [_request(cell) for cell in part])  # it decides while we do
+            decided = [ours.may(cell.caller, cell.name, cell.place.arn, cell.context).allowed for cell in part]
+            answers = json.loads(theirs.stdout.readline())
+            differ += [(cell, they) for cell, we, they in zip(part, decided, answers, strict=True) if we is not they]
+            allowed += sum(decided)
+    seconds = time.perf_counter() - began
+    with capsys.disabled():
+        told = f"{count:,} of {len(everything):,} cells, {allowed:,} of them allowed"
+        sys.stdout.write(f"\n{told}, in {seconds:.0f} s: {count / seconds:,.0f} a second\n")
+    assert not differ, f"{len(differ)}:\n" + "\n".join(f"{cell}: {they}\n  {_request(cell)}" for cell, they in differ[:5])
+    assert allowed > count / 1000
+
+
+@contextmanager
+def _iam_simulate() -> Iterator[Any]:
+    """A process that decides, and knows all policies."""
     script = importlib.util.spec_from_file_location("evaluate", os.environ["IAM_SIMULATE"])
     assert script
     assert script.loader
-    theirs = importlib.util.module_from_spec(script)
-    script.loader.exec_module(theirs)
+    kit = importlib.util.module_from_spec(script)
+    script.loader.exec_module(kit)
+    assert kit.decide([world()]) == [False]  # the first time it fetches iam-simulate
 
-    ours = with_others(access())
-    everything = [cell for cell in cells(ours) if cell.name not in _NEWER]
-    count = min(pytestconfig.getoption("cells"), len(everything))
-    wide = Random(pytestconfig.getoption("first_seed")).sample(everything, min(12 * count, len(everything)))
-    decided = {id(cell): ours.may(cell.caller, cell.name, cell.place.arn, cell.context).allowed for cell in wide}
-    sample = sorted(wide, key=lambda cell: not decided[id(cell)])[:count]  # what is allowed is rare: all of that is asked
-    began, differ = time.perf_counter(), []
-    for first in range(0, count, AT_ONCE):
-        part = sample[first : first + AT_ONCE]
-        answers = theirs.decide([_world(cell) for cell in part])
-        differ += [cell for cell, allowed in zip(part, answers, strict=True) if allowed != decided[id(cell)]]
-    with capsys.disabled():
-        allowed = sum(decided[id(cell)] for cell in sample)
-        sys.stdout.write(f"\n{count:,} cells, {allowed:,} of them allowed, in {time.perf_counter() - began:.0f} s\n")
-    assert not differ, "\n".join(f"{cell}: {json.dumps(_world(cell))}" for cell in differ[:5])
+    command = ["node", Path(__file__).with_name("simulate.mjs"), kit.CACHE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        _tell(
+            process,
+            {
+                name + way: json.loads(_renamed(json.dumps(one), way))
+                for name, one in _policies().items()
+                for way in ("", _TAGGING)
+            },
+        )
+        yield process
+
+
+def _tell(process: Any, what: Any) -> None:
+    process.stdin.write(f"{json.dumps(what)}\n")
+    process.stdin.flush()
 
 
 @cache
 def _policies() -> dict[str, Any]:
-    """Each policy by the ARN of what it is of; of roles their trust."""
-    found: dict[str, Any] = dict(let_everybody_in(access()))
+    """By the ARN of what each is of, of roles their trust; of a role's own the ARN and a name; of boundaries the account."""
+    found: dict[str, Any] = {"all rights": _ALL, **let_everybody_in(access())}
     for file in files():
-        found |= {role["arn"]: role["trust"] for role in file["roles"].values()}
         found |= {f"arn:aws:s3:::{name}": bucket["policy"] for name, bucket in file["buckets"].items()}
         found |= {key["arn"]: key["policy"] for key in file["keys"].values()}
+        for role in file["roles"].values():
+            found |= {role["arn"]: role["trust"], file["account"]: role["boundary"]}
+            found |= {f"{role['arn']} {name}": policy for name, policy in role["policies"].items()}
     return found
 
 
 @cache
-def _roles() -> dict[str, dict[str, Any]]:
-    return {role["arn"]: role for file in files() for role in file["roles"].values()}
+def _own(arn: str) -> list[str]:
+    """The names of a role's policies."""
+    return [name for name in _policies() if name.startswith(f"{arn} ")] or ["all rights"]
 
 
-def _world(cell: Cell) -> dict[str, Any]:
-    caller, role = cell.caller, cell.caller.role
-    own = _roles().get(role.arn) if role else None
-    limit = (
-        role.boundary
-        and next(one["boundary"] for one in _roles().values() if one["arn"].split(":")[4] == role.arn.split(":")[4])
-        if role
-        else None
-    )
-    identity = list(own["policies"].values()) if own else [_ALL] if role or caller.policies else []
-    service = cell.name.split(":")[0]
-    resource = (
-        None if service == "iam" else _policies().get(cell.place.arn.partition("/")[0] if service == "s3" else cell.place.arn)
-    )
-    request = {
-        "principal": caller.principal,
-        "action": cell.name,
-        "resource": cell.place.arn,
-        "account": _account(cell),
-        "context": {key: value for key, value in cell.context.items() if not _is_left_away(cell, key)},
-    }
-    world = {
-        "request": request,
-        "identity": identity,
-        **({"resource": resource} if resource else {}),
-        **({"boundary": [limit]} if limit else {}),
-    }
-    text = json.dumps(world)
-    if cell.name == "sts:TagSession":  # it does not know that a token's tags come with the token
+def _request(cell: Cell) -> list[Any]:
+    """As simulate.mjs reads it: who, what, where, whose, what is known; the names of the policies that count."""
+    caller, role, arn = cell.caller, cell.caller.role, cell.place.arn
+    service, way = cell.name.split(":")[0], cell.name if cell.name == _TAGGING else ""
+    own = _own(role.arn) if role else ["all rights"] if caller.policies else []
+    of_resource = arn.partition("/")[0] if service == "s3" else arn
+    return [
+        caller.principal,
+        cell.name,
+        arn,
+        _account(arn, caller.principal),
+        {
+            _renamed(f'"{key}"', way).strip('"'): value
+            for key, value in cell.context.items()
+            if not _is_left_away(cell.name, key)
+        },
+        [name + way for name in own],
+        role.arn.split(":")[4] + way if role and role.boundary else None,
+        of_resource + way if service != "iam" and of_resource in _policies() else None,
+    ]
+
+
+def _account(arn: str, principal: str) -> str:
+    """Whose a resource is; what is about none is asked in one's own account."""
+    if arn == "*":
+        return principal.split(":")[4] if ":" in principal else ""
+    return _buckets().get(arn.partition("/")[0]) or arn.split(":")[4] or STRANGER
+
+
+@cache
+def _buckets() -> dict[str, str]:
+    return {f"arn:aws:s3:::{name}": file["account"] for file in files() for name in file["buckets"]}
+
+
+@cache
+def _renamed(text: str, way: str) -> str:
+    """A policy or a key, as JSON, with the names that it knows."""
+    if way == _TAGGING:  # it does not know that a token's tags come with the token
         text = re.sub(r'"[\w.-]+:(aud|sub)"', r'"aws:RequestTag/token-\1"', text)
     for ours, theirs in _RENAMED.items():
         text = text.replace(ours, theirs)
-    known: dict[str, Any] = json.loads(text)
-    return known
+    return text
 
 
-def _is_left_away(cell: Cell, key: str) -> bool:
+@cache
+def _is_left_away(action: str, key: str) -> bool:
     """What it does not know to come with an action, and where no policy here lets anybody do that on such a ground."""
     of_a_token = key.endswith((":aud", ":sub")) or key.startswith(("aws:RequestTag", "aws:TagKeys"))
-    if cell.name == "sts:SetSourceIdentity":
+    if action == "sts:SetSourceIdentity":
         return of_a_token
-    return key.startswith("kms:EncryptionContext") and not _ENCRYPTING.match(cell.name)
-
-
-def _account(cell: Cell) -> str:
-    account, _ = with_others(access())._of(cell.place.arn, cell.name, cell.caller)
-    return account
+    return key.startswith("kms:EncryptionContext") and not _ENCRYPTING.match(action)

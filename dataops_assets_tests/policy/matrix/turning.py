@@ -16,7 +16,7 @@ from dataops_assets.policy.access import Access, Caller, Resource, Role
 from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets_tests.policy.matrix.callers import ALL_RIGHTS
 from dataops_assets_tests.policy.matrix.cells import Cell
-from dataops_assets_tests.policy.matrix.mutants import Mutant, Slot
+from dataops_assets_tests.policy.matrix.mutants import LONGEST_SECONDS, Mutant, Slot
 
 WORLDS = {
     "identity": ("as rendered", "identities alone"),
@@ -24,6 +24,7 @@ WORLDS = {
     "bucket": ("as rendered", "resources alone"),
     "key": ("as rendered", "resources alone"),
     "trust": ("as rendered",),
+    "session": ("as rendered",),
 }
 _CLOSEST = ("administrator", "company-new", "stranger", "pipeline")
 """Who is asked first: those whom only the other lock holds."""
@@ -130,8 +131,9 @@ class Matrix:
 
 def _is_about(slot: Slot, cell: Cell) -> bool:
     role, arn = cell.caller.role, cell.place.arn
-    if slot.kind in ("identity", "boundary"):
+    if slot.kind in ("identity", "boundary", "session"):
         ours = role is not None and role.environment == slot.environment
+        ours = ours and (slot.kind == "session") == (cell.caller.age_seconds > 0)
         return ours and (slot.kind == "boundary" or role.arn.endswith(f"/{slot.name}"))  # type: ignore[union-attr]
     if slot.kind == "bucket":
         return arn == f"arn:aws:s3:::{slot.name}" or arn.startswith(f"arn:aws:s3:::{slot.name}/")
@@ -147,6 +149,8 @@ def _is_about(slot: Slot, cell: Cell) -> bool:
 def _with(access: Access, mutant: Mutant) -> Access:
     """The access with a mutant in place of the policy that it is of."""
     slot = mutant.slot
+    if slot.kind == "session":
+        return replace(access, roles=tuple(_longer(role, slot) for role in access.roles))
     policy = read_policy(mutant.document, str(slot), slot.reads_as)
     if slot.kind == "bucket":
         return replace(access, buckets={**access.buckets, slot.name: replace(access.buckets[slot.name], policy=policy)})
@@ -154,6 +158,11 @@ def _with(access: Access, mutant: Mutant) -> Access:
         (key,) = [one for one in access.keys.values() if (one.environment, one.name) == (slot.environment, slot.name)]
         return replace(access, keys={**access.keys, key.arn: replace(key, policy=policy)})
     return replace(access, roles=tuple(_mutated(role, slot, policy) for role in access.roles))
+
+
+def _longer(role: Role, slot: Slot) -> Role:
+    ours = role.environment == slot.environment and role.arn.endswith(f"/{slot.name}")
+    return replace(role, max_session_seconds=LONGEST_SECONDS) if ours else role
 
 
 def _mutated(role: Role, slot: Slot, policy: Policy) -> Role:

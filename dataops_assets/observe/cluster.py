@@ -1,0 +1,46 @@
+"""What changes for anybody in the cluster between two versions of its manifests.
+
+Each answer is a decision of the evaluator of RBAC about one request. Asked is about everybody whom a binding of either version
+names, and about everything that a rule of either names; a `*` stands for what no other rule names. Not here: how rules are read
+and matched (`policy.rbac`), and whom EKS lets into the cluster by entries of its own.
+"""
+
+from itertools import product
+
+from dataops_assets.observe.access import Difference, Grant
+from dataops_assets.policy.rbac import Request, Rights
+
+_WORDS = {
+    **dict.fromkeys(("get", "list", "watch"), "read"),
+    **dict.fromkeys(("create", "update", "patch"), "write"),
+    **dict.fromkeys(("delete", "deletecollection"), "delete"),
+    **dict.fromkeys(("impersonate", "bind", "escalate"), "let others in"),
+}
+
+
+def difference(before: Rights, after: Rights) -> Difference:
+    """Who may do more in the cluster, and who less."""
+    was, now = (_grants(rights, before, after) for rights in (before, after))
+    return Difference(gained=tuple(sorted(now - was)), lost=tuple(sorted(was - now)), new=())
+
+
+def _grants(rights: Rights, *of: Rights) -> set[Grant]:
+    """What manifests allow, of all that some name."""
+    everybody = {name: who for one in of for name, who in one.subjects()}
+    everything = {asked for one in of for asked in one.requests()}
+    namespaces = {asked.namespace for asked in everything} | {""}
+    requests = {
+        Request(asked.verb, asked.group, asked.resource, namespace, asked.name)
+        for asked, namespace in product(everything, namespaces)
+    }
+    return {
+        Grant(name, _place(asked), _WORDS[asked.verb], asked.verb)
+        for (name, who), asked in product(everybody.items(), requests)
+        if rights.why(who, asked)
+    }
+
+
+def _place(asked: Request) -> str:
+    kind = ".".join(filter(None, (asked.resource, asked.group)))
+    where = f"namespace {asked.namespace}" if asked.namespace else "all of the cluster"
+    return " ".join(filter(None, (kind, asked.name, "in", where)))
