@@ -26,9 +26,12 @@ EACH = [
 """And each group first, last, in the middle."""
 FEW = [EVERYBODY, "analysts", ""]
 ZONES = {
-    "prod": {
+    "landing": {
         "landing/flights": [""], "landing/airlines": [""], "landing/airports": [""],
-        "landing/planes": [""], "landing/weather": [""], "landing": [""],
+        "landing/planes": [""], "landing/weather": [""], "landing": [""], "elsewhere": [""],
+    },
+    "prod": {
+        "landing/flights": [""],
         "raw": READERS, "staged": EACH, "quarantine": READERS, "curated": READERS, "gate_results": READERS,
         "_verdicts": FEW, "_provenance": FEW, "_sha256": FEW, "_erasures": FEW,
         "_deployment": ["branches"], "_doctor": ["nobody"], "elsewhere": FEW,
@@ -39,7 +42,8 @@ ZONES = {
     },
     "audit-dev": {"access/company-dev": [""], "trail/AWSLogs/111111111111": [""], "elsewhere": [""]},
     "audit-prod": {
-        "access/company-prod": [""], "access/company-athena-prod": [""], "trail/AWSLogs/222222222222": [""], "elsewhere": [""],
+        "access/company-prod": [""], "access/company-landing": [""], "access/company-athena-prod": [""],
+        "trail/AWSLogs/222222222222": [""], "elsewhere": [""],
     },
     "state-dev": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
     "state-prod": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},

@@ -28,10 +28,7 @@ locals {
     # Also whatever has no key: the configuration of the bucket, and removing many at once.
     prod-written = {
       detail = merge(local.done, {
-        requestParameters = {
-          bucketName = [local.name]
-          key        = [{ exists = false }, { anything-but = { prefix = "landing/" } }]
-        }
+        requestParameters = { bucketName = [local.name] }
         userIdentity = { sessionContext = { sessionIssuer = { arn = [
           { exists = false }, { anything-but = ["${local.role}-pipeline"] },
         ] } } }
@@ -53,10 +50,7 @@ locals {
     # Where providers drop, and the pipeline drops what it fetches itself.
     prod-landing-written = {
       detail = merge(local.done, {
-        requestParameters = {
-          bucketName = [local.name]
-          key        = [{ prefix = "landing/" }]
-        }
+        requestParameters = { bucketName = [local.landing] }
         userIdentity = { sessionContext = { sessionIssuer = { arn = [
           { exists = false }, { anything-but = { wildcard = ["${local.role}-pipeline", "${local.role}-provider-*"] } },
         ] } } }
