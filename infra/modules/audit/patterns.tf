@@ -47,13 +47,22 @@ locals {
       }
     }
 
-    # Where providers drop, and the pipeline drops what it fetches itself.
+    # Where providers drop, and the pipeline drops what it fetches itself. Nobody else does, and a provider does nothing that has
+    # no key: he configures nothing, and removes nothing.
     prod-landing-written = {
       detail = merge(local.done, {
         requestParameters = { bucketName = [local.landing] }
-        userIdentity = { sessionContext = { sessionIssuer = { arn = [
-          { exists = false }, { anything-but = { wildcard = ["${local.role}-pipeline", "${local.role}-provider-*"] } },
-        ] } } }
+        "$or" = [
+          {
+            userIdentity = { sessionContext = { sessionIssuer = { arn = [
+              { exists = false }, { anything-but = { wildcard = ["${local.role}-pipeline", "${local.role}-provider-*"] } },
+            ] } } }
+          },
+          {
+            requestParameters = { key = [{ exists = false }] }
+            userIdentity      = { sessionContext = { sessionIssuer = { arn = [{ anything-but = ["${local.role}-pipeline"] }] } } }
+          },
+        ]
       })
     }
   }
