@@ -86,7 +86,7 @@ def chosen(here: Deployment, who: Answer | None) -> dict[str, str]:
     found = {
         "deployment": here.name,
         "data": here.data,
-        "landing": here.landing,
+        "dropped into": here.landing,
         "reads" if here.name == "adhoc" else "reads through to": here.prod,
         "pipeline": here.pipeline,
         "identity": _identity(here, who) or "not known",
