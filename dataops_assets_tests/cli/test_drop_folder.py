@@ -31,8 +31,3 @@ def test_what_is_dropped_elsewhere_is_taken_through(tmp_path: Path) -> None:
     kept = checkout.run("dataops", "lifecycle")
     assert kept.returncode == 0, kept.stdout
     assert f"in {drop}: " in kept.stdout
-    (drop / "landing/flights/notes.txt").write_text("x")
-    told = checkout.run("dataops", "status", "flights")
-    assert "landing/flights/notes.txt belongs to no delivery" in " ".join(told.stdout.split())
-    source = checkout.run("dataops", "why", f"{drop}/landing/airlines/airlines.csv")
-    assert "airlines" in source.stdout, source.stdout + source.stderr
