@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +30,7 @@ _OURS = "DATAOPS_"
 _VARIABLES = (
     "DEPLOYMENT",
     "DATA",
+    "LANDING",
     "PROD",
     "PIPELINE",
     "CACHE",
@@ -70,6 +71,7 @@ class Deployment:
         expires: Whether areas that are due may go; else it is only told which would.
         webhook: Where the owner of an area is told that it is marked: an address that takes JSON; None if nobody asked for it.
         access_logs: Where the server access logs of the bucket of the areas lie; None if they are not read.
+        landing: Where providers drop, a folder or address as `data`; None if that is there.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Deployment:
     expires: bool = False
     webhook: str | None = field(default=None, repr=False)  # who knows the address may post there
     access_logs: str | None = None
+    landing: str | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -96,6 +99,13 @@ class Deployment:
             in_parts: Whether a bucket is given each object as it is given a large one.
         """
         return self._open(self.data, self.permit, self._told_by_the_store, in_parts)
+
+    @cached_property
+    def drops(self) -> Store | None:
+        """The store that providers drop into, if landing lies apart from the rest."""
+        if self.landing is None:
+            return None
+        return self._open(self.landing, partial(self.permit, at=self.landing), self._told_by_the_store)
 
     def open_trial_store(self, in_parts: bool = False) -> Store:
         """A store to try what the store can: the same, but for `adhoc`, which writes below a few prefixes alone."""
@@ -213,8 +223,12 @@ class Deployment:
             return f"the code is not just commit {made_by.git_commit[:12]}: prod is written by an unmodified commit"
         return ""
 
-    def permit(self, key: str) -> None:
+    def permit(self, key: str, at: str | None = None) -> None:
         """Let this process write a key, or tell it and whoever watches that it may not. Prod's first write is that of its mark.
+
+        Args:
+            key: Which.
+            at: Where, if that is not where the data lies.
 
         Raises:
             Forbidden: It may not.
@@ -228,7 +242,7 @@ class Deployment:
         if not why and self.name == "adhoc" and not _OF_AREAS.fullmatch(key):
             why = "adhoc writes below adhoc/, branch/, dev/ and trash/ alone"
         if why:
-            raise self._denied(f"{self.data}/{key}", why)
+            raise self._denied(f"{at or self.data}/{key}", why)
         if self.pipeline and key != layout.MARK and not key.startswith(f"{layout.TRIALS}/"):
             mark.leave(self.store, self.pipeline)
 
@@ -298,6 +312,7 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         DATAOPS_DATA: Where its data lies, a folder or `s3://bucket[/prefix]`; of dev and branches, that which they share, each
             below its own name, and ad-hoc areas below `adhoc/`. Default, for local alone: `data/` in the checkout, or in the
             working directory where the package is installed.
+        DATAOPS_LANDING: For local and prod: where providers drop, a folder or address as `DATAOPS_DATA`. Default: there.
         DATAOPS_PROD: For dev, branches and adhoc: where prod's data lies.
         DATAOPS_EXPIRY: `on` lets areas go that are due, where they are looked after: in local and adhoc. Default `off`.
         DATAOPS_WEBHOOK: There: the address that is told, as JSON, of each area that is marked.
@@ -352,7 +367,21 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         _switched_on(environment.get("DATAOPS_EXPIRY") or "off"),
         _webhook(environment.get("DATAOPS_WEBHOOK") or None),
         _logs(environment.get("DATAOPS_ACCESS_LOGS")),
+        _landing(environment.get("DATAOPS_LANDING"), name, data),
     )
+
+
+def _landing(given: str | None, name: str, data: str) -> str | None:
+    if not given:
+        return None
+    if name not in ("local", "prod"):
+        raise DeploymentError(f"DATAOPS_LANDING is set, but landing of {name} lies with the rest of it: unset it")
+    landing = _address("DATAOPS_LANDING", given)
+    if in_a_bucket(landing) != in_a_bucket(data):
+        raise DeploymentError(f"DATAOPS_LANDING is {landing}, and DATAOPS_DATA {data}: name two folders, or two buckets")
+    if f"{landing}/".startswith(f"{data}/") or f"{data}/".startswith(f"{landing}/"):
+        raise DeploymentError(f"DATAOPS_LANDING is {landing}, and DATAOPS_DATA {data}: name a place apart from it, or unset it")
+    return landing
 
 
 def _erasure_key(environment: Mapping[str, str]) -> bytes | None:

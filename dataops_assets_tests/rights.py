@@ -35,7 +35,7 @@ def of(identity: str, session: str | None = None, **buckets: str) -> dict[str, A
     Args:
         identity: As `prod/pipeline`.
         session: The value of the tag that its session has: the name of a person, or of a branch's namespace.
-        buckets: What the buckets of the environments are called in the test: `prod=…`, `dev=…`.
+        buckets: What the buckets are called in the test: `prod=…`, `landing=…`, which may be the same, `dev=…`.
 
     Raises:
         ValueError: Something in the policy cannot be said to the server without taking rights away.

@@ -22,6 +22,7 @@ from dataops_assets_tests.fault_proxy import Exchange, FaultProxy, Request, forw
 from dataops_assets_tests.s3_server import Bucket, MakeIdentity
 
 SHARED = {"DATAOPS_DATA": "s3://lake-dev/shared/", "DATAOPS_PROD": "s3://lake-prod"}
+PROD = {"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": "s3://lake-prod", "DATAOPS_PIPELINE": "arn:aws:iam::1:role/p"}
 MARK = "_deployment/prod.json"
 ME = deployment.identity(in_aws=False)
 
@@ -38,6 +39,18 @@ def test_dev_and_branches_write_below_their_own_name(name: str) -> None:
     here = current({"DATAOPS_DEPLOYMENT": name, **SHARED})
     assert (here.data, here.prod, here.pipeline) == (f"s3://lake-dev/shared/{name}", "s3://lake-prod", None)
     assert here.cache == checkout.PROJECT / ".dataops" / name
+
+
+def test_landing_lies_with_the_rest_or_apart(tmp_path: Path) -> None:
+    assert current({}).drops is None
+    apart = {"DATAOPS_DATA": str(tmp_path / "data"), "DATAOPS_LANDING": f"{tmp_path}/drop/"}
+    here = current(apart)
+    assert (here.landing, here.drops) == (str(tmp_path / "drop"), Folder(tmp_path / "drop"))
+    nobody = {"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_PIPELINE": "pipeline@prod"}
+    drops = current(apart | nobody).drops
+    assert drops
+    with pytest.raises(Forbidden, match=f"^{tmp_path}/drop/landing/x is not written: {ME} is not pipeline@prod"):
+        drops.write("landing/x", b"", {})
 
 
 def test_prod_names_its_pipeline() -> None:
@@ -100,6 +113,27 @@ def test_prod_names_its_pipeline() -> None:
         (
             {"DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_DATA": "s3://lake", "DATAOPS_PROD": "s3://lake/dev/me/x"},
             "DATAOPS_DATA is s3://lake, which is prod's",
+        ),
+        (
+            {**SHARED, "DATAOPS_DEPLOYMENT": "dev/me", "DATAOPS_LANDING": "s3://lake-landing"},
+            "DATAOPS_LANDING is set, but landing of dev/me lies with the rest of it: unset it",
+        ),
+        ({**PROD, "DATAOPS_LANDING": "s3://lake_landing"}, "DATAOPS_LANDING is 's3://lake_landing', no address of a bucket"),
+        (
+            {**PROD, "DATAOPS_LANDING": "/srv/landing"},
+            "DATAOPS_LANDING is /srv/landing, and DATAOPS_DATA s3://lake-prod: name two folders, or two buckets",
+        ),
+        (
+            {**PROD, "DATAOPS_LANDING": "s3://lake-prod/"},
+            "DATAOPS_LANDING is s3://lake-prod, and DATAOPS_DATA s3://lake-prod: name a place apart from it, or unset it",
+        ),
+        (
+            {**PROD, "DATAOPS_LANDING": "s3://lake-prod/landing"},
+            "DATAOPS_LANDING is s3://lake-prod/landing, and DATAOPS_DATA s3://lake-prod: name a place apart",
+        ),
+        (
+            {"DATAOPS_DATA": "/srv/lake/data", "DATAOPS_LANDING": "/srv/lake"},
+            "DATAOPS_LANDING is /srv/lake, and DATAOPS_DATA /srv/lake/data: name a place apart",
         ),
     ],
 )

@@ -241,10 +241,12 @@ class Tree:
     Attributes:
         root: Where both lie, as `defs/` and `data/`.
         erasure_key: The key of the hashes in erasure requests.
+        apart: Whether landing lies apart from the rest, in `drop/`.
     """
 
     root: Path
     erasure_key: bytes | None = None
+    apart: bool = False
     _drops: int = 0
     _lake: Lake | None = field(default=None, repr=False)
 
@@ -259,6 +261,11 @@ class Tree:
     @property
     def store(self) -> Folder:
         return Folder(self.root / "data")
+
+    @property
+    def landing(self) -> Folder:
+        """Where providers drop."""
+        return Folder(self.root / "drop") if self.apart else self.store
 
     def write(self, file: str, text: str | bytes) -> None:
         """Write a file below `defs/`; text may be indented."""
@@ -289,7 +296,8 @@ class Tree:
     def lake(self) -> Lake:
         """The store, seen through the contracts as they are now."""
         if self._lake is None:
-            self._lake = Lake(self.catalog(), self.store, erasure_key=self.erasure_key)
+            drops = self.landing if self.apart else None
+            self._lake = Lake(self.catalog(), self.store, erasure_key=self.erasure_key, drops=drops)
         return self._lake
 
     def __getitem__(self, name: str) -> Dataset:
@@ -298,11 +306,11 @@ class Tree:
     def drop(self, dataset: str, file: str, content: str | bytes, written: datetime | None = None) -> Path:
         """Drop a file into landing; each is written a second after the one before, an hour before `NOW`."""
         key = f"{layout.landing(self[dataset])}/{file}"
-        self.store.write(key, content if isinstance(content, bytes) else content.encode(), {})
+        self.landing.write(key, content if isinstance(content, bytes) else content.encode(), {})
         self._drops += 1
         moment = (written or NOW - timedelta(hours=1, seconds=-self._drops)).timestamp()
-        os.utime(self.store.path(key), (moment, moment))
-        return self.store.path(key)
+        os.utime(self.landing.path(key), (moment, moment))
+        return self.landing.path(key)
 
     def receive(self, name: str, *partitions: Partition, now: datetime = NOW) -> list[steps.Outcome]:
         return list(steps.receive(self.lake, self[name], self._asked(name, partitions, now), now))

@@ -29,7 +29,7 @@ def open_lake() -> Lake:
     store, base = here.datasets
     if here.area:
         renew(store, *here.area, lambda: deployment.identity(deployment.in_a_bucket(here.data)), datetime.now(UTC))
-    return Lake(load_catalog(DEFS), store, here.made_by, base, here.erasure_key)
+    return Lake(load_catalog(DEFS), store, here.made_by, base, here.erasure_key, here.drops)
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:

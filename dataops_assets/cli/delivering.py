@@ -36,10 +36,10 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault
                 for file, content in sample.deliveries(name, partition, FAULTS[fault] if fault else NO_FAULT):
                     key = f"{top}/{file}"
                     # A delivery asked for by day is a new arrival even if it brings the same bytes.
-                    if not partition and lake.store.read(key) == content:
+                    if not partition and lake.landing.read(key) == content:
                         same += 1
                     else:
-                        lake.store.write(key, content, layout.tags(lake.catalog[name], "landing"))
+                        lake.landing.write(key, content, {})
                         written += 1
                     progress.update(bar, advance=1, description=f"delivering {name}")
             except KeyError as error:
@@ -52,7 +52,7 @@ def deliver_sample(lake: Lake, dataset: str | None, partition: str | None, fault
             except sample.NoSample as error:
                 raise click.ClickException(str(error)) from error
     before = f"; {same} were there already" if same else ""
-    click.echo(f"delivered {written} file{'s' * (written != 1)} into {lake.store.address('landing')}{before}")
+    click.echo(f"delivered {written} file{'s' * (written != 1)} into {lake.landing.address('landing')}{before}")
     if fault:
         click.echo(
             f"in {dataset} {partition or ''}".strip() + f" {FAULTS[fault].told}; `make dev` sees it, or: dataops run {dataset}"

@@ -14,14 +14,20 @@ def export() -> None:
 
 
 @export.command("lifecycle")
-@click.option("--bucket", type=click.Choice(["prod", "dev", "audit"]), help="Of this one alone, as Terraform takes it.")
+@click.option(
+    "--bucket",
+    "buckets",
+    type=click.Choice(["landing", "prod", "dev", "audit"]),
+    multiple=True,
+    help="Of this one alone, as Terraform takes it; of one that holds both, name both.",
+)
 @click.option("--below", default="", metavar="PREFIX", help="Where in the bucket all of it lies, if not at the top.")
-def export_lifecycle(bucket: str | None, below: str) -> None:
+def export_lifecycle(buckets: tuple[str, ...], below: str) -> None:
     """Write the rules by which each bucket ends things, as JSON for Terraform's aws_s3_bucket_lifecycle_configuration."""
     from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.lifecycle import export_rules
 
-    export_rules(load_catalog(DEFS), bucket, below.strip("/"))
+    export_rules(load_catalog(DEFS), buckets, below.strip("/"))
 
 
 @export.command("infra")

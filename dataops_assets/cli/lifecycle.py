@@ -18,6 +18,7 @@ from dataops_assets.deployment import Deployment, in_a_bucket
 from dataops_assets.lifecycle.due import Findings, Heap, look
 from dataops_assets.lifecycle.rules import as_terraform, rules
 from dataops_assets.lifecycle.table import BUCKETS, Place, Term, table
+from dataops_assets.storage.store import Store
 
 
 def show_lifecycle(here: Deployment, catalog: Catalog, as_json: bool) -> bool:
@@ -32,27 +33,44 @@ def show_lifecycle(here: Deployment, catalog: Catalog, as_json: bool) -> bool:
         Whether nothing is against a policy.
     """
     terms = table(catalog)
-    if here.name == "adhoc":
-        found = look(catalog, here.store, datetime.now(UTC), "dev")
-    else:  # what lies in an area goes with it, whatever it is
-        found = Findings() if here.prod else look(catalog, here.store, datetime.now(UTC))
+    looked = [(store, look(catalog, store, datetime.now(UTC), holds)) for store, holds in _stores(here)]
+    every = [found for _, found in looked]
+    found = Findings(
+        [heap for one in every for heap in one.heaps],
+        [violation for one in every for violation in one.violations],
+        [why for one in every for why in one.unknown],
+    )
     if as_json:
         click.echo(json.dumps(_plain(here, terms, found), indent=1))
     else:
-        click.echo("\n".join([*_table(terms), "", *_due(here, found), *_against(found)]))
+        due = [line for store, one in looked for line in _due(here, store, one)]
+        if not looked:
+            due = [f"{here.name} ends as a whole: what lies in it is not looked at"]
+        click.echo("\n".join([*_table(terms), "", *due, *_against(found)]))
     return not found.violations
 
 
-def export_rules(catalog: Catalog, bucket: str | None, below: str) -> None:
-    """Print the rules of one bucket, or of all by their names, as Terraform takes them.
+def _stores(here: Deployment) -> list[tuple[Store, tuple[str, ...]]]:
+    """What is looked at, and for which buckets each holds things; what lies in an area goes with it, whatever it is."""
+    if here.name == "adhoc":
+        return [(here.store, ("dev",))]
+    if here.prod:
+        return []
+    return [(here.store, ("prod",)), (here.drops, ("landing",))] if here.drops else [(here.store, ("landing", "prod"))]
+
+
+def export_rules(catalog: Catalog, buckets: Sequence[str], below: str) -> None:
+    """Print the rules of one bucket, or of each by its name, as Terraform takes them.
 
     Args:
         catalog: The contracts.
-        bucket: The short name of one.
+        buckets: The short names of what that one bucket holds; none for each.
         below: The prefix below which all of ours lies.
     """
-    made = {name: as_terraform(rules(catalog, name, below)) for name in ([bucket] if bucket else sorted(BUCKETS))}
-    click.echo(json.dumps(made[bucket] if bucket else made, indent=1, ensure_ascii=False))
+    made: dict[str, Any] = {name: as_terraform(rules(catalog, name, below=below)) for name in sorted(BUCKETS)}
+    if buckets:
+        made = as_terraform(rules(catalog, *buckets, below=below))
+    click.echo(json.dumps(made, indent=1, ensure_ascii=False))
 
 
 _HEADER = ("what", "kept for", "besides", "stated in", "ended by")
@@ -76,17 +94,14 @@ def _row(term: Term) -> tuple[str, ...]:
     return term.what, f"{term.keep}{colder}", versions, term.stated, f"{term.ends_by}{because}"
 
 
-def _due(here: Deployment, found: Findings) -> Iterator[str]:
+def _due(here: Deployment, store: Store, found: Findings) -> Iterator[str]:
     areas = here.name == "adhoc"
-    if here.prod and not areas:
-        yield f"{here.name} ends as a whole: what lies in it is not looked at"
-        return
     all_of_it = f"{sum(heap.objects for heap in found.heaps):,} objects, {_size(sum(heap.bytes for heap in found.heaps))}"
     due = [heap for heap in found.heaps if heap.due]
     told = "areas end one by one: `dataops expire --all` tells of each"
     if not areas:
         told = f"past its term{':' if due else ' is nothing'}"
-    yield f"in {here.store.where}: {all_of_it}; {told}"
+    yield f"in {store.where}: {all_of_it}; {told}"
     yield from (f"  {_heap(heap)}" for heap in due)
     if due and not in_a_bucket(here.data):
         yield "  nothing ends by itself in a folder: remove what is not needed; what raw still holds is made again"

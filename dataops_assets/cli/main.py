@@ -177,7 +177,7 @@ def why(target: str, partition: str | None) -> None:
             click.echo(why_published(lake, dataset, partition))
         elif re.fullmatch("[0-9a-f]{64}", target):
             click.echo(why_bytes(lake, target, areas))
-        elif found := object_at((lake.store, lake.base, areas), target):
+        elif found := object_at((lake.store, lake.landing, lake.base, areas), target):
             click.echo(why_bytes(lake, found, areas))
         elif Path(target).is_file():
             click.echo(why_bytes(lake, hash_file(Path(target)), areas))

@@ -186,7 +186,7 @@ def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -
             arrival
             for dataset in datasets
             if dataset.ingested and dataset.ingested.source.complete.quiet
-            for arrival in landing.arrivals(lake.store, dataset, now).values()
+            for arrival in landing.arrivals(lake.landing, dataset, now).values()
             if arrival.waiting_for and not arrival.closed
         ]
         if not waiting:

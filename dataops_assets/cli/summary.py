@@ -88,7 +88,7 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
     waiting = [
         (dataset, arrival)
         for dataset in datasets
-        for arrival in landing.arrivals(lake.store, dataset, now).values()
+        for arrival in landing.arrivals(lake.landing, dataset, now).values()
         if arrival.waiting_for
     ]
     for dataset, arrival in waiting[:_MOST_UNMET]:
@@ -96,8 +96,8 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
         console.print(f"{what}: the delivery is not whole, waiting for {arrival.waiting_for}", style="yellow", highlight=False)
     if len(waiting) > _MOST_UNMET:
         console.print(f"… and {len(waiting) - _MOST_UNMET:,} more deliveries that are not whole", style="yellow")
-    found = {command("status", dataset.name): landing.strays(lake.store, dataset, now) for dataset in datasets}
-    found[command("status")] = landing.foreign(lake.store, lake.catalog)
+    found = {command("status", dataset.name): landing.strays(lake.landing, dataset, now) for dataset in datasets}
+    found[command("status")] = landing.foreign(lake.landing, lake.catalog)
     for asked, strays in found.items():
         if strays:
             more = f" ({len(strays) - 1:,} more: {asked})" if len(strays) > 1 else ""

@@ -87,7 +87,7 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
     def deliveries(instance: dg.DagsterInstance, here: Lake, now: datetime) -> Iterator[dg.RunRequest]:
         for dataset in (dataset for dataset in here.catalog if dataset.name in known):
             waiting = pending(here, dataset, "raw", now) if dataset.ingested else []
-            lying = arrivals(here.store, dataset, now) if waiting else {}
+            lying = arrivals(here.landing, dataset, now) if waiting else {}
             for run in _runs(dataset, waiting):
                 seen = [[key, lying[key].fingerprint if key in lying else None] for key in run]
                 if request := _request(instance, dataset, "raw", run, digest([dataset.version, *seen])):

@@ -36,7 +36,7 @@ class LakeResource:
         if self.here.area:
             who = partial(deployment.identity, deployment.in_a_bucket(self.here.data))
             renew(store, *self.here.area, who, datetime.now(UTC))
-        return Lake(cached_catalog(self._defs), store, self.here.made_by, base, self.here.erasure_key)
+        return Lake(cached_catalog(self._defs), store, self.here.made_by, base, self.here.erasure_key, self.here.drops)
 
     @property
     def defs(self) -> Path:

@@ -45,7 +45,7 @@ def queries_characters(groups: Iterable[str]) -> int:
 
 def provider_characters(folders: Iterable[str]) -> int:
     """How long the policy of a provider is, who may drop into some folders of landing."""
-    bucket = f"arn:aws:s3:::{'x' * PREFIX_CHARACTERS}-prod"
+    bucket = f"arn:aws:s3:::{'x' * PREFIX_CHARACTERS}-landing"
     return OTHER_CHARACTERS + sum(len(f'"{bucket}/landing/{folder}/*",') for folder in folders)
 
 

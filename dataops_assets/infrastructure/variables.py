@@ -90,8 +90,8 @@ def _tags(catalog: Catalog) -> dict[str, list[str]]:
 
 
 def _zones(dataset: Dataset) -> tuple[Zone, ...]:
-    """Where something of a dataset lies."""
-    return ("landing", "raw", "staged", "quarantine") if dataset.ingested else ("curated", "quarantine")
+    """Where something of a dataset lies that has tags: what is dropped has none."""
+    return ("raw", "staged", "quarantine") if dataset.ingested else ("curated", "quarantine")
 
 
 def _delivered(catalog: Catalog) -> dict[str, list[Dataset]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
@@ -86,24 +86,25 @@ class Findings:
     unknown: list[str] = field(default_factory=list)
 
 
-def look(catalog: Catalog, store: Store, now: datetime, whose: Literal["prod", "dev"] = "prod") -> Findings:
+def look(catalog: Catalog, store: Store, now: datetime, holds: Sequence[str] = ("landing", "prod")) -> Findings:
     """Hold what lies in a store against the table.
 
     Args:
         catalog: The contracts.
         store: The store.
         now: The time.
-        whose: Whose terms are about it: `prod` of prod and of this machine, `dev` of what dev and branches share.
+        holds: For which buckets, of `BUCKETS`, it holds things: `dev` is what dev and branches share; `landing` and `prod` may
+            be one store, as on this machine, or two.
     """
     areas = _Areas()
-    heaps = _heaps(catalog, store, now, areas, whose)
-    without = _without_a_term(store, heaps, whose)
+    heaps = _heaps(catalog, store, now, areas, holds)
+    without = _without_a_term(store, heaps, holds)
     found = Findings(heaps, [*without, *_strays(store, heaps)])
     areas.look_at_records(store, found)
     if isinstance(store, S3):
-        if whose == "prod":
+        if "prod" in holds:
             _look_at_tags(catalog, store, heaps, found)
-        _look_at_rules(catalog, store, found, whose)
+        _look_at_rules(catalog, store, found, holds)
     return found
 
 
@@ -172,9 +173,10 @@ def _objects(count: int) -> str:
     return f"{count:,} object{'s' * (count != 1)}"
 
 
-def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas, whose: str) -> list[Heap]:
-    terms = _by_place(catalog, whose)
-    if whose == "dev" or not isinstance(store, S3):  # on this machine, ad-hoc areas lie beside the zones; they end by disuse
+def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas, holds: Sequence[str]) -> list[Heap]:
+    terms = _by_place(catalog, holds)
+    # On this machine, ad-hoc areas lie beside the zones; they end by disuse.
+    if "dev" in holds or ("prod" in holds and not isinstance(store, S3)):
         terms |= dict.fromkeys(("adhoc/", f"{TRASH}/"), next(term for term in table(catalog) if term.prefix == "adhoc/"))
     found: dict[str, Heap] = {}
     for entry in store.list(""):
@@ -198,24 +200,26 @@ def _heaps(catalog: Catalog, store: Store, now: datetime, areas: _Areas, whose: 
     return sorted(found.values(), key=lambda heap: heap.place)
 
 
-def _by_place(catalog: Catalog, whose: str) -> dict[str, Term]:
+def _by_place(catalog: Catalog, holds: Sequence[str]) -> dict[str, Term]:
     """The term of every place where something may lie."""
-    terms = [term for term in table(catalog) if term.place in (BUCKETS[whose], "any folder") and term.prefix is not None]
+    places = {"any folder", *(BUCKETS[name] for name in holds)}
+    terms = [term for term in table(catalog) if term.place in places and term.prefix is not None]
     by_rule = {(term.prefix, term.tags.get("lifecycle")): term for term in terms}
     found = {str(term.prefix): term for term in terms if not term.tags}
-    for dataset in catalog if whose == "prod" else ():
-        for zone in ZONES[1:]:
+    for dataset in catalog:
+        for zone in ZONES[1:] if "prod" in holds else ():
             name = dataset.deliveries if zone == "raw" else dataset.name
             found[f"{zone}/{name}"] = by_rule[f"{zone}/", layout.tags(dataset, zone)["lifecycle"]]
-        if dataset.ingested:
+        if dataset.ingested and "landing" in holds:
             place = layout.landing(dataset)
-            found[place] = by_rule.get((f"{place}/", None)) or by_rule["landing/", None]
+            found[place] = by_rule.get((f"{place}/", None)) or by_rule[f"{layout.LANDING}/", None]
     return found
 
 
-def _without_a_term(store: Store, heaps: Sequence[Heap], whose: str) -> Iterator[Violation]:
+def _without_a_term(store: Store, heaps: Sequence[Heap], holds: Sequence[str]) -> Iterator[Violation]:
+    zones = [zone for zone in ZONES if ("landing" if zone == layout.LANDING else "prod") in holds]
     for heap in heaps:
-        in_zone = whose == "prod" and heap.place.split("/")[0] in ZONES
+        in_zone = heap.place.split("/")[0] in zones
         # In a bucket the tags of an object say how long it is kept, whether or not its dataset is still declared.
         if heap.term is None and not (isinstance(store, S3) and in_zone):
             such = "of no dataset that is declared" if in_zone else "that no policy is about"
@@ -246,14 +250,14 @@ def _look_at_tags(catalog: Catalog, store: S3, heaps: Sequence[Heap], found: Fin
             found.violations.append(Violation(told, remedy))
 
 
-def _look_at_rules(catalog: Catalog, store: S3, found: Findings, whose: str) -> None:
+def _look_at_rules(catalog: Catalog, store: S3, found: Findings, holds: Sequence[str]) -> None:
     """Whether the bucket ends what the policies say; rules about what is not ours are left alone."""
     answer = bucket.lifecycle(store)
     if answer.code:
         found.unknown.append(f"the rules of the bucket {store.bucket}: {answer.told}")
         return
     below = store.where.removeprefix(f"s3://{store.bucket}").strip("/")
-    wanted = {rule.name: _said(rule.as_s3()) for rule in rules(catalog, whose, below)}
+    wanted = {rule.name: _said(rule.as_s3()) for rule in rules(catalog, *holds, below=below)}
     there = {rule.get("ID", ""): _said(rule) for rule in answer.found.get("Rules", ())}
     differing = sorted(name for name in wanted if there.get(name) != wanted[name])
     others = sorted(name for name, rule in there.items() if name not in wanted and rule["Prefix"].startswith(below))
@@ -261,7 +265,8 @@ def _look_at_rules(catalog: Catalog, store: S3, found: Findings, whose: str) -> 
         parts = [f"{len(differing)} of {len(wanted)} rules are missing or differ, as `{differing[0]}`" if differing else ""]
         parts += [f"{len(others)} are of no policy, as `{others[0]}`" if others else ""]
         told = f"the bucket {store.bucket}: " + "; ".join(filter(None, parts))
-        found.violations.append(Violation(told, f"have it set anew from `dataops export lifecycle --bucket {whose}`"))
+        asked = "".join(f" --bucket {name}" for name in holds)
+        found.violations.append(Violation(told, f"have it set anew from `dataops export lifecycle{asked}`"))
 
 
 def _said(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,20 +79,21 @@ class Rule:
         return told
 
 
-def rules(catalog: Catalog, bucket: str, below: str = "") -> list[Rule]:
+def rules(catalog: Catalog, *buckets: str, below: str = "") -> list[Rule]:
     """The rules of a bucket, by name.
 
     Args:
         catalog: The contracts.
-        bucket: Its short name, one of `BUCKETS`.
+        buckets: Its short name, one of `BUCKETS`; several, if it holds what is for each of them.
         below: The prefix in the bucket below which all of ours lies; empty for the top.
 
     Raises:
         ContractError: They are more than S3 takes.
     """
-    terms = [term for term in table(catalog) if term.place == BUCKETS[bucket]]
+    places = {BUCKETS[name] for name in buckets}
+    terms = [term for term in table(catalog) if term.place in places]
     top = f"{below}/" if below else ""
-    versions = max(_days(term.versions) for term in terms if term.versions) if bucket == "prod" else 0
+    versions = max((_days(term.versions) for term in terms if term.versions), default=0)
     platform = catalog.policy.platform
     of_all = Rule(
         name="all: old versions, interrupted uploads, markers",

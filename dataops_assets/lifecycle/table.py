@@ -15,10 +15,12 @@ from dataops_assets.contract.retention import Area, Colder, Retention
 from dataops_assets.storage import layout
 from dataops_assets.storage.store import WRITER_LIVES
 
-Place = Literal["prod bucket", "dev bucket", "audit bucket", "any folder", "Dagster", "runtime"]
+Place = Literal["landing bucket", "prod bucket", "dev bucket", "audit bucket", "any folder", "Dagster", "runtime"]
 """Where something is kept."""
-BUCKETS: dict[str, Place] = {"prod": "prod bucket", "dev": "dev bucket", "audit": "audit bucket"}
-"""Those whose rules are generated, by their short names."""
+BUCKETS: dict[str, Place] = {
+    "landing": "landing bucket", "prod": "prod bucket", "dev": "dev bucket", "audit": "audit bucket"
+}  # fmt: skip
+"""Those whose rules are generated, by their short names. Of the first two, one may hold what is for both."""
 
 Ender = Literal[
     "bucket rule", "object lock", "sweeper", "sensor sweep", "sensor prune", "retention of Dagster", "Terraform", "nobody"
@@ -74,10 +76,10 @@ def _landing(catalog: Catalog) -> Iterator[Term]:
             kept[dataset.deliveries] = (catalog.keep(dataset, "landing"), _stated(catalog, dataset, "landing"))
     classes = {name: (found.keep("landing"), _at(catalog, "lifecycles", name, "landing")) for name, found in _classes(catalog)}
     longest, stated = max((kept or classes).values(), key=lambda pair: pair[0].length)
-    yield _in_prod(catalog, "landing/", Retention(keep=longest), stated)
+    yield _written("landing bucket", catalog, f"{layout.LANDING}/", Retention(keep=longest), stated)
     for name, (keep, where) in sorted(kept.items()):
         if keep.length < longest.length:
-            yield _in_prod(catalog, f"landing/{name}/", Retention(keep=keep), where)
+            yield _written("landing bucket", catalog, f"{layout.LANDING}/{name}/", Retention(keep=keep), where)
 
 
 def _zones(catalog: Catalog) -> Iterator[Term]:
@@ -121,8 +123,12 @@ def _platform(catalog: Catalog) -> Iterator[Term]:
 
 
 def _in_prod(catalog: Catalog, prefix: str, retention: Retention, stated: str, lifecycle: str = "") -> Term:
+    return _written("prod bucket", catalog, prefix, retention, stated, lifecycle)
+
+
+def _written(place: Place, catalog: Catalog, prefix: str, retention: Retention, stated: str, lifecycle: str = "") -> Term:
     return Term(
-        "prod bucket",
+        place,
         f"{prefix} of {lifecycle}" if lifecycle else prefix,
         retention.keep,
         "nobody" if retention.keep.hours is None else "bucket rule",

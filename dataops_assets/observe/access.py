@@ -129,27 +129,22 @@ def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
 
 
 def of_dataset(access: Access, dataset: Dataset, zone: str | None = None) -> list[Place]:
-    """Where a dataset lies in prod, and what is told of it there.
+    """Where a dataset lies in prod and its landing, and what is told of it there.
 
     Args:
         access: The rendered policies.
         dataset: The dataset.
         zone: One place alone, as `staged`; None for all.
     """
-    prod = next((bucket for bucket in access.buckets.values() if bucket.kind == "prod"), None)
-    keys = _keys(dataset)
+    buckets = {bucket.kind: bucket.arn for bucket in access.buckets.values()}
     tags = layout.tags(dataset, dataset.zone)
-    return [
-        Place(
-            "object",
-            f"{name}/{dataset.name}",
-            f"{prod.arn}/{key}",
-            dataset.name,
-            {} if name == "landing" else tags,
-        )
-        for name, key in keys.items()
-        if prod and zone in (None, name)
-    ]
+    found = []
+    for name, key in _keys(dataset).items():
+        arn = buckets.get("landing" if name == "landing" else "prod")
+        if arn and zone in (None, name):
+            place = f"{name}/{dataset.name}"
+            found.append(Place("object", place, f"{arn}/{key}", dataset.name, {} if name == "landing" else tags))
+    return found
 
 
 def zones_of(dataset: Dataset) -> list[str]:

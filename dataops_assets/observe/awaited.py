@@ -42,7 +42,7 @@ def awaited(lake: Lake, dataset: Dataset, now: datetime) -> Awaited:
     if not dataset.ingested or partitions is None or (lake.base and lake.beneath(dataset) is None):
         return Awaited()
     lake = lake.at_a_glance()
-    lying = landing.arrivals(lake.store, dataset, now)
+    lying = landing.arrivals(lake.landing, dataset, now)
     whole = {partition for partition, arrival in lying.items() if not arrival.waiting_for}
     keys = partitions.keys(now)
     came = {key for key in keys if key in whole or lake.has_arrived(dataset, key) or lake.has_expired("raw", dataset, key, now)}

@@ -86,6 +86,7 @@ def chosen(here: Deployment, who: Answer | None) -> dict[str, str]:
     found = {
         "deployment": here.name,
         "data": here.data,
+        "dropped into": here.landing,
         "reads" if here.name == "adhoc" else "reads through to": here.prod,
         "pipeline": here.pipeline,
         "identity": _identity(here, who) or "not known",
@@ -126,12 +127,14 @@ def examine(here: Deployment, who: Answer | None, defs: Path, rounds: int, after
 
     told = {who.told} if who else set()
     try:
-        store = here.store
+        store, drops = here.store, here.drops
     except PermissionError as error:
         yield _unopened("store", bucket.refusal(error), told)
         yield _room(here)
         yield from map(_unreached, ("writing", *races_of(here), "leftovers"))
     else:
+        if drops:
+            yield from _store("landing", drops, "DATAOPS_LANDING")
         yield from _own(here, store, who, catalog, rounds, after_round)
     try:
         base = here.base
@@ -358,7 +361,7 @@ def _leftovers(here: Deployment, catalog: Catalog | None) -> Check:
     if catalog is None:
         return Check(name, "not checked", "the contracts do not load")
     try:
-        found = sweep(Lake(catalog, here.store), datetime.now(UTC), remove=False)
+        found = sweep(Lake(catalog, here.store, drops=here.drops), datetime.now(UTC), remove=False)
     except OSError as error:
         rights = "s3:ListBucket, s3:ListBucketMultipartUploads and s3:GetObject"
         return Check(name, "wrong", f"{error.filename}: {error.strerror}", f"let this identity do {rights} there")

@@ -47,7 +47,7 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
         for one in receipt.erased:
             rows = "all" if one.rows is None else f"{one.rows:,} rows"
             yield f"  {rows} of {one.name} erased {moment(one.erased_at)}, as asked by {one.request} · was sha256 {one.sha256}"
-    lying = landing.arrivals(lake.store, dataset, now).get(partition)
+    lying = landing.arrivals(lake.landing, dataset, now).get(partition)
     if lying and lying.waiting_for:
         yield f"a delivery lies in landing, waiting for {lying.waiting_for}"
 

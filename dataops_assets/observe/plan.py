@@ -96,7 +96,7 @@ def _grouped(dataset: Dataset, zone: Zone, reasons: Mapping[Partition, str]) -> 
 
 
 def _received(lake: Lake, dataset: Dataset, now: datetime) -> dict[Partition, str]:
-    lying = landing.arrivals(lake.store, dataset, now)
+    lying = landing.arrivals(lake.landing, dataset, now)
 
     def why(partition: Partition) -> str:
         try:

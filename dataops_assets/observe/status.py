@@ -57,7 +57,7 @@ def overview(lake: Lake, now: datetime) -> str:
             *_table([list(_COLUMNS), *rows]),
             "",
             *(line for t, dataset in found for line in _wrapped(_awaited(dataset, t))),
-            *map(str, landing.foreign(lake.store, lake.catalog)),
+            *map(str, landing.foreign(lake.landing, lake.catalog)),
             *(line for told in open_requests(lake, now) for line in _wrapped(told)),
             "more: dataops status DATASET",
         ]
@@ -171,9 +171,9 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         yield f"deliveries received: {len(received):,}, the newest{_for(partition)} at {moment(at)}"
     else:
         yield "nothing was received yet"
-    waiting = [arrival for arrival in landing.arrivals(lake.store, dataset, now).values() if arrival.waiting_for]
+    waiting = [arrival for arrival in landing.arrivals(lake.landing, dataset, now).values() if arrival.waiting_for]
     yield from _first([f"a delivery{_for(a.partition)} lies in landing, waiting for {a.waiting_for}" for a in waiting])
-    strays = landing.strays(lake.store, dataset, now)
+    strays = landing.strays(lake.landing, dataset, now)
     yield from _first(list(map(str, strays)))
 
 

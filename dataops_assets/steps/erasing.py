@@ -84,15 +84,15 @@ def _clear_landing(lake: Lake, dataset: Dataset, keys: Sequence[str], now: datet
 
     What says that one is whole goes first. Where nothing says so, several files are left to whoever dropped them.
     """
-    for arrival in landing.arrivals(lake.store, dataset, now).values():
+    for arrival in landing.arrivals(lake.landing, dataset, now).values():
         files = [entry.key for entry in arrival.files]
         if set(files) & set(keys) and (arrival.proof or len(files) == 1):
             if arrival.proof:
-                lake.store.remove([arrival.proof.key])
-            lake.store.remove(files)
+                lake.landing.remove([arrival.proof.key])
+            lake.landing.remove(files)
             keys = [key for key in keys if key not in files]
-    lying = {entry.key for arrival in landing.arrivals(lake.store, dataset, now).values() for entry in arrival.files}
-    lake.store.remove([key for key in keys if key not in lying])
+    lying = {entry.key for arrival in landing.arrivals(lake.landing, dataset, now).values() for entry in arrival.files}
+    lake.landing.remove([key for key in keys if key not in lying])
 
 
 def prove(lake: Lake, request: Erasure, found: Collection[Trace], now: datetime) -> Gone | None:

@@ -75,7 +75,7 @@ def _not_ended(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], no
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:
-    lying = landing.arrivals(lake.store, dataset, now)
+    lying = landing.arrivals(lake.landing, dataset, now)
 
     def is_new(partition: Partition) -> bool:
         arrival = lying.get(partition)

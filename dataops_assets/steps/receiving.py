@@ -43,7 +43,7 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
     Yields:
         An outcome for each: done if a delivery is there and its envelope is good, or if it is a declared gap.
     """
-    lying = landing.arrivals(lake.store, dataset, now)
+    lying = landing.arrivals(lake.landing, dataset, now)
     for partition in partitions:
         try:
             outcome = _fetched_or_lying(lake, dataset, partition, lying, now)
@@ -62,7 +62,7 @@ def _fetched_or_lying(
     if failed and not dataset.gap_reason(partition):
         return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {failed}")
     # What a function brought is whole at once: it is seen as if it had been still for long.
-    fetched = None if failed else landing.arrivals(lake.store, dataset, _LONG_AFTER).get(partition)
+    fetched = None if failed else landing.arrivals(lake.landing, dataset, _LONG_AFTER).get(partition)
     return _receive(lake, dataset, partition, fetched, now)
 
 
@@ -95,14 +95,14 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         odd = [key.removeprefix("files/") for key in brought.odd("files")] + [file for file in files if not file.isprintable()]
         if odd:
             return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
-        links = [f"{key}/" for key in lake.store.odd(top)]
+        links = [f"{key}/" for key in lake.landing.odd(top)]
         for file in files:
             if link := next((link for link in links if f"{top}/{file}".startswith(link)), ""):
-                return f"fetch failed: {lake.store.address(link[:-1])} is a link that leads out of landing: remove it"
+                return f"fetch failed: {lake.landing.address(link[:-1])} is a link that leads out of landing: remove it"
         for file in sorted(files, key=lambda file: (file == last, file)):
-            with lake.store.draft(f"{top}/{file}") as target:
+            with lake.landing.draft(f"{top}/{file}") as target:
                 shutil.copyfile(brought.path(f"files/{file}"), target)
-                lake.store.write(f"{top}/{file}", target, layout.tags(dataset, "landing"))
+                lake.landing.write(f"{top}/{file}", target, {})  # as providers do: rules go by folder there
     return ""
 
 
@@ -115,7 +115,9 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         if arrival and not waiting and (receipt is None or receipt.landed != arrival.fingerprint):
             before = receipt
             try:
-                receipt = deliveries.receive(lake.store, dataset, arrival, before, now, redactor(lake, dataset, partition, now))
+                receipt = deliveries.receive(
+                    lake.store, lake.landing, dataset, arrival, before, now, redactor(lake, dataset, partition, now)
+                )
                 arrived = True
             except ChangedWhileRead as error:
                 waiting = str(error)
@@ -137,7 +139,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
                 return Outcome(partition, "refused", f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}")
         elif receipt and receipt.number and not arrived:  # nothing else is left to do
             try:
-                restored = deliveries.restore(lake.store, dataset, partition, receipt, arrival)
+                restored = deliveries.restore(lake.store, lake.landing, dataset, partition, receipt, arrival)
             except ChangedWhileRead as error:
                 return _absent(lake, dataset, partition, str(error))
             note = "; ".join(f"{place} was not what was received, and was put right from landing" for place in restored)
@@ -171,7 +173,7 @@ def _erased(receipt: Receipt) -> str:
 def _absent(lake: Lake, dataset: Dataset, partition: Partition, waiting: str) -> Outcome:
     assert dataset.ingested
     file = landing.expected(dataset.ingested.source, partition)
-    drop = f"drop {file} into {lake.store.address(layout.landing(dataset))}"
+    drop = f"drop {file} into {lake.landing.address(layout.landing(dataset))}"
     what = f"its delivery is not whole: waiting for {waiting}" if waiting else f"nothing was delivered: {drop}"
     return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {what}")
 

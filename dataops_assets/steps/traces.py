@@ -91,7 +91,7 @@ def in_area(
     Raises:
         CannotTell: The key of its hashes is not known here.
     """
-    theirs = replace(lake, store=area, base=None)
+    theirs = replace(lake, store=area, base=None, drops=None)
     dataset = lake.catalog[request.attributes.dataset]
     search = Search(theirs, request, dataset, subject_of(request, dataset, lake.erasure_key), now, after)
     search.holding = {(one.dataset.name, one.partition) for one in left if one.kind == "object" and one.dataset}
@@ -174,7 +174,7 @@ class Search:
         elif sha256 not in self.known:
             source = self.dataset.ingested.source
             try:
-                path = self.store.itself.local(entry.key, sha256)
+                path = self.lake.store_of(entry.key).itself.local(entry.key, sha256)
                 rows, whole = redaction.find(path, Path(entry.key).name, source, self.subject, not readable)
                 self.known[sha256] = (len(rows), whole)
             except CannotTell as error:
@@ -354,17 +354,18 @@ class Search:
 
     def landing(self) -> Iterator[Trace]:
         """What lies in landing, be it received or not; whose delivery it is does not matter where it is about a person."""
-        for partition, arrival in landing.arrivals(self.store.itself, self.dataset, self.now).items():
+        lies = self.lake.landing.itself
+        for partition, arrival in landing.arrivals(lies, self.dataset, self.now).items():
             for entry in arrival.files:
                 if self.request.concerns(partition):
                     yield from self._landed(entry, partition)
         if self.subject:
-            for stray in landing.strays(self.store.itself, self.dataset, self.now):
-                if lying := self.store.itself.entry(stray.key):
+            for stray in landing.strays(lies, self.dataset, self.now):
+                if lying := lies.entry(stray.key):
                     yield from self._landed(lying, None)
 
     def _landed(self, entry: Entry, partition: Partition) -> Iterator[Trace]:
-        sha256 = self.store.itself.sha256(entry.key, entry) or ""
+        sha256 = self.lake.landing.itself.sha256(entry.key, entry) or ""
         if sha256 in self.erased or self.subject is None:
             rows: int | None = None
         else:
@@ -387,7 +388,7 @@ class Search:
         receipt: Receipt | None = None,
         dataset: Dataset | None = None,
     ) -> Trace:
-        return Trace(kind, self.store.address(key), told, key, dataset or self.dataset, partition, rows, receipt)
+        return Trace(kind, self.lake.store_of(key).address(key), told, key, dataset or self.dataset, partition, rows, receipt)
 
 
 def _hash_in(entry: Entry) -> str:

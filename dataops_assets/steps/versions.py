@@ -37,12 +37,13 @@ def old(search: "Search") -> Iterator[Trace]:
     """What a bucket keeps of objects that were replaced or removed."""
     if isinstance(search.store.itself, Folder):
         return
-    bucket, store = _bucket(), search.store.itself
+    bucket = _bucket()
     tops = [layout.raw(search.dataset, None), layout.landing(search.dataset)]
     for dataset in affected(search.lake, search.dataset):
         records = [f"_verdicts/{gate}/{dataset.name}" for gate in ("envelope", "content")]
         tops += [f"{dataset.zone}/{dataset.name}", f"quarantine/{dataset.name}", *records, f"gate_results/{dataset.name}"]
     for top in tops:
+        store = search.lake.store_of(top).itself
         for version in bucket.old_versions(store, top):
             with store.draft(version.key) as path:
                 bucket.copy_version(store, version, path)

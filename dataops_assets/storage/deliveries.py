@@ -138,6 +138,7 @@ def all_receipts(store: Store, dataset: Dataset, partition: Partition) -> list[R
 
 def receive(
     store: Store,
+    landing: Store,
     dataset: Dataset,
     arrival: Arrival,
     previous: Receipt | None,
@@ -147,7 +148,8 @@ def receive(
     """Copy a whole arrival into raw and write its receipt.
 
     Args:
-        store: Where it lies.
+        store: Where raw lies.
+        landing: Where landing lies.
         dataset: Whose delivery it is.
         arrival: What lies in landing.
         previous: The receipt that this one follows.
@@ -157,9 +159,9 @@ def receive(
     Raises:
         ChangedWhileRead: A file changed while it was copied; nothing is received, and the next attempt sees it anew.
     """
-    taken = [_keep(store, dataset, arrival, entry, redact) for entry in arrival.files]
+    taken = [_keep(store, landing, dataset, arrival, entry, redact) for entry in arrival.files]
     for entry in arrival.entries:
-        if store.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
+        if landing.entry(entry.key) != entry:  # else parts of two deliveries could be received as one
             raise ChangedWhileRead(f"{entry.key} to be still: it changed while the delivery was read")
     number = previous.number + 1 if previous else 1
     received_at = max(now, previous.received_at + timedelta(microseconds=1)) if previous else now
@@ -244,11 +246,14 @@ def redact(store: Store, dataset: Dataset, partition: Partition, receipt: Receip
     return made
 
 
-def restore(store: Store, dataset: Dataset, partition: Partition, receipt: Receipt, arrival: Arrival | None) -> list[str]:
+def restore(
+    store: Store, landing: Store, dataset: Dataset, partition: Partition, receipt: Receipt, arrival: Arrival | None
+) -> list[str]:
     """Read all that was received, and put what lies in landing in place of a file that is not what was received.
 
     Args:
-        store: Where it lies.
+        store: Where raw lies.
+        landing: Where landing lies.
         dataset: Whose delivery it is.
         partition: What it was delivered for.
         receipt: What was received.
@@ -267,22 +272,22 @@ def restore(store: Store, dataset: Dataset, partition: Partition, receipt: Recei
         if store.reread(key) == file.sha256:
             continue
         entry = lying.get(f"{layout.landing(dataset)}/{file.name}")
-        if arrival is None or entry is None or store.reread(entry.key) != file.sha256:
+        if arrival is None or entry is None or landing.reread(entry.key) != file.sha256:
             raise Damaged(store.address(key), "it is not what was received: bring it back, or deliver it again")
-        _keep(store, dataset, arrival, entry)
+        _keep(store, landing, dataset, arrival, entry)
         restored.append(store.address(key))
     return restored
 
 
 def _keep(
-    store: Store, dataset: Dataset, arrival: Arrival, entry: Entry, redact: Redact | None = None
+    store: Store, landing: Store, dataset: Dataset, arrival: Arrival, entry: Entry, redact: Redact | None = None
 ) -> tuple[ReceivedFile | None, tuple[Erased, ...]]:
     """Put one file into raw under its hash, once; of a file of which no row is left, nothing."""
     name = entry.key[len(layout.landing(dataset)) + 1 :]
-    landed = store.address(entry.key)
+    landed = landing.address(entry.key)
     with store.draft(f"{layout.raw(dataset, arrival.partition)}/{Path(entry.key).name}") as path:
         try:
-            store.copy(entry.key, path)
+            landing.copy(entry.key, path)
         except FileNotFoundError as error:
             raise ChangedWhileRead(f"{entry.key}, which went away while it was read") from error
         except PermissionError as error:

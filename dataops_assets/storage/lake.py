@@ -49,6 +49,7 @@ class Lake:
         made_by: Tells who publishes here, and with which code.
         base: Prod's store, where this is a branch of it.
         erasure_key: The secret key of the hashes in erasure requests, where this deployment has it.
+        drops: Where providers drop, where that is apart from the rest.
     """
 
     catalog: Catalog
@@ -56,6 +57,16 @@ class Lake:
     made_by: Callable[[], MadeBy] = MadeBy
     base: Store | None = None
     erasure_key: bytes | None = field(default=None, repr=False)
+    drops: Store | None = None
+
+    @property
+    def landing(self) -> Store:
+        """Where landing lies; its keys are the same wherever that is."""
+        return self.drops or self.store
+
+    def store_of(self, key: str) -> Store:
+        """Where something of ours lies that has this key."""
+        return self.landing if key.startswith(f"{layout.LANDING}/") else self.store
 
     def at_a_glance(self) -> "Lake":
         """The same as it is now: every folder of a dataset is listed once, however many of its partitions are asked for."""
@@ -63,7 +74,8 @@ class Lake:
 
     def at_another_glance(self) -> "Lake":
         """As `at_a_glance`, and whatever was seen at an earlier one is forgotten."""
-        return replace(self, store=Glance(self.store.itself), base=Glance(self.base.itself) if self.base else None)
+        base, drops = (Glance(one.itself) if one else None for one in (self.base, self.drops))
+        return replace(self, store=Glance(self.store.itself), base=base, drops=drops)
 
     def its_own(self) -> "Lake":
         """Only what lies here, without what is read through to."""

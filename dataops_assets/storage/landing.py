@@ -163,7 +163,7 @@ def strays(store: Store, dataset: Dataset, now: datetime) -> list[Stray]:
 def foreign(store: Store, catalog: Catalog) -> list[Stray]:
     """What lies in landing and outside of every dataset's own folder, each such folder once."""
     ingested = list(dict.fromkeys(dataset.deliveries for dataset in catalog if dataset.ingested))
-    tops = dict.fromkeys("/".join(entry.key.split("/")[:2]) for entry in store.list("landing", closed={}))
+    tops = dict.fromkeys("/".join(entry.key.split("/")[:2]) for entry in store.list(layout.LANDING, closed={}))
     strange = [top for top in tops if top.partition("/")[2] not in ingested]
     why = f"{_STRAY}: no dataset of this name is delivered"
     return [Stray(top, f"{why}: {choose(top.partition('/')[2], ingested)}") for top in strange]

@@ -20,6 +20,8 @@ import re
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 
+LANDING = "landing"
+"""The top of all that providers drop. Where it lies apart, its keys are the same: so a move is a copy."""
 MARK = "_deployment/prod.json"
 """The object by which prod says that this is its storage."""
 MARK_TAGS = {"lifecycle": "deployment", "readers": "branches"}
@@ -63,7 +65,7 @@ def dropped(dataset: Dataset, partition: Partition) -> str:
 
 def landing(dataset: Dataset) -> str:
     """The folder that the dataset's provider drops into."""
-    return f"landing/{dataset.deliveries}"
+    return f"{LANDING}/{dataset.deliveries}"
 
 
 def raw(dataset: Dataset, partition: Partition) -> str:

@@ -51,7 +51,7 @@ def sweep(lake: Lake, now: datetime, remove: bool) -> Leftovers:
         here = lake.at_another_glance()
         orphans += _orphans(here, dataset, now)
         outlived += _outlived(here, dataset, now)
-    unfinished = lake.store.sweep(now, remove)
+    unfinished = sum(store.sweep(now, remove) for store in {lake.store, lake.landing})
     if remove:
         gone = [*orphans, *outlived]
         lake.store.remove([*gone, *(leading_to(key) for key in gone if key.startswith("_provenance/"))])

@@ -234,7 +234,9 @@ class S3(Store):
     def _put(self, key: str, draft: Path, tags: Tags, condition: dict[str, str], commit: str = "") -> None:
         """Put an object if what is there is as the condition says, or learn that it was."""
         sha256 = hash_file(draft)
-        labels = {"Tagging": urlencode(tags), "Metadata": {_SHA256: sha256} | ({"commit": commit} if commit else {})}
+        labels: dict[str, Any] = {"Metadata": {_SHA256: sha256} | ({"commit": commit} if commit else {})}
+        if tags:  # to set any takes a right of its own
+            labels["Tagging"] = urlencode(tags)
         target = {"Bucket": self.bucket, "Key": self.full(key)}
 
         def put() -> None:

@@ -77,7 +77,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     with ExitStack() as stack:
         prod, shared = (stack.enter_context(server.bucket()) for _ in range(2))
         policies = {
-            PIPELINE: rights.of("prod/pipeline", prod=prod.name),
+            PIPELINE: rights.of("prod/pipeline", prod=prod.name, landing=prod.name),
             BRANCH: rights.of("dev/branch", "pr-1", prod=prod.name, dev=shared.name),
             ENGINEER: rights.of("dev/engineer", "engineer", prod=prod.name, dev=shared.name),
         }

@@ -365,6 +365,16 @@ def test_no_such_bucket(ask: Ask, bucket: Bucket, prod: Bucket) -> None:
     assert "store" in told.wrong
 
 
+def test_landing_in_a_bucket_of_its_own(ask: Ask, bucket: Bucket, prod: Bucket) -> None:
+    asked = as_prod(prod, bucket.sts().get_caller_identity()["Arn"])
+    told = ask({**asked, "DATAOPS_LANDING": "s3://there-is-none"})
+    assert (told.states["store"], told.wrong >= {"landing", "leftovers"}) == ("ok", True)
+    assert "set DATAOPS_LANDING to one that there is" in told.of("landing")
+    told = ask({**asked, "DATAOPS_LANDING": f"s3://{bucket.name}"})
+    assert told.chosen["dropped into"] == f"s3://{bucket.name}"
+    assert [told.states[name] for name in ("landing", "versions of landing", "leftovers")] == ["ok"] * 3
+
+
 def test_a_bucket_without_versions(ask: Ask, bucket: Bucket, prod: Bucket) -> None:
     bucket.client().put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Suspended"})
     told = ask(as_dev(bucket, prod))

@@ -54,7 +54,15 @@ def test_the_whole_table_is_told_with_where_it_is_stated() -> None:
         "sweeper",
     ]
     blocks = [told[number - 1] for number, cells in enumerate(told) if [cell.strip() for cell in cells if cell] == HEADER]
-    assert blocks == [["prod bucket"], ["dev bucket"], ["audit bucket"], ["any folder"], ["Dagster"], ["runtime"]]
+    assert blocks == [
+        ["landing bucket"],
+        ["prod bucket"],
+        ["dev bucket"],
+        ["audit bucket"],
+        ["any folder"],
+        ["Dagster"],
+        ["runtime"],
+    ]
     # Whatever the policy states, by zone and class, and of the platform.
     catalog = load_catalog()
     assert {f"{zone}/ of {name}" for zone in ZONES[1:] for name in catalog.policy.lifecycles} <= by_what.keys()
@@ -130,8 +138,11 @@ def test_what_dev_and_branches_share_is_looked_at(tmp_path: Path, monkeypatch: p
 
 def test_the_rules_of_a_bucket_are_written_for_terraform() -> None:
     all_of_them = json.loads(asked("export", "lifecycle").stdout)
-    assert sorted(all_of_them) == ["audit", "dev", "prod"]
+    assert sorted(all_of_them) == ["audit", "dev", "landing", "prod"]
     assert json.loads(asked("export", "lifecycle", "--bucket", "prod").stdout) == all_of_them["prod"]
     assert len(all_of_them["prod"]["rule"]) == len(rules(load_catalog(), "prod"))
+    both = json.loads(asked("export", "lifecycle", "--bucket", "landing", "--bucket", "prod").stdout)
+    of_landing = [rule for rule in all_of_them["landing"]["rule"] if rule["filter"] != {"prefix": ""}]
+    assert [rule for rule in both["rule"] if rule not in of_landing] == all_of_them["prod"]["rule"]
     below = json.loads(asked("export", "lifecycle", "--bucket", "dev", "--below", "/shared/").stdout)
     assert [rule["filter"] for rule in below["rule"]] == [{"prefix": "shared/"}]

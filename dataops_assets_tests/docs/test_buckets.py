@@ -14,7 +14,7 @@ from dataops_assets_tests.checkout import PROJECT, Checkout, make_checkout
 from dataops_assets_tests.docs.pages import Block, blocks
 from dataops_assets_tests.s3_server import Bucket, Credentials
 
-PROD, SHARED, DAY = "company-prod", "company-dev", "2013-01-02"
+PROD, LANDING, SHARED, DAY = "company-prod", "company-landing", "company-dev", "2013-01-02"
 RUN_HERE = [
     block
     for page in ("README.md", "docs/how-to.md")
@@ -26,7 +26,7 @@ AS_PROD, AS_DEV, DELIVER, BRING_BACK = RUN_HERE
 
 @dataclass
 class Company:
-    """The buckets of the pages under other names, and a checkout of a commit."""
+    """The buckets of the pages under other names, landing with the rest, and a checkout of a commit."""
 
     checkout: Checkout
     prod: Bucket
@@ -37,8 +37,8 @@ class Company:
         """A block as somebody runs it; without a name, the owner of the buckets."""
         bucket = self.prod.by(who) if who else self.prod
         text = block.text.replace("dataops doctor", "dataops doctor --rounds 1")
-        for name, here in {PROD: self.prod.name, SHARED: self.shared.name, **changes}.items():
-            assert name in text or name == SHARED
+        for name, here in {PROD: self.prod.name, LANDING: self.prod.name, SHARED: self.shared.name, **changes}.items():
+            assert name in text or name not in changes
             text = text.replace(name, here)
         program = ["bash", "-e", "-o", "pipefail", "-c", text] if block.language == "sh" else ["python", "-c", text]
         home = self.checkout.root / "home"
@@ -74,7 +74,7 @@ def tags_of(bucket: Bucket, key: str) -> dict[str, str]:
 @pytest.mark.s3
 def test_pages_hold_in_buckets(company: Company) -> None:
     prod, shared = company.prod, company.shared
-    pipeline = company.user("pipeline", rights.of("prod/pipeline", prod=prod.name))
+    pipeline = company.user("pipeline", rights.of("prod/pipeline", prod=prod.name, landing=prod.name))
     arn = prod.by(pipeline).sts().get_caller_identity()["Arn"]
     ran = company.run(AS_PROD, pipeline, **{"arn:aws:iam::123456789012:role/pipeline": arn}).stdout
     assert "nothing is wrong" in ran
@@ -88,7 +88,7 @@ def test_pages_hold_in_buckets(company: Company) -> None:
 
     for name, content in sample.deliveries("flights", DAY):
         (company.checkout.root / Path(name).name).write_bytes(content)
-    company.run(DELIVER, company.user("provider", rights.of_provider("flights", prod=prod.name)))
+    company.run(DELIVER, company.user("provider", rights.of_provider("flights", landing=prod.name)))
 
     key = f"_verdicts/content/flights/date={DAY}/00000001.json"
     client = prod.client()

@@ -59,6 +59,10 @@ def changed(who: dict[str, Any], name: str, service: str = "iam", **more: Any) -
     return told(who, service, name, {"roleName": "company-pipeline"}, **{"readOnly": False, **more})
 
 
+def in_landing(who: dict[str, Any], name: str, key: str | None) -> dict[str, Any]:
+    return in_prod(who, name, key, "company-landing")
+
+
 def taken(who: dict[str, Any], name: str, of: str, account: str = PROD, **more: Any) -> dict[str, Any]:
     asked = {"roleArn": f"arn:aws:iam::{account}:role/company-{of}", "roleSessionName": "somebody"}
     return told(who, "sts", name, asked, **{"readOnly": True, **more})
@@ -77,9 +81,9 @@ EVENTS = {
     # The daily work.
     "the pipeline publishes": (in_prod(PIPELINE, "PutObject", ROW), NONE),
     "the pipeline publishes in parts": (in_prod(PIPELINE, "CompleteMultipartUpload", ROW), NONE),
-    "the pipeline drops what it fetched": (in_prod(PIPELINE, "PutObject", DROP), NONE),
-    "a provider drops": (in_prod(PROVIDER, "PutObject", DROP), NONE),
-    "a provider drops in parts": (in_prod(PROVIDER, "UploadPart", DROP), NONE),
+    "the pipeline drops what it fetched": (in_landing(PIPELINE, "PutObject", DROP), NONE),
+    "a provider drops": (in_landing(PROVIDER, "PutObject", DROP), NONE),
+    "a provider drops in parts": (in_landing(PROVIDER, "UploadPart", DROP), NONE),
     "an analyst reads": (in_prod(role("analyst-analysts"), "GetObject", ROW, readOnly=True), NONE),
     "root reads": (in_prod(ROOT, "GetObject", ROW, readOnly=True), USED),
     "somebody writes elsewhere": (in_prod(USER, "PutObject", ROW, bucket="company-dev"), NONE),
@@ -107,13 +111,17 @@ EVENTS = {
     "infra changes the rules": (in_prod(INFRA, "PutBucketLifecycle", None), WRITTEN),
     "root changes the policy": (in_prod(ROOT, "PutBucketPolicy", None), WRITTEN | CONFIGURED | USED),
     "a provider writes outside": (in_prod(PROVIDER, "PutObject", "raw/airports/x.csv"), WRITTEN),
-    "a provider writes beside landing": (in_prod(PROVIDER, "PutObject", "landing"), WRITTEN),
+    "a provider writes where landing was": (in_prod(PROVIDER, "PutObject", DROP), WRITTEN),
     "a provider configures": (in_prod(PROVIDER, "PutBucketPolicy", None), WRITTEN | CONFIGURED),
-    "a user drops": (in_prod(USER, "PutObject", DROP), LANDING),
-    "root removes what was dropped": (in_prod(ROOT, "DeleteObject", DROP), LANDING | USED),
-    "another role drops": (in_prod(role("deployer"), "PutObject", DROP), LANDING),
-    "a provider of another account drops": (in_prod(STRANGER, "PutObject", DROP), LANDING),
-    "a provider's name elsewhere drops": (in_prod(role("provider-x", ACCOUNTS["dev"]), "PutObject", DROP), LANDING),
+    "infra changes the rules of landing": (in_landing(INFRA, "PutBucketLifecycle", None), LANDING),
+    "a provider configures landing": (in_landing(PROVIDER, "PutBucketPolicy", None), LANDING | CONFIGURED),
+    "a provider removes many": (in_landing(PROVIDER, "DeleteObjects", None), LANDING),
+    "root changes the policy of landing": (in_landing(ROOT, "PutBucketPolicy", None), LANDING | CONFIGURED | USED),
+    "a user drops": (in_landing(USER, "PutObject", DROP), LANDING),
+    "root removes what was dropped": (in_landing(ROOT, "DeleteObject", DROP), LANDING | USED),
+    "another role drops": (in_landing(role("deployer"), "PutObject", DROP), LANDING),
+    "a provider of another account drops": (in_landing(STRANGER, "PutObject", DROP), LANDING),
+    "a provider's name elsewhere drops": (in_landing(role("provider-x", ACCOUNTS["dev"]), "PutObject", DROP), LANDING),
     # What ends or hides all of it at once.
     "infra lets a key go": (told(INFRA, "kms", "ScheduleKeyDeletion", {"keyId": "1", "pendingWindowInDays": 7}), UNGUARDED),
     "infra disables a key": (told(INFRA, "kms", "DisableKey", {"keyId": "1"}), UNGUARDED),
@@ -165,7 +173,7 @@ EVENTS = {
     "break-glass is refused": (taken(USER, "AssumeRole", "break-glass", errorCode="AccessDenied"), TAKEN),
     "break-glass looks": (in_prod(GLASS, "GetObject", ROW, readOnly=True), ACTS),
     "break-glass removes": (in_prod(GLASS, "DeleteObject", ROW), ACTS | WRITTEN),
-    "break-glass removes what was dropped": (in_prod(GLASS, "DeleteObject", DROP), ACTS | LANDING),
+    "break-glass removes what was dropped": (in_landing(GLASS, "DeleteObject", DROP), ACTS | LANDING),
     "break-glass lists roles": (told(GLASS, "iam", "ListRoles", {}, readOnly=True), ACTS),
     "break-glass gives a role rights": (changed(GLASS, "PutRolePolicy"), ACTS | IDENTITIES),
     "break-glass of dev is taken on": (taken(TOKEN, "AssumeRoleWithWebIdentity", "break-glass", ACCOUNTS["dev"]), NONE),

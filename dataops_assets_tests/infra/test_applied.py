@@ -117,7 +117,7 @@ def without_policy(address: str, bucket: str) -> Iterator[Any]:
 
 
 def run_the_sample(root: Path, address: str) -> Done:
-    """Five days of it, by the pipeline of prod, in the bucket that was made."""
+    """Five days of it, by the pipeline of prod, in the buckets that were made."""
     checkout = make_checkout(root)
     checkout.variables |= {
         **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"), address),
@@ -127,11 +127,12 @@ def run_the_sample(root: Path, address: str) -> Done:
         "AWS_DEFAULT_REGION": REGION,
         "DATAOPS_DEPLOYMENT": "prod",
         "DATAOPS_DATA": "s3://company-prod",
+        "DATAOPS_LANDING": "s3://company-landing",
         "DATAOPS_PIPELINE": client("sts", address, REGION).get_caller_identity()["Arn"],
         "DATAOPS_COMMIT": "ab" * 20,
         "DATAOPS_CACHE": str(root / "cache"),
     }
-    with without_policy(address, "company-prod"):
+    with without_policy(address, "company-prod"), without_policy(address, "company-landing"):
         done = checkout.run("dataops", "deliver")
         if done.returncode == 0:
             done = checkout.run("dataops", "run")
@@ -195,8 +196,9 @@ def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environ
     assert told.left.code == 0, told.left.out
     s3 = client("s3", told.address, REGION)
     names = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-    assert names >= {f"company-{environment}", f"company-audit-{environment}"}
-    for name in (f"company-{environment}", f"company-audit-{environment}"):
+    ours = {f"company-{environment}", f"company-audit-{environment}", *(["company-landing"] if environment == "prod" else ())}
+    assert names >= ours
+    for name in ours:
         assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
         policy = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])
         assert "InfraAloneConfigures" in [statement["Sid"] for statement in policy["Statement"]]
@@ -206,7 +208,7 @@ def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environ
     assert {"alias/company-data", "alias/company-audit"} <= set(keys), "whose policies let nobody but infra remove an alias"
 
 
-def test_the_sample_runs_in_the_bucket_that_was_made(stories: dict[str, Story]) -> None:
+def test_the_sample_runs_in_the_buckets_that_were_made(stories: dict[str, Story]) -> None:
     told = stories["prod"]
     assert told.ran is not None
     assert told.ran.code == 0, told.ran.out
@@ -214,6 +216,10 @@ def test_the_sample_runs_in_the_bucket_that_was_made(stories: dict[str, Story]) 
     with without_policy(told.address, "company-prod") as s3:
         listed = s3.list_objects_v2(Bucket="company-prod", Prefix="staged/flights/")["Contents"]
         head = s3.head_object(Bucket="company-prod", Key=listed[0]["Key"])
+        assert "Contents" not in s3.list_objects_v2(Bucket="company-prod", Prefix="landing/")
+    with without_policy(told.address, "company-landing") as s3:
+        dropped = s3.list_objects_v2(Bucket="company-landing", MaxKeys=1)["Contents"]
+        assert "ObjectLockMode" not in s3.head_object(Bucket="company-landing", Key=dropped[0]["Key"])
     assert [entry["Key"] for entry in listed] == [f"staged/flights/date=2013-01-0{day}/data.parquet" for day in range(1, 6)]
     assert (head["ServerSideEncryption"], head["ObjectLockMode"]) == ("aws:kms", "GOVERNANCE")
 

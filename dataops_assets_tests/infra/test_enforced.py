@@ -30,9 +30,14 @@ pytestmark = pytest.mark.s3
 
 DAY = "2013-01-02"
 LOCKED_DAYS = 14
-PROD = ("landing/flights", "raw", "staged", "curated", "_verdicts", "_provenance")
+PROD = ("raw", "staged", "curated", "_verdicts", "_provenance")
+LANDING = ("landing/flights",)
 DEV = ("adhoc/delays", "branch/pr-7", "branch/pr-8", "dev/ann", "dev/ben", "elsewhere")
-PLACES = (*(f"prod/{zone}" for zone in PROD), *(f"dev/{area}" for area in DEV))
+PLACES = (
+    *(f"prod/{zone}" for zone in PROD),
+    *(f"landing/{folder}" for folder in LANDING),
+    *(f"dev/{area}" for area in DEV),
+)
 SESSIONS = {"dev/branch": ("kubernetes-namespace", "pr-7"), "dev/engineer": ("person", "ann")}
 
 READ = {"read"}
@@ -45,16 +50,23 @@ LISTS = {"list"}
 _ALL_OF_PROD = {f"prod/{zone}": READ for zone in PROD} | {"bucket prod": LISTS}
 _PUBLISHED = {"prod/staged": READ, "prod/curated": READ, "bucket prod": LISTS}
 MAY: Mapping[str, Mapping[str, set[str]]] = {
-    "prod/pipeline": {f"prod/{zone}": READ | REWRITE for zone in PROD} | {"bucket prod": LISTS},
-    "prod/provider-bureau-of-transportation-statistics": {"prod/landing/flights": WRITE},
+    "prod/pipeline": {
+        **{f"prod/{zone}": READ | REWRITE for zone in PROD},
+        "landing/landing/flights": READ | WRITE | {"copy over"},
+        "bucket prod": LISTS,
+        "bucket landing": LISTS,
+    },
+    "prod/provider-bureau-of-transportation-statistics": {"landing/landing/flights": WRITE},
     "prod/analyst-analysts": _PUBLISHED,
     "prod/analyst-operations": _PUBLISHED,
     "prod/break-glass": {
         **{f"prod/{zone}": {*DELETE, "shorten the lock", "remove the locked version"} for zone in PROD},
+        "landing/landing/flights": {*DELETE, "remove the version"},
         "bucket prod": LISTS,
+        "bucket landing": LISTS,
     },
-    "prod/infra": {"bucket prod": LISTS | CONFIGURE},
-    "prod/drift": {"bucket prod": LISTS},
+    "prod/infra": {"bucket prod": LISTS | CONFIGURE, "bucket landing": LISTS | CONFIGURE},
+    "prod/drift": {"bucket prod": LISTS, "bucket landing": LISTS},
     "dev/branch": _ALL_OF_PROD | {"dev/branch/pr-7": READ | REWRITE | DELETE, "bucket dev": LISTS},
     "dev/engineer": _ALL_OF_PROD | {"dev/dev/ann": READ | REWRITE | DELETE, "bucket dev": LISTS},
     "dev/adhoc": _ALL_OF_PROD | {"dev/adhoc/delays": READ | REWRITE, "bucket dev": LISTS},
@@ -72,22 +84,16 @@ LOCKED = {"prod/break-glass": [f"prod/{zone}" for zone in PROD]}
 """Where somebody might remove a version, if he lifted its lock first."""
 
 ONLY_HERE = {
-    *(("prod/pipeline", f"prod/{zone}", "copy over") for zone in PROD),
-    *(
-        ("prod/pipeline", f"prod/{zone}", name)
-        for zone in PROD
-        if zone != "landing/flights"
-        for name in ("overwrite unseen", "tag")
-    ),
-    *((who, "prod/landing/flights", "read") for who in ("dev/branch", "dev/engineer", "dev/adhoc")),
+    *(("prod/pipeline", f"prod/{zone}", name) for zone in PROD for name in ("copy over", "overwrite unseen", "tag")),
+    ("prod/pipeline", "landing/landing/flights", "copy over"),
 }
-"""What the server lets through, and AWS would not: the policy of the bucket forbids it, to change tags that are there, say; or
-what lies in landing has no tag `readers`. Of that, nothing is proved."""
+"""What the server lets through, and AWS would not: the policy of the bucket forbids it, to change tags that are there, say. Of
+that, nothing is proved."""
 
 
 @dataclass
 class World:
-    """Prod, made by its pipeline in a bucket that locks; and the bucket of dev, with an object in each area.
+    """Prod, made by its pipeline in a bucket that locks; its landing; and the bucket of dev, with an object in each area.
 
     Attributes:
         owner: A client of whoever may do everything.
@@ -98,6 +104,7 @@ class World:
 
     server: Server
     prod: Bucket
+    landing: Bucket
     dev: Bucket
     pipeline: Bucket
     owner: "S3Client"
@@ -106,7 +113,8 @@ class World:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def bucket(self, place: str) -> Bucket:
-        return self.prod if place.removeprefix("bucket ").startswith("prod") else self.dev
+        name = place.removeprefix("bucket ").partition("/")[0]
+        return {"prod": self.prod, "landing": self.landing, "dev": self.dev}[name]
 
     def made(self, place: str, by: "S3Client") -> Target:
         """Something that lies there, for somebody to try what he may not."""
@@ -125,9 +133,9 @@ class World:
         return Target(by, bucket, key, head["VersionId"], head["ETag"])
 
     def all_of_it(self) -> dict[str, Any]:
-        """Every version in both buckets, with locks and tags, and what the buckets are set to; but not what tests put there."""
+        """Every version in all three, with locks and tags, and what the buckets are set to; but not what tests put there."""
         found: dict[str, Any] = {}
-        for bucket in (self.prod.name, self.dev.name):
+        for bucket in (self.prod.name, self.landing.name, self.dev.name):
             for page in self.owner.get_paginator("list_object_versions").paginate(Bucket=bucket):
                 for one in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
                     if "/made-for-" not in one["Key"]:
@@ -148,30 +156,31 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     checkout = make_checkout(tmp_path_factory.mktemp("clone"), DAY)
     with ExitStack() as stack:
         prod = stack.enter_context(server.bucket(locked_days=LOCKED_DAYS))
-        dev = stack.enter_context(server.bucket())
+        landing, dev = (stack.enter_context(server.bucket()) for _ in range(2))
 
         def user(name: str, policy: dict[str, Any]) -> Bucket:
             return prod.by(stack.enter_context(server.user(f"{prod.name}-{name}", policy)))
 
         for dataset in (*sample.REFERENCES, *sample.DAILY):
-            provider = user(f"provider-of-{dataset}", rights.of_provider(dataset, prod=prod.name)).client(retries=ONCE)
+            provider = user(f"provider-of-{dataset}", rights.of_provider(dataset, landing=landing.name)).client(retries=ONCE)
             for day in [None] if dataset in sample.REFERENCES else ["2013-01-01", DAY]:
                 for name, content in sample.deliveries(dataset, day):
-                    provider.put_object(Bucket=prod.name, Key=f"landing/{dataset}/{name}", Body=content)
-        pipeline = user("pipeline", rights.of("prod/pipeline", prod=prod.name))
+                    provider.put_object(Bucket=landing.name, Key=f"landing/{dataset}/{name}", Body=content)
+        pipeline = user("pipeline", rights.of("prod/pipeline", prod=prod.name, landing=landing.name))
         home = checkout.root / "home"
         home.mkdir()
         (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
         deployment = {
             "DATAOPS_DEPLOYMENT": "prod",
             "DATAOPS_DATA": f"s3://{prod.name}",
+            "DATAOPS_LANDING": f"s3://{landing.name}",
             "DATAOPS_PIPELINE": pipeline.sts().get_caller_identity()["Arn"],
             "DATAOPS_COMMIT": "ab" * 20,
             "DAGSTER_HOME": str(home),
         }
         checkout.variables.update(pipeline.environment() | deployment)
         ran = checkout.run("dataops", "run")
-        found = World(server, prod, dev, pipeline, prod.client(), ran)
+        found = World(server, prod, landing, dev, pipeline, prod.client(), ran)
         for area in DEV:
             found.owner.put_object(Bucket=dev.name, Key=f"{area}/x", Body=b"1")
         locked: Any = {"Mode": "GOVERNANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(days=LOCKED_DAYS)}
@@ -187,6 +196,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def test_rights_of_providers_and_the_pipeline_are_all_that_the_sample_needs(world: World) -> None:
     assert world.ran.returncode == 0, world.ran.stdout + world.ran.stderr
     assert "all that the contracts demand holds" in world.ran.stdout
+    assert "Contents" not in world.owner.list_objects_v2(Bucket=world.prod.name, Prefix="landing/")
 
 
 @cache
@@ -214,7 +224,9 @@ def tries(world: World, identity: str) -> dict[tuple[str, str], Outcome]:
     """What becomes of everything that somebody tries, by place and act."""
     outcomes: dict[tuple[str, str], Outcome] = {}
     may = MAY.get(identity, {})
-    policy = rights.of(identity, SESSIONS.get(identity, ("", None))[1], prod=world.prod.name, dev=world.dev.name)
+    policy = rights.of(
+        identity, SESSIONS.get(identity, ("", None))[1], prod=world.prod.name, landing=world.landing.name, dev=world.dev.name
+    )
     with world.server.user(f"test-{uuid4().hex}", policy) as keys:
         client = world.prod.by(keys).client(retries=ONCE)
         for place in PLACES:
@@ -224,7 +236,7 @@ def tries(world: World, identity: str) -> dict[tuple[str, str], Outcome]:
                     outcomes[place, name] = tried(act, world.made_for(identity, place, client))
                 elif place.startswith("prod/") or name not in OF_LOCKS:
                     outcomes[place, name] = tried(act, target)
-        for place in ("bucket prod", "bucket dev"):
+        for place in ("bucket prod", "bucket landing", "bucket dev"):
             for name, act in BUCKETS.items():
                 if name not in may.get(place, set()) & CONFIGURE:  # that is tried below, on a bucket that may be spoilt
                     outcomes[place, name] = tried(act, Target(client, world.bucket(place).name, "", "", ""))

@@ -70,7 +70,7 @@ def test_every_tag_that_is_written_is_one_that_terraform_is_told_of() -> None:
 
 def test_rules_of_buckets_are_those_of_dataops_export_lifecycle() -> None:
     told = variables(CATALOG)["lifecycle_rules"]
-    assert told == {bucket: as_terraform(rules(CATALOG, bucket))["rule"] for bucket in ("prod", "dev", "audit")}
+    assert told == {bucket: as_terraform(rules(CATALOG, bucket))["rule"] for bucket in ("landing", "prod", "dev", "audit")}
 
 
 def test_tables_tell_columns_and_partitions(tree: Tree) -> None:

@@ -146,8 +146,8 @@ def test_a_record_that_cannot_be_read_is_told_with_a_way_out(tree: Tree, key: st
     policy, registry = tree.catalog().policy, Registry(tree.store)
     new_area(registry, policy, "a", "lab", "press", NOW, "me")
     tree.store.write(key, text if text is not None else tree.store.read("adhoc/a/_area.json") or b"", {})
-    for whose in ("prod", "dev"):
-        [violation] = look(tree.catalog(), tree.store, NOW, whose).violations  # type: ignore[arg-type]
+    for holds in (["landing", "prod"], ["dev"]):
+        [violation] = look(tree.catalog(), tree.store, NOW, holds).violations
         assert violation.told.startswith(f"{tree.store.where}/{told}")
         assert violation.remedy == (
             "a folder keeps no versions of it: remove it, and run `dataops adhoc new b --owner TEAM --group READERS`"
@@ -167,7 +167,7 @@ def test_areas_are_in_their_place_and_nothing_else_is(tree: Tree) -> None:
     for key in (*in_place, "raw/readings/x", "_verdicts/x", "dev/x.parquet"):
         tree.store.write(key, b"x", {})
     new_area(Registry(tree.store), tree.catalog().policy, "a", "lab", "press", NOW, "me")
-    found = look(tree.catalog(), tree.store, NOW + timedelta(days=1000), "dev")
+    found = look(tree.catalog(), tree.store, NOW + timedelta(days=1000), ["dev"])
     where = tree.store.where
     assert [one.told for one in found.violations] == [
         f"{where}/_verdicts/: 1 object that no policy is about, as _verdicts/x",
@@ -181,7 +181,7 @@ def test_an_area_is_told_to_which_nothing_gives_a_record(tree: Tree) -> None:
     """One of a branch or a person that lies there gets one."""
     for key in ("dev/ann/x", "trash/dev/bob/0001/x", "adhoc/a/x"):
         tree.store.write(key, b"x", {})
-    told = {one.told: one.remedy for one in look(tree.catalog(), tree.store, NOW, "dev").violations}
+    told = {one.told: one.remedy for one in look(tree.catalog(), tree.store, NOW, ["dev"]).violations}
     such, where = "1 object of an area without a record, so nothing ends it", tree.store.where
     assert told.keys() == {f"{where}/{path}: {such}" for path in ("adhoc/a", "trash/dev/bob")}
     assert told[f"{where}/trash/dev/bob: {such}"] == "move what is wanted to dev/bob, and remove the rest"
@@ -189,9 +189,9 @@ def test_an_area_is_told_to_which_nothing_gives_a_record(tree: Tree) -> None:
 
 def test_a_damaged_record_in_a_bucket_is_told(tree: Tree, bucket: Bucket, tmp_path: Path) -> None:
     store = S3(bucket.name, "", Folder(tmp_path / "cache"), client=bucket.client())
-    put(bucket, tree, name="dev")
+    put(bucket, tree, "dev")
     store.write("dev/ann/_area.json", b"", {})
-    [violation] = look(tree.catalog(), store, NOW, "dev").violations
+    [violation] = look(tree.catalog(), store, NOW, ["dev"]).violations
     assert "dev/ann/_area.json: it is no record of an area any more" in violation.told
     assert "bring that version of it back" in violation.told
     assert violation.remedy.startswith("if no version of it is kept: remove it, and the next use of the area")
@@ -200,14 +200,17 @@ def test_a_damaged_record_in_a_bucket_is_told(tree: Tree, bucket: Bucket, tmp_pa
 def test_the_rules_of_its_bucket_are_compared_with_the_policy(tree: Tree, bucket: Bucket, tmp_path: Path) -> None:
     store = S3(bucket.name, "", Folder(tmp_path / "cache"), client=bucket.client())
     put(bucket, tree)
-    [violation] = look(tree.catalog(), store, NOW, "dev").violations
+    [violation] = look(tree.catalog(), store, NOW, ["dev"]).violations
     assert "are of no policy" in violation.told
     assert violation.remedy == "have it set anew from `dataops export lifecycle --bucket dev`"
-    put(bucket, tree, name="dev")
-    assert look(tree.catalog(), store, NOW, "dev").violations == []
+    put(bucket, tree, "dev")
+    assert look(tree.catalog(), store, NOW, ["dev"]).violations == []
 
 
 # In a bucket.
+
+
+BOTH = ("landing", "prod")
 
 
 @pytest.fixture
@@ -219,8 +222,8 @@ def store(tree: Tree, bucket: Bucket, tmp_path: Path) -> S3:
     return store
 
 
-def put(bucket: Bucket, tree: Tree, leave_out: int = 0, name: str = "prod") -> None:
-    wanted = [rule.as_s3() for rule in rules(tree.catalog(), name)]
+def put(bucket: Bucket, tree: Tree, *names: str, leave_out: int = 0) -> None:
+    wanted = [rule.as_s3() for rule in rules(tree.catalog(), *(names or BOTH))]
     bucket.client().put_bucket_lifecycle_configuration(
         Bucket=bucket.name,
         LifecycleConfiguration={"Rules": wanted[leave_out:]},  # type: ignore[typeddict-item]
@@ -238,12 +241,12 @@ def test_rules_that_differ_are_told(tree: Tree, store: S3, bucket: Bucket) -> No
     tree.edit("policy.yaml", "doctor: 1 day", "doctor: 2 days")
     [violation] = look(tree.catalog(), store, NOW).violations
     assert "rules are missing or differ, as `_doctor/`" in violation.told
-    assert "dataops export lifecycle --bucket prod" in violation.remedy
+    assert "dataops export lifecycle --bucket landing --bucket prod" in violation.remedy
 
 
 def test_a_rule_of_no_policy_is_told(tree: Tree, store: S3, bucket: Bucket) -> None:
     """It may end what is to be kept."""
-    wanted = [rule.as_s3() for rule in rules(tree.catalog(), "prod")]
+    wanted = [rule.as_s3() for rule in rules(tree.catalog(), *BOTH)]
     quick = {"ID": "quick", "Status": "Enabled", "Filter": {"Prefix": "staged/"}, "Expiration": {"Days": 1}}
     bucket.client().put_bucket_lifecycle_configuration(
         Bucket=bucket.name,
@@ -255,7 +258,7 @@ def test_a_rule_of_no_policy_is_told(tree: Tree, store: S3, bucket: Bucket) -> N
 
 def test_a_bucket_without_rules_ends_nothing(tree: Tree, store: S3, bucket: Bucket) -> None:
     bucket.client().delete_bucket_lifecycle(Bucket=bucket.name)
-    count = len(rules(tree.catalog(), "prod"))
+    count = len(rules(tree.catalog(), *BOTH))
     [violation] = look(tree.catalog(), store, NOW).violations
     assert f"{count} of {count} rules are missing or differ" in violation.told
 
@@ -286,6 +289,26 @@ def test_the_oldest_object_is_asked_for_its_tags(tree: Tree, store: S3) -> None:
 def test_an_object_of_a_dataset_that_is_gone_ends_by_its_tags(tree: Tree, store: S3) -> None:
     store.write("curated/gone/data.parquet", b"x", {"lifecycle": "standard"})
     assert look(tree.catalog(), store, NOW).violations == []
+
+
+def test_what_was_dropped_before_landing_lay_apart_is_told(tree: Tree, store: S3, bucket: Bucket) -> None:
+    put(bucket, tree, "prod")
+    assert look(tree.catalog(), store, NOW, ["prod"]).violations == []
+    store.write("landing/readings/2024-01-01.csv", b"x", {})
+    [violation] = look(tree.catalog(), store, NOW, ["prod"]).violations
+    assert violation.told.startswith(f"{store.where}/landing/readings: 1 object that no policy is about")
+
+
+def test_landing_that_lies_apart_has_rules_of_its_own(tree: Tree, bucket: Bucket, tmp_path: Path) -> None:
+    apart = S3(bucket.name, "", Folder(tmp_path / "cache"), client=bucket.client())
+    put(bucket, tree, "landing")
+    apart.write("landing/readings/2024-01-01.csv", b"x", {})
+    found = look(tree.catalog(), apart, NOW, ["landing"])
+    assert (found.violations, found.unknown, due(found)) == ([], [], {})
+    assert due(look(tree.catalog(), apart, NOW + timedelta(days=31), ["landing"])) == {"landing/readings": 1}
+    apart.write("readings/2024-01-01.csv", b"x", {})
+    [violation] = look(tree.catalog(), apart, NOW, ["landing"]).violations
+    assert violation.told.startswith(f"{apart.where}/readings/: 1 object that no policy is about")
 
 
 @pytest.mark.s3

@@ -15,12 +15,13 @@ from dataops_assets.contract.model import LifecycleChoice
 from dataops_assets.contract.policy import ZONES, Zone
 from dataops_assets.contract.retention import Retention
 from dataops_assets.lifecycle.rules import as_terraform, rules
-from dataops_assets.lifecycle.table import AREAS, table
+from dataops_assets.lifecycle.table import AREAS, BUCKETS, table
 from dataops_assets.storage import layout
 from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import Tree
 
 CATALOG = load_catalog()
+KEPT = (BUCKETS["landing"], BUCKETS["prod"], "any folder")
 FOREVER = {"forever": "we were told to"}
 SHA = "0" * 64
 
@@ -56,8 +57,8 @@ def stated(policy: Policy, retention: Retention) -> Effect:
     return Effect(retention.keep.days, colder, min(versions, retention.keep.days))
 
 
-def of(name: str, catalog: Catalog, below: str = "") -> list[dict[str, Any]]:
-    return [rule.as_s3() for rule in rules(catalog, name, below)]
+def of(name: str, catalog: Catalog, *others: str, below: str = "") -> list[dict[str, Any]]:
+    return [rule.as_s3() for rule in rules(catalog, name, *others, below=below)]
 
 
 def written(dataset: Dataset) -> Iterator[tuple[Zone, str, Mapping[str, str]]]:
@@ -85,11 +86,13 @@ def beside(catalog: Catalog, dataset: Dataset) -> Iterator[tuple[str, str]]:
 
 def assert_as_stated(catalog: Catalog) -> None:
     config, policy = of("prod", catalog), catalog.policy
+    landing, both = of("landing", catalog), of("landing", catalog, "prod")
     for dataset in catalog:
         for zone, key, tags in written(dataset):
             retention = catalog.retention(dataset, zone)
-            assert effect(config, key, tags) == stated(policy, retention), (dataset.name, key, tags)
-            assert retention.keep.reason or effect(config, key, tags).days < float("inf")
+            for found in (landing if zone == "landing" else config, both):
+                assert effect(found, key, tags) == stated(policy, retention), (dataset.name, key, tags)
+                assert retention.keep.reason or effect(found, key, tags).days < float("inf")
         for attribute, key in beside(catalog, dataset):
             keep = Retention(keep=getattr(policy.platform, attribute))
             # The tags that a record or verdict has of its dataset are those of another prefix.
@@ -174,11 +177,11 @@ def catalogs(draw: st.DrawFn) -> Catalog:
 @given(catalogs())
 def test_every_zone_class_and_prefix_of_any_policy_ends_as_it_says(catalog: Catalog) -> None:
     assert_as_stated(catalog)
-    for name in ("prod", "dev", "audit"):
+    for name in BUCKETS:
         assert_s3_takes(of(name, catalog))
 
 
-@pytest.mark.parametrize("name", ["prod", "dev", "audit"])
+@pytest.mark.parametrize("name", BUCKETS)
 def test_uploads_old_versions_and_markers_end_in_every_bucket_whatever_lies_there(name: str) -> None:
     config = of(name, CATALOG)
     assert effect(config, "nobody/knows/this", {}).version_days == 30
@@ -202,7 +205,7 @@ def test_what_is_kept_forever_may_move_all_the_same(tree: Tree) -> None:
 
 
 def test_all_of_it_may_lie_below_a_prefix() -> None:
-    config = of("prod", CATALOG, "some/where")
+    config = of("prod", CATALOG, below="some/where")
     key = layout.data("quarantine", CATALOG["flights"], "2013-01-01")
     tags = layout.tags(CATALOG["flights"], "quarantine")
     assert effect(config, f"some/where/{key}", tags).days == 90
@@ -211,7 +214,7 @@ def test_all_of_it_may_lie_below_a_prefix() -> None:
 
 def test_whatever_is_written_in_a_run_is_in_the_table(filled: Tree) -> None:
     """No layer may write where no policy is about it, and no prefix of the layout may be forgotten."""
-    prefixes = [term.prefix for term in table(filled.catalog()) if term.place in ("prod bucket", "any folder") and term.prefix]
+    prefixes = [term.prefix for term in table(filled.catalog()) if term.place in KEPT and term.prefix]
     tops = {entry.key.split("/")[0] for entry in filled.store.list("") if "/" in entry.key}
     assert tops >= {"landing", "raw", "staged", "_verdicts", "_provenance", "_sha256"}
     told = [line.split("/")[0] for line in (layout.__doc__ or "").splitlines() if "/" in line.split(" ")[0]]
@@ -244,7 +247,7 @@ def test_terraform_is_told_what_s3_is_told() -> None:
         assert uploads == rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
 
 
-@pytest.mark.parametrize("name", ["prod", "dev", "audit"])
+@pytest.mark.parametrize("name", BUCKETS)
 def test_a_server_takes_them(bucket: Bucket, name: str) -> None:
     bucket.client().put_bucket_lifecycle_configuration(
         Bucket=bucket.name,

@@ -76,7 +76,7 @@ class Simulation:
             # Before it is there: it may arrive although no answer does.
             given.append(number)
             with self._failing(name):
-                lake.store.write(f"{layout.landing(dataset)}/{day}.csv", f"{number}".encode(), layout.tags(dataset, "landing"))
+                lake.landing.write(f"{layout.landing(dataset)}/{day}.csv", f"{number}".encode(), {})
 
     def receive(self, name: str, times: int) -> None:
         """Receive what has arrived, again and again."""
@@ -86,7 +86,7 @@ class Simulation:
                 for day, arrival in landing.arrivals(lake.store, dataset, self.world.now).items():
                     receipt = deliveries.newest_receipt(lake.store, dataset, day)
                     if not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint):
-                        deliveries.receive(lake.store, dataset, arrival, receipt, self.world.now)
+                        deliveries.receive(lake.store, lake.landing, dataset, arrival, receipt, self.world.now)
 
     def stage(self, name: str, times: int) -> None:
         """Stage what was received, again and again, with a clock of its own."""

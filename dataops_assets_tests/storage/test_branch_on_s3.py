@@ -57,7 +57,7 @@ def world(tmp_path: Path, bucket: Bucket, identity: MakeIdentity) -> Iterator[Wo
             through = S3(base.name, "", here, client=client) if base else None
             return Remote(tmp_path / name, own=S3(own[0].name, own[1], here, client=client), base=through)
 
-        buckets = {"prod": bucket.name, "dev": shared.name}
+        buckets = {"prod": bucket.name, "landing": bucket.name, "dev": shared.name}
         prod = tree("prod", "pipeline", rights.of("prod/pipeline", **buckets), (bucket, ""))
         prod.edit("readings/defs.yaml", "end: 2024-01-20", "end: 2024-01-03")
         let_branches_read(prod)

@@ -185,7 +185,11 @@ def _services() -> Iterator[Caller]:
         }
         log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/company/trail"}
         results = {"aws:SourceArn": "arn:aws:s3:::company-athena-prod", "aws:SourceAccount": account}
-        queries = [
+        dropped = {"aws:SourceArn": "arn:aws:s3:::company-landing", "aws:SourceAccount": account}
+        more = [
+            ("access logs of landing", "logging.s3", dropped),
+            ("access logs of landing, bucket of the name elsewhere", "logging.s3", dropped | of_others),
+            ("another service: bucket of landing", "lambda", dropped),
             ("access logs of queries", "logging.s3", results),
             ("access logs of queries, bucket of the name elsewhere", "logging.s3", results | of_others),
             ("another service: bucket of queries", "lambda", results),
@@ -199,7 +203,7 @@ def _services() -> Iterator[Caller]:
         other_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/somebody/else"}
         for name, service, context in (
             (f"access logs of {environment}", "logging.s3", logged),
-            *(queries if environment == "prod" else ()),
+            *(more if environment == "prod" else ()),
             (f"access logs of {environment}, bucket of the name elsewhere", "logging.s3", logged | of_others),
             (f"access logs of another bucket in {environment}", "logging.s3", logged | {"aws:SourceArn": "arn:aws:s3:::other"}),
             (f"trail of {environment}", "cloudtrail", trail),

@@ -28,9 +28,12 @@ FEW = [EVERYBODY, "analysts", ""]
 DATABASE_USERS = ("dagster", "dagster_owner", "dataops_reader", "dataops_pruner", "postgres")
 """Those of deploy/postgres/roles.sql, and the one that makes them."""
 ZONES = {
-    "prod": {
+    "landing": {
         "landing/flights": [""], "landing/airlines": [""], "landing/airports": [""],
-        "landing/planes": [""], "landing/weather": [""], "landing": [""],
+        "landing/planes": [""], "landing/weather": [""], "landing": [""], "elsewhere": [""],
+    },
+    "prod": {
+        "landing/flights": [""],
         "raw": READERS, "raw/flights/_deliveries": [EVERYBODY, ""], "staged": EACH, "quarantine": READERS,
         "curated": READERS, "gate_results": READERS,
         "_verdicts": FEW, "_provenance": FEW, "_sha256": FEW, "_erasures": FEW,
@@ -42,7 +45,8 @@ ZONES = {
     },
     "audit-dev": {"access/company-dev": [""], "trail/AWSLogs/111111111111": [""], "elsewhere": [""]},
     "audit-prod": {
-        "access/company-prod": [""], "access/company-athena-prod": [""], "trail/AWSLogs/222222222222": [""], "elsewhere": [""],
+        "access/company-prod": [""], "access/company-landing": [""], "access/company-athena-prod": [""],
+        "trail/AWSLogs/222222222222": [""], "elsewhere": [""],
     },
     "state-dev": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
     "state-prod": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},

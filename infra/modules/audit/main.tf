@@ -5,6 +5,7 @@
 locals {
   name      = "${var.prefix}-${var.environment}"
   data_arn  = "arn:aws:s3:::${local.name}"
+  landing   = "${var.prefix}-landing"
   trail_arn = "arn:aws:cloudtrail:${var.region}:${var.account}:trail/${local.name}"
   log_group = "/${var.prefix}/trail"
   log_arn   = "arn:aws:logs:${var.region}:${var.account}:log-group:${local.log_group}"
@@ -44,7 +45,7 @@ resource "aws_cloudtrail" "this" {
       }
       field_selector {
         field       = "resources.ARN"
-        starts_with = ["${local.data_arn}/"]
+        starts_with = ["${local.data_arn}/", "arn:aws:s3:::${local.landing}/"]
       }
     }
   }

@@ -31,10 +31,7 @@ locals {
     # Also whatever has no key: the configuration of the bucket, and removing many at once.
     prod-written = {
       detail = merge(local.done, {
-        requestParameters = {
-          bucketName = [local.name]
-          key        = [{ exists = false }, { anything-but = { prefix = "landing/" } }]
-        }
+        requestParameters = { bucketName = [local.name] }
         userIdentity = { sessionContext = { sessionIssuer = { arn = [
           { exists = false }, { anything-but = ["${local.role}-pipeline"] },
         ] } } }
@@ -66,16 +63,22 @@ locals {
       }
     }
 
-    # Where providers drop, and the pipeline drops what it fetches itself.
+    # Where providers drop, and the pipeline drops what it fetches itself. Nobody else does, and a provider does nothing that has
+    # no key: he configures nothing, and removes nothing.
     prod-landing-written = {
       detail = merge(local.done, {
-        requestParameters = {
-          bucketName = [local.name]
-          key        = [{ prefix = "landing/" }]
-        }
-        userIdentity = { sessionContext = { sessionIssuer = { arn = [
-          { exists = false }, { anything-but = { wildcard = ["${local.role}-pipeline", "${local.role}-provider-*"] } },
-        ] } } }
+        requestParameters = { bucketName = [local.landing] }
+        "$or" = [
+          {
+            userIdentity = { sessionContext = { sessionIssuer = { arn = [
+              { exists = false }, { anything-but = { wildcard = ["${local.role}-pipeline", "${local.role}-provider-*"] } },
+            ] } } }
+          },
+          {
+            requestParameters = { key = [{ exists = false }] }
+            userIdentity      = { sessionContext = { sessionIssuer = { arn = [{ anything-but = ["${local.role}-pipeline"] }] } } }
+          },
+        ]
       })
     }
   }

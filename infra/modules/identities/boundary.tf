@@ -59,7 +59,7 @@ locals {
           Sid       = "BreakGlassAlone"
           Effect    = "Allow"
           Action    = ["s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectRetention"]
-          Resource  = "${local.data}/*"
+          Resource  = [for bucket in local.data_buckets : "${bucket}/*"]
           Condition = { ArnEquals = { "aws:PrincipalArn" = "${local.role_prefix}-break-glass" } }
         },
         {
@@ -147,7 +147,8 @@ locals {
       ]
     )
   })
-  written_buckets = concat([local.data], [for results in [local.results] : results if local.in_prod])
+  data_buckets    = concat([local.data], [for landing in [local.landing] : landing if local.in_prod])
+  written_buckets = concat(local.data_buckets, [for results in [local.results] : results if local.in_prod])
 }
 
 resource "aws_iam_policy" "boundary" {

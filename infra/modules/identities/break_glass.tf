@@ -15,13 +15,13 @@ locals {
           Action = [
             "s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectRetention", "s3:PutObjectRetention",
           ]
-          Resource = "${local.data}/*"
+          Resource = [for bucket in local.data_buckets : "${bucket}/*"]
         },
         {
           Sid      = "ListData"
           Effect   = "Allow"
           Action   = concat(local.looking_around, ["s3:ListBucketVersions"])
-          Resource = local.data
+          Resource = local.data_buckets
         },
       ]
     }

@@ -28,7 +28,7 @@ locals {
           Sid      = "ReadLanding"
           Effect   = "Allow"
           Action   = "s3:GetObject"
-          Resource = "${local.prod}/landing/*"
+          Resource = "${local.landing}/landing/*"
         },
         {
           # Receipts, verdicts, records; and of what is published its hash, which S3 tells to nobody who may not read the object.
@@ -43,7 +43,7 @@ locals {
           Sid      = "ListData"
           Effect   = "Allow"
           Action   = "s3:ListBucket"
-          Resource = local.prod
+          Resource = [local.landing, local.prod]
         },
         {
           Sid       = "UseKey"

@@ -11,6 +11,9 @@ locals {
   data  = "arn:aws:s3:::${var.prefix}-${var.environment}" # the bucket of this environment
   prod  = "arn:aws:s3:::${var.prefix}-prod"
   audit = "arn:aws:s3:::${var.prefix}-audit-${var.environment}"
+
+  landing = "arn:aws:s3:::${var.prefix}-landing" # prod's
+
   state = "arn:aws:s3:::${coalesce(var.state_bucket, "${var.prefix}-state-${var.environment}")}"
 
   # All buckets of this account.

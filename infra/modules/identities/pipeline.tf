@@ -3,7 +3,7 @@
 locals {
   # As in dataops_assets/storage/layout.py.
   written = [
-    "landing", "raw", "staged", "quarantine", "curated", "gate_results",
+    "raw", "staged", "quarantine", "curated", "gate_results",
     "_verdicts", "_provenance", "_sha256", "_erasures", "_deployment", "_doctor",
   ]
   tags_in_use = {
@@ -25,6 +25,19 @@ locals {
             "s3:GetObject", "s3:GetObjectRetention", "s3:GetObjectTagging", "s3:GetObjectVersion", "s3:GetObjectVersionTagging",
           ]
           Resource = "${local.prod}/*"
+        },
+        {
+          Sid      = "Receive"
+          Effect   = "Allow"
+          Action   = ["s3:GetObject", "s3:GetObjectVersion"]
+          Resource = "${local.landing}/*"
+        },
+        {
+          # What it fetches for providers who drop nothing.
+          Sid      = "DropWhatIsFetched"
+          Effect   = "Allow"
+          Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
+          Resource = "${local.landing}/landing/*"
         },
         {
           # The parts of a large object carry no tags, hence IfExists; what has tags needs the next statement, too.
@@ -51,7 +64,7 @@ locals {
           Action = concat(local.listing, [
             "s3:GetBucketObjectLockConfiguration", "s3:GetLifecycleConfiguration", "s3:ListBucketVersions",
           ])
-          Resource = local.prod
+          Resource = [local.prod, local.landing]
         },
         {
           Sid       = "UseKey"

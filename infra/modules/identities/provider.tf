@@ -1,4 +1,4 @@
-# Providers: each drops into its own folders of prod's landing. None reads, lists, tags or removes anything.
+# Providers: each drops into its own folders of landing, in a bucket that holds nothing else. None reads, lists, tags or removes anything.
 
 locals {
   provider_folders = { for name, provider in var.data_providers : "provider-${name}" => provider if local.in_prod }
@@ -20,7 +20,7 @@ locals {
           Sid      = "Deliver"
           Effect   = "Allow"
           Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
-          Resource = [for folder in provider.landing : "${local.prod}/landing/${folder}/*"]
+          Resource = [for folder in provider.landing : "${local.landing}/landing/${folder}/*"]
         },
         {
           # Decrypt is what S3 asks for to put the parts of a large file together.

@@ -81,7 +81,10 @@ data "aws_iam_policy_document" "audit" {
 
 locals {
   # The results of queries are in a bucket of the module catalog, in prod.
-  logged = merge({ OfData = local.data }, var.environment == "prod" ? { OfQueries = "${var.prefix}-athena-prod" } : {})
+  logged = merge(
+    { OfData = local.data },
+    var.environment == "prod" ? { OfLanding = local.landing, OfQueries = "${var.prefix}-athena-prod" } : {}
+  )
 
   # The trail itself is made by the module audit, after its bucket.
   trail_arn = "arn:aws:cloudtrail:${var.region}:${local.account}:trail/${var.prefix}-${var.environment}"

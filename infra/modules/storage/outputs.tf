@@ -3,6 +3,11 @@ output "data_bucket" {
   value       = module.data.name
 }
 
+output "landing_bucket" {
+  description = "The name of the bucket that providers drop into; null in dev, which has none."
+  value       = one(module.landing[*].name)
+}
+
 output "audit_bucket" {
   description = "The name of the bucket of access logs and trail, once CloudTrail may deliver there."
   value       = module.audit.name

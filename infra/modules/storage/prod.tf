@@ -5,47 +5,14 @@
 # is missing. Actions are written with wildcards where what AWS may add must be banned, too.
 
 data "aws_iam_policy_document" "prod" {
-  source_policy_documents = [data.aws_iam_policy_document.every["data"].json]
+  source_policy_documents = [data.aws_iam_policy_document.every["data"].json, data.aws_iam_policy_document.written["data"].json]
 
-  # The sentence that all else is for. Providers are let in here, and kept to landing by the next statement.
+  # The sentence that all else is for. Rules of the bucket and of access go by tags; one that comes with an object needs the right
+  # to tag, too.
   statement {
     sid       = "ThePipelineAloneWrites"
     effect    = "Deny"
-    actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
-    resources = ["${local.data_arn}/*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "ArnNotLike"
-      variable = "aws:PrincipalArn"
-      values   = ["${local.roles}-pipeline", "${local.roles}-provider-*"]
-    }
-  }
-
-  # Which folder of landing is whose stands in the policy of each provider.
-  statement {
-    sid           = "ProvidersWriteToLandingAlone"
-    effect        = "Deny"
-    actions       = ["s3:PutObject", "s3:AbortMultipartUpload"]
-    not_resources = ["${local.data_arn}/landing/*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "ArnLike"
-      variable = "aws:PrincipalArn"
-      values   = ["${local.roles}-provider-*"]
-    }
-  }
-
-  # Rules of the bucket and of access go by tags. A tag that comes with an object needs this right, too.
-  statement {
-    sid       = "ThePipelineAloneTags"
-    effect    = "Deny"
-    actions   = ["s3:PutObjectTagging"]
+    actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"]
     resources = ["${local.data_arn}/*"]
     principals {
       type        = "AWS"
@@ -77,12 +44,12 @@ data "aws_iam_policy_document" "prod" {
   }
 
   # Everything is written on the condition of what lies there, so of two writers one loses, and nothing is overwritten unseen.
-  # Providers know no conditions. The parts of a large object come without; what completes it has them.
+  # The parts of a large object come without; what completes it has them.
   statement {
-    sid           = "NothingIsOverwrittenUnseen"
-    effect        = "Deny"
-    actions       = ["s3:PutObject"]
-    not_resources = ["${local.data_arn}/landing/*"]
+    sid       = "NothingIsOverwrittenUnseen"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.data_arn}/*"]
     principals {
       type        = "AWS"
       identifiers = ["*"]
@@ -101,87 +68,6 @@ data "aws_iam_policy_document" "prod" {
       test     = "Bool"
       variable = "s3:ObjectCreationOperation"
       values   = ["true"]
-    }
-  }
-
-  # A copy takes bytes, tags and metadata from elsewhere, past every gate.
-  statement {
-    sid       = "NothingIsCopiedThere"
-    effect    = "Deny"
-    actions   = ["s3:PutObject"]
-    resources = ["${local.data_arn}/*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "Null"
-      variable = "s3:x-amz-copy-source"
-      values   = ["false"]
-    }
-  }
-
-  # What is encrypted with another key is lost to everyone without it. The default of the bucket is the right one.
-  statement {
-    sid       = "NobodyChoosesTheEncryption"
-    effect    = "Deny"
-    actions   = ["s3:PutObject"]
-    resources = ["${local.data_arn}/*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "Null"
-      variable = "s3:x-amz-server-side-encryption"
-      values   = ["false"]
-    }
-  }
-  statement {
-    sid       = "NobodyBringsAKey"
-    effect    = "Deny"
-    actions   = ["s3:PutObject"]
-    resources = ["${local.data_arn}/*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "Null"
-      variable = "s3:x-amz-server-side-encryption-customer-algorithm"
-      values   = ["false"]
-    }
-  }
-
-  # Objects, versions, tags; and the lock that keeps versions. What ends by rule is ended by S3, which asks no policy.
-  statement {
-    sid       = "BreakGlassAloneRemovesAndUnlocks"
-    effect    = "Deny"
-    actions   = ["s3:Delete*", "s3:PutObjectRetention", "s3:BypassGovernanceRetention"]
-    resources = ["${local.data_arn}/*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
-    condition {
-      test     = "ArnNotEquals"
-      variable = "aws:PrincipalArn"
-      values   = ["${local.roles}-break-glass"]
-    }
-  }
-
-  # What nobody needs: ACLs, tags of old versions, legal holds, writing as a replica, other encryption, other owners.
-  statement {
-    sid    = "NobodyDoesTheRest"
-    effect = "Deny"
-    actions = [
-      "s3:InitiateReplication", "s3:ObjectOwnerOverrideToBucketOwner", "s3:PutObjectA*", "s3:PutObjectLegalHold",
-      "s3:PutObjectVersion*", "s3:Replicate*", "s3:RestoreObject", "s3:Update*",
-    ]
-    resources = ["${local.data_arn}/*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
     }
   }
 

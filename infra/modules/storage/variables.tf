@@ -58,8 +58,8 @@ variable "lifecycle_rules" {
     abort_incomplete_multipart_upload = optional(object({ days_after_initiation = number }))
   })))
   validation {
-    condition     = toset(keys(var.lifecycle_rules)) == toset(["audit", "dev", "prod"])
-    error_message = "There are rules for the buckets audit, dev and prod."
+    condition     = toset(keys(var.lifecycle_rules)) == toset(["audit", "dev", "landing", "prod"])
+    error_message = "There are rules for the buckets audit, dev, landing and prod."
   }
   validation {
     condition     = alltrue([for rules in values(var.lifecycle_rules) : length(rules) >= 1 && length(rules) <= 1000])

@@ -45,10 +45,10 @@ run "prod" {
   assert {
     condition = anytrue([
       for selector in aws_cloudtrail.this.advanced_event_selector : anytrue([
-        for field in selector.field_selector : field.field == "resources.ARN" && field.starts_with == tolist(["arn:aws:s3:::company-prod/"])
+        for field in selector.field_selector : field.field == "resources.ARN" && field.starts_with == tolist(["arn:aws:s3:::company-prod/", "arn:aws:s3:::company-landing/"])
       ])
     ])
-    error_message = "The trail does not tell of prod's objects."
+    error_message = "The trail does not tell of the objects of prod and its landing."
   }
   assert {
     condition     = alltrue([for filter in aws_cloudwatch_log_metric_filter.this : length(filter.pattern) <= 1024])

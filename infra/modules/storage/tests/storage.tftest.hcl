@@ -16,7 +16,7 @@ variables {
   accounts    = { dev = "111111111111", prod = "222222222222" }
   lock_days   = 14
   lifecycle_rules = {
-    for bucket in ["audit", "dev", "prod"] : bucket => [
+    for bucket in ["audit", "dev", "landing", "prod"] : bucket => [
       {
         id                                = "all"
         status                            = "Enabled"
@@ -52,7 +52,15 @@ run "prod" {
     error_message = "Somebody but dev's account is let in by the policy of the bucket."
   }
   assert {
-    condition     = output.data_bucket == "company-prod" && output.audit_bucket == "company-audit-prod"
+    condition     = !strcontains(data.aws_iam_policy_document.prod.json, "provider") && !strcontains(data.aws_iam_policy_document.prod.json, "NotResource")
+    error_message = "Providers stand in the policy of the data, or a part of it is left out of a ban."
+  }
+  assert {
+    condition     = alltrue([for one in jsondecode(data.aws_iam_policy_document.landing.json).Statement : one.Effect == "Deny"])
+    error_message = "Somebody is let in by the policy of landing."
+  }
+  assert {
+    condition     = output.data_bucket == "company-prod" && output.landing_bucket == "company-landing" && output.audit_bucket == "company-audit-prod"
     error_message = "The buckets have other names."
   }
   assert {
@@ -68,7 +76,7 @@ run "dev" {
   }
 
   assert {
-    condition     = output.data_bucket == "company-dev" && output.audit_bucket == "company-audit-dev"
+    condition     = output.data_bucket == "company-dev" && output.landing_bucket == null && output.audit_bucket == "company-audit-dev"
     error_message = "The buckets have other names."
   }
   assert {
@@ -157,7 +165,7 @@ run "a_bucket_where_uploads_never_end" {
   command = plan
   variables {
     lifecycle_rules = {
-      for bucket in ["audit", "dev", "prod"] : bucket => [{ id = "x", status = "Enabled", filter = { prefix = "" }, expiration = { days = 1 } }]
+      for bucket in ["audit", "dev", "landing", "prod"] : bucket => [{ id = "x", status = "Enabled", filter = { prefix = "" }, expiration = { days = 1 } }]
     }
   }
   expect_failures = [var.lifecycle_rules]
