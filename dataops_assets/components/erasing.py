@@ -15,7 +15,6 @@ from typing import Any
 import dagster as dg
 
 from dataops_assets.components.areas import KEY as ADHOC
-from dataops_assets.components.dagster_private import rewrite_launch, rewrite_records, runs_about
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Erasure
 from dataops_assets.erasure import CannotTell, Subject, subject_of
@@ -38,6 +37,8 @@ def in_records(instance: dg.DagsterInstance, lake: Lake, request: Erasure, mask:
     Raises:
         CannotTell: The key of its hashes is not known here.
     """
+    from dataops_assets.components.dagster_private_records import rewrite_launch, rewrite_records, runs_about
+
     dataset = lake.catalog[request.attributes.dataset]
     subject = subject_of(request, dataset, lake.erasure_key)
     if subject is None:

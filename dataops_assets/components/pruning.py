@@ -8,13 +8,16 @@ from collections import Counter
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from dataops_assets.components.areas import KEY as ADHOC
-from dataops_assets.components.dagster_private_storage import Records
 from dataops_assets.components.keys import all_keys
 from dataops_assets.components.resource import LakeResource
+
+if TYPE_CHECKING:
+    from dataops_assets.components.dagster_private_storage import Records
 
 _EVERY_SECONDS = 3600
 _RUNS = 200
@@ -109,6 +112,8 @@ def prune(
     Raises:
         dg.DagsterInvariantViolationError: The records lie elsewhere than on SQLite or PostgreSQL.
     """
+    from dataops_assets.components.dagster_private_storage import Records
+
     records, done, before = Records(instance), Pruned(), now - term
     horizon, under_way, told = records.horizon(before), records.backfills_under_way(), time.monotonic()
     _prune_logs(instance, records, ours, now - logs_term, done)
@@ -134,7 +139,7 @@ def prune(
     return done
 
 
-def _prune_logs(instance: dg.DagsterInstance, records: Records, ours: CodeLocation, before: datetime, done: Pruned) -> None:
+def _prune_logs(instance: dg.DagsterInstance, records: "Records", ours: CodeLocation, before: datetime, done: Pruned) -> None:
     """Remove what the processes of runs of ours have written. As long as their events stay, it is looked for again."""
     for batch in records.over(before, _RUNS):
         for run in records.with_logs({run.run_id for run in batch if not ours.disowns(run)}):
@@ -142,7 +147,9 @@ def _prune_logs(instance: dg.DagsterInstance, records: Records, ours: CodeLocati
             done.logs += 1
 
 
-def _prune_runs(instance: dg.DagsterInstance, records: Records, runs: list[dg.DagsterRun], horizon: int, done: Pruned) -> None:
+def _prune_runs(
+    instance: dg.DagsterInstance, records: "Records", runs: list[dg.DagsterRun], horizon: int, done: Pruned
+) -> None:
     """Prune runs of ours that are old and over. The row of a run goes last: a prune that was killed finds it again."""
     ids = {run.run_id for run in runs}
     reasons = {

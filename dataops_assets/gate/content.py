@@ -126,7 +126,7 @@ def _judge(
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
     rules = with_answers(rules, left, dataset, query)
-    answers = _evaluate(query.kept(with_references(left, rules, tables)), rules, public, query)
+    answers = _evaluate(with_references(left, rules, tables), rules, public, query)
     found, failed = answers.counts, answers.failed
     came, merged = found[_LEFT][0] + together.equal.len(), together.equal.len()
     rejected = _rejected(answers.bad, rules)
@@ -134,7 +134,7 @@ def _judge(
 
     good = uniqueness.among(left, rejected["row"].cast(pl.UInt32), negate=True).select(*dataset.schema.columns)
     ordered = good if typed.in_order else good.sort(dataset.attributes.key, maintain_order=True)
-    published = ordered if query.streamed else ordered.collect()
+    published = ordered if query.streamed else query.collected(ordered)
     results = []
     for rule in rules:
         if rule.name in failed:
@@ -197,9 +197,8 @@ def _evaluate(rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, query: Qu
 def _ask(rows: pl.LazyFrame, rules: Sequence[Rule], query: Query) -> _Answers:
     of_rows = [rule for rule in rules if rule.kind != "frame"]
     rejecting = [_BROKEN + rule.name for rule in of_rows if rule.severity == "reject"]
-    marked = rows.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in of_rows)
-    judged = query.kept(marked)
-    questions = [pl.len().alias(_LEFT), *(pl.col(_BROKEN + rule.name).sum() for rule in of_rows)]
+    judged = query.kept(rows.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in of_rows))
+    questions = [pl.len().alias(_LEFT), pl.col([_BROKEN + rule.name for rule in of_rows]).sum()]
     questions += [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
     questions += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
     # They are filtered, not gathered by an expression among the questions, for which streaming would hold all rows.

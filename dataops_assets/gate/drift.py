@@ -69,6 +69,7 @@ class History:
         self._known: dict[str, Counter[str]] = defaultdict(Counter)
         self._values: deque[Numbers] = deque(maxlen=USUAL)
         self._distances: deque[Numbers] = deque(maxlen=CALIBRATED)
+        self._compared: tuple[Profile, tuple[Numbers, Numbers, Numbers]] | None = None
         self._place = {name: place for place, name in enumerate(self.names)}
         self._kinds = np.array([what for _, what in self.names])
         self._beside = {
@@ -77,9 +78,9 @@ class History:
 
     def add(self, partition: str, profile: Profile) -> None:
         """Take the next partition among those before. One that is unusual widens what is usual, but by no more than double."""
-        values = self.numbers(profile)
-        distances = self._distances_of(values)
-        self._distances.append(np.where(np.isnan(distances), np.nan, np.fmin(distances, self._limits() * _WIDENED)))
+        values, distances, limits = self._compared_with(profile)
+        self._compared = None
+        self._distances.append(np.where(np.isnan(distances), np.nan, np.fmin(distances, limits * _WIDENED)))
         self._values.append(values[: self._related])
         self._relations.add(profile.relations)
         self._shares.clear()
@@ -94,7 +95,15 @@ class History:
 
     def surprises(self, profile: Profile) -> Numbers:
         """By statistic, its distance in terms of what is usual: more than 1 is unusual, NaN is what cannot be told."""
-        return self._distances_of(self.numbers(profile)) / self._limits()
+        _, distances, limits = self._compared_with(profile)
+        return distances / limits
+
+    def _compared_with(self, profile: Profile) -> tuple[Numbers, Numbers, Numbers]:
+        """The statistics of a profile, their distances and limits: what is compared is next among those before, as a rule."""
+        if self._compared is None or self._compared[0] != profile:
+            values = self._numbers(profile)
+            self._compared = profile, (values, self._distances_of(values), self._limits())
+        return self._compared[1]
 
     def before(self, place: int) -> Numbers:
         """The values that a statistic had in the partitions that tell what is usual, the latest last."""
@@ -105,6 +114,9 @@ class History:
 
     def numbers(self, profile: Profile) -> Numbers:
         """The statistics of a profile, by `names`; NaN where there is none."""
+        return self._compared_with(profile)[0]
+
+    def _numbers(self, profile: Profile) -> Numbers:
         values = np.full(self._related, np.nan)
         values[:3] = profile.rows, profile.merged, np.nan if profile.repeated is None else profile.repeated
         for column, statistics in profile.columns.items():

@@ -23,8 +23,7 @@ _OF_ALL_ROWS = ("distinct", "step")
 _COUNT = "\ncount"
 _REPEATED = "\nrepeated"
 _ROW = "__row"
-_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_EARLIEST, _LATEST = pl.lit(datetime(1900, 1, 1, tzinfo=UTC)), pl.lit(datetime(2100, 1, 1, tzinfo=UTC))
 
 
 class Profile(BaseModel):
@@ -77,7 +76,7 @@ def profile(
     held = _every(rows, every).collect(engine="streaming") if isinstance(rows, pl.LazyFrame) else rows
     held = held.sort(key, maintain_order=True) if key and held is not rows else held
     types = held.schema
-    numbers = held.select(one.alias(name) for name, dtype in types.items() if (one := _number(name, dtype, began)) is not None)
+    numbers = held.select(_number(name, dtype, began) for name, dtype in types.items() if _is_number(dtype))
     asked = _asked(_QUESTIONS, types)
     rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]
     if rest and every == 1:
@@ -99,9 +98,10 @@ def profile(
         else:
             told = zip(_QUANTILES, value, strict=True) if what == _SPREAD else [(what, value)]
             columns[name] |= {each: _short(one) for each, one in told if one is not None and math.isfinite(one)}
-    thin = max(1, -(-held.height // _MOST_RELATED_ROWS))
-    are_null = held.gather_every(thin).select(pl.col(name).is_null().cast(pl.Float64).alias(name + NULL) for name in types)
-    together = pl.concat([numbers.gather_every(thin), are_null], how="horizontal")
+    thin = -(-held.height // _MOST_RELATED_ROWS)
+    if thin > 1:
+        held, numbers = held.gather_every(thin), numbers.gather_every(thin)
+    together = numbers.hstack(held.select(pl.all().is_null().cast(pl.Float64).name.suffix(NULL)))
     return Profile(
         rows=height,
         every=every,
@@ -109,7 +109,7 @@ def profile(
         repeated=None if repeated is None else _short(repeated),
         columns=columns,
         categories=categories,
-        relations=moments(together.select(name for name in related_of(types) if public or name.endswith(NULL))),
+        relations=moments(together[[name for name in related_of(types) if public or name.endswith(NULL)]]),
     )
 
 
@@ -122,7 +122,7 @@ def statistics_of(schema: Mapping[str, pl.DataType]) -> list[tuple[str, str]]:
     found = []
     for name, dtype in schema.items():
         asked = [what for what, (of, _) in _QUESTIONS.items() if of(dtype) and what != _VALUES]
-        if _number(name, dtype, _ANY_TIME) is not None:
+        if _is_number(dtype):
             asked += [each for what in _MEASURES for each in (_QUANTILES if what == _SPREAD else (what,))]
         found += [(name, what) for what in asked]
     return found
@@ -131,7 +131,7 @@ def statistics_of(schema: Mapping[str, pl.DataType]) -> list[tuple[str, str]]:
 def related_of(schema: Mapping[str, pl.DataType]) -> list[str]:
     """The numbers of a row that relations may be between; see `relations`."""
     first = list(schema.items())[:_MOST_RELATED]
-    several = ((name, name + NULL) if _number(name, dtype, _ANY_TIME) is not None else (name + NULL,) for name, dtype in first)
+    several = ((name, name + NULL) if _is_number(dtype) else (name + NULL,) for name, dtype in first)
     return [one for names in several for one in names]
 
 
@@ -143,15 +143,16 @@ def _is_text(dtype: pl.DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def _counts(value: pl.Expr) -> pl.Expr:
-    return value.drop_nulls().unique_counts()
+def _is_number(dtype: pl.DataType) -> bool:
+    """Whether a column has a mean."""
+    return dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean
 
 
 _Questions = dict[str, tuple[Callable[[pl.DataType], bool], Callable[[pl.Expr], pl.Expr]]]
 _QUESTIONS: _Questions = {
     "nulls": (lambda _: True, lambda value: value.null_count() / pl.len()),
-    "distinct": (lambda dtype: not _is_opaque(dtype), lambda value: _counts(value).len() + value.has_nulls()),
-    "top": (lambda dtype: not _is_opaque(dtype), lambda value: _counts(value).max() / pl.len()),
+    "distinct": (lambda dtype: not _is_opaque(dtype), lambda value: value.n_unique()),
+    "top": (lambda dtype: not _is_opaque(dtype), lambda value: value.drop_nulls().unique_counts().max() / pl.len()),
     "length": (_is_text, lambda value: value.cast(pl.String).str.len_chars().mean()),
     _VALUES: (
         _is_text,
@@ -173,16 +174,11 @@ def _asked(questions: _Questions, types: Mapping[str, pl.DataType]) -> list[pl.E
     return [how(pl.col(names[what])).name.suffix(f"\n{what}") for what, (_, how) in questions.items() if names[what]]
 
 
-def _number(name: str, dtype: pl.DataType, began: datetime) -> pl.Expr | None:
-    """A column as numbers that have a mean; None if it has none."""
-    return None if _is_opaque(dtype) else _as_number(pl.col(name), dtype, began)
-
-
-def _as_number(value: pl.Expr, dtype: pl.DataType, began: datetime) -> pl.Expr | None:
+def _number(name: str, dtype: pl.DataType, began: datetime) -> pl.Expr:
+    """A column as numbers that have a mean."""
+    value = pl.col(name)
     if dtype.is_float():
         return pl.when(value.is_finite()).then(value).cast(pl.Float64)
-    if dtype.is_numeric() or dtype == pl.Boolean:
-        return value.cast(pl.Float64)
     if dtype == pl.Time:
         return value.dt.hour().cast(pl.Float64) * 60 + value.dt.minute()
     if dtype == pl.Duration:
@@ -194,7 +190,7 @@ def _as_number(value: pl.Expr, dtype: pl.DataType, began: datetime) -> pl.Expr |
             there = value.clip(_EARLIEST, _LATEST).dt.convert_time_zone(str(began.tzinfo)).dt
             seconds += (there.base_utc_offset() + there.dst_offset()).dt.total_seconds()
         return seconds.cast(pl.Float64) / 60
-    return None
+    return value.cast(pl.Float64)
 
 
 def _short(value: float) -> float:

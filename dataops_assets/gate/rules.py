@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Literal
 
 import polars as pl
@@ -274,6 +275,7 @@ def _sentence(check: Check, column: str | None) -> str:
     return f"{column} {template.format(**(check.statistics or {}))}"
 
 
+@cache
 def _in_words(dtype: pl.DataType) -> str:
     if isinstance(dtype, pl.datatypes.IntegerType):
         lower, upper = pl.select(dtype.min().alias("l"), dtype.max().alias("u")).row(0)

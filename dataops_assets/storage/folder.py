@@ -77,7 +77,7 @@ class Folder(Store):
     def entry(self, key: str) -> Entry | None:
         """An object as a listing would show it now, or None if there is none."""
         try:
-            status = self.path(key).lstat()  # a link that took its place is not the object
+            status = os.lstat(self.address(key))  # a link that took its place is not the object
         except FileNotFoundError:
             return None
         return _entry(key, status)
@@ -190,7 +190,8 @@ class Folder(Store):
 
     def _create(self, key: str, draft: Path, tags: Tags) -> None:
         del tags  # a folder has no rules that go by them
-        _sync(draft)
+        if draft.stat().st_size:  # what has no bytes has none to lose
+            _sync(draft)
         with self._locked():
             if self.path(key).exists():
                 if self.sha256(key) == hash_file(draft):

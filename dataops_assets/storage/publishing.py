@@ -31,6 +31,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.contract.schema import columns_of
+from dataops_assets.gate.reading import height
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.storage import journal, layout
 from dataops_assets.storage.lake import Lake
@@ -108,8 +109,9 @@ def draft(
     """Write a partition where nobody reads it yet."""
     with lake.store.draft(layout.data(zone, dataset, partition)) as path:
         write_parquet(frame, path)
-        whole = pl.scan_parquet(path) if isinstance(frame, pl.LazyFrame) else frame.lazy()
-        nulls = whole.select(pl.all().null_count()).collect().row(0, named=True)
+        whole = pl.scan_parquet(path) if isinstance(frame, pl.LazyFrame) else frame
+        counted = whole.null_count()
+        nulls = (counted.collect() if isinstance(counted, pl.LazyFrame) else counted).row(0, named=True)
         provenance = Provenance(
             zone=zone,
             dataset=dataset.name,
@@ -117,7 +119,7 @@ def draft(
             number=verdict.number,
             sha256=hash_file(path),
             bytes=path.stat().st_size,
-            rows=int(whole.select(pl.len()).collect().item()),
+            rows=height(whole),
             columns=columns_of(whole.collect_schema()),
             key=dataset.attributes.key,
             nulls={name: count for name, count in nulls.items() if count},

@@ -169,7 +169,7 @@ class Store(ABC):
         self._denied = denied
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Store) and self.where == other.where
+        return self is other or (isinstance(other, Store) and self.where == other.where)
 
     def __hash__(self) -> int:
         return hash(self.where)
