@@ -246,7 +246,7 @@ class History:
             ),
         )
         numbers = np.array([name in self._numeric for name, _ in self.names[: self._related]])
-        floors = np.where((kinds == _NEW) & numbers & one_value, np.nan, floors)
+        floors = np.where((kinds == _NEW) & numbers, np.where(one_value, np.nan, max(a_row / 4, 0.02)), floors)
         # Where most partitions have one value, how it changes from row to row tells nothing.
         return np.concatenate([np.where((kinds == "step") & ~(_median(high - low)[0] > 0), np.nan, floors), related])
 

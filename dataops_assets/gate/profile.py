@@ -14,7 +14,7 @@ from dataops_assets.gate.relations import NULL, Moments, moments
 
 _MOST_ROWS = 1_000_000
 _MOST_CATEGORIES = 128
-_MOST_NUMBERS = 64
+_MOST_NUMBERS = 48
 _MOST_RELATED = 24
 _MOST_RELATED_ROWS = 100_000
 _DIGITS = 6
