@@ -30,9 +30,10 @@ USUAL = 28
 CALIBRATED = 180
 """How many partitions before one tell how far a statistic goes by nature."""
 _COLD_START = 14
-_LEAST_LIMIT, _LEAST_LIMIT_STEADY = 8.0, 5.0
+_LEAST_LIMIT, _LEAST_LIMIT_STEADY, _LEAST_LIMIT_NEW, _LEAST_LIMIT_LOPSIDED = 6.0, 3.5, 8.0, 10.0
 _BEYOND = 1.5
-_PATIENCE = 30
+_PATIENCE = 24
+_OFTEN, _OFTEN_AT_LEAST = 0.05, 3
 _WIDENED = 2.0
 _BREAK = 3.0
 _TOLD = 5
@@ -40,7 +41,8 @@ _NORMAL = 1.4826  # the standard deviation of a normal distribution, in terms of
 _NEW, _MIX, _ROWS, _MERGED, _REPEATED = "new", "mix", "rows", "merged", "repeated"
 _RESIDUAL, _BIAS = "residual", "bias"
 _STEADY = (_RESIDUAL, _BIAS, "step", _MIX)
-_SHARES = ("nulls", "top", _NEW, _MIX, _MERGED, _REPEATED)
+_RARE = ("nulls", "lower", "padded")
+_SHARES = (*_RARE, "top", _NEW, _MIX, _MERGED, _REPEATED)
 
 
 class History:
@@ -58,6 +60,8 @@ class History:
     def __init__(self, schema: Mapping[str, pl.DataType]):
         named = [("", _ROWS), ("", _MERGED), ("", _REPEATED), *statistics_of(schema)]
         named += [(name, kind) for name, what in named if what == "length" for kind in (_NEW, _MIX)]
+        self._numeric = {name for name, dtype in schema.items() if dtype.is_numeric()}
+        named += [(name, _NEW) for name in schema if name in self._numeric]
         related = related_of(schema)
         self._relations = Relations(related, USUAL, _COLD_START)
         self._related = len(named)  # where they begin
@@ -67,6 +71,8 @@ class History:
         self._categories: deque[Mapping[str, Mapping[str, int]]] = deque()
         self._shares: dict[str, dict[str, float]] = {}
         self._known: dict[str, Counter[str]] = defaultdict(Counter)
+        self._counted: Counter[str] = Counter()
+        self._ranges: dict[str, tuple[float, float] | None] = {}
         self._values: deque[Numbers] = deque(maxlen=USUAL)
         self._distances: deque[Numbers] = deque(maxlen=CALIBRATED)
         self._compared: tuple[Profile, tuple[Numbers, Numbers, Numbers]] | None = None
@@ -75,6 +81,7 @@ class History:
         self._beside = {
             what: np.array([self._place.get((name, what), -1) for name, _ in named]) for what in ("q05", "q95", "distinct")
         }
+        self._top = np.array([self._place.get((name, "top"), -1) for name, _ in self.names])
 
     def add(self, partition: str, profile: Profile) -> None:
         """Take the next partition among those before. One that is unusual widens what is usual, but by no more than double."""
@@ -84,11 +91,15 @@ class History:
         self._values.append(values[: self._related])
         self._relations.add(profile.relations)
         self._shares.clear()
+        self._ranges.clear()
         self._categories.append(profile.categories)
+        self._counted.update(profile.categories.keys())
         for column, counts in profile.categories.items():
             self._known[column].update(counts.keys())
         if len(self._categories) > USUAL + CALIBRATED:
-            for column, gone in self._categories.popleft().items():
+            lost = self._categories.popleft()
+            self._counted.subtract(lost.keys())
+            for column, gone in lost.items():
                 self._known[column] -= Counter(gone.keys())
         self.taken.append((partition, profile))
         self.partitions.append(partition)
@@ -152,9 +163,34 @@ class History:
         )
 
     def new_categories(self, profile: Profile, column: str) -> list[str] | None:
-        """The values of a column that no partition before had; None if none had few enough to tell."""
-        known = self._known.get(column)
-        return [value for value in profile.categories.get(column, ()) if value not in known] if known else None
+        """The values of a column that no partition before had; None if they had too many to tell.
+
+        Numbers that go beyond those before are left to other statistics: new are those in between, such as tenths of a degree
+        where there were whole ones.
+        """
+        known, values = self._known.get(column), profile.categories.get(column)
+        if not known or values is None:
+            return None
+        new = [value for value in values if value not in known]
+        if column not in self._numeric:
+            return new
+        between = self._between(column)
+        return None if between is None else [value for value in new if between[0] < float(value) < between[1]]
+
+    def _between(self, column: str) -> tuple[float, float] | None:
+        """The range in which all numbers are known that may come; None unless nearly all partitions had few enough to count.
+
+        It ends at the last number that came often, or nowhere if none went beyond that: as 0 and 360 are of directions.
+        """
+        if column not in self._ranges:
+            several = len(self._categories) * _OFTEN
+            known = {float(value): times for value, times in self._known[column].items()}
+            often = [value for value, times in known.items() if times >= max(several, _OFTEN_AT_LEAST)]
+            self._ranges[column] = None
+            if often and self._counted[column] >= len(self._categories) - several:
+                low, high = min(often), max(often)
+                self._ranges[column] = -np.inf if low == min(known) else low, np.inf if high == max(known) else high
+        return self._ranges[column]
 
     def _mix(self, column: str, counts: Mapping[str, int]) -> float:
         """The total variation distance of the shares of categories from their means in the partitions before."""
@@ -194,22 +230,35 @@ class History:
         spread = np.where((self._beside["q05"] >= 0) & (spread > 0), spread, np.nan)
         one_value = (self._beside["distinct"] >= 0) & (np.fmax.reduce(distinct, axis=0) <= 1)
         a_row = 1 / max(median[0], 1.0)
+        never = ~(np.fmax.reduce(before, axis=0) > 0)
         kinds = self._kinds[: self._related]
         floors = np.select(
             [
                 np.isin(kinds, (_ROWS, "distinct")),
-                kinds == "nulls",
+                np.isin(kinds, _RARE) & never,
+                np.isin(kinds, _RARE),
+                kinds == "decimals",
                 kinds == "top",
                 kinds == _MIX,
                 np.isin(kinds, (_NEW, _MERGED, _REPEATED)),
             ],
-            [np.maximum(1, 0.01 * median), max(a_row, 0.002), max(a_row, 0.02), max(a_row, 0.005), a_row / 4],
+            [
+                np.maximum(1, 0.01 * median),
+                a_row / 4,
+                max(a_row, 0.002),
+                0.05,
+                np.maximum(max(a_row, 0.002), 0.1 * median),
+                max(a_row / 2, 0.005),
+                a_row / 4,
+            ],
             np.where(
                 kinds == "length",
                 np.where(one_value, np.nan, np.maximum(0.01, 0.002 * median)),
                 np.where(kinds == "mean", 0.01 * spread, 0.05 * spread),
             ),
         )
+        numbers = np.array([name in self._numeric for name, _ in self.names[: self._related]])
+        floors = np.where((kinds == _NEW) & numbers, np.where(one_value, np.nan, max(a_row / 4, 0.02)), floors)
         # Where most partitions have one value, how it changes from row to row tells nothing.
         return np.concatenate([np.where((kinds == "step") & ~(_median(high - low)[0] > 0), np.nan, floors), related])
 
@@ -219,7 +268,13 @@ class History:
             return np.full(len(self.names), np.nan)
         before = np.stack(self._distances)
         told = (~np.isnan(before)).sum(axis=0)
-        least = np.where(np.isin(self._kinds, _STEADY), _LEAST_LIMIT_STEADY, _LEAST_LIMIT)
+        # Of a column that mostly has one value, such as rain, what the others are differs by nature.
+        lopsided = (self._top >= 0) & (_median(self._before()[:, self._top])[0] > 0.5)
+        least = np.select(
+            [np.isin(self._kinds, _STEADY), self._kinds == _NEW, lopsided],
+            [_LEAST_LIMIT_STEADY, _LEAST_LIMIT_NEW, _LEAST_LIMIT_LOPSIDED],
+            _LEAST_LIMIT,
+        )
         largest = np.fmax(np.fmax.reduce(before, axis=0), least)
         return np.where(told >= _COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
 

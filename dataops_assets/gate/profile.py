@@ -14,6 +14,7 @@ from dataops_assets.gate.relations import NULL, Moments, moments
 
 _MOST_ROWS = 1_000_000
 _MOST_CATEGORIES = 128
+_MOST_NUMBERS = 48
 _MOST_RELATED = 24
 _MOST_RELATED_ROWS = 100_000
 _DIGITS = 6
@@ -35,10 +36,12 @@ class Profile(BaseModel):
         merged: The share of delivered rows that equalled another one.
         repeated: The share of rows that equal another one in all but the key.
         columns: By column, each statistic by its name: `nulls` and `top`, the share of rows without a value and with the most
-            frequent one; `distinct`, how many values there are; `mean` and the quantiles `q05` to `q95`, in the unit of
-            the column, of dates and times in minutes since the partition began, by the clock of its time zone; `step`, the root
-            mean square of the difference to the row before; `length`, the mean of texts, in characters.
-        categories: By column with few values, how many rows have each.
+            frequent one; `distinct`, how many values there are; `least`, `mean`, `greatest` and the quantiles `q05` to `q95`,
+            in the unit of the column, of dates and times in minutes since the partition began, by the clock of its time zone;
+            `step`, the root mean square of the difference to the row before; `decimals`, how many digits are behind the point
+            in the mean, up to four; of texts `length`, the mean in characters, `lower` and `padded`, the share of those
+            with a small letter, and with a blank at an end.
+        categories: By column of texts or numbers with few values, how many rows have each.
         relations: What the first 24 columns are like together; of data that is not public, only where they have no value.
     """
 
@@ -93,8 +96,8 @@ def profile(
             continue  # of a part of the rows, it depends on how large the part is
         if what == _VALUES:
             # A column of keys has as many values as rows: only where they are few do they tell anything.
-            if found[f"{name}\ndistinct"] <= _MOST_CATEGORIES:
-                categories[name] = {one[name]: one[_COUNT] for one in value if one[name] is not None}
+            if found[f"{name}\ndistinct"] <= (_MOST_CATEGORIES if _is_text(types[name]) else _MOST_NUMBERS):
+                categories[name] = {str(one[name]): one[_COUNT] for one in value if one[name] is not None}
         else:
             told = zip(_QUANTILES, value, strict=True) if what == _SPREAD else [(what, value)]
             columns[name] |= {each: _short(one) for each, one in told if one is not None and math.isfinite(one)}
@@ -148,20 +151,30 @@ def _is_number(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean
 
 
+def _decimals(number: pl.Expr) -> pl.Expr:
+    finer = [((number - number.round(digits)).abs() > 1e-9 * number.abs()).mean() for digits in range(4)]
+    return finer[0] + finer[1] + finer[2] + finer[3]
+
+
 _Questions = dict[str, tuple[Callable[[pl.DataType], bool], Callable[[pl.Expr], pl.Expr]]]
 _QUESTIONS: _Questions = {
     "nulls": (lambda _: True, lambda value: value.null_count() / pl.len()),
     "distinct": (lambda dtype: not _is_opaque(dtype), lambda value: value.n_unique()),
     "top": (lambda dtype: not _is_opaque(dtype), lambda value: value.drop_nulls().unique_counts().max() / pl.len()),
     "length": (_is_text, lambda value: value.cast(pl.String).str.len_chars().mean()),
+    "lower": (_is_text, lambda value: value.cast(pl.String).str.contains("[a-z]").mean()),
+    "padded": (_is_text, lambda value: value.cast(pl.String).str.contains(r"^\s|\s$").mean()),
+    "decimals": (lambda dtype: dtype.is_float(), _decimals),
     _VALUES: (
-        _is_text,
-        lambda value: value.cast(pl.String).value_counts(sort=True, name=_COUNT).head(_MOST_CATEGORIES + 1).implode(),
+        lambda dtype: _is_text(dtype) or dtype.is_numeric(),
+        lambda value: value.value_counts(sort=True, name=_COUNT).head(_MOST_CATEGORIES + 1).implode(),
     ),
 }
 """What is asked of columns: of which types, and how."""
 _MEASURES: _Questions = {
+    "least": (lambda _: True, lambda number: number.min()),
     "mean": (lambda _: True, lambda number: number.mean()),
+    "greatest": (lambda _: True, lambda number: number.max()),
     "step": (lambda _: True, lambda number: number.diff().pow(2).mean().sqrt()),
     _SPREAD: (lambda _: True, lambda number: number.quantile(list(_QUANTILES.values()), "linear")),
 }

@@ -54,6 +54,8 @@ def calm(number: int, factor: float = 1.0, rows: int = 200) -> pl.DataFrame:
             "half": [None if gone else one / 2 for one, gone in zip(value + random.normal(0, 0.3, rows), cold, strict=True)],
             "third": [None if gone else one for one, gone in zip(random.normal(0, 1, rows), cold, strict=True)],
             "slow": np.sin(np.arange(rows) / 20 + number) * 10 + random.normal(0, 0.1, rows),
+            "tens": random.integers(0, 36, rows) * 10,
+            "whole": (18 + number / 8 + random.normal(0, 3, rows)).round(),
             "kind": random.choice(["a", "b", "c"], rows),
             "at": [BEGAN + timedelta(days=number, minutes=7 * minute) for minute in range(rows)],
         },
@@ -142,6 +144,25 @@ def test_a_calm_history_is_calm():
         ("value.top", taken(calm(50).with_columns(pl.col("value").first()), 50)),
         ("kind.new", taken(calm(50).with_columns(pl.col("kind").replace("a", "d")), 50)),
         ("kind.length", taken(calm(50).with_columns(pl.col("kind") + " "), 50)),
+        (
+            "kind.padded",
+            taken(calm(50).with_columns(kind=pl.when(pl.col("tens") < 30).then(pl.col("kind") + " ").otherwise("kind")), 50),
+        ),
+        ("kind.lower", taken(calm(50).with_columns(pl.col("kind").str.to_uppercase()), 50)),
+        ("value.decimals", taken(calm(50).with_columns(pl.col("value").round(1)), 50)),
+        (
+            "value.least",
+            taken(calm(50).with_columns(value=pl.when(pl.col("at") == pl.col("at").min()).then(-99.0).otherwise("value")), 50),
+        ),
+        (
+            "value.greatest",
+            taken(calm(50).with_columns(value=pl.when(pl.col("at") == pl.col("at").max()).then(99.0).otherwise("value")), 50),
+        ),
+        (
+            "tens.new",
+            taken(calm(50).with_columns(pl.col("tens") + 5), 50),
+        ),
+        ("whole.new", taken(calm(50).with_columns(pl.col("whole") + 0.5), 50)),
         ("at.mean", taken(calm(50), 49)),
         ("kind.mix", taken(calm(50).with_columns(kind=pl.lit("a")), 50)),
         (
@@ -232,3 +253,16 @@ def test_a_category_is_known_as_long_as_the_history_reaches():
     assert history.new_categories(rare, "kind") == []
     history.add("one more", calm_day(1))
     assert history.new_categories(rare, "kind") == ["d"]
+
+
+def test_a_number_is_new_where_others_are_known_or_beyond_what_none_ever_passed():
+    history = after(60)
+
+    def new(column: str, *numbers: float) -> list[str] | None:
+        return history.new_categories(
+            taken(pl.DataFrame({"at": [BEGAN] * len(numbers), column: [*numbers]}, strict=False)), column
+        )
+
+    assert new("tens", 40, 45, 360, -40) == ["45", "360", "-40"]
+    assert new("whole", 20, 20.5, 60) == ["20.5"], "hotter than any before is for other statistics"
+    assert new("value", 20, 20.5) is None, "too many different ones"
