@@ -63,6 +63,18 @@ def test_a_second_run_does_nothing_and_says_so(clone: Checkout):
     assert "· 0 runs ·" in again.stdout
 
 
+def test_what_waits_for_another_dataset_says_for_which(tmp_path: Path):
+    mine = make_checkout(tmp_path)
+    for words in (("deliver", "flights", "2013-01-03"), ("deliver", "airports"), ("run", "airports")):
+        assert mine.run("dataops", *words).returncode == 0
+    for told in (mine.run("dataops", "run", "flights"), mine.run("dataops", "run", "flights")):
+        assert told.returncode == 1
+        assert "staged/flights 2013-01-03 is not published: its gate waits for what it looks values up in" in told.stdout
+        assert "Deliver that, then `dataops run airlines planes flights`" in told.stdout
+    assert "nothing can be run yet: flights waits for staged/airlines, staged/planes\n" in told.stdout
+    assert "nothing was pending" not in told.stdout
+
+
 def test_a_flipped_byte_is_told_and_made_again(clone: Checkout, tmp_path: Path):
     mine = Checkout(tmp_path / "mine")
     shutil.copytree(clone.root, mine.root)
