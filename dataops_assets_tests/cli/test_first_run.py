@@ -131,6 +131,13 @@ def test_a_mistake_in_a_contract_is_told_with_file_and_line(tmp_path: Path):
     assert "defs/aviation/flights/defs.yaml:4: unknown owner `flight-operation`" in told.stderr
     assert "did you mean `flight-operations`?" in told.stderr
     assert "Traceback" not in told.stderr
+    for folder in (checkout.root, checkout.root / "dataops_assets/defs/aviation", tmp_path.parent):
+        asked = subprocess.run(
+            [BIN / "dataops", "plan"], cwd=folder, env=checkout.environment, capture_output=True, text=True, check=False
+        )
+        file, line, *_ = asked.stderr.splitlines()[1].split(":")
+        assert (folder / file).samefile(checkout.root / "dataops_assets/defs/aviation/flights/defs.yaml"), file
+        assert line == "4"
     assert "defs/aviation/flights/defs.yaml:4" in checkout.run("dg", "check", "defs").stdout
 
 
