@@ -374,12 +374,15 @@ def main() -> None:
 
 def _in_words(error: Exception) -> str:
     """What the user can mend; empty of everything else."""
+    from dataops_assets.catalog import DEFS
     from dataops_assets.contract import ContractError
     from dataops_assets.deployment import DeploymentError
     from dataops_assets.lifecycle.area import AreaError
     from dataops_assets.policy.refused import Refused
     from dataops_assets.storage.store import Unreachable, in_words, is_lasting
 
-    if isinstance(error, AreaError | ContractError | DeploymentError | Refused):
+    if isinstance(error, ContractError):
+        return error.seen_from(Path.cwd(), DEFS.parent)
+    if isinstance(error, AreaError | DeploymentError | Refused):
         return str(error)
     return in_words(error) if isinstance(error, OSError) and (is_lasting(error) or isinstance(error, Unreachable)) else ""

@@ -27,10 +27,10 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
 from dataops_assets.observe.tally import tally
-from dataops_assets.steps.pending import partitions_of, zones_written
+from dataops_assets.steps.pending import held_up, partitions_of, zones_written
 from dataops_assets.storage import landing
 from dataops_assets.storage.folder import Held
-from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.store import Damaged
 
 _PLAIN_WIDTH = 110
@@ -104,7 +104,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         tell_arrivals(instance, seen, datasets, datetime.now(UTC))
         failures += launch_results(definitions, instance, seen, datasets, taken_on=whole)  # a view: none of the runs that count
     if not runs:
-        console.print("nothing was pending: everything that was delivered is judged already, and published if it passed")
+        console.print(_idle(seen, datasets), highlight=False)
     again = [told for where, told in altered.items() if not seen.altered(*where)]
     for told in again[:_MOST_AGAIN]:
         console.print(f"{told}; it was made again", style="yellow", highlight=False)
@@ -112,6 +112,16 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
         console.print(f"… and {len(again) - _MOST_AGAIN:,} more that were made again", style="yellow")
     failed = list(dict.fromkeys(failure.strip() for failure in failures))
     return 0 if summarise(seen, datasets, failed, runs, time.monotonic() - began, console) else 1
+
+
+def _idle(lake: Lake, datasets: Sequence[Dataset]) -> str:
+    """Why there was nothing to run."""
+    now = datetime.now(UTC)
+    held = [dataset for dataset in datasets if held_up(lake, dataset, now)]
+    told = [f"{one.name} waits for {', '.join(name_of(other, None) for other in lake.lacking(one))}" for one in held]
+    if told:
+        return f"nothing can be run yet: {'; '.join(told)}"
+    return "nothing was pending: everything that was delivered is judged already, and published if it passed"
 
 
 def _altered(lake: Lake, planned: Launch) -> dict[tuple[Zone, Dataset, Partition], str]:

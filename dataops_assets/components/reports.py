@@ -216,29 +216,34 @@ def _metadata(outcome: Outcome) -> dict[str, Any]:
 def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     """A verdict as the arguments of a check evaluation.
 
+    Dagster keeps metadata in the order of their names, and its page shows them so: first what is wrong, then
+    where it lies, and last the dozens of rules that hold.
+
     A warning is told in words: an evaluation that did not pass, of whatever severity, would hold back automation.
     """
     warned = [result.rule for result in verdict.warnings]
     words = "passed" if verdict.passed else f"refused: {verdict.why}"
     words += f" with warnings: {', '.join(warned)}" if verdict.passed and warned else ""
     words += f"; accepted: {verdict.accepted}" if verdict.accepted else ""
-    metadata: dict[str, Any] = {"by_rule": _rule_table(verdict.rules)}
+    ordered = _worst_first(verdict.rules)
+    held = [result for result in ordered if result.effect == "passed"]
+    broken = ordered[: len(ordered) - len(held)]
+    metadata: dict[str, Any] = {"broken_rules": _rule_table(broken)} if broken else {}
+    offenders = [row for result in broken for row in _offenders(result)]
+    if offenders:
+        metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])
     if verdict.rows:
         counts = verdict.rows.model_dump()
         if not verdict.passed:
             counts["good"] = counts.pop("published")  # nothing was published
         metadata |= {f"rows_{name}": count for name, count in counts.items() if count}
-    metadata |= unusual_metadata(verdict.unusual)
-    offenders = [row for result in _worst_first(verdict.rules) for row in _offenders(result)]
-    if offenders:
-        metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])
-    metadata["verdict"] = verdict.id
-    delivery = verdict.depends_on.get("delivery")
-    if delivery:
-        metadata["delivery"] = delivery
     if "quarantine" in outcome.facts:
         metadata["quarantine"] = dg.MetadataValue.asset(dg.AssetKey(["quarantine", verdict.dataset]))
         metadata["quarantine_file"] = dg.MetadataValue.path(outcome.facts["quarantine"])
+    delivery = verdict.depends_on.get("delivery")
+    if delivery:
+        metadata["delivery"] = delivery
+    metadata |= {"verdict": verdict.id, **unusual_metadata(verdict.unusual), "what_holds": _rule_table(held)}
     return {
         "passed": verdict.passed,
         "severity": dg.AssetCheckSeverity.ERROR,
@@ -252,7 +257,7 @@ def _worst_first(rules: Sequence[RuleResult]) -> list[RuleResult]:
 
 
 def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
-    """Every rule in words, with what it found."""
+    """Rules in words, each with what it found."""
     columns = ("rule", "demands", "severity", "checked", "broken", "status", "found")
     records = [
         dg.TableRecord(
@@ -266,7 +271,7 @@ def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
                 "found": result.found,
             }
         )
-        for result in _worst_first(rules)
+        for result in rules
     ]
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in columns]))
 

@@ -1,8 +1,10 @@
 """How a mistake in a contract is told: the file, the line, what is wrong, and the way to mend it."""
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 
 @dataclass(frozen=True, order=True)
@@ -44,9 +46,24 @@ class ContractError(Exception):
 
     def __init__(self, problems: Iterable[Problem]):
         self.problems = sorted(problems)
-        count = len(self.problems)
-        title = "1 mistake in the contracts" if count == 1 else f"{count} mistakes in the contracts"
-        super().__init__("\n".join([f"{title}:", *map(str, self.problems)]))
+        super().__init__(_listed(self.problems))
+
+    def seen_from(self, here: Path, package: Path) -> str:
+        """The same words, with every file as an editor finds it from where somebody stands.
+
+        Args:
+            here: The folder that they stand in.
+            package: The folder that holds `defs/`.
+        """
+        within = here.is_relative_to(package.parent)
+        paths = [package / problem.file for problem in self.problems]
+        files = [os.path.relpath(path, here) if within else str(path) for path in paths]
+        return _listed([replace(problem, file=file) for problem, file in zip(self.problems, files, strict=True)])
+
+
+def _listed(problems: Sequence[Problem]) -> str:
+    title = "1 mistake in the contracts" if len(problems) == 1 else f"{len(problems)} mistakes in the contracts"
+    return "\n".join([f"{title}:", *map(str, problems)])
 
 
 def choose(name: str, known: Iterable[str]) -> str:

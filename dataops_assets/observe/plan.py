@@ -14,10 +14,10 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.steps import receiving
 from dataops_assets.steps.deriving import input_partitions
-from dataops_assets.steps.pending import partitions_of, pending, unsettled
+from dataops_assets.steps.pending import held_up, partitions_of, pending, unsettled
 from dataops_assets.steps.promises import broken_promise
 from dataops_assets.storage import landing
-from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.store import Damaged
 
 _WORDS = {
@@ -64,7 +64,8 @@ class Planned:
 def planned(lake: Lake, datasets: Collection[Dataset], now: datetime) -> list[Planned]:
     """What a run over some datasets would do, from left to right.
 
-    What is made of something that may come out with the same bytes is told as what may be made.
+    What is made of something that may come out with the same bytes is told as what may be made; what was received and has to
+    wait, as what may not be made before.
 
     Args:
         lake: Where everything lies.
@@ -77,10 +78,16 @@ def planned(lake: Lake, datasets: Collection[Dataset], now: datetime) -> list[Pl
     for dataset in (dataset for dataset in here.catalog.in_order if dataset in datasets):
         received = _received(here, dataset, now) if dataset.ingested else {}
         found += _grouped(dataset, "raw", received)
+        lacking, held = here.lacking(dataset), held_up(here, dataset, now)
+        names = ", ".join(name_of(other, None) for other in lacking)
+        if not all(touched.get(other.name) for other in lacking):
+            waiting = dict.fromkeys((*received, *held), f"not before {names} can be read")
+            found += _grouped(dataset, dataset.zone, waiting)
+            continue
         judged = unsettled(here, dataset, partitions_of(dataset, now), now)
         made = {key: _why_made(here, dataset, key, grounds) for key, grounds in judged.items()}
         possible = {} if dataset.has_ended(now) else _possible(here, dataset, touched, now)
-        reasons = possible | dict.fromkeys(received, "after it was received") | made
+        reasons = possible | dict.fromkeys(held, f"after {names}") | dict.fromkeys(received, "after it was received") | made
         if reasons and (broken := broken_promise(here, dataset, now)):
             reasons = dict.fromkeys(reasons, f"will be refused, for {broken}")
         found += _grouped(dataset, dataset.zone, reasons)

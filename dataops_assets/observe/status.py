@@ -194,6 +194,9 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         edits = {"corrected": t.corrected, "added": t.added, "dropped": t.dropped}
         rows |= {name: count for name, count in edits.items() if count}
         yield ", ".join(f"{name}: {count:,}" for name, count in rows.items())
+    if t.delivered_in_refused:
+        before = f"; of the good, {t.good_before_refused:,} are of versions before" if t.good_before_refused else ""
+        yield f"of the rows in, {t.delivered_in_refused:,} are of deliveries that were refused{before}"
     yield from _first([f"{name_of(dataset, partition)}: {damage}" for partition, damage in t.damaged.items()])
     told_of = [partition for partition in partitions_of(dataset, now)[::-1] if partition not in t.damaged]
     verdicts = filter(None, (lake.newest_verdict(dataset, partition) for partition in told_of))

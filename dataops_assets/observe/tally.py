@@ -25,6 +25,8 @@ class Tally:
         missing: Expected partitions that are not published, in order.
         damaged: Partitions of which nothing can be told, because a record is damaged; and which one.
         good: Rows that are published.
+        delivered_in_refused: Rows of deliveries that the content gate refused; they are among those that were delivered.
+        good_before_refused: Rows that are published although a newer delivery was refused; they are among the good ones.
         delivered, rejected, merged, normalised, corrected, added, dropped: Rows, by the newest content verdicts.
         passed, warned, refused: Gates by their newest verdict; one that warned has passed, too.
         refusals: The newest verdicts that refused, by partition.
@@ -44,6 +46,8 @@ class Tally:
     damaged: dict[Partition, str] = field(default_factory=dict)
     delivered: int = 0
     good: int = 0
+    delivered_in_refused: int = 0
+    good_before_refused: int = 0
     rejected: int = 0
     merged: int = 0
     normalised: int = 0
@@ -102,6 +106,7 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
         else:
             found.published += 1
             found.good += published.rows
+            found.good_before_refused += published.rows if any(said and not said.passed for said in words) else 0
             found.gaps += bool(dataset.gap_reason(partition))
         for said in filter(None, words):
             _count(found, said)
@@ -126,6 +131,7 @@ def _count(found: Tally, verdict: Verdict) -> None:
     if verdict.gate == "content" and verdict.rows:
         rows = verdict.rows
         found.delivered += rows.delivered
+        found.delivered_in_refused += 0 if verdict.passed else rows.delivered
         found.rejected += rows.rejected
         found.merged += rows.merged
         found.normalised += rows.normalised

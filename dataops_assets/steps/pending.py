@@ -68,6 +68,24 @@ def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
     return {key: found for key, found in zip(wanted, lake.store.each(waiting, wanted), strict=True) if found}
 
 
+def held_up(lake: Lake, dataset: Dataset, now: datetime) -> list[Partition]:
+    """The partitions that were received, and are not judged before what the rules refer to can be read; see `Lake.lacking`."""
+    if not dataset.ingested or not lake.lacking(dataset):
+        return []
+    lake = lake.at_a_glance()
+
+    def waits(partition: Partition) -> bool:
+        try:
+            said = lake.last_word("envelope", dataset, partition)
+            gone = lake.published(dataset, partition) or lake.has_expired(dataset.zone, dataset, partition, now)
+        except Damaged:  # which is told where it is counted
+            return False
+        return bool(said and said.passed and not gone)
+
+    wanted = partitions_of(dataset, now)
+    return [key for key, held in zip(wanted, lake.store.each(waits, wanted), strict=True) if held]
+
+
 def _not_ended(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> list[Partition]:
     """The partitions that may still be made: once the dataset has ended, those that are not published."""
     ended = dataset.has_ended(now)

@@ -368,10 +368,20 @@ class Lake:
             return f"is not published: it {arrived}, or has not been run yet"
         if verdict.depends_on.get("delivery") == deliveries.GAP and not dataset.gap_reason(partition):
             return "is not published: its gap is no longer declared, and nothing was delivered"
+        if verdict.gate == "envelope" and (lacking := self.lacking(dataset)):
+            told = "; ".join(self.why_missing(other, [None]) for other in lacking)
+            first = f"`dataops run {' '.join(other.name for other in lacking)} {dataset.name}`"
+            return f"is not published: its gate waits for what it looks values up in: {told}. Deliver that, then {first}"
         keep = self.catalog.keep(dataset, dataset.zone)
         passed = f"its {verdict.gate} gate passed at {moment(verdict.judged_at)}"
         then = f"the next step has not run, or has failed; or it was kept for {keep}, and has expired"
         return f"is not published: {passed}, but {then}"
+
+    def lacking(self, dataset: Dataset) -> list[Dataset]:
+        """What the rules of a dataset refer to and cannot be read: until it can, nothing of the dataset is judged."""
+        names = dict.fromkeys(reference.dataset for reference in dataset.attributes.references)
+        made = {name: self.published(self.catalog[name], None) for name in names}
+        return [self.catalog[name] for name, one in made.items() if one is None or outdated(self.catalog[name], one)]
 
     def refused_since(self, dataset: Dataset, partition: Partition) -> str:
         """What to know before reading a published partition: that something newer was refused. Empty if nothing was."""

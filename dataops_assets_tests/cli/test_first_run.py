@@ -63,6 +63,18 @@ def test_a_second_run_does_nothing_and_says_so(clone: Checkout):
     assert "· 0 runs ·" in again.stdout
 
 
+def test_what_waits_for_another_dataset_says_for_which(tmp_path: Path):
+    mine = make_checkout(tmp_path)
+    for words in (("deliver", "flights", "2013-01-03"), ("deliver", "airports"), ("run", "airports")):
+        assert mine.run("dataops", *words).returncode == 0
+    for told in (mine.run("dataops", "run", "flights"), mine.run("dataops", "run", "flights")):
+        assert told.returncode == 1
+        assert "staged/flights 2013-01-03 is not published: its gate waits for what it looks values up in" in told.stdout
+        assert "Deliver that, then `dataops run airlines planes flights`" in told.stdout
+    assert "nothing can be run yet: flights waits for staged/airlines, staged/planes\n" in told.stdout
+    assert "nothing was pending" not in told.stdout
+
+
 def test_a_flipped_byte_is_told_and_made_again(clone: Checkout, tmp_path: Path):
     mine = Checkout(tmp_path / "mine")
     shutil.copytree(clone.root, mine.root)
@@ -119,6 +131,13 @@ def test_a_mistake_in_a_contract_is_told_with_file_and_line(tmp_path: Path):
     assert "defs/aviation/flights/defs.yaml:4: unknown owner `flight-operation`" in told.stderr
     assert "did you mean `flight-operations`?" in told.stderr
     assert "Traceback" not in told.stderr
+    for folder in (checkout.root, checkout.root / "dataops_assets/defs/aviation", tmp_path.parent):
+        asked = subprocess.run(
+            [BIN / "dataops", "plan"], cwd=folder, env=checkout.environment, capture_output=True, text=True, check=False
+        )
+        file, line, *_ = asked.stderr.splitlines()[1].split(":")
+        assert (folder / file).samefile(checkout.root / "dataops_assets/defs/aviation/flights/defs.yaml"), file
+        assert line == "4"
     assert "defs/aviation/flights/defs.yaml:4" in checkout.run("dg", "check", "defs").stdout
 
 

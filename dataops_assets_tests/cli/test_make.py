@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,14 +68,32 @@ def test_nothing_is_asked_of_aws_without_an_environment_and_nothing_applied_with
     assert done.returncode == 2
 
 
+def installed(folder: Path) -> None:
+    """A clone as after `make install`."""
+    what_make_needs(make_checkout(folder).root)
+    # Not the folder itself, or `make` would install the clone into the environment of the tests.
+    (folder / ".venv").mkdir()
+    (folder / ".venv/bin").symlink_to(BIN, target_is_directory=True)
+    (folder / ".venv/.installed").touch()
+
+
+def test_two_at_once_deliver_together_and_one_runs(tmp_path: Path):
+    installed(tmp_path)
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda _: make(tmp_path, "run", "PIP=false"), range(2)))
+    done = sorted(both, key=lambda one: one.returncode)
+    assert done[0].returncode == 0, done[0].stdout + done[0].stderr
+    assert "all that the contracts demand holds" in done[0].stdout
+    held_back = "run again when it has ended" in done[1].stderr
+    assert done[1].returncode == (2 if held_back else 0), done[1].stdout + done[1].stderr
+    assert not any("Traceback" in one.stdout + one.stderr for one in both)
+    assert "nothing was pending" in make(tmp_path, "run", "PIP=false").stdout
+
+
 def test_later_runs_take_no_network(tmp_path: Path):
     if subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True, check=False).returncode:
         pytest.skip("needs the right to take the network away: unshare --map-root-user --net")
-    what_make_needs(make_checkout(tmp_path).root)
-    # As after `make install`; not the folder itself, or `make` would install the clone into the environment of the tests.
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv/bin").symlink_to(BIN, target_is_directory=True)
-    (tmp_path / ".venv/.installed").touch()
+    installed(tmp_path)
     # If it thought that it had to install something, it would fail, and leave the environment of the tests as it is.
     first = make(tmp_path, "run", "PIP=false", within=WITHOUT_NETWORK)
     assert first.returncode == 0, first.stdout + first.stderr

@@ -192,8 +192,8 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
     record = here.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
     evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
     assert evaluation.passed
-    rules = [record.data for record in evaluation.metadata["by_rule"].records]
-    assert rules[0] == {
+    broken, held = ([record.data for record in evaluation.metadata[name].records] for name in ("broken_rules", "what_holds"))
+    assert broken[0] == {
         "rule": "temperature.less_than_or_equal_to",
         "demands": "temperature is at most 60",
         "severity": "reject",
@@ -202,7 +202,9 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
         "status": "rejected",
         "found": "1 of 2 rows (50.0%) break it",
     }
-    assert all(rule["demands"] and rule["status"] == "passed" and not rule["broken"] for rule in rules[1:])
+    assert all(rule["demands"] and rule["status"] == "passed" and not rule["broken"] for rule in held)
+    assert [*evaluation.metadata][:3] == ["broken_rules", "delivery", "offending_rows"]
+    assert [*evaluation.metadata][-1] == "what_holds", "it is long, and good"
     assert [record.data for record in evaluation.metadata["offending_rows"].records] == [
         {
             "rule": "temperature.less_than_or_equal_to",

@@ -104,3 +104,13 @@ def test_dg_checks_every_contract_not_one_of_each_type(tmp_path: Path):
     assert (bad.returncode, bad.stdout) == (1, "dg checked 11 defs.yaml, 2 with mistakes\n")
     for name in ("airlines", "planes"):
         assert f"{name}/defs.yaml:4" in bad.stderr
+
+
+def test_dg_is_not_asked_about_yaml_that_it_would_never_have_written_out(tmp_path: Path):
+    mine = make_checkout(tmp_path)
+    shutil.copytree(PROJECT / ".ci", mine.root / ".ci")
+    doubled = "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+    (mine.root / "dataops_assets/defs/aviation/planes/defs.yaml").write_text(f"a0: &a0 [1, 1]\n{doubled}type: *a39\n")
+    bad = mine.run("python", ".ci/check_yaml.py", timeout_seconds=60)
+    assert bad.returncode == 1
+    assert "dataops_assets/defs/aviation/planes/defs.yaml:2: a YAML alias" in bad.stderr

@@ -52,6 +52,20 @@ def test_a_delivery_is_planned_with_all_that_may_follow_from_it(tree: Tree) -> N
     assert planned(tree) == []
 
 
+def test_what_waits_for_a_reference_is_planned_only_if_that_is(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.drop("readings", "2024-01-02.csv", readings("2024-01-02"))
+    waits = "staged/readings: 1 day, 2024-01-02: not before staged/stations can be read"
+    assert planned(tree) == ["raw/readings: 1 day, 2024-01-02: something was delivered", waits]
+    tree.run()
+    assert planned(tree) == [waits]
+    tree.drop("stations", "stations.csv", STATIONS)
+    assert planned(tree, "readings") == [waits]
+    assert planned(tree)[-1] == "staged/readings: 1 day, 2024-01-02: after staged/stations"
+    tree.run()
+    assert planned(tree) == []
+
+
 def test_another_contract_is_planned_over_all_partitions(tree: Tree) -> None:
     tree.edit("readings/schema.py", "le=60", "le=61")
     tree.edit("readings/examples.yaml", "temperature: 61", "temperature: 62")

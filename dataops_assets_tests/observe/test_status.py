@@ -91,6 +91,11 @@ def test_a_refusal_says_why_and_when_and_what_is_read_instead(closed: Tree) -> N
         "refused: staged/readings 2024-01-02 by its content gate at 2024-03-01 13:00:00 UTC: 2024-01-02.csv: 4 of 4" in answer
     )
     assert "the version before it is read" in answer
+    assert "rows in: 12, good: 12, rejected: 4" in answer
+    assert "of the rows in, 4 are of deliveries that were refused; of the good, 4 are of versions before" in answer
+    closed.drop("readings", "2024-01-02.csv", readings("2024-01-02"))
+    closed.run(now=LATER + timedelta(hours=1))
+    assert "that were refused" not in told(closed, "readings")
 
 
 def test_last_word_is_the_newest_whatever_its_partition(filled: Tree) -> None:

@@ -215,12 +215,26 @@ def test_what_was_refused_says_by_which_gate_when_and_why(tree: Tree, gate: Gate
 
 
 def test_what_passed_one_gate_says_that_the_next_step_is_missing(tree: Tree) -> None:
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.run("stations")
     tree.drop("readings", f"{DAY}.csv", readings(DAY))
     tree.receive("readings", DAY)
     with pytest.raises(
         NotPublished, match=r"its envelope gate passed at 2024-03-01 12:00:00 UTC, but the next step has not run, or has failed"
     ):
         tree.lake.scan(tree["readings"], [DAY])
+
+
+def test_what_waits_for_a_reference_names_it_and_the_way_out(tree: Tree) -> None:
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    tree.receive("readings", DAY)
+    with pytest.raises(NotPublished) as caught:
+        tree.lake.scan(tree["readings"], [DAY])
+    assert str(caught.value) == (
+        f"staged/readings {DAY} is not published: its gate waits for what it looks values up in: "
+        "staged/stations is not published: it was never delivered, or has not been run yet. "
+        "Deliver that, then `dataops run stations readings`"
+    )
 
 
 def test_many_missing_partitions_are_told_by_the_first(tree: Tree) -> None:
