@@ -20,9 +20,10 @@ from typing import Literal, cast
 from dataops_assets import checkout
 from dataops_assets.contract.erasure import KEY_VARIABLE
 from dataops_assets.storage import layout, mark
+from dataops_assets.storage.errors import Forbidden
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.provenance import MadeBy
-from dataops_assets.storage.store import Entry, Forbidden, Store, nobody_watches
+from dataops_assets.storage.store import Entry, Store, nobody_watches
 
 KINDS = "local, dev/<person>, branch/pr-<number>, adhoc or prod; a person is letters and digits, with single . _ - in between"
 _SHARED = re.compile(r"dev/[A-Za-z0-9]+([_.-][A-Za-z0-9]+)*|branch/pr-[0-9]+")

@@ -15,11 +15,12 @@ import polars as pl
 
 from dataops_assets.catalog import load_catalog
 from dataops_assets.gate.verdict import Rows, Verdict
+from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import draft, publish, say
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Lost, Store, jitter_seconds
+from dataops_assets.storage.store import Store, jitter_seconds
 
 DATASET = "readings"
 

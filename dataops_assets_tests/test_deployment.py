@@ -15,8 +15,8 @@ import pytest
 from dataops_assets import checkout, deployment
 from dataops_assets.deployment import Deployment, DeploymentError, current, in_a_bucket
 from dataops_assets.storage import mark
+from dataops_assets.storage.errors import Forbidden, in_words
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.store import Forbidden, in_words
 from dataops_assets_tests import rights
 from dataops_assets_tests.fault_proxy import Exchange, FaultProxy, Request, forward
 from dataops_assets_tests.s3_server import Bucket, MakeIdentity

@@ -186,7 +186,7 @@ def carry_out(
     from dataops_assets.erasure import CannotTell
     from dataops_assets.steps import erasing
     from dataops_assets.steps.trace import affected
-    from dataops_assets.storage.store import Lost
+    from dataops_assets.storage.errors import Lost
 
     now = datetime.now(UTC)
     datasets: dict[str, Dataset] = {}

@@ -20,9 +20,9 @@ from dataops_assets.observe.partition import told
 from dataops_assets.steps.content import NotReady
 from dataops_assets.steps.trying import try_files
 from dataops_assets.storage import landing
+from dataops_assets.storage.errors import Damaged, Withheld
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import Contended
-from dataops_assets.storage.store import Damaged, Withheld
 
 _ENDINGS = tuple(f".{name}" for name in get_args(Format))
 

@@ -379,7 +379,7 @@ def _in_words(error: Exception) -> str:
     from dataops_assets.deployment import DeploymentError
     from dataops_assets.lifecycle.area import AreaError
     from dataops_assets.policy.refused import Refused
-    from dataops_assets.storage.store import Unreachable, in_words, is_lasting
+    from dataops_assets.storage.errors import Unreachable, in_words, is_lasting
 
     if isinstance(error, ContractError):
         return error.seen_from(Path.cwd(), DEFS.parent)

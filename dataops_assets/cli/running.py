@@ -29,9 +29,9 @@ from dataops_assets.definitions import build
 from dataops_assets.observe.tally import tally
 from dataops_assets.steps.pending import held_up, partitions_of, zones_written
 from dataops_assets.storage import landing
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.folder import Held
 from dataops_assets.storage.lake import Lake, name_of
-from dataops_assets.storage.store import Damaged
 
 _PLAIN_WIDTH = 110
 _MOST_AGAIN = 5

@@ -21,8 +21,8 @@ from dataops_assets.erasure import CannotTell, Subject, subject_of
 from dataops_assets.steps import erasing
 from dataops_assets.steps.trace import Trace, affected
 from dataops_assets.steps.traces import traces
+from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.store import Lost
 
 
 def in_records(instance: dg.DagsterInstance, lake: Lake, request: Erasure, mask: bool = False) -> Iterator[Trace]:

@@ -18,9 +18,9 @@ from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.steps.pending import partitions_of, pending
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage.deliveries import GAP
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.results import differing
-from dataops_assets.storage.store import Damaged
 
 TAKEN_ON_TAG = "dataops/taken_on"
 """On a run whose launcher makes all that follows from it, too."""

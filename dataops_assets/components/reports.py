@@ -16,7 +16,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import EFFECTS, AppliedCorrection, RuleResult, Verdict
 from dataops_assets.steps.outcome import Outcome
-from dataops_assets.storage.store import in_words, is_lasting
+from dataops_assets.storage.errors import in_words, is_lasting
 
 _DATA_VERSION, _READ_VERSION = "dagster/data_version", "dagster/input_data_version/"
 _SHOWN = 20

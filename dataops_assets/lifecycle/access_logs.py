@@ -15,7 +15,8 @@ from urllib.parse import unquote
 
 from dataops_assets.lifecycle.area import Area
 from dataops_assets.lifecycle.registry import RECORD
-from dataops_assets.storage.store import Entry, Store, in_words
+from dataops_assets.storage.errors import in_words
+from dataops_assets.storage.store import Entry, Store
 
 _LATE = timedelta(days=2)
 _LINE = re.compile(

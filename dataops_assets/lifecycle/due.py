@@ -24,8 +24,9 @@ from dataops_assets.lifecycle.registry import RECORD, Registry, Seen
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.lifecycle.table import AREAS, BUCKETS, TRASH, Term, table
 from dataops_assets.storage import bucket, layout
+from dataops_assets.storage.errors import Damaged, NotSignedIn, in_words
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Damaged, Entry, NotSignedIn, Store, in_words
+from dataops_assets.storage.store import Entry, Store
 
 _LOCK = re.compile(rf"({TRASH}/)?_\w+\.lock")
 """Of a folder: empty, and there for as long as it is. `dataops doctor` tries below the trash what a store of areas can."""

@@ -18,7 +18,8 @@ from math import floor
 from dataops_assets.lifecycle.area import Area, AreaError, Kind, Stage
 from dataops_assets.lifecycle.plan import Facts, Step, Terms, due_at, step
 from dataops_assets.lifecycle.registry import RECORD, Registry, Seen
-from dataops_assets.storage.store import WRITER_LIVES, BadRequest, Damaged, Lost, NotSignedIn, Unreachable, in_words
+from dataops_assets.storage.errors import BadRequest, Damaged, Lost, NotSignedIn, Unreachable, in_words
+from dataops_assets.storage.store import WRITER_LIVES
 
 _CAPPED: tuple[Stage, ...] = ("leaving", "ending")
 _BEGUN: tuple[Stage, ...] = ("leaving", "returning", "ending")

@@ -10,7 +10,8 @@ from typing import Literal
 
 from dataops_assets.lifecycle.area import RENEWED_EVERY, Area, AreaError
 from dataops_assets.lifecycle.registry import Registry
-from dataops_assets.storage.store import NotSignedIn, Store, in_words
+from dataops_assets.storage.errors import NotSignedIn, in_words
+from dataops_assets.storage.store import Store
 
 _ASKED_EVERY = timedelta(hours=1)
 _asked: dict[Store, datetime] = {}

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dataops_assets.lifecycle.area import Area
 from dataops_assets.storage import layout
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.provenance import MadeBy
-from dataops_assets.storage.store import Damaged, Entry, Store
+from dataops_assets.storage.store import Entry, Store
 
 RESULT = "result.parquet"
 """The name of the result of a query, from the top of its area."""

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from dataops_assets.lifecycle.area import Area, AreaError, Kind
-from dataops_assets.storage.store import Damaged, Entry, Lost, Store
+from dataops_assets.storage.errors import Damaged, Lost
+from dataops_assets.storage.store import Entry, Store
 
 RECORD = "_area.json"
 """The name of a record, from the top of its area."""

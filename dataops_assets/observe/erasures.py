@@ -12,8 +12,8 @@ from dataops_assets.contract import Erasure
 from dataops_assets.gate.wording import moment
 from dataops_assets.steps.trace import Kind, Trace
 from dataops_assets.storage.erasures import Gone, proof
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake, launched
-from dataops_assets.storage.store import Damaged
 
 _COLUMNS: dict[Kind, str] = {
     "delivery": "deliveries",

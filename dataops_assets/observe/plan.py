@@ -17,8 +17,8 @@ from dataops_assets.steps.deriving import input_partitions
 from dataops_assets.steps.pending import held_up, partitions_of, pending, unsettled
 from dataops_assets.steps.promises import broken_promise
 from dataops_assets.storage import landing
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake, name_of
-from dataops_assets.storage.store import Damaged
 
 _WORDS = {
     "delivery": "another delivery counts",

@@ -23,8 +23,8 @@ from dataops_assets.steps.correcting import misfits
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import landing
 from dataops_assets.storage.deliveries import Receipt
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake, name_of
-from dataops_assets.storage.store import Damaged
 
 _WIDTH = 100
 _LABEL = 14

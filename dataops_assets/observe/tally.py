@@ -9,9 +9,9 @@ from dataops_assets.contract import Correction, Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.observe.awaited import Awaited, awaited
 from dataops_assets.steps.pending import partitions_of, pending, zones_written
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance
-from dataops_assets.storage.store import Damaged
 
 
 @dataclass

@@ -11,8 +11,9 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.steps.pending import zones_written
 from dataops_assets.storage import layout
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import BRING_BACK, Lake, launched
-from dataops_assets.storage.store import Damaged, Entry
+from dataops_assets.storage.store import Entry
 
 
 @dataclass(frozen=True)

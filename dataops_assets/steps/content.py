@@ -20,10 +20,11 @@ from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage import layout
+from dataops_assets.storage.errors import Damaged, Lost, Unrepeatable, Withheld, in_words
 from dataops_assets.storage.lake import BRING_BACK, Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
-from dataops_assets.storage.store import Damaged, Lost, Unrepeatable, Withheld, in_words, jitter_seconds
+from dataops_assets.storage.store import jitter_seconds
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"

@@ -29,9 +29,9 @@ from dataops_assets.steps.content import NotReady
 from dataops_assets.steps.receiving import read_delivery
 from dataops_assets.steps.staging import try_rows
 from dataops_assets.storage.deliveries import Receipt
+from dataops_assets.storage.errors import Damaged, Withheld
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import Contended
-from dataops_assets.storage.store import Damaged, Withheld
 
 _QUERY = Query(streamed=False)
 

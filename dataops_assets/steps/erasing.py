@@ -19,8 +19,8 @@ from dataops_assets.steps.trace import Trace, affected, redacted
 from dataops_assets.storage import deliveries, erasures, journal, landing, layout, results
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.erasures import Gone
+from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.store import Lost
 
 MADE_AGAIN = ("delivery", "object")
 """What must not be left before an original is removed: until then it is what everything can be made from."""

@@ -17,8 +17,8 @@ from dataops_assets.gate.drift import CALIBRATED, USUAL, History, compared
 from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.rules import STATISTICS, Rule
 from dataops_assets.gate.verdict import Verdict
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.store import Damaged
 
 _FARTHEST = 2 * (USUAL + CALIBRATED)
 _left_behind: WeakKeyDictionary[Dataset, History] = WeakKeyDictionary()

@@ -10,8 +10,8 @@ from dataops_assets.steps import deriving, staging
 from dataops_assets.steps.content import NotReady, references, settled, versions_of
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage import landing
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.store import Damaged
 
 
 def partitions_of(dataset: Dataset, now: datetime) -> list[Partition]:

@@ -7,9 +7,9 @@ from dataops_assets.contract import Dataset
 from dataops_assets.contract.breaking import REMEDY, breaks
 from dataops_assets.steps.content import NotReady
 from dataops_assets.storage import mark
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.provenance import Provenance
-from dataops_assets.storage.store import Damaged
 
 
 def keep_promises(lake: Lake, dataset: Dataset, now: datetime) -> None:

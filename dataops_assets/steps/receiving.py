@@ -26,11 +26,11 @@ from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.redacting import redactor
 from dataops_assets.storage import deliveries, landing, layout
 from dataops_assets.storage.deliveries import GAP, ChangedWhileRead, Receipt
+from dataops_assets.storage.errors import Damaged, Lost, Withheld
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.landing import Arrival
 from dataops_assets.storage.publishing import Contended, say
-from dataops_assets.storage.store import Damaged, Lost, Withheld
 
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
 _TELLING = "Deliver it whole, with its columns"

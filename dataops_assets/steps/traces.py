@@ -27,9 +27,10 @@ from dataops_assets.steps import versions
 from dataops_assets.steps.trace import Kind, Trace, affected, redacted
 from dataops_assets.storage import deliveries, journal, landing, layout
 from dataops_assets.storage.deliveries import Receipt
+from dataops_assets.storage.errors import Closed, Damaged
 from dataops_assets.storage.lake import Lake, name_of
 from dataops_assets.storage.provenance import Provenance, newest_record
-from dataops_assets.storage.store import Closed, Damaged, Entry, Store
+from dataops_assets.storage.store import Entry, Store
 
 _Hits = tuple[int | None, int]
 """How many rows are theirs, where that can be counted, and how many there are."""

@@ -24,7 +24,8 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
-from dataops_assets.storage.store import BadRequest, Closed, Damaged, NotSignedIn, Unreachable, jitter_seconds
+from dataops_assets.storage.errors import BadRequest, Closed, Damaged, NotSignedIn, Unreachable
+from dataops_assets.storage.store import jitter_seconds
 
 ATTEMPTS = 8
 _ABSENT = ("404", "NoSuchKey", "NotFound", "NoSuchUpload", "NoSuchVersion")

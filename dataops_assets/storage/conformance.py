@@ -16,8 +16,9 @@ from threading import Barrier
 from uuid import uuid4
 
 from dataops_assets.storage import layout
+from dataops_assets.storage.errors import Damaged, Lost, Unrepeatable
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.store import Damaged, Entry, Lost, Store, Unrepeatable
+from dataops_assets.storage.store import Entry, Store
 
 WRITERS = 32
 ROUNDS = 10

@@ -18,8 +18,9 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.envelope import Part
 from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import journal, layout
+from dataops_assets.storage.errors import Damaged, Lost
 from dataops_assets.storage.landing import Arrival
-from dataops_assets.storage.store import Damaged, Entry, Lost, Store, hash_file
+from dataops_assets.storage.store import Entry, Store, hash_file
 
 GAP = "gap"
 """Stands in place of a delivery's hash for a partition that will never be delivered."""

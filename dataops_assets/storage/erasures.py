@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from dataops_assets.contract import Dataset, Erasure
 from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import journal, layout
-from dataops_assets.storage.store import Lost, Store
+from dataops_assets.storage.errors import Lost
+from dataops_assets.storage.store import Store
 
 
 class Gone(BaseModel):

@@ -12,19 +12,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from dataops_assets.storage.store import (
-    WRITER_LIVES,
-    Damaged,
-    Entry,
-    Lost,
-    Store,
-    Tags,
-    anyone,
-    hash_file,
-    is_full,
-    nobody_watches,
-    other_bytes,
-)
+from dataops_assets.storage.errors import Damaged, Lost, is_full
+from dataops_assets.storage.store import WRITER_LIVES, Entry, Store, Tags, anyone, hash_file, nobody_watches, other_bytes
 
 _ASIDE = "_tmp"
 _PREFIX = 40

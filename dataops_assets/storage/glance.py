@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from dataops_assets.storage.errors import Forbidden
 from dataops_assets.storage.folder import Folder
-from dataops_assets.storage.store import Entry, Forbidden, Found, Store, Tags, Thing
+from dataops_assets.storage.store import Entry, Found, Store, Tags, Thing
 
 _DEEPER = ("_verdicts", "_provenance")
 """Tops of keys below which a name comes before that of the dataset."""

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from dataops_assets.storage.store import Damaged, Entry, Store, Tags
+from dataops_assets.storage.errors import Damaged
+from dataops_assets.storage.store import Entry, Store, Tags
 
 _Record = TypeVar("_Record", bound=BaseModel)
 _NAME = re.compile(r"[0-9]{8,}[^/]*")

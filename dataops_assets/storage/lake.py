@@ -20,9 +20,10 @@ from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import Receipt
+from dataops_assets.storage.errors import Damaged, Withheld
 from dataops_assets.storage.glance import Glance
 from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, records_of
-from dataops_assets.storage.store import Damaged, Entry, Store, Withheld
+from dataops_assets.storage.store import Entry, Store
 
 _Numbered = TypeVar("_Numbered", Receipt, Verdict)
 BRING_BACK = "bring it back (docs/how-to.md), or deliver it again"

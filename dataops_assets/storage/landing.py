@@ -18,7 +18,8 @@ from dataops_assets.contract.errors import choose
 from dataops_assets.gate.verdict import digest
 from dataops_assets.gate.wording import in_print, some
 from dataops_assets.storage import layout
-from dataops_assets.storage.store import Damaged, Entry, Store
+from dataops_assets.storage.errors import Damaged
+from dataops_assets.storage.store import Entry, Store
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from functools import lru_cache
 from pydantic import BaseModel
 
 from dataops_assets.storage import layout
-from dataops_assets.storage.store import Closed, Lost, Store
+from dataops_assets.storage.errors import Closed, Lost
+from dataops_assets.storage.store import Store
 
 
 class Mark(BaseModel):

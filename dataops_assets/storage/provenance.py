@@ -18,7 +18,8 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.storage import journal, layout
-from dataops_assets.storage.store import Lost, Store
+from dataops_assets.storage.errors import Lost
+from dataops_assets.storage.store import Store
 
 
 class MadeBy(BaseModel):

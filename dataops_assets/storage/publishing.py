@@ -34,9 +34,10 @@ from dataops_assets.contract.schema import columns_of
 from dataops_assets.gate.reading import height
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.storage import journal, layout
+from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_record, record
-from dataops_assets.storage.store import Lost, hash_file
+from dataops_assets.storage.store import hash_file
 
 # Fixed, because the boundaries of row groups otherwise differ from run to run, and with them the bytes.
 _ROW_GROUP_ROWS = 131_072

@@ -19,9 +19,10 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.query import FAILURES
 from dataops_assets.gate.verdict import EFFECTS, Verdict
 from dataops_assets.storage import journal, layout
+from dataops_assets.storage.errors import Damaged, Lost
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import Contended, write_parquet
-from dataops_assets.storage.store import Damaged, Entry, Lost, Store, hash_file
+from dataops_assets.storage.store import Entry, Store, hash_file
 
 _COUNTED = ("delivered", "published", "rejected", "merged", "added", "dropped", "normalised", "corrected", "released")
 _GOOD = {"published": "good"}

@@ -27,19 +27,16 @@ from botocore.exceptions import ClientError, FlexibleChecksumError
 from dataops_assets.storage import moving
 from dataops_assets.storage.aws import ATTEMPTS, Answer, ask, new_client
 from dataops_assets.storage.cache import Cache
+from dataops_assets.storage.errors import Closed, Damaged, Lost, Unrepeatable
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     CHUNK_BYTES,
     WRITER_LIVES,
-    Closed,
-    Damaged,
     Entry,
     Found,
-    Lost,
     Store,
     Tags,
     Thing,
-    Unrepeatable,
     anyone,
     hash_file,
     jitter_seconds,

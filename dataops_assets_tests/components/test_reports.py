@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from dataops_assets.components.reports import retried_only_if_transient
+from dataops_assets.storage.errors import BadRequest, Damaged, NotSignedIn, Unreachable
 from dataops_assets.storage.publishing import Contended
-from dataops_assets.storage.store import BadRequest, Damaged, NotSignedIn, Unreachable
 
 OBJECT = "s3://lake/staged/a/data.parquet"
 

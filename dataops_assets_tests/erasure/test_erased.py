@@ -15,7 +15,8 @@ from dataops_assets.steps import erasing
 from dataops_assets.steps.traces import traces
 from dataops_assets.storage import layout, results
 from dataops_assets.storage.erasures import proof
-from dataops_assets.storage.store import Lost, hash_file
+from dataops_assets.storage.errors import Lost
+from dataops_assets.storage.store import hash_file
 from dataops_assets_tests.erasure.asking import (
     DAYS,
     KEY,

@@ -14,9 +14,9 @@ from dataops_assets.lifecycle.expiry import Cap, Expiry, Taken
 from dataops_assets.lifecycle.outlook import Outlook
 from dataops_assets.lifecycle.plan import Terms
 from dataops_assets.lifecycle.registry import RECORD, Registry
+from dataops_assets.storage.errors import BadRequest, in_words
 from dataops_assets.storage.folder import Folder, Held
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import BadRequest, in_words
 from dataops_assets_tests.s3_server import ONCE, Bucket
 
 DAY = timedelta(days=1)

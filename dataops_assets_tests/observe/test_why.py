@@ -9,10 +9,10 @@ import pytest
 
 from dataops_assets import checkout, deployment
 from dataops_assets.observe.why import why_bytes, why_published
+from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.folder import hash_file
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import MadeBy
-from dataops_assets.storage.store import Damaged
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY, MONTH = "2024-01-01", "2024-01"

@@ -24,8 +24,9 @@ from dataops_assets.lifecycle.expiry import Cap, Expiry
 from dataops_assets.lifecycle.plan import Terms
 from dataops_assets.lifecycle.registry import RECORD, Registry
 from dataops_assets.storage import aws, folder, s3
+from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.folder import Held
-from dataops_assets.storage.store import Lost, Store
+from dataops_assets.storage.store import Store
 from dataops_assets_tests.simulation.stores import Disk, Server
 from dataops_assets_tests.simulation.stores import Kind as StoreKind
 from dataops_assets_tests.simulation.world import START, Weather, World

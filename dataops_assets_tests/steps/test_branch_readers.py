@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dataops_assets.storage.errors import Withheld
 from dataops_assets.storage.lake import NotPublished
-from dataops_assets.storage.store import Withheld
 from dataops_assets_tests.branches import Branch, let_branches_read
 from dataops_assets_tests.steps.january import DAY, DAYS, MONTH, short_tree, statuses
 from dataops_assets_tests.trees import STATIONS, Tree, readings

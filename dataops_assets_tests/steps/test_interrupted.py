@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.storage import leftovers
+from dataops_assets.storage.errors import in_words, is_lasting
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import in_words, is_lasting
 from dataops_assets_tests.killing import (
     DAYS,
     LATER,

@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 
 from dataops_assets.cli import main
 from dataops_assets.storage import layout
+from dataops_assets.storage.errors import Closed, in_words
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import drop
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Closed, in_words
 from dataops_assets_tests import rights
 from dataops_assets_tests.branches import Remote, let_branches_read
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity

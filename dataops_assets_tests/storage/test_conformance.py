@@ -9,9 +9,10 @@ from typing import ClassVar
 import pytest
 
 from dataops_assets.storage.conformance import ETAG, HASHED, KEPT, LISTED, ONE_WINNER, Conformance, probe
+from dataops_assets.storage.errors import Lost, Unreachable
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Entry, Lost, Store, Tags, Unreachable, anyone
+from dataops_assets.storage.store import Entry, Store, Tags, anyone
 from dataops_assets_tests.fault_proxy import Exchange, FaultProxy, Request, forward
 from dataops_assets_tests.s3_server import ONCE, Bucket
 

@@ -14,9 +14,9 @@ from polars.testing import assert_frame_equal
 
 from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.storage import layout
+from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.lake import NotPublished
 from dataops_assets.storage.publishing import draft, publish, say
-from dataops_assets.storage.store import Lost
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY = "2024-01-01"

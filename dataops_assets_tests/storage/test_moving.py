@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from dataops_assets.storage import moving
+from dataops_assets.storage.errors import Forbidden
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Forbidden, Store
+from dataops_assets.storage.store import Store
 from dataops_assets_tests.s3_server import ONCE, Bucket
 
 TAGS = {"lifecycle": "adhoc", "readers": "analysts"}

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from urllib3 import HTTPResponse
 
 from dataops_assets.storage import aws, landing
+from dataops_assets.storage.errors import BadRequest, Closed, NotSignedIn, Unreachable, in_words, is_lasting
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import BadRequest, Closed, NotSignedIn, Unreachable, in_words, is_lasting
 from dataops_assets_tests.checkout import free_port
 from dataops_assets_tests.s3_server import ONCE, Bucket, Credentials, MakeIdentity
 from dataops_assets_tests.trees import Tree, readings

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.storage import s3
+from dataops_assets.storage.errors import Damaged, Lost, Unreachable, in_words
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import Damaged, Lost, Unreachable, in_words
 from dataops_assets_tests import fault_proxy as faults
 from dataops_assets_tests.fault_proxy import Delay, Duplicate, Exchange, Fault, FaultProxy, Refuse, Request, forward
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity

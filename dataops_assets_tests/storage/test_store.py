@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from dataops_assets.storage.errors import BadRequest, Damaged, Forbidden, Lost
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.glance import Glance
 from dataops_assets.storage.s3 import S3
-from dataops_assets.storage.store import BadRequest, Damaged, Entry, Forbidden, Lost, Store
+from dataops_assets.storage.store import Entry, Store
 from dataops_assets_tests.s3_server import ONCE, Bucket, MakeIdentity
 
 TAGS = {"lifecycle": "standard@7 years", "readers": "analysts+press"}
