@@ -15,8 +15,9 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.catalog import load_catalog
-from dataops_assets.deployment import Deployment, in_a_bucket
+from dataops_assets.deployment import Deployment
 from dataops_assets.gate.verdict import Rows, Verdict
+from dataops_assets.settings import in_a_bucket
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import draft, publish, say
 

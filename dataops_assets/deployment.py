@@ -17,8 +17,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal, cast
 
-from dataops_assets import checkout
-from dataops_assets.contract.erasure import KEY_VARIABLE
+from dataops_assets import checkout, settings
+from dataops_assets.settings import DeploymentError
 from dataops_assets.storage import layout, mark
 from dataops_assets.storage.errors import Forbidden
 from dataops_assets.storage.folder import Folder
@@ -46,14 +46,9 @@ _VARIABLES = (
 """What comes after it."""
 _OF_AREAS = re.compile(r"(adhoc|branch|dev|trash)/.+|_\w+\.lock")
 """What the deployment of the ad-hoc areas writes: areas, those of branches and people too, and locks."""
-_KEY_CHARACTERS = 32
 _AREAS = {"adhoc": 2, "branch": 2, "dev": 2, "trash": 4}
 """Where others work in a shared store, and how many names lead to one: `dev/<person>`, `trash/dev/<person>/<number>`."""
 _log = logging.getLogger("dataops.denied")
-
-
-class DeploymentError(Exception):
-    """The environment does not describe a deployment. The message names the variable and how to set it."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +151,7 @@ class Deployment:
         denied: Callable[[PermissionError], None],
         in_parts: bool = False,
     ) -> Store:
-        if not in_a_bucket(address):
+        if not settings.in_a_bucket(address):
             return Folder(Path(address), permit, denied)
         from dataops_assets.storage.s3 import S3  # boto3 takes half a second, and most have no bucket
 
@@ -187,7 +182,7 @@ class Deployment:
         """Who runs this process, and which code it is."""
         commit, clean = code()
         return MadeBy(
-            identity=identity(in_a_bucket(self.data)),
+            identity=identity(settings.in_a_bucket(self.data)),
             version=version("dataops_assets"),
             git_commit=commit,
             clean=clean,
@@ -259,7 +254,7 @@ class Deployment:
 
     def _log_denial(self, place: str, why: str) -> None:
         try:
-            who = identity(in_a_bucket(self.data))
+            who = identity(settings.in_a_bucket(self.data))
         except PermissionError as error:
             who = f"nobody that is known ({error.strerror})"
         told = {"event": "write_denied", "deployment": self.name, "place": place, "identity": who}
@@ -272,15 +267,10 @@ def _area_of(entry: Entry, depth: int) -> str:
 
 def _up_from(address: str) -> list[str]:
     """A folder and all that it lies in; a prefix of a bucket and all that are above it."""
-    if not in_a_bucket(address):
+    if not settings.in_a_bucket(address):
         return [address, *map(str, Path(address).parents)]
     bucket, *steps = address.removeprefix("s3://").split("/")
     return ["/".join(["s3:/", bucket, *steps[:length]]) for length in range(len(steps), -1, -1)]
-
-
-def in_a_bucket(address: str) -> bool:
-    """Whether an address is that of a prefix in a bucket, not of a folder."""
-    return address.startswith("s3://")
 
 
 @lru_cache(maxsize=2)
@@ -342,15 +332,15 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
     home = environment.get("DAGSTER_HOME")
     prod = pipeline = None
     if name == "local":
-        data = _address("DATAOPS_DATA", environment.get("DATAOPS_DATA") or str(base / "data"))
-        if in_a_bucket(data):
+        data = settings.address("DATAOPS_DATA", environment.get("DATAOPS_DATA") or str(base / "data"))
+        if settings.in_a_bucket(data):
             raise DeploymentError(f"DATAOPS_DATA is {data}, but local is a folder: name one, or set DATAOPS_DEPLOYMENT")
     elif name == "prod":
-        data = _needed(environment, "DATAOPS_DATA", name, "s3://bucket of prod's data")
-        pipeline = environment.get("DATAOPS_PIPELINE") or _missing("DATAOPS_PIPELINE", name, "role of its pipeline")
+        data = settings.needed(environment, "DATAOPS_DATA", name, "s3://bucket of prod's data")
+        pipeline = environment.get("DATAOPS_PIPELINE") or settings.missing("DATAOPS_PIPELINE", name, "role of its pipeline")
     elif _SHARED.fullmatch(name) or name == "adhoc":
-        shared = _needed(environment, "DATAOPS_DATA", name, "s3://bucket that dev and branches share")
-        prod = _needed(environment, "DATAOPS_PROD", name, "s3://bucket of prod's data")
+        shared = settings.needed(environment, "DATAOPS_DATA", name, "s3://bucket that dev and branches share")
+        prod = settings.needed(environment, "DATAOPS_PROD", name, "s3://bucket of prod's data")
         data = shared if name == "adhoc" else f"{shared}/{name}"
         if f"{data}/".startswith(f"{prod}/") or f"{prod}/".startswith(f"{data}/"):
             raise DeploymentError(f"DATAOPS_DATA is {shared}, which is prod's (DATAOPS_PROD): name what {name} writes")
@@ -364,79 +354,9 @@ def current(environment: Mapping[str, str] = os.environ) -> Deployment:
         Path(environment.get("DATAOPS_CACHE") or base / ".dataops").expanduser().absolute() / name,
         Path(home) if home else None,
         environment.get("DATAOPS_UI", "http://127.0.0.1:3000").rstrip("/"),
-        _erasure_key(environment),
-        _switched_on(environment.get("DATAOPS_EXPIRY") or "off"),
-        _webhook(environment.get("DATAOPS_WEBHOOK") or None),
-        _logs(environment.get("DATAOPS_ACCESS_LOGS")),
-        _landing(environment.get("DATAOPS_LANDING"), name, data),
+        settings.erasure_key(environment),
+        settings.switched_on(environment.get("DATAOPS_EXPIRY") or "off"),
+        settings.webhook(environment.get("DATAOPS_WEBHOOK") or None),
+        settings.logs(environment.get("DATAOPS_ACCESS_LOGS")),
+        settings.landing(environment.get("DATAOPS_LANDING"), name, data),
     )
-
-
-def _landing(given: str | None, name: str, data: str) -> str | None:
-    if not given:
-        return None
-    if name not in ("local", "prod"):
-        raise DeploymentError(f"DATAOPS_LANDING is set, but landing of {name} lies with the rest of it: unset it")
-    landing = _address("DATAOPS_LANDING", given)
-    if in_a_bucket(landing) != in_a_bucket(data):
-        raise DeploymentError(f"DATAOPS_LANDING is {landing}, and DATAOPS_DATA {data}: name two folders, or two buckets")
-    if f"{landing}/".startswith(f"{data}/") or f"{data}/".startswith(f"{landing}/"):
-        raise DeploymentError(f"DATAOPS_LANDING is {landing}, and DATAOPS_DATA {data}: name a place apart from it, or unset it")
-    return landing
-
-
-def _erasure_key(environment: Mapping[str, str]) -> bytes | None:
-    given = environment.get(KEY_VARIABLE, "")
-    if given and len(given) < _KEY_CHARACTERS:
-        told = f"{len(given)} characters, which can be guessed: make one of {_KEY_CHARACTERS} or more, at random, and keep it"
-        raise DeploymentError(f"{KEY_VARIABLE} has {told}")
-    return given.encode() or None
-
-
-def _switched_on(given: str) -> bool:
-    if given not in ("on", "off"):
-        raise DeploymentError(f"DATAOPS_EXPIRY is {given!r}: write `on`, and areas that are due go, or `off`")
-    return given == "on"
-
-
-def _logs(given: str | None) -> str | None:
-    address = _address("DATAOPS_ACCESS_LOGS", given) if given else None
-    if address and in_a_bucket(address) and "/" not in address.removeprefix("s3://"):
-        raise DeploymentError(f"DATAOPS_ACCESS_LOGS is {given!r}: name the prefix, too, as s3://bucket/prefix")
-    return address
-
-
-def _webhook(given: str | None) -> str | None:
-    if given and not re.match("https?://[^/]", given):
-        raise DeploymentError("DATAOPS_WEBHOOK is no address: write one that begins with https:// or http://")
-    return given
-
-
-def _needed(environment: Mapping[str, str], variable: str, name: str, what: str) -> str:
-    return _address(variable, environment.get(variable) or _missing(variable, name, what))
-
-
-def _missing(variable: str, name: str, what: str) -> str:
-    raise DeploymentError(f"{variable} is not set, which {name} needs: the {what}")
-
-
-def _address(variable: str, given: str) -> str:
-    """A folder's path, absolute, or the address of a prefix in a bucket, without a slash at its end."""
-    if not in_a_bucket(given):
-        if given != given.strip() or re.match("[A-Za-z][A-Za-z0-9+.-]*:/", given):
-            raise DeploymentError(
-                f"{variable} is {given!r}: write a folder, or a bucket as s3://bucket/prefix, without blanks around"
-            )
-        return str(Path(given).expanduser().resolve())
-    name, *steps = given.removeprefix("s3://").removesuffix("/").split("/")
-    why = ""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{2,62}", name):
-        why = "a bucket's name is 3 to 63 small letters, digits, dots and hyphens"
-    elif {"", ".", ".."} & set(steps):
-        why = "there is a name between any two slashes, and it is not . or .."
-    elif re.search(r"\s", given):
-        why = "there is no blank in it"
-    if why:
-        told = f"no address of a bucket: {why}. Write s3://bucket or s3://bucket/prefix"
-        raise DeploymentError(f"{variable} is {given!r}, {told}")
-    return given.removesuffix("/")

@@ -13,7 +13,8 @@ import boto3
 import pytest
 
 from dataops_assets import checkout, deployment
-from dataops_assets.deployment import Deployment, DeploymentError, current, in_a_bucket
+from dataops_assets.deployment import Deployment, current
+from dataops_assets.settings import DeploymentError, in_a_bucket
 from dataops_assets.storage import mark
 from dataops_assets.storage.errors import Forbidden, in_words
 from dataops_assets.storage.folder import Folder

@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dataops_assets.contract import Policy
-from dataops_assets.deployment import Deployment, identity, in_a_bucket
+from dataops_assets.deployment import Deployment, identity
 from dataops_assets.lifecycle.access_logs import AccessLogs
 from dataops_assets.lifecycle.area import KINDS, Area, AreaError, Kind
 from dataops_assets.lifecycle.expiry import Cap, Expiry
 from dataops_assets.lifecycle.plan import Terms
 from dataops_assets.lifecycle.registry import Registry
 from dataops_assets.lifecycle.telling import Teller
+from dataops_assets.settings import in_a_bucket
 
 _LOOKED_BACK = timedelta(days=3)
 """So much longer than an area may be unused are access logs read: days that a term adds, and logs that come late."""

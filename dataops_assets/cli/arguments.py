@@ -20,7 +20,7 @@ def open_lake() -> Lake:
     Raises:
         AreaError: That is in the trash.
     """
-    from dataops_assets import deployment
+    from dataops_assets import deployment, settings
     from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.lifecycle.lease import renew
     from dataops_assets.storage.lake import Lake
@@ -28,7 +28,7 @@ def open_lake() -> Lake:
     here = deployment.current()
     store, base = here.datasets
     if here.area:
-        renew(store, *here.area, lambda: deployment.identity(deployment.in_a_bucket(here.data)), datetime.now(UTC))
+        renew(store, *here.area, lambda: deployment.identity(settings.in_a_bucket(here.data)), datetime.now(UTC))
     return Lake(load_catalog(DEFS), store, here.made_by, base, here.erasure_key, here.drops)
 
 

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
-from dataops_assets.deployment import DeploymentError
 from dataops_assets.observe.doctor import Check, chosen, examine, races_of, signed_in
+from dataops_assets.settings import DeploymentError
 
 _STYLES = {"ok": "green", "limited": "yellow", "wrong": "bold red", "not checked": "yellow"}
 

@@ -14,10 +14,11 @@ import click
 
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
-from dataops_assets.deployment import Deployment, in_a_bucket
+from dataops_assets.deployment import Deployment
 from dataops_assets.lifecycle.due import Findings, Heap, look
 from dataops_assets.lifecycle.rules import as_terraform, rules
 from dataops_assets.lifecycle.table import BUCKETS, Place, Term, table
+from dataops_assets.settings import in_a_bucket
 from dataops_assets.storage.store import Store
 
 

@@ -376,9 +376,9 @@ def _in_words(error: Exception) -> str:
     """What the user can mend; empty of everything else."""
     from dataops_assets.catalog import DEFS
     from dataops_assets.contract import ContractError
-    from dataops_assets.deployment import DeploymentError
     from dataops_assets.lifecycle.area import AreaError
     from dataops_assets.policy.refused import Refused
+    from dataops_assets.settings import DeploymentError
     from dataops_assets.storage.errors import Unreachable, in_words, is_lasting
 
     if isinstance(error, ContractError):

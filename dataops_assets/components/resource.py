@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from dataops_assets import deployment
+from dataops_assets import deployment, settings
 from dataops_assets.catalog import is_declared, load_catalog
 from dataops_assets.contract import Catalog
 from dataops_assets.deployment import Deployment
@@ -34,7 +34,7 @@ class LakeResource:
         """
         store, base = self.here.datasets
         if self.here.area:
-            who = partial(deployment.identity, deployment.in_a_bucket(self.here.data))
+            who = partial(deployment.identity, settings.in_a_bucket(self.here.data))
             renew(store, *self.here.area, who, datetime.now(UTC))
         return Lake(cached_catalog(self._defs), store, self.here.made_by, base, self.here.erasure_key, self.here.drops)
 

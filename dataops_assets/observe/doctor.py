@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from dataops_assets import deployment
+from dataops_assets import deployment, settings
 from dataops_assets.areas import keeping
 from dataops_assets.catalog import load_catalog
 from dataops_assets.contract import Catalog, ContractError
@@ -101,7 +101,7 @@ def chosen(here: Deployment, who: Answer | None) -> dict[str, str]:
 
 def signed_in(here: Deployment) -> Answer | None:
     """Whose credentials these are; None where no bucket asks for any."""
-    buckets = any(map(deployment.in_a_bucket, filter(None, (here.data, here.prod))))
+    buckets = any(map(settings.in_a_bucket, filter(None, (here.data, here.prod))))
     return bucket.signed_in() if buckets else None
 
 
@@ -204,7 +204,7 @@ def _arn(who: Answer) -> str:
 
 
 def _identity(here: Deployment, who: Answer | None) -> str:
-    return _arn(who) if who and deployment.in_a_bucket(here.data) else deployment.identity(False)
+    return _arn(who) if who and settings.in_a_bucket(here.data) else deployment.identity(False)
 
 
 def _is_kept_out(here: Deployment, who: Answer | None) -> bool:
@@ -267,7 +267,7 @@ def _versions(name: str, store: S3) -> Check:
 
 def _room(here: Deployment) -> Check:
     """A draft lies on this machine, also where the store is a bucket."""
-    root, variable = (here.cache, "DATAOPS_CACHE") if deployment.in_a_bucket(here.data) else (Path(here.data), "DATAOPS_DATA")
+    root, variable = (here.cache, "DATAOPS_CACHE") if settings.in_a_bucket(here.data) else (Path(here.data), "DATAOPS_DATA")
     there = next(folder for folder in (root, *root.parents) if folder.exists())
     free = shutil.disk_usage(there).free
     told = f"{free / (1 << 30):,.1f} GiB free for {root}"
@@ -317,7 +317,7 @@ def _ban(name: str, store: Store) -> Check:
 def races_of(here: Deployment) -> dict[str, Callable[[], Store]]:
     """In which ways writers race, by name: a bucket takes large objects by other requests than small ones."""
     races: dict[str, Callable[[], Store]] = {"conditional writes": here.open_trial_store}
-    if deployment.in_a_bucket(here.data):
+    if settings.in_a_bucket(here.data):
         races["writes in parts"] = partial(here.open_trial_store, in_parts=True)
     return races
 
