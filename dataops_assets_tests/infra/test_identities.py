@@ -216,10 +216,11 @@ def test_every_statement_has_a_name_of_its_own() -> None:
 
 
 def test_pipeline_writes_each_place_that_the_code_writes() -> None:
-    zones = [zone for zone in ZONES if zone != "landing"]  # a bucket of its own
-    tops = [*(f"{zone}/" for zone in zones), *layout.PLATFORM]
-    assert [top for top in tops if not may("prod/pipeline", "s3:PutObject", f"prod/{top}x", **TAGGED)] == []
-    assert not may("prod/pipeline", "s3:PutObject", "prod/elsewhere/x", **TAGGED)
+    zones = [f"{'landing' if zone == layout.LANDING else 'prod'}/{zone}/" for zone in ZONES]
+    tops = [*zones, *(f"prod/{top}" for top in layout.PLATFORM)]
+    assert [top for top in tops if not may("prod/pipeline", "s3:PutObject", f"{top}x", **TAGGED)] == []
+    elsewhere = ("prod/elsewhere/x", "prod/landing/x", "landing/elsewhere/x")
+    assert [place for place in elsewhere if may("prod/pipeline", "s3:PutObject", place, **TAGGED)] == []
 
 
 @pytest.mark.parametrize("tags", [layout.MARK_TAGS, conformance.TAGS])
@@ -266,7 +267,8 @@ def test_whatever_a_policy_says_the_boundary_lets_break_glass_alone_remove_in_pr
         for who in roles()
         if who.startswith("prod/")
         for action in remove
-        if may(who, action, "prod/raw/x", rights=EVERYTHING)
+        for place in ("prod/raw/x", "landing/landing/flights/x")
+        if may(who, action, place, rights=EVERYTHING)
     }
     assert able == {"prod/break-glass"}
 

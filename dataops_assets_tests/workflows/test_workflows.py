@@ -92,6 +92,15 @@ def test_what_is_applied_is_what_was_planned_and_agreed_to() -> None:
     assert WORKFLOWS["infra.yml"]["concurrency"]["cancel-in-progress"] is False
 
 
+def test_prod_is_planned_where_dev_has_nothing_to_apply() -> None:
+    """GitHub passes over whatever comes after a job that was passed over, unless that says itself when it runs.
+
+    Source: GitHub, "Workflow syntax", `jobs.<job_id>.needs`; actions/runner#2205, on workflows that are called.
+    """
+    after = [WORKFLOWS["infra.yml"]["jobs"]["prod"], *WORKFLOWS["infra-account.yml"]["jobs"].values()]
+    assert [job["if"].startswith("${{ !failure() && !cancelled()") for job in after] == [True] * 3
+
+
 @pytest.mark.parametrize(
     ("shows", "ends", "told"),
     [

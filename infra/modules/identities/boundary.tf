@@ -74,10 +74,10 @@ locals {
           Sid    = "WhoReadsConfiguration"
           Effect = "Allow"
           Action = concat(
-            [for service in ["athena", "cloudtrail", "ecr", "sns"] : "${service}:Get*"],
+            [for service in ["athena", "cloudtrail", "ecr", "iam", "sns"] : "${service}:Get*"],
             [for service in ["cloudtrail", "cloudwatch", "ec2", "ecr", "eks", "events", "logs", "rds"] : "${service}:Describe*"],
-            [for service in ["athena", "cloudtrail", "cloudwatch", "ecr", "eks", "events", "logs", "rds", "sns"] : "${service}:List*"],
-            [for action in local.looking.Action : action if can(regex("^(iam|kms|s3):", action))],
+            [for service in ["athena", "cloudtrail", "cloudwatch", "ecr", "eks", "events", "iam", "logs", "rds", "sns"] : "${service}:List*"],
+            [for action in local.looking.Action : action if can(regex("^(kms|s3):", action))],
             local.looking_at_buckets.Action,
             local.analyzing.Action,
           )

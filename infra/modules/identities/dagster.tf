@@ -24,7 +24,7 @@ locals {
       hours       = 1
       rights = [
         {
-          # Manifests and markers of what was dropped.
+          # Manifests and markers of what was dropped, which each contract names as it likes.
           Sid      = "ReadLanding"
           Effect   = "Allow"
           Action   = "s3:GetObject"

@@ -42,6 +42,24 @@ run "prod_has_its_roles" {
   }
 }
 
+# Of what a name may be, the longest; each length has a precondition.
+run "the_longest_names_fit_in_prod" {
+  command = plan
+  variables {
+    prefix = "company-of-names"
+    region = "ap-southeast-1"
+  }
+}
+
+run "the_longest_names_fit_in_dev" {
+  command = plan
+  variables {
+    environment = "dev"
+    prefix      = "company-of-names"
+    region      = "ap-southeast-1"
+  }
+}
+
 run "dev_has_its_roles" {
   command = plan
 
