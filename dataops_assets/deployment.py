@@ -103,6 +103,15 @@ class Deployment:
             return None
         return self._open(self.landing, partial(self.permit, at=self.landing), self._told_by_the_store)
 
+    def require_drops(self) -> None:
+        """Refuse a folder of drops that is not there, as a share that is not mounted: it would look as if nobody had delivered.
+
+        Raises:
+            DeploymentError: It is not there.
+        """
+        if self.landing and not settings.in_a_bucket(self.landing) and not Path(self.landing).is_dir():
+            raise DeploymentError(f"DATAOPS_LANDING is {self.landing}, which is no folder: make it, or name one that there is")
+
     def open_trial_store(self, in_parts: bool = False) -> Store:
         """A store to try what the store can: the same, but for `adhoc`, which writes below a few prefixes alone."""
         if self.name != "adhoc":

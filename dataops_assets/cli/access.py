@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from dataops_assets.policy.access import Access, Caller
 
 _SHOWN = ("read", "write", "delete")
+_ANEW = "run `dataops export infra`, then `make access`"
+_WIDEST = 80
+"""How wide the first column of a table is at most, in characters."""
 
 
 @click.command()
@@ -104,6 +107,8 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
         click.echo(json.dumps(told, indent=1))
     else:
         click.echo("\n".join(_differs(found, commit)))
+    if not_written := sorted({one.dataset for one in found.lost if (one.who, one.word) == ("prod/pipeline", "write")} - {""}):
+        click.echo(f"the pipeline could not write {', '.join(not_written)} as the contracts are now: {_ANEW}", err=True)
     if found.gained and not allow_wider:
         click.echo("access is wider: label the pull request `widens-access` if that is meant (--allow-wider)", err=True)
         sys.exit(1)
@@ -125,13 +130,14 @@ def _access() -> "Access":
     from dataops_assets.policy.access import load
 
     access = load(_folder())
-    if not access.roles:
-        raise click.ClickException(f"no policies are rendered in {_folder()}: run `make access`")
+    rendered = {role.environment for role in access.roles}
+    if missing := [name for name in ("dev", "prod") if name not in rendered]:
+        raise click.ClickException(f"no policies of {' and '.join(missing)} are rendered in {_folder()}: run `make access`")
     return access
 
 
 def _who(dataset: "Dataset", places: list[str], found: "list[Allowed]") -> Iterator[str]:
-    yield f"{dataset.name}: for {', '.join(dataset.attributes.readers)}, {dataset.attributes.classification}"
+    yield f"{dataset.name}: {dataset.attributes.classification}, for {', '.join(dataset.attributes.readers)}"
     by_place = {place: [one for one in found if one.grant.place == place] for place in places}
     rows = [
         (place, word, who, by)
@@ -204,12 +210,19 @@ def _differs(found: "Difference", commit: str) -> Iterator[str]:
 
 
 def _aligned(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], groups: int) -> Iterator[str]:
-    """A table; the first columns are not repeated where they say the same as the row above."""
+    """A table; the first columns are not repeated where they say the same as the row above.
+
+    A long first cell, as of somebody who is let in with conditions, has a line of its own, and does not widen the column.
+    """
     widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
+    widths[0] = max(len(row[0]) for row in [titles, *rows] if len(row[0]) <= _WIDEST)
     last: tuple[str, ...] = ()
     for row in [titles, *rows]:
         same = next((n for n in range(groups) if row[: n + 1] != last[: n + 1]), groups)
         cells = ["" if n < same else cell for n, cell in enumerate(row)]
+        if len(cells[0]) > _WIDEST:
+            yield f"  {cells[0]}"
+            cells[0] = ""
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
         last = row
 

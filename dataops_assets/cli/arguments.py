@@ -19,6 +19,7 @@ def open_lake() -> Lake:
 
     Raises:
         AreaError: That is in the trash.
+        DeploymentError: The folder that providers drop into is not there.
     """
     from dataops_assets import deployment, settings
     from dataops_assets.catalog import DEFS, load_catalog
@@ -26,6 +27,7 @@ def open_lake() -> Lake:
     from dataops_assets.storage.lake import Lake
 
     here = deployment.current()
+    here.require_drops()
     store, base = here.datasets
     if here.area:
         renew(store, *here.area, lambda: deployment.identity(settings.in_a_bucket(here.data)), datetime.now(UTC))

@@ -30,7 +30,7 @@ def examine_deployment(rounds: int) -> int:
     try:
         here = deployment.current()
     except DeploymentError as error:
-        _tell(console, Check("variables", "wrong", str(error), "set it, and ask again"))
+        _tell(console, Check("variables", "wrong", str(error), "mend that, and ask again"))
         return 1
     who = signed_in(here)
     for name, value in chosen(here, who).items():

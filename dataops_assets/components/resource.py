@@ -31,7 +31,9 @@ class LakeResource:
 
         Raises:
             AreaError: That is in the trash.
+            DeploymentError: The folder that providers drop into is not there.
         """
+        self.here.require_drops()
         store, base = self.here.datasets
         if self.here.area:
             who = partial(deployment.identity, settings.in_a_bucket(self.here.data))

@@ -39,6 +39,7 @@ def test_who_reads_a_dataset_and_by_which_statement():
 def test_who_as_people_read_it():
     done = ask("who", "flights")
     assert done.exit_code == 0
+    assert done.stdout.startswith("flights: public, for analysts, operations, branches\n")
     assert "company-prod: BranchesReadWhatIsForThem" in done.stdout
     landing = done.stdout[done.stdout.index("landing/flights") : done.stdout.index("raw/flights")]
     assert "prod/provider-bureau-of-transportation-statistics" in landing
@@ -58,7 +59,7 @@ def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path
     missing = "kms:Decrypt of key prod/data"
     assert reading == {
         **dict.fromkeys(("dev/adhoc", "dev/branch", "dev/engineer"), missing),
-        **dict.fromkeys(("prod/analyst-analysts", "prod/analyst-operations", "prod/pipeline")),
+        **dict.fromkeys(("prod/analyst-analysts", "prod/analyst-operations", "prod/code-server", "prod/pipeline")),
     }
     assert ask("who", "flights", "--zone", "staged").stdout.count(f"but not {missing}, so it is refused") == 3
     assert f"s3:GetObject (refused without {missing})" in ask("may", "engineer").stdout
@@ -256,6 +257,25 @@ def test_who_is_let_in_beside_our_roles_is_told_when_it_changes(
     assert done.exit_code == 1
 
 
+def test_somebody_with_long_conditions_has_a_line_of_his_own_and_leaves_the_table_narrow(project: Path):
+    file = project / "infra" / "access" / "prod.json"
+    written = json.loads(file.read_text(encoding="utf-8"))
+    another_repository(written)
+    file.write_text(json.dumps(written), encoding="utf-8")
+    lines = ask("grants", "--diff", "HEAD").stdout.splitlines()
+    who = next(n for n, line in enumerate(lines) if line.endswith("sub repo:company/*"))
+    assert lines[who + 1].split() == ["role", "prod/infra", "let", "in", "sts:AssumeRoleWithWebIdentity"]
+    assert len(lines[who + 1]) < 100
+
+
+def test_policies_of_readers_before_are_told_with_the_commands_that_make_them_anew(project: Path):
+    """Narrower readers are a value of a tag that the pipeline may not write before Terraform is told of it."""
+    edit(project / "package" / "defs" / "aviation" / "routes" / "defs.yaml", "operations, branches]", "branches]")
+    done = ask("grants", "--diff", "HEAD")
+    assert done.exit_code == 0
+    assert "the pipeline could not write routes as the contracts are now: run `dataops export infra`" in done.stderr
+
+
 def test_readers_of_a_contract_count_without_any_policy_being_touched(project: Path):
     contract = project / "package" / "defs" / "aviation" / "routes" / "defs.yaml"
     edit(contract, "readers: [analysts, operations, branches]", "readers: [analysts]")
@@ -327,6 +347,17 @@ def test_what_is_not_rendered_is_told(project: Path):
     shutil.rmtree(project / "infra" / "access")
     done = ask("who", "flights")
     assert done.exit_code == 1
+    assert "make access" in done.output
+
+
+@pytest.mark.parametrize("verb", [("who", "flights"), ("may", "engineer"), ("grants", "--diff", "HEAD")])
+def test_an_environment_that_is_not_rendered_is_not_taken_for_one_in_which_nobody_may_do_anything(
+    project: Path, verb: tuple[str, ...]
+):
+    (project / "infra" / "access" / "prod.json").unlink()
+    done = ask(*verb)
+    assert done.exit_code == 1
+    assert "no policies of prod are rendered" in done.output
     assert "make access" in done.output
 
 

@@ -16,6 +16,13 @@ def test_what_is_dropped_elsewhere_is_taken_through(tmp_path: Path) -> None:
     assert f"{drop} is no folder" in told.stdout
     assert "set DATAOPS_LANDING to one that there is" in told.stdout
 
+    for verb in ("deliver", "plan", "run", "status"):
+        refused = checkout.run("dataops", verb)
+        assert refused.returncode == 1
+        assert f"DATAOPS_LANDING is {drop}, which is no folder: make it" in refused.stderr
+    assert not drop.exists()
+
+    drop.mkdir()
     delivered = checkout.run("dataops", "deliver")
     assert delivered.stdout.splitlines()[-1].endswith(f"into {drop}/landing")
     ran = checkout.run("dataops", "run")
