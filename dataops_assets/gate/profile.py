@@ -24,7 +24,7 @@ _OF_ALL_ROWS = ("distinct", "step")
 _COUNT = "\ncount"
 _REPEATED = "\nrepeated"
 _ROW = "__row"
-_EARLIEST, _LATEST = pl.lit(datetime(1900, 1, 1, tzinfo=UTC)), pl.lit(datetime(2100, 1, 1, tzinfo=UTC))
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Profile(BaseModel):
