@@ -11,13 +11,35 @@ import pytest
 from dataops_assets_tests.checkout import BIN, PROJECT, Checkout, make_checkout
 
 WITHOUT_NETWORK = ("unshare", "--map-root-user", "--net")
+OPENS_THE_UI = """
+import fcntl, os, signal, socket, struct, subprocess, time, urllib.request
+with socket.socket() as here:  # the loopback of a network of its own is down at first
+    fcntl.ioctl(here, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+dev = subprocess.Popen(["make", "dev", "PIP=false"], start_new_session=True)
+for _ in range(240):
+    time.sleep(1)
+    if dev.poll() is not None:
+        break
+    try:
+        print("answered:", urllib.request.urlopen("http://127.0.0.1:3000/server_info").read().decode(), flush=True)
+        break
+    except OSError:
+        pass
+if dev.poll() is None:
+    os.killpg(dev.pid, signal.SIGINT)
+dev.wait()
+"""
+
+
+def prompt(folder: Path) -> dict[str, str]:
+    """The environment of a prompt, where no other make is at work."""
+    return {key: value for key, value in Checkout(folder).environment.items() if not key.startswith(("MAKE", "MFLAGS"))}
 
 
 def make(folder: Path, *words: str, within: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run make as at a prompt, where no other make is at work."""
-    environment = {key: value for key, value in Checkout(folder).environment.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    """Run make as at a prompt."""
     return subprocess.run(
-        [*within, "make", *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+        [*within, "make", *words], cwd=folder, env=prompt(folder), capture_output=True, text=True, timeout=300, check=False
     )
 
 
@@ -73,7 +95,8 @@ def installed(folder: Path) -> None:
     what_make_needs(make_checkout(folder).root)
     # Not the folder itself, or `make` would install the clone into the environment of the tests.
     (folder / ".venv").mkdir()
-    (folder / ".venv/bin").symlink_to(BIN, target_is_directory=True)
+    for part in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / part).symlink_to(BIN.parent / part)
     (folder / ".venv/.installed").touch()
 
 
@@ -101,3 +124,15 @@ def test_later_runs_take_no_network(tmp_path: Path):
     assert "installing" not in first.stdout
     again = make(tmp_path, "run", "PIP=false", within=WITHOUT_NETWORK)
     assert "nothing was pending" in again.stdout
+
+
+def test_make_dev_opens_the_ui_and_takes_no_network(tmp_path: Path):
+    if subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to take the network away: unshare --map-root-user --net")
+    installed(tmp_path)
+    opened = subprocess.run(
+        [*WITHOUT_NETWORK, sys.executable, "-c", OPENS_THE_UI],
+        cwd=tmp_path, env=prompt(tmp_path), capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert 'answered: {"dagster_webserver_version":' in opened.stdout, opened.stdout + opened.stderr
+    assert "Dagster UI: http://127.0.0.1:3000/asset-groups" in opened.stdout
