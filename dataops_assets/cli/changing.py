@@ -71,14 +71,14 @@ def extracted(folder: Path, commit: str, *, needed: bool = True) -> Iterator[Pat
         click.ClickException: The commit, or the folder in it, cannot be read.
     """
     with tempfile.TemporaryDirectory() as place:
-        inside = next(one for one in folder.parents if one.is_dir())
-        below = folder.relative_to(inside)
-        there = Path(place) / below
+        inside = next(one for one in (folder, *folder.parents) if one.is_dir())
+        below, top = folder.relative_to(inside), Path(place) / inside.name
+        there = top / below
         there.mkdir(parents=True)
         if needed or _git(folder, commit, inside, "ls-tree", commit, "--", str(below)):
             archive = _git(folder, commit, inside, "archive", "--format=tar", commit, "--", str(below))
             with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-                files.extractall(place, filter="data")
+                files.extractall(top, filter="data")
         yield there
 
 
