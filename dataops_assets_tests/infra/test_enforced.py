@@ -56,6 +56,12 @@ MAY: Mapping[str, Mapping[str, set[str]]] = {
         "bucket prod": LISTS,
         "bucket landing": LISTS,
     },
+    "prod/code-server": {
+        **{f"prod/{zone}": READ for zone in PROD if zone != "raw"},
+        "landing/landing/flights": READ,
+        "bucket prod": LISTS,
+        "bucket landing": LISTS,
+    },
     "prod/provider-bureau-of-transportation-statistics": {"landing/landing/flights": WRITE},
     "prod/analyst-analysts": _PUBLISHED,
     "prod/analyst-operations": _PUBLISHED,
