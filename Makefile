@@ -3,7 +3,7 @@
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do command -v python$$v >/dev/null 2>&1 && python$$v -c '' 2>/dev/null && { echo python$$v; break; }; done || true)
 PYTHON := $(or $(PYTHON),python3)
 BIN := .venv/bin
-PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --require-hashes --no-build-isolation
+PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
 .PHONY: help run announce dev test test-services soak check plan apply access an-environment lock clean install install-dev
@@ -76,21 +76,34 @@ install: .venv/.installed
 
 install-dev: .venv/.installed-dev
 
-.venv/.installed: locks/build.txt locks/run.txt locks/sample.txt pyproject.toml
+LOCKS = locks/build.txt locks/run.txt locks/sample.txt
+ifndef INSTALLING
+# One at a time: who had to wait looks again, and finds it done.
+ALONE = $(PYTHON) -c 'import fcntl, subprocess, sys; lock = open(".installing", "w"); fcntl.flock(lock, fcntl.LOCK_EX); \
+  sys.exit(subprocess.call(sys.argv[1:]))' $(MAKE) --no-print-directory INSTALLING=yes
+
+.venv/.installed: $(LOCKS) pyproject.toml
 	@$(PYTHON) -c '' >/dev/null 2>&1 || { echo "Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) does not run: make PYTHON=python3.11 run"; exit 1; }
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else \
 	  "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d: make PYTHON=python3.11 run" % (sys.executable, *sys.version_info[:2]))'
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python has no venv: apt install python3-venv, or another Python"; exit 1; }
+	@$(ALONE) $@
+
+.venv/.installed-dev: .venv/.installed locks/dev.txt
+	@$(ALONE) $@
+else
+.venv/.installed: $(LOCKS) pyproject.toml
 	@echo "installing into .venv (about a minute, 0.8 GB)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(PIP) -r locks/build.txt
-	@$(PIP) -r locks/run.txt -r locks/sample.txt
-	@$(BIN)/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes -r locks/build.txt
+	@$(PIP) --require-hashes -r locks/run.txt -r locks/sample.txt
+	@$(PIP) --editable .
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed locks/dev.txt
-	@$(PIP) -r locks/dev.txt
+	@$(PIP) --require-hashes -r locks/dev.txt
 	@touch $@
+endif
 
 UV = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: ## Resolve pyproject.toml into locks/ anew (needs uv and the network)

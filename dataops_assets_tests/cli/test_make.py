@@ -90,6 +90,19 @@ def test_nothing_is_asked_of_aws_without_an_environment_and_nothing_applied_with
     assert done.returncode == 2
 
 
+def test_two_that_install_at_once_do_so_one_after_the_other(tmp_path: Path):
+    what_make_needs(tmp_path)
+    (tmp_path / "pip").write_text('#!/bin/sh\necho "begins $*" >> pip.log; sleep 0.5; echo ends >> pip.log\n')
+    (tmp_path / "pip").chmod(0o755)
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda _: make(tmp_path, "install-dev", "PIP=./pip"), range(2)))
+    assert [one.returncode for one in both] == [0, 0], "".join(one.stdout + one.stderr for one in both)
+    did = (tmp_path / "pip.log").read_text().splitlines()
+    assert [line.split()[0] for line in did] == ["begins", "ends"] * 4
+    assert sorted("installing into .venv" in one.stdout for one in both) == [False, True]
+    assert [line.split()[-1] for line in did[::2]] == ["locks/build.txt", "locks/sample.txt", ".", "locks/dev.txt"]
+
+
 def installed(folder: Path) -> None:
     """A clone as after `make install`."""
     what_make_needs(make_checkout(folder).root)
