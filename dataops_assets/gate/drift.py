@@ -34,6 +34,7 @@ _LEAST_LIMIT, _LEAST_LIMIT_STEADY, _LEAST_LIMIT_NEW, _LEAST_LIMIT_LOPSIDED = 6.0
 _BEYOND = 1.5
 _PATIENCE = 24
 _OFTEN, _OFTEN_AT_LEAST = 0.05, 3
+"""In which share of the partitions before a number came often, and in how many of them at least."""
 _WIDENED = 2.0
 _BREAK = 3.0
 _TOLD = 5
@@ -62,6 +63,7 @@ class History:
         named += [(name, kind) for name, what in named if what == "length" for kind in (_NEW, _MIX)]
         self._numeric = {name for name, dtype in schema.items() if dtype.is_numeric()}
         named += [(name, _NEW) for name in schema if name in self._numeric]
+        self._new_numbers = np.array([what == _NEW and name in self._numeric for name, what in named], dtype=bool)
         related = related_of(schema)
         self._relations = Relations(related, USUAL, _COLD_START)
         self._related = len(named)  # where they begin
@@ -165,8 +167,8 @@ class History:
     def new_categories(self, profile: Profile, column: str) -> list[str] | None:
         """The values of a column that no partition before had; None if they had too many to tell.
 
-        Numbers that go beyond those before are left to other statistics: new are those in between, such as tenths of a degree
-        where there were whole ones.
+        New numbers are those in between others, as tenths of a degree where there were whole ones, and those beyond a bound
+        that many partitions reached and none passed. What else goes beyond those before is left to other statistics.
         """
         known, values = self._known.get(column), profile.categories.get(column)
         if not known or values is None:
@@ -174,10 +176,10 @@ class History:
         new = [value for value in values if value not in known]
         if column not in self._numeric:
             return new
-        between = self._between(column)
-        return None if between is None else [value for value in new if between[0] < float(value) < between[1]]
+        bounds = self._range(column)
+        return None if bounds is None else [value for value in new if bounds[0] < float(value) < bounds[1]]
 
-    def _between(self, column: str) -> tuple[float, float] | None:
+    def _range(self, column: str) -> tuple[float, float] | None:
         """The range in which all numbers are known that may come; None unless nearly all partitions had few enough to count.
 
         It ends at the last number that came often, or nowhere if none went beyond that: as 0 and 360 are of directions.
@@ -240,6 +242,7 @@ class History:
                 kinds == "decimals",
                 kinds == "top",
                 kinds == _MIX,
+                self._new_numbers,
                 np.isin(kinds, (_NEW, _MERGED, _REPEATED)),
             ],
             [
@@ -249,6 +252,7 @@ class History:
                 0.05,
                 np.maximum(max(a_row, 0.002), 0.1 * median),
                 max(a_row / 2, 0.005),
+                np.where(one_value, np.nan, max(a_row / 4, 0.02)),
                 a_row / 4,
             ],
             np.where(
@@ -257,8 +261,6 @@ class History:
                 np.where(kinds == "mean", 0.01 * spread, 0.05 * spread),
             ),
         )
-        numbers = np.array([name in self._numeric for name, _ in self.names[: self._related]])
-        floors = np.where((kinds == _NEW) & numbers, np.where(one_value, np.nan, max(a_row / 4, 0.02)), floors)
         # Where most partitions have one value, how it changes from row to row tells nothing.
         return np.concatenate([np.where((kinds == "step") & ~(_median(high - low)[0] > 0), np.nan, floors), related])
 
