@@ -4,14 +4,15 @@ from pathlib import Path
 
 import dagster as dg
 
+from dataops_assets import defs as declared
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
-from dataops_assets.components.areas import area_definitions
 from dataops_assets.components.assets import dataset_definitions
 from dataops_assets.components.automation import automation
 from dataops_assets.components.erasing import erasure_job
 from dataops_assets.components.io_manager import LakeIOManager
 from dataops_assets.components.keys import refuse_other_directions
+from dataops_assets.components.loading import load_components, undisturbed
 from dataops_assets.components.pruning import pruning
 from dataops_assets.components.resource import LakeResource, cached_catalog
 from dataops_assets.components.results import gate_results
@@ -29,6 +30,9 @@ def platform(here: Deployment, defs_root: Path) -> dg.Definitions:
     resources = {"lake": lake, "io_manager": LakeIOManager(lake)}
     ours = dg.Definitions.merge(dg.Definitions(resources=resources, executor=dg.in_process_executor), pruning())
     if here.areas:
+        # Imported here: few deployments have areas, and it takes as long as a sixth of our modules.
+        from dataops_assets.components.areas import area_definitions
+
         ours = dg.Definitions.merge(ours, area_definitions())
     if not here.makes_datasets:
         return ours
@@ -47,12 +51,12 @@ def build(defs_root: Path, here: Deployment) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """The code location."""
-    # First, so that a mistake in a contract is told in our words, with file, line and remedy.
-    cached_catalog(DEFS)
-    here = deployment.current()
-    if not here.makes_datasets:
-        return platform(here, DEFS)
-    loaded = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    merged = dg.Definitions.merge(loaded, platform(here, DEFS))
-    refuse_other_directions(merged.resolve_all_asset_specs())
-    return merged
+    with undisturbed():
+        # First, so that a mistake in a contract is told in our words, with file, line and remedy.
+        cached_catalog(DEFS)
+        here = deployment.current()
+        if not here.makes_datasets:
+            return platform(here, DEFS)
+        merged = dg.Definitions.merge(load_components(declared), platform(here, DEFS))
+        refuse_other_directions(merged.resolve_all_asset_specs())
+        return merged

@@ -6,6 +6,7 @@
 * The newest evaluation of a check that has no partitions.
 * The assets that a run selects: `run.asset_selection` is empty for a job that was defined over some of them.
 * What somebody has switched on or off by hand, and which limits of pools were set by hand.
+* What a component tree has read of its folder: it would go through all of it once more for each component.
 
 Not here: what takes Dagster's databases (`dagster_private_records`, `dagster_private_storage`). Nobody needs them to load the
 definitions, and their libraries take as long as a third of all others: who uses them imports them then.
@@ -27,6 +28,7 @@ __all__ = [
     "TargetMaterialization",
     "as_declared",
     "checked_partitions",
+    "keep_declarations",
     "last_evaluation",
     "limits_by_hand",
     "selected_assets",
@@ -37,6 +39,12 @@ __all__ = [
 def selected_assets(context: dg.AssetExecutionContext) -> Set[dg.AssetKey]:
     """Every asset that the run of a step will make."""
     return context.job_def.asset_layer.selected_asset_keys
+
+
+def keep_declarations(tree: dg.ComponentTree) -> None:
+    """Have a tree keep what each component of its folder declares; by itself it keeps the folder's alone."""
+    for place, declared in tree.find_root_decl().iterate_loc_component_decl_pairs():
+        tree.state_tracker.set_cache_data(place, component_decl=declared)
 
 
 def checked_partitions(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> dict[str | None, bool]:
