@@ -34,8 +34,8 @@ def load_components(module: ModuleType) -> dg.Definitions:
 def undisturbed() -> Iterator[None]:
     """Neither a look for garbage nor a word on what of Dagster is in beta.
 
-    What is loaded stays, and so does what was imported. A look for garbage would go through all of it, again and again, and find
-    none; so those that come after the load leave it out.
+    What is loaded stays, and so does what was imported. A look for garbage would go through all of it, again and again, and
+    find none; so those that come after the load leave it out.
     """
     collects = gc.isenabled()
     gc.disable()
