@@ -126,7 +126,7 @@ def _judge(
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
     rules = with_answers(rules, left, dataset, query)
-    answers = _evaluate(with_references(left, rules, tables), rules, public, query)
+    answers = _evaluate(left, rules, tables, public, query)
     found, failed = answers.counts, answers.failed
     came, merged = found[_LEFT][0] + together.equal.len(), together.equal.len()
     rejected = _rejected(answers.bad, rules)
@@ -183,33 +183,43 @@ class _Answers:
     failed: dict[str, str]
 
 
-def _evaluate(rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, query: Query) -> _Answers:
+def _evaluate(
+    rows: pl.LazyFrame, rules: Sequence[Rule], tables: dict[str, pl.LazyFrame], public: bool, query: Query
+) -> _Answers:
     """Ask every rule."""
     try:
-        return _ask(rows, rules, query)
+        return _ask(rows, rules, tables, query)
     except FAILURES:
-        failed = {rule.name: why for rule in rules if (why := _why_not(rows, rule, query, public))}
+        referring = with_references(rows, rules, tables)
+        failed = {rule.name: why for rule in rules if (why := _why_not(referring, rule, query, public))}
         if not failed:
             raise
-    return replace(_ask(rows, [rule for rule in rules if rule.name not in failed], query), failed=failed)
+    return replace(_ask(rows, [rule for rule in rules if rule.name not in failed], tables, query), failed=failed)
 
 
-def _ask(rows: pl.LazyFrame, rules: Sequence[Rule], query: Query) -> _Answers:
+def _ask(rows: pl.LazyFrame, rules: Sequence[Rule], tables: dict[str, pl.LazyFrame], query: Query) -> _Answers:
     of_rows = [rule for rule in rules if rule.kind != "frame"]
-    rejecting = [_BROKEN + rule.name for rule in of_rows if rule.severity == "reject"]
-    judged = query.kept(rows.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in of_rows))
     questions = [pl.len().alias(_LEFT), pl.col([_BROKEN + rule.name for rule in of_rows]).sum()]
     questions += [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
     questions += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
-    # They are filtered, not gathered by an expression among the questions, for which streaming would hold all rows.
-    bad = judged.filter(pl.any_horizontal(pl.lit(False), *rejecting)).select(ROW, *rejecting)
-    counts, wrong = query.together(judged.select(questions), bad)
+    counts = query.asked(_judged(rows, of_rows, rules, tables), questions)
+    # The rules that some rows break are asked again which rows these are: nothing else is read for it.
+    broken = [rule for rule in of_rows if counts[_BROKEN + rule.name][0]]
+    judged = _judged(rows, broken, broken, tables)
+    rejecting = [_BROKEN + rule.name for rule in broken if rule.severity == "reject"]
+    # They are filtered, not gathered by an expression, for which streaming would hold all rows.
+    bad = judged.filter(pl.any_horizontal(rejecting)).select(ROW, *rejecting) if rejecting else None
+    wrong = pl.DataFrame() if bad is None else query.collected(bad)
     first = {}
-    for rule in (rule for rule in of_rows if counts[_BROKEN + rule.name][0]):  # the least of them, as a rule
-        broken = pl.col(_BROKEN + rule.name)
+    for rule in broken:  # the least of them, as a rule
         those = wrong.lazy() if rule.severity == "reject" else judged
-        first[rule.name] = query.collected(those.filter(broken).select(ROW).head(_OFFENDERS))[ROW]
+        first[rule.name] = query.collected(those.filter(_BROKEN + rule.name).select(ROW).head(_OFFENDERS))[ROW]
     return _Answers(counts, wrong, first, {})
+
+
+def _judged(rows: pl.LazyFrame, asked: Sequence[Rule], known: Sequence[Rule], tables: dict[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """The rows, with a column for each rule that is asked: whether they break it."""
+    return with_references(rows, known, tables).with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in asked)
 
 
 def _why_not(rows: pl.LazyFrame, rule: Rule, query: Query, public: bool) -> str:
@@ -241,7 +251,8 @@ def _offenders(
     if wanted.is_empty():
         return {}
     columns = dict.fromkeys(column for each in shown.values() for column in each)
-    those = query.collected(uniqueness.among(rows, wanted).select(ROW, *columns))
+    # They come in order of their numbers, so that none is behind as many rows.
+    those = query.collected(uniqueness.among(rows.head(wanted[-1]), wanted).select(ROW, *columns))
     values = {row[ROW]: row for row in those.iter_rows(named=True)}
     return {
         rule: tuple({"row": number} | {_beside(c): _plain(values[number][c]) for c in shown[rule]} for number in each)

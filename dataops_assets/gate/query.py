@@ -28,13 +28,6 @@ class Query:
         """What expressions give that are each a single value: one row."""
         return self.collected(rows.select(questions))
 
-    def together(self, few: pl.LazyFrame, others: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Two answers that are known to be small, to questions about the same rows: these are read once for both."""
-        first, second = (
-            pl.collect_all([few, others], engine=self.engine) if self.streamed else map(self.collected, (few, others))
-        )
-        return first, second
-
     def collected(self, rows: pl.LazyFrame) -> pl.DataFrame:
         """The rows themselves, where they are known to be few."""
         return rows.collect(engine=self.engine)

@@ -6,7 +6,7 @@ every check is captured instead where it has one (`capture`), and all are evalua
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -291,7 +291,7 @@ def _reference_column(reference: Reference) -> str:
     return f"__exists_{reference.rule}"
 
 
-def with_references(frame: pl.LazyFrame, rules: list[Rule], tables: dict[str, pl.LazyFrame]) -> pl.LazyFrame:
+def with_references(frame: pl.LazyFrame, rules: Sequence[Rule], tables: dict[str, pl.LazyFrame]) -> pl.LazyFrame:
     """Add the boolean column that each reference rule looks at.
 
     Args:
