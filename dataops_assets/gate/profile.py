@@ -187,12 +187,13 @@ _MEASURES = ("least", "mean", "greatest", "step", *_QUANTILES)
 def _measured(number: pl.Series) -> dict[str, Any]:
     """What is asked of a column of floats; None where it has no value."""
     steps = np.diff(number.to_numpy())
-    steps = steps[~np.isnan(steps)]
+    with np.errstate(over="ignore"):
+        squares = np.square(steps[~np.isnan(steps)])
     return {
         "least": number.min(),
         "mean": number.mean(),
         "greatest": number.max(),
-        "step": np.sqrt(np.square(steps).mean()) if steps.size else None,
+        "step": np.sqrt(squares.mean()) if squares.size else None,
         **dict(zip(_QUANTILES, number.quantile(list(_QUANTILES.values()), "linear"), strict=True)),
     }
 

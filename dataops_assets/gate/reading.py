@@ -19,6 +19,7 @@ import polars as pl
 
 from dataops_assets.contract import Source
 from dataops_assets.gate.delimited import Structure, Uneven, counted, structure
+from dataops_assets.gate.query import Table
 from dataops_assets.gate.wording import in_print, some
 
 
@@ -38,7 +39,6 @@ class DeliveryError(Exception):
 
 LARGE_BYTES = 128 * 2**20
 """A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
-Table = pl.DataFrame | pl.LazyFrame
 _APART = {
     False: "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]",
     True: "import sys, polars; [polars.scan_parquet(file).sink_batches(lambda _: None) for file in sys.argv[1:]]",

@@ -18,7 +18,8 @@ from dataops_assets.erasure import CannotTell
 from dataops_assets.gate.accepted import accept
 from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
-from dataops_assets.gate.reading import DeliveryError, Table, height, joined, read_files, read_text, try_apart
+from dataops_assets.gate.query import Table
+from dataops_assets.gate.reading import DeliveryError, height, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import ROUNDS, kept

@@ -146,7 +146,7 @@ def test_corrections_do_what_the_model_does(catalog: Catalog, streamed: bool, ca
     assert got == expected[0]
     assert (found.corrected, found.added.height, found.dropped) == expected[1:]
     rules = compile_rules(dataset)
-    tables = {rule.name: pl.LazyFrame({"station": ["oslo"]}) for rule in rules if rule.reference}
+    tables = {rule.name: pl.DataFrame({"station": ["oslo"]}) for rule in rules if rule.reference}
     delivery = text.lazy() if streamed else text
     judged = judge_delivery(dataset, rules, delivery, tables, public=True, corrections=plan)
     where = judged.rows
