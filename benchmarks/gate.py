@@ -114,13 +114,13 @@ def copy(folder: Path, file: Path) -> None:
 def verdict(folder: Path, file: Path) -> None:
     of = dataset(folder, file.suffix[1:])
     assert of.ingested
-    judge_delivery(of, compile_rules(of), read_text([file], [file.name], of.ingested.source), {}, public=True)
+    judge_delivery(of, compile_rules(of), read_text([file], [file.name], of.ingested.source, whole=True), {}, public=True)
 
 
 def whole(folder: Path, file: Path) -> None:
     of = dataset(folder, file.suffix[1:])
     assert of.ingested
-    text = read_text([file], [file.name], of.ingested.source)
+    text = read_text([file], [file.name], of.ingested.source, whole=True)
     found = judge_delivery(of, compile_rules(of), text, {}, public=True)
     if found.rejected.height:
         quarantined("delivery", text, found).lazy().sink_parquet(folder / "quarantine", compression="zstd")

@@ -127,7 +127,7 @@ class Plan:
             raise CorrectionError("; ".join(dict.fromkeys(wrong)) + f". {REMEDY}")
         conditions = {entry: counts[f"{_WHERE}{i}"] for i, (entry, _) in enumerate(self._where)}
         setting = {number for number, slot in enumerate(self._slots.values()) if slot.sets}
-        hit = [row for row in named if row[_SLOT] in setting and not any(self._by_condition(row))]
+        hit = [row for row in named if row[_SLOT] in setting and not list(self._by_condition(row))]
         drops = [slot for slot in self._slots.values() if slot.drops]
         return Corrected(
             delivered=counts[_ROWS],

@@ -18,7 +18,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Erasure
 from dataops_assets.contract.erasure import KEY_VARIABLE
 from dataops_assets.gate.casting import as_text, read_as
-from dataops_assets.gate.reading import Table
+from dataops_assets.gate.query import Table
 
 _FINGERPRINT_DIGITS = 12
 _MOST_WORDS = 4

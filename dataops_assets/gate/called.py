@@ -15,12 +15,12 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.capture import is_no_answer
 from dataops_assets.gate.functions import CodeError, code_of
-from dataops_assets.gate.query import Query
+from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import ROW, Rule, written_at
 from dataops_assets.gate.uniqueness import is_in
 
 
-def with_answers(rules: Sequence[Rule], rows: pl.LazyFrame, dataset: Dataset, query: Query) -> list[Rule]:
+def with_answers(rules: Sequence[Rule], rows: Table, dataset: Dataset, query: Query) -> list[Rule]:
     """The rules, those that are called with what they answered in place of an expression.
 
     Args:
@@ -43,7 +43,7 @@ def with_answers(rules: Sequence[Rule], rows: pl.LazyFrame, dataset: Dataset, qu
     others = [rule for rule in rules if rule.called and not rule.called.by_value]
     numbers = query.collected(rows.select(ROW))[ROW] if others else pl.Series()
     for rule in others:
-        holds = _answer(rule, rows.select(*dataset.schema.columns), numbers.len(), dataset)
+        holds = _answer(rule, rows.lazy().select(*dataset.schema.columns), numbers.len(), dataset)
         found[rule.name] = pl.lit(holds[0]) if rule.kind == "frame" else ~is_in(numbers.filter(~holds))
     return [replace(rule, passes=found[rule.name]) if rule.name in found else rule for rule in rules]
 

@@ -8,10 +8,11 @@ from collections.abc import Collection
 import polars as pl
 
 from dataops_assets.contract.schema import Schema
+from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
 
-def cast(text: pl.LazyFrame, delivered: Schema, originals: Collection[str] = ()) -> pl.LazyFrame:
+def cast(text: Table, delivered: Schema, originals: Collection[str] = ()) -> Table:
     """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked.
 
     Args:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -19,7 +20,7 @@ from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised, told
 from dataops_assets.gate.profile import Profile, profile
-from dataops_assets.gate.query import FAILURES, Query
+from dataops_assets.gate.query import FAILURES, Query, Table
 from dataops_assets.gate.rules import ROW, Rule, with_references
 from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
 
@@ -49,7 +50,7 @@ class Judged:
     rows: Rows
     rules: tuple[RuleResult, ...]
     reasons: tuple[str, ...]
-    good: pl.DataFrame | pl.LazyFrame
+    good: Table
     rejected: pl.DataFrame
     corrected: Corrected
     profile: Profile | None = None
@@ -60,8 +61,8 @@ class Judged:
 def judge_delivery(
     dataset: Dataset,
     rules: list[Rule],
-    text: pl.DataFrame | pl.LazyFrame,
-    tables: dict[str, pl.LazyFrame],
+    text: Table,
+    tables: dict[str, pl.DataFrame],
     public: bool,
     corrections: Corrections | None = None,
     began: datetime | None = None,
@@ -92,7 +93,7 @@ def judge_product(
     dataset: Dataset,
     rules: list[Rule],
     made: pl.LazyFrame,
-    tables: dict[str, pl.LazyFrame],
+    tables: dict[str, pl.DataFrame],
     public: bool,
     began: datetime | None = None,
 ) -> Judged:
@@ -107,7 +108,7 @@ def judge_product(
     with code_of(dataset, "transform"):
         check_columns(made, dataset, "transform")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
-    typed = Normalised(rows.lazy(), 0, in_order=False)
+    typed = Normalised(rows, 0, in_order=False)
     found = _judge(dataset, rules, typed, Corrected(), tables, public, Query(streamed=False), began)
     originals = _originals(rows[(found.rejected["row"] - 1).cast(pl.UInt32)].drop(ROW))
     return replace(found, rejected=found.rejected.hstack(originals))
@@ -118,7 +119,7 @@ def _judge(
     rules: list[Rule],
     typed: Normalised,
     corrected: Corrected,
-    tables: dict[str, pl.LazyFrame],
+    tables: dict[str, pl.DataFrame],
     public: bool,
     query: Query,
     began: datetime | None,
@@ -126,13 +127,14 @@ def _judge(
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
     rules = with_answers(rules, left, dataset, query)
-    answers = _evaluate(with_references(left, rules, tables), rules, public, query)
+    answers = _evaluate(left, rules, tables, public, query)
     found, failed = answers.counts, answers.failed
-    came, merged = found[_LEFT][0] + together.equal.len(), together.equal.len()
+    came, merged = found[_LEFT] + together.equal.len(), together.equal.len()
     rejected = _rejected(answers.bad, rules)
     offenders = _offenders(dataset, left, rules, answers.first, public, query)
 
-    good = uniqueness.among(left, rejected["row"].cast(pl.UInt32), negate=True).select(*dataset.schema.columns)
+    good = left.select(ROW, *dataset.schema.columns)
+    good = uniqueness.among(good, rejected["row"].cast(pl.UInt32), negate=True).drop(ROW)
     ordered = good if typed.in_order else good.sort(dataset.attributes.key, maintain_order=True)
     published = ordered if query.streamed else query.collected(ordered)
     results = []
@@ -141,11 +143,11 @@ def _judge(
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
             results.append(_result(rule, max(came, 1), came, detail=detail))
         elif rule.kind == "frame":
-            value = found[_MEASURED + rule.name][0] if rule.measured is not None else None
+            value = found[_MEASURED + rule.name] if rule.measured is not None else None
             measured = value if public and value is not None and math.isfinite(value) else None
-            results.append(_result(rule, int(not found[rule.name][0]), 1, measured=measured))
+            results.append(_result(rule, int(not found[rule.name]), 1, measured=measured))
         else:
-            results.append(_result(rule, found[_BROKEN + rule.name][0], came, offenders.get(rule.name, ())))
+            results.append(_result(rule, found[_BROKEN + rule.name], came, offenders.get(rule.name, ())))
     where = Rows(
         delivered=came + corrected.dropped - corrected.added.height,
         published=came - merged - rejected.height,
@@ -170,49 +172,59 @@ class _Answers:
     """What the rules say of rows.
 
     Attributes:
-        counts: One row: how many there are, how many break each rule on rows, whether each rule on the frame holds, and what it
+        counts: How many there are, how many break each rule on rows, whether each rule on the frame holds, and what it
             measured.
         bad: The numbers of those that a rule rejects, and whether each such rule does.
         first: By rule, the numbers of the first rows that break it.
         failed: Why rules could not be evaluated, by their names: some cannot live with every value (a date with a 13th month).
     """
 
-    counts: pl.DataFrame
+    counts: dict[str, Any]
     bad: pl.DataFrame
     first: dict[str, pl.Series]
     failed: dict[str, str]
 
 
-def _evaluate(rows: pl.LazyFrame, rules: Sequence[Rule], public: bool, query: Query) -> _Answers:
+def _evaluate(rows: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame], public: bool, query: Query) -> _Answers:
     """Ask every rule."""
     try:
-        return _ask(rows, rules, query)
+        return _ask(rows, rules, tables, query)
     except FAILURES:
-        failed = {rule.name: why for rule in rules if (why := _why_not(rows, rule, query, public))}
+        referring = with_references(rows, rules, tables)
+        failed = {rule.name: why for rule in rules if (why := _why_not(referring, rule, query, public))}
         if not failed:
             raise
-    return replace(_ask(rows, [rule for rule in rules if rule.name not in failed], query), failed=failed)
+    return replace(_ask(rows, [rule for rule in rules if rule.name not in failed], tables, query), failed=failed)
 
 
-def _ask(rows: pl.LazyFrame, rules: Sequence[Rule], query: Query) -> _Answers:
+def _ask(rows: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame], query: Query) -> _Answers:
     of_rows = [rule for rule in rules if rule.kind != "frame"]
-    rejecting = [_BROKEN + rule.name for rule in of_rows if rule.severity == "reject"]
-    judged = query.kept(rows.with_columns((~rule.passes).alias(_BROKEN + rule.name) for rule in of_rows))
     questions = [pl.len().alias(_LEFT), pl.col([_BROKEN + rule.name for rule in of_rows]).sum()]
     questions += [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
     questions += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
-    # They are filtered, not gathered by an expression among the questions, for which streaming would hold all rows.
-    bad = judged.filter(pl.any_horizontal(pl.lit(False), *rejecting)).select(ROW, *rejecting)
-    counts, wrong = query.together(judged.select(questions), bad)
+    whole = _judged(rows, of_rows, rules, tables)
+    counts = query.asked(whole, questions).row(0, named=True)
+    # What is not held is asked again, by the rules that some rows break alone: nothing else is read for it.
+    broken = [rule for rule in of_rows if counts[_BROKEN + rule.name]]
+    judged = _judged(rows, broken, broken, tables) if query.streamed else whole
+    rejecting = [_BROKEN + rule.name for rule in broken if rule.severity == "reject"]
+    # They are filtered, not gathered by an expression, for which streaming would hold all rows.
+    bad = judged.select(ROW, *rejecting).filter(pl.any_horizontal(rejecting)) if rejecting else None
+    wrong = pl.DataFrame() if bad is None else query.collected(bad)
     first = {}
-    for rule in (rule for rule in of_rows if counts[_BROKEN + rule.name][0]):  # the least of them, as a rule
-        broken = pl.col(_BROKEN + rule.name)
-        those = wrong.lazy() if rule.severity == "reject" else judged
-        first[rule.name] = query.collected(those.filter(broken).select(ROW).head(_OFFENDERS))[ROW]
+    for rule in broken:  # the least of them, as a rule
+        those, breaks = wrong if rule.severity == "reject" else judged, _BROKEN + rule.name
+        first[rule.name] = query.collected(those.select(ROW, breaks).filter(breaks).head(_OFFENDERS))[ROW]
     return _Answers(counts, wrong, first, {})
 
 
-def _why_not(rows: pl.LazyFrame, rule: Rule, query: Query, public: bool) -> str:
+def _judged(rows: Table, asked: Sequence[Rule], known: Sequence[Rule], tables: dict[str, pl.DataFrame]) -> Table:
+    """The rows, with a column for each rule that is asked: whether they break it."""
+    broken = [(~rule.passes).alias(_BROKEN + rule.name) for rule in asked]
+    return with_references(rows, known, tables).with_columns(broken)
+
+
+def _why_not(rows: Table, rule: Rule, query: Query, public: bool) -> str:
     try:
         query.asked(rows, [rule.passes])
     except FAILURES as error:
@@ -223,13 +235,14 @@ def _why_not(rows: pl.LazyFrame, rule: Rule, query: Query, public: bool) -> str:
 def _rejected(bad: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     if bad.is_empty():
         return pl.DataFrame(schema={"row": pl.UInt64, "reasons": pl.List(pl.String)})
-    names = [rule.name for rule in rules if _BROKEN + rule.name in bad.columns]
+    known = set(bad.columns)
+    names = [rule.name for rule in rules if _BROKEN + rule.name in known]
     reasons = pl.concat_list(pl.lit(None, pl.String), *(pl.when(_BROKEN + name).then(pl.lit(name)) for name in names))
     return bad.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons.list.drop_nulls())
 
 
 def _offenders(
-    dataset: Dataset, rows: pl.LazyFrame, rules: Sequence[Rule], first: dict[str, pl.Series], public: bool, query: Query
+    dataset: Dataset, rows: Table, rules: Sequence[Rule], first: dict[str, pl.Series], public: bool, query: Query
 ) -> dict[str, tuple[dict[str, object], ...]]:
     """By rule, the first rows that break it: number and key, and for public data the values that it looks at."""
     numbers, shown = {}, {}
@@ -241,7 +254,8 @@ def _offenders(
     if wanted.is_empty():
         return {}
     columns = dict.fromkeys(column for each in shown.values() for column in each)
-    those = query.collected(uniqueness.among(rows, wanted).select(ROW, *columns))
+    # They come in order of their numbers, so that none is behind as many rows.
+    those = query.collected(uniqueness.among(rows.head(wanted[-1]).select(ROW, *columns), wanted))
     values = {row[ROW]: row for row in those.iter_rows(named=True)}
     return {
         rule: tuple({"row": number} | {_beside(c): _plain(values[number][c]) for c in shown[rule]} for number in each)
@@ -297,7 +311,7 @@ def _result(
     )
 
 
-def quarantined(delivery: str, text: pl.DataFrame | pl.LazyFrame, found: Judged) -> pl.DataFrame:
+def quarantined(delivery: str, text: Table, found: Judged) -> pl.DataFrame:
     """The rejected rows of a delivery: row number, all reasons, and the original text of every column.
 
     A row that a correction added names that in place of the delivery, and has the values that stand there.
@@ -314,7 +328,7 @@ def quarantined(delivery: str, text: pl.DataFrame | pl.LazyFrame, found: Judged)
         originals = _originals(text[numbers - 1])
     else:
         rows = text.select(pl.struct(pl.all()).alias("__original")).with_row_index(ROW, 1)
-        read = uniqueness.among(rows, numbers).collect(engine="streaming")
+        read = Query(streamed=True).collected(uniqueness.among(rows, numbers))
         originals = _originals(read["__original"].struct.unnest())
     lie = came.select(pl.lit(delivery).alias("delivery"), "row", "reasons").hstack(originals)
     if added.is_empty():

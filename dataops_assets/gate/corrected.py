@@ -9,7 +9,7 @@ from typing import Protocol
 
 import polars as pl
 
-from dataops_assets.gate.query import FAILURES, Query
+from dataops_assets.gate.query import FAILURES, Query, Table
 from dataops_assets.gate.verdict import AppliedCorrection
 
 REMEDY = "Mend the correction, or remove it"
@@ -64,7 +64,7 @@ class CorrectionError(Exception):
     """A correction does not fit the delivery. The message names its file and line."""
 
 
-def correct(rows: pl.LazyFrame, corrections: Corrections | None, query: Query) -> tuple[pl.LazyFrame, Corrected]:
+def correct(rows: Table, corrections: Corrections | None, query: Query) -> tuple[Table, Corrected]:
     """Correct the rows of a partition.
 
     Raises:
@@ -73,10 +73,10 @@ def correct(rows: pl.LazyFrame, corrections: Corrections | None, query: Query) -
     if corrections is None:
         return rows, Corrected()
     try:
-        answers = pl.collect_all(corrections.asked(rows), engine=query.engine)
+        answers = pl.collect_all(corrections.asked(rows.lazy()), engine=query.engine)
     except FAILURES as error:  # a text that is cast to a number
-        if not (why := corrections.failed(rows)):
+        if not (why := corrections.failed(rows.lazy())):
             raise
         raise CorrectionError(f"{why}. {REMEDY}") from error
     found = corrections.told(answers)
-    return query.kept(corrections.applied(rows, found)), found
+    return query.kept(corrections.applied(rows.lazy(), found)), found

@@ -10,7 +10,8 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.accepted import REMEDY, ROW_COUNT, ROWS_KEPT
 from dataops_assets.gate.casting import as_text
-from dataops_assets.gate.reading import DeliveryError, Table, as_separated, height, other_separator
+from dataops_assets.gate.query import Table
+from dataops_assets.gate.reading import DeliveryError, as_separated, height, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
 from dataops_assets.gate.wording import in_print, some
 

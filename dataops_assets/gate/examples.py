@@ -106,7 +106,7 @@ def _differing(rule: Rule, good: dict[str, Any], dataset: Dataset) -> dict[str, 
 
 
 def _judge(dataset: Dataset, rules: list[Rule], rows: list[dict[str, Any]], good: dict[str, Any]) -> Judged:
-    tables = {rule.name: _only(dataset, rule, good).lazy() for rule in rules if rule.reference}
+    tables = {rule.name: _only(dataset, rule, good) for rule in rules if rule.reference}
     columns = dataset.delivered.columns
     text = pl.DataFrame([{c: _as_text(row.get(c)) for c in columns} for row in rows], schema=dict.fromkeys(columns, pl.String))
     if dataset.ingested:

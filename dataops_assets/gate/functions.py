@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
 from dataops_assets.gate.casting import cast
-from dataops_assets.gate.query import Query
+from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
 _ROW_BEFORE = "__row_before"
@@ -71,14 +72,12 @@ class Normalised:
         in_order: Whether they are in strict order of the key.
     """
 
-    rows: pl.LazyFrame
+    rows: Table
     changed: int
     in_order: bool
 
 
-def normalised(
-    dataset: Dataset, text: pl.DataFrame | pl.LazyFrame, query: Query, originals: Collection[str] = ()
-) -> Normalised:
+def normalised(dataset: Dataset, text: Table, query: Query, originals: Collection[str] = ()) -> Normalised:
     """Type and normalise the rows of a delivery.
 
     Args:
@@ -90,7 +89,7 @@ def normalised(
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
     """
-    rows = cast(text.lazy(), dataset.delivered, originals)
+    rows = cast(text, dataset.delivered, originals)
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
     marks += [ORIGINAL + name for name in originals]
     unordered = uniqueness.out_of_order(dataset).alias("unordered")
@@ -98,7 +97,7 @@ def normalised(
         rows = query.kept(rows.select(*dataset.schema.columns, ROW, *marks))
         return Normalised(rows, 0, query.asked(rows, [unordered]).item() <= 1)
     with code_of(dataset, "normalise"):
-        rows = query.kept(_beside(dataset, rows, marks))
+        rows = _beside(dataset, rows, marks, query)
         was, now = pl.col(_ROW_BEFORE), pl.col(ROW)
         moved = was.ne_missing(now).any().alias("moved")
         seen = query.asked(rows, [unordered, moved, was.count(), now.count(), pl.col(_CHANGED).sum()])
@@ -108,23 +107,24 @@ def normalised(
     return Normalised(rows.drop(_ROW_BEFORE, _CHANGED), seen[_CHANGED][0], seen["unordered"][0] <= 1)
 
 
-def _beside(dataset: Dataset, before: pl.LazyFrame, marks: list[str]) -> pl.LazyFrame:
+def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> Table:
     """Normalised rows, beside the numbers that they had before, and whether they were changed."""
     assert dataset.normalise
     types = {name: column.dtype for name, column in dataset.delivered.columns.items()}
     kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
     # It sees neither the marks nor the copies to compare with: `pl.col(pl.String)` would change them, too.
-    made = dataset.normalise(before.drop(marks))
+    made = dataset.normalise(before.lazy().drop(marks))
     check_columns(made, dataset, "normalise")
     if ROW not in made.collect_schema():
         raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
     was = before.select(pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept))
-    beside = pl.concat([was, made.select(*dataset.schema.columns, ROW)], how="horizontal_extend")
+    sides: Any = was, query.kept(made.select(*dataset.schema.columns, ROW))
+    beside: Table = pl.concat(sides, how="horizontal_extend")
     changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept))
     return beside.select(*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED))
 
 
-def check_columns(frame: pl.LazyFrame, dataset: Dataset, step: str) -> None:
+def check_columns(frame: Table, dataset: Dataset, step: str) -> None:
     found = frame.collect_schema()
     missing = [name for name in dataset.schema.columns if name not in found]
     if missing:

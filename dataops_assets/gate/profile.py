@@ -1,12 +1,18 @@
 """The profile of a partition: what its good rows are like, in a few numbers for each column.
 
-Here: which statistics there are, and how they are taken, all in one query. Not here: which of them are unusual (`drift`).
+Here: which statistics there are, and how they are taken. Most partitions are small, and there a query that is planned takes
+longer than what it asks: so what a column can tell by itself is asked of the column.
+
+Not here: which of them are unusual (`drift`).
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
+import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
@@ -19,10 +25,9 @@ _MOST_RELATED = 24
 _MOST_RELATED_ROWS = 100_000
 _DIGITS = 6
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
-_VALUES, _SPREAD = "values", "quantiles"
 _OF_ALL_ROWS = ("distinct", "step")
 _COUNT = "\ncount"
-_REPEATED = "\nrepeated"
+_BEGAN = "\nbegan"
 _ROW = "__row"
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -79,28 +84,33 @@ def profile(
     held = _every(rows, every).collect(engine="streaming") if isinstance(rows, pl.LazyFrame) else rows
     held = held.sort(key, maintain_order=True) if key and held is not rows else held
     types = held.schema
-    numbers = held.select(_number(name, dtype, began) for name, dtype in types.items() if _is_number(dtype))
-    asked = _asked(_QUESTIONS, types)
+    shown = tuple(types.items())
+    since = pl.lit(began.replace(tzinfo=UTC).timestamp()).alias(_BEGAN)
+    numbers = held.with_columns(since).select(_numbers(shown, str(began.tzinfo)))
     rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]
+    repeated = None
     if rest and every == 1:
-        asked.append((1 - pl.struct(rest).hash().n_unique() / pl.len()).alias(_REPEATED))
-    found = held.select(asked).row(0, named=True)
-    if public and numbers.width:
-        found |= numbers.select(_asked(_MEASURES, numbers.schema)).row(0, named=True)
-    repeated = found.pop(_REPEATED, None)
-    columns: dict[str, dict[str, float]] = {name: {} for name in types}
-    categories = {}
-    for label, value in found.items():
-        name, _, what = label.rpartition("\n")
-        if (what in _OF_ALL_ROWS and every > 1) or (what == _VALUES and not public):
-            continue  # of a part of the rows, it depends on how large the part is
-        if what == _VALUES:
+        repeated = _short(1 - held.select(pl.struct(rest).hash().n_unique()).item() / held.height)
+    answers = next(held.select(_asked(shown)).iter_rows(named=True), {})
+    columns, categories = {}, {}
+    for name, dtype in types.items():
+        column = held[name]
+        found: dict[str, Any] = {"nulls": column.null_count() / held.height}
+        if not _is_opaque(dtype):
+            values, counts = column.value_counts(sort=True, name=_COUNT).get_columns()
+            known = counts[int(values[0] is None) :]
+            found |= {"distinct": values.len(), "top": known[0] / held.height if known.len() else None}
             # A column of keys has as many values as rows: only where they are few do they tell anything.
-            if found[f"{name}\ndistinct"] <= (_MOST_CATEGORIES if _is_text(types[name]) else _MOST_NUMBERS):
-                categories[name] = {str(one[name]): one[_COUNT] for one in value if one[name] is not None}
-        else:
-            told = zip(_QUANTILES, value, strict=True) if what == _SPREAD else [(what, value)]
-            columns[name] |= {each: _short(one) for each, one in told if one is not None and math.isfinite(one)}
+            most = _MOST_CATEGORIES if _is_text(dtype) else _MOST_NUMBERS if dtype.is_numeric() else 0
+            if public and values.len() <= most:
+                pairs = zip(values.to_list(), counts.to_list(), strict=True)
+                categories[name] = {str(value): count for value, count in pairs if value is not None}
+        found |= {what: answers[label] for what in _QUESTIONS if (label := f"{name}\n{what}") in answers}
+        if public and name in numbers.columns:
+            found |= _measured(numbers[name])
+        for what in _OF_ALL_ROWS if every > 1 else ():
+            found.pop(what, None)  # of a part of the rows, it depends on how large the part is
+        columns[name] = {what: _short(one) for what, one in found.items() if one is not None and math.isfinite(one)}
     thin = -(-held.height // _MOST_RELATED_ROWS)
     if thin > 1:
         held, numbers = held.gather_every(thin), numbers.gather_every(thin)
@@ -109,7 +119,7 @@ def profile(
         rows=height,
         every=every,
         merged=_short(merged / (height + merged)),
-        repeated=None if repeated is None else _short(repeated),
+        repeated=repeated,
         columns=columns,
         categories=categories,
         relations=moments(together[[name for name in related_of(types) if public or name.endswith(NULL)]]),
@@ -124,10 +134,9 @@ def statistics_of(schema: Mapping[str, pl.DataType]) -> list[tuple[str, str]]:
     """Every statistic that a profile has of rows with these columns, as column and name."""
     found = []
     for name, dtype in schema.items():
-        asked = [what for what, (of, _) in _QUESTIONS.items() if of(dtype) and what != _VALUES]
-        if _is_number(dtype):
-            asked += [each for what in _MEASURES for each in (_QUANTILES if what == _SPREAD else (what,))]
-        found += [(name, what) for what in asked]
+        asked = ["nulls", *(() if _is_opaque(dtype) else ("distinct", "top"))]
+        asked += [what for what, (of, _) in _QUESTIONS.items() if of(dtype)]
+        found += [(name, what) for what in (*asked, *(_MEASURES if _is_number(dtype) else ()))]
     return found
 
 
@@ -156,39 +165,46 @@ def _decimals(number: pl.Expr) -> pl.Expr:
     return finer[0] + finer[1] + finer[2] + finer[3]
 
 
-_Questions = dict[str, tuple[Callable[[pl.DataType], bool], Callable[[pl.Expr], pl.Expr]]]
-_QUESTIONS: _Questions = {
-    "nulls": (lambda _: True, lambda value: value.null_count() / pl.len()),
-    "distinct": (lambda dtype: not _is_opaque(dtype), lambda value: value.n_unique()),
-    "top": (lambda dtype: not _is_opaque(dtype), lambda value: value.drop_nulls().unique_counts().max() / pl.len()),
+_QUESTIONS: dict[str, tuple[Callable[[pl.DataType], bool], Callable[[pl.Expr], pl.Expr]]] = {
     "length": (_is_text, lambda value: value.cast(pl.String).str.len_chars().mean()),
     "lower": (_is_text, lambda value: value.cast(pl.String).str.contains("[a-z]").mean()),
     "padded": (_is_text, lambda value: value.cast(pl.String).str.contains(r"^\s|\s$").mean()),
     "decimals": (lambda dtype: dtype.is_float(), _decimals),
-    _VALUES: (
-        lambda dtype: _is_text(dtype) or dtype.is_numeric(),
-        lambda value: value.value_counts(sort=True, name=_COUNT).head(_MOST_CATEGORIES + 1).implode(),
-    ),
 }
-"""What is asked of columns: of which types, and how."""
-_MEASURES: _Questions = {
-    "least": (lambda _: True, lambda number: number.min()),
-    "mean": (lambda _: True, lambda number: number.mean()),
-    "greatest": (lambda _: True, lambda number: number.max()),
-    "step": (lambda _: True, lambda number: number.diff().pow(2).mean().sqrt()),
-    _SPREAD: (lambda _: True, lambda number: number.quantile(list(_QUANTILES.values()), "linear")),
-}
-"""What is asked of columns as numbers."""
+"""What is asked of columns by expressions: of which types, and how."""
 
 
-def _asked(questions: _Questions, types: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+@cache
+def _asked(types: tuple[tuple[str, pl.DataType], ...]) -> list[pl.Expr]:
     """Each question, to all columns at once: there are hundreds of answers."""
-    names = {what: [name for name, dtype in types.items() if of(dtype)] for what, (of, _) in questions.items()}
-    return [how(pl.col(names[what])).name.suffix(f"\n{what}") for what, (_, how) in questions.items() if names[what]]
+    names = {what: [name for name, dtype in types if of(dtype)] for what, (of, _) in _QUESTIONS.items()}
+    return [how(pl.col(names[what])).name.suffix(f"\n{what}") for what, (_, how) in _QUESTIONS.items() if names[what]]
 
 
-def _number(name: str, dtype: pl.DataType, began: datetime) -> pl.Expr:
-    """A column as numbers that have a mean."""
+_MEASURES = ("least", "mean", "greatest", "step", *_QUANTILES)
+
+
+def _measured(number: pl.Series) -> dict[str, Any]:
+    """What is asked of a column of floats; None where it has no value."""
+    steps = np.diff(number.to_numpy())
+    with np.errstate(over="ignore"):
+        squares = np.square(steps[~np.isnan(steps)])
+    return {
+        "least": number.min(),
+        "mean": number.mean(),
+        "greatest": number.max(),
+        "step": np.sqrt(squares.mean()) if squares.size else None,
+        **dict(zip(_QUANTILES, number.quantile(list(_QUANTILES.values()), "linear"), strict=True)),
+    }
+
+
+@cache
+def _numbers(types: tuple[tuple[str, pl.DataType], ...], zone: str) -> list[pl.Expr]:
+    """The columns that have a mean, as floats: beside the rows stands when the partition began, in its time zone."""
+    return [_number(name, dtype, zone) for name, dtype in types if _is_number(dtype)]
+
+
+def _number(name: str, dtype: pl.DataType, zone: str) -> pl.Expr:
     value = pl.col(name)
     if dtype.is_float():
         return pl.when(value.is_finite()).then(value).cast(pl.Float64)
@@ -197,10 +213,10 @@ def _number(name: str, dtype: pl.DataType, began: datetime) -> pl.Expr:
     if dtype == pl.Duration:
         return value.dt.total_seconds().cast(pl.Float64) / 60
     if dtype in (pl.Datetime, pl.Date):
-        seconds = value.dt.epoch("s") - began.replace(tzinfo=UTC).timestamp()
+        seconds = value.dt.epoch("s") - pl.col(_BEGAN)
         if isinstance(dtype, pl.Datetime) and dtype.time_zone:
             # What people do follows the clock on the wall. No zone is known far from today, and polars panics there.
-            there = value.clip(_EARLIEST, _LATEST).dt.convert_time_zone(str(began.tzinfo)).dt
+            there = value.clip(_EARLIEST, _LATEST).dt.convert_time_zone(zone).dt
             seconds += (there.base_utc_offset() + there.dst_offset()).dt.total_seconds()
         return seconds.cast(pl.Float64) / 60
     return value.cast(pl.Float64)

@@ -1,10 +1,16 @@
-"""How rows are asked: at once where they fit into memory, else as they come. Not here: what is asked."""
+"""How rows are asked: at once where they fit into memory, else as they come. Not here: what is asked.
+
+What fits is a DataFrame throughout, each step of which is done at once: of a day's few hundred rows, a query that is planned as
+a whole takes longer to plan than to answer.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import polars as pl
 
+Table = pl.DataFrame | pl.LazyFrame
+"""Rows: a LazyFrame if they may be more than fit into memory."""
 FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 """What polars raises where an expression cannot live with a value. A panic is no Exception."""
 
@@ -20,25 +26,18 @@ class Query:
         self.streamed = streamed
         self.engine: Literal["in-memory", "streaming"] = "streaming" if streamed else "in-memory"
 
-    def kept(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+    def kept(self, rows: Table) -> Table:
         """The same rows; made only once, if they fit."""
-        return rows if self.streamed else self.collected(rows).lazy()
+        return rows if self.streamed else self.collected(rows)
 
-    def asked(self, rows: pl.LazyFrame, questions: Iterable[pl.Expr]) -> pl.DataFrame:
+    def asked(self, rows: Table, questions: Iterable[pl.Expr]) -> pl.DataFrame:
         """What expressions give that are each a single value: one row."""
         return self.collected(rows.select(questions))
 
-    def together(self, few: pl.LazyFrame, others: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Two answers that are known to be small, to questions about the same rows: these are read once for both."""
-        first, second = (
-            pl.collect_all([few, others], engine=self.engine) if self.streamed else map(self.collected, (few, others))
-        )
-        return first, second
-
-    def collected(self, rows: pl.LazyFrame) -> pl.DataFrame:
+    def collected(self, rows: Table) -> pl.DataFrame:
         """The rows themselves, where they are known to be few."""
-        return rows.collect(engine=self.engine)
+        return rows if isinstance(rows, pl.DataFrame) else rows.collect(engine=self.engine)
 
-    def batches(self, rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    def batches(self, rows: Table) -> Iterator[pl.DataFrame]:
         """The rows themselves, some at a time."""
-        yield from rows.collect_batches(engine=self.engine) if self.streamed else (self.collected(rows),)
+        yield from (rows,) if isinstance(rows, pl.DataFrame) else rows.collect_batches(engine=self.engine)

@@ -19,6 +19,7 @@ import polars as pl
 
 from dataops_assets.contract import Source
 from dataops_assets.gate.delimited import Structure, Uneven, counted, structure
+from dataops_assets.gate.query import Table
 from dataops_assets.gate.wording import in_print, some
 
 
@@ -38,7 +39,6 @@ class DeliveryError(Exception):
 
 LARGE_BYTES = 128 * 2**20
 """A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
-Table = pl.DataFrame | pl.LazyFrame
 _APART = {
     False: "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]",
     True: "import sys, polars; [polars.scan_parquet(file).sink_batches(lambda _: None) for file in sys.argv[1:]]",
@@ -52,7 +52,7 @@ def try_apart(files: Sequence[Path], names: Sequence[str], source: Source) -> No
     of all partitions would die of one file, again and again.
 
     Raises:
-        DeliveryError: A file ends the process that reads it.
+        DeliveryError: A file cannot be read to its last byte, or ends the process that reads it.
     """
     if source.format != "parquet":
         return
@@ -60,19 +60,22 @@ def try_apart(files: Sequence[Path], names: Sequence[str], source: Source) -> No
     tried = subprocess.run([sys.executable, "-I", "-c", reading, *map(str, files)], capture_output=True, check=False)
     if tried.returncode < 0:
         raise DeliveryError(some(names), f"reading it ends the process (signal {-tried.returncode})", "Deliver it again, whole")
+    if tried.returncode:
+        read_files(files, names, source)  # which says what is wrong
 
 
 def _is_large(files: Sequence[Path], source: Source) -> bool:
     return sum(file.stat().st_size for file in files) * (4 if source.format == "parquet" else 1) > LARGE_BYTES
 
 
-def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> Table:
+def read_text(files: Sequence[Path], names: Sequence[str], source: Source, whole: bool = False) -> Table:
     """Read the files of one delivery, one below the other.
 
     Args:
         files: Where they are.
         names: What the provider called them, in the same order; for messages.
         source: How they are written.
+        whole: Whether it is known that these bytes can be read to the last one: large parquet is not read for that alone then.
 
     Returns:
         Every delivered column as text, under its delivered name; a value that means "none" is null. For parquet, the
@@ -81,7 +84,7 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> Ta
     Raises:
         DeliveryError: A file is damaged, empty, or not of its format; or two files have different columns.
     """
-    return joined(read_files(files, names, source), source)
+    return joined(read_files(files, names, source, whole), source)
 
 
 def joined(frames: Sequence[Table], source: Source) -> Table:
@@ -91,14 +94,17 @@ def joined(frames: Sequence[Table], source: Source) -> Table:
     return whole.lazy() if isinstance(whole, pl.DataFrame) and whole.estimated_size() > LARGE_BYTES else whole
 
 
-def read_files(files: Sequence[Path], names: Sequence[str], source: Source) -> list[Table]:
+def read_files(files: Sequence[Path], names: Sequence[str], source: Source, whole: bool = False) -> list[Table]:
     """As `read_text`, but file by file.
 
     Raises:
         DeliveryError: As `read_text`.
     """
-    read = _scan if _is_large(files, source) else _read
-    frames = [read(path, name, source) for path, name in zip(files, names, strict=True)]
+    frames: list[Table]
+    if _is_large(files, source):
+        frames = [_scan(path, name, source, whole) for path, name in zip(files, names, strict=True)]
+    else:
+        frames = [_read(path, name, source) for path, name in zip(files, names, strict=True)]
     if any(isinstance(frame, pl.LazyFrame) for frame in frames):
         frames = [frame.lazy() for frame in frames]
     for name, frame in zip(names[1:], frames[1:], strict=True):
@@ -135,14 +141,15 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
         return _csv(text, name, source)
 
 
-def _scan(path: Path, name: str, source: Source) -> Table:
-    """As `_read`, but where the format allows it, every byte is read once and none is kept."""
+def _scan(path: Path, name: str, source: Source, whole: bool) -> Table:
+    """As `_read`, but where the format allows it, every byte is read once and none is kept; of what is whole, not even that."""
     path.open("rb").close()  # an OSError here is the storage's, as in `_read`
     made_of = counted(path, source.separator) if source.format == "csv" else None
     with _readable(name, source):
         if source.format == "parquet":
             frame = pl.scan_parquet(path)
-            frame.sink_batches(lambda batch: None)
+            if not whole:
+                frame.sink_batches(lambda batch: None)
             return _without_nulls(frame, source)
         scanned = _scan_csv(path, made_of, source) if made_of else None
     return _read(path, name, source) if scanned is None else scanned

@@ -6,11 +6,11 @@ every check is captured instead where it has one (`capture`), and all are evalua
 
 import inspect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from pandera.api.checks import Check
@@ -18,6 +18,7 @@ from pandera.api.checks import Check
 from dataops_assets.contract import Dataset, Problem, Reference, Severity
 from dataops_assets.contract.errors import choose
 from dataops_assets.gate.capture import Called, NotCompiled, compiled
+from dataops_assets.gate.query import Table
 
 ROW = "__row"
 """The column with the number of a row, from 1, as it was delivered."""
@@ -291,7 +292,7 @@ def _reference_column(reference: Reference) -> str:
     return f"__exists_{reference.rule}"
 
 
-def with_references(frame: pl.LazyFrame, rules: list[Rule], tables: dict[str, pl.LazyFrame]) -> pl.LazyFrame:
+def with_references(frame: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame]) -> Table:
     """Add the boolean column that each reference rule looks at.
 
     Args:
@@ -299,13 +300,14 @@ def with_references(frame: pl.LazyFrame, rules: list[Rule], tables: dict[str, pl
         rules: All rules; others than references are left alone.
         tables: The values of each reference rule by its name, distinct, under the names of the rule's columns.
     """
+    exists = []
     for rule in rules:
         if rule.reference is None:
             continue
         found = _reference_column(rule.reference)
         known = tables[rule.name].with_columns(pl.lit(True).alias(found))
+        other: Any = known if isinstance(frame, pl.DataFrame) else known.lazy()
+        frame = frame.join(other, on=list(rule.columns), how="left", maintain_order="left", coalesce=True)
         nothing = pl.any_horizontal(pl.col(column).is_null() for column in rule.columns)
-        frame = frame.join(known, on=list(rule.columns), how="left", maintain_order="left", coalesce=True).with_columns(
-            pl.col(found).fill_null(False) | nothing
-        )
-    return frame
+        exists.append(pl.col(found).fill_null(False) | nothing)
+    return frame.with_columns(exists) if exists else frame

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.query import Query
+from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import MISCAST, ROW, SHARED, Rule
 
 _NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt32)
@@ -30,13 +30,13 @@ class Sharing:
     equal: pl.Series
     sharing: dict[str, pl.Series]
 
-    def marked(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+    def marked(self, rows: Table) -> Table:
         """The rows without those that equal an earlier one, with a column that each rule of uniqueness looks at."""
         left = among(rows, self.equal, negate=True)
         return left.with_columns(is_in(found).alias(SHARED + name) for name, found in self.sharing.items())
 
 
-def among(rows: pl.LazyFrame, numbers: pl.Series, negate: bool = False) -> pl.LazyFrame:
+def among(rows: Table, numbers: pl.Series, negate: bool = False) -> Table:
     """The rows with these numbers, or all others."""
     return rows.filter(~is_in(numbers) if negate else is_in(numbers))
 
@@ -59,7 +59,7 @@ def out_of_order(dataset: Dataset) -> pl.Expr:
     return (~after.fill_null(False)).sum()
 
 
-def find(rows: pl.LazyFrame, dataset: Dataset, rules: Sequence[Rule], in_order: bool, query: Query) -> Sharing:
+def find(rows: Table, dataset: Dataset, rules: Sequence[Rule], in_order: bool, query: Query) -> Sharing:
     """Which rows are not alone; a row with a value that could not be read equals no other, and without a key shares none.
 
     Args:
@@ -87,7 +87,7 @@ def find(rows: pl.LazyFrame, dataset: Dataset, rules: Sequence[Rule], in_order: 
     return Sharing(equal, sharing)
 
 
-def _alike(rows: pl.LazyFrame, columns: Sequence[str], query: Query) -> pl.Series:
+def _alike(rows: Table, columns: Sequence[str], query: Query) -> pl.Series:
     """The numbers of the rows whose hash of some columns is that of another."""
     hashes = query.collected(rows.select(ROW, pl.struct(*columns).hash().alias("hash")))
     in_line = hashes["hash"].sort()
@@ -95,7 +95,7 @@ def _alike(rows: pl.LazyFrame, columns: Sequence[str], query: Query) -> pl.Serie
     return hashes[ROW].filter(hashes["hash"].is_in(several.implode())) if several.len() else _NO_ROWS
 
 
-def _sharing(rows: pl.LazyFrame, alike: pl.Series, columns: Sequence[str], query: Query) -> pl.Series:
+def _sharing(rows: Table, alike: pl.Series, columns: Sequence[str], query: Query) -> pl.Series:
     if alike.is_empty():
         return _NO_ROWS
     several = query.collected(among(rows, alike).select(ROW, *columns).drop_nulls(list(columns)))

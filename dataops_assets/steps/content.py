@@ -94,7 +94,7 @@ class Referred:
         self._asked = lake, dataset, rules
         self._read = _referred(lake, dataset, rules)
 
-    def now(self) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
+    def now(self) -> tuple[dict[str, Provenance], dict[str, pl.DataFrame]]:
         """How the datasets came to be, and what is looked up in just these versions of them.
 
         Raises:
@@ -107,7 +107,7 @@ class Referred:
         return self._read
 
 
-def _referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str, Provenance], dict[str, pl.LazyFrame]]:
+def _referred(lake: Lake, dataset: Dataset, rules: list[Rule]) -> tuple[dict[str, Provenance], dict[str, pl.DataFrame]]:
     """How the datasets came to be that the rules refer to, and what is looked up in just these versions of them.
 
     Raises:
@@ -141,7 +141,7 @@ def readable(lake: Lake, name: str, partitions: Sequence[Partition]) -> list[Pro
         raise NotReady(str(error)) from error
 
 
-def _reference_tables(lake: Lake, rules: list[Rule], known: Mapping[str, Provenance]) -> dict[str, pl.LazyFrame]:
+def _reference_tables(lake: Lake, rules: list[Rule], known: Mapping[str, Provenance]) -> dict[str, pl.DataFrame]:
     """The values that references must exist among, by rule; see `gate.rules.with_references`.
 
     Raises:
@@ -153,7 +153,7 @@ def _reference_tables(lake: Lake, rules: list[Rule], known: Mapping[str, Provena
             other = lake.catalog[rule.reference.dataset]
             to = rule.reference.to or other.attributes.key
             renamed = [pl.col(there).alias(here) for here, there in zip(rule.columns, to, strict=True)]
-            tables[rule.name] = lake.scan_versions(other, [known[other.name]]).select(renamed).unique().collect().lazy()
+            tables[rule.name] = lake.scan_versions(other, [known[other.name]]).select(renamed).unique().collect()
     return tables
 
 

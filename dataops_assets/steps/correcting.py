@@ -22,8 +22,8 @@ from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.corrected import CorrectionError, correct
 from dataops_assets.gate.functions import CodeError, normalised
-from dataops_assets.gate.query import Query
-from dataops_assets.gate.reading import DeliveryError, Table
+from dataops_assets.gate.query import Query, Table
+from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 from dataops_assets.steps.content import NotReady
 from dataops_assets.steps.receiving import read_delivery
@@ -107,7 +107,7 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     problems = correction_problems(corrected, lake.catalog.policy)
     if problems:
         raise ContractError(problems)
-    done = correct(rows.lazy(), Plan(corrected, partition, now.date()), _QUERY)[0].collect()
+    done = _QUERY.collected(correct(rows, Plan(corrected, partition, now.date()), _QUERY)[0])
     changed = pl.col(ROW).is_in(hit[ROW].implode()) | (pl.col(ROW) > rows.height if wish.add else pl.lit(False))
     after = done.filter(changed).tail(max(hit.height, 1))
     accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
@@ -134,7 +134,7 @@ def misfits(lake: Lake, dataset: Dataset, partition: Partition, today: date) -> 
         if receipt is None and not dataset.gap_reason(partition):
             return ""
         rows = _typed(dataset, _text(lake, dataset, partition, receipt))
-        correct(rows.lazy(), Plan(dataset, partition, today), _QUERY)
+        correct(rows, Plan(dataset, partition, today), _QUERY)
     except CorrectionError as error:
         return str(error)
     except (CodeError, DeliveryError, Damaged, Withheld):
@@ -151,7 +151,7 @@ def _text(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt |
 def _typed(dataset: Dataset, text: Table) -> pl.DataFrame:
     """What corrections are about: the rows as they are typed and normalised."""
     originals = [name for name in dataset.schema.columns if name in dataset.delivered.columns]
-    return normalised(dataset, text, _QUERY, originals).rows.collect()
+    return _QUERY.collected(normalised(dataset, text, _QUERY, originals).rows)
 
 
 def _read(file: Path) -> str:

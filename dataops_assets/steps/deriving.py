@@ -56,7 +56,7 @@ def _look(
     rules: list[Rule],
     before: Before,
     known: dict[str, Provenance],
-    tables: dict[str, pl.LazyFrame],
+    tables: dict[str, pl.DataFrame],
 ) -> Work:
     transform = dataset.transform
     assert transform

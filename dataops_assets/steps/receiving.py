@@ -18,7 +18,8 @@ from dataops_assets.erasure import CannotTell
 from dataops_assets.gate.accepted import accept
 from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
-from dataops_assets.gate.reading import DeliveryError, Table, height, joined, read_files, read_text, try_apart
+from dataops_assets.gate.query import Table
+from dataops_assets.gate.reading import DeliveryError, height, joined, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import ROUNDS, kept
@@ -246,7 +247,7 @@ def envelope_verdict(
     parts, heights = receipt.parts, list[int]()
     try:
         try_apart(*files)
-        frames = read_files(*files)
+        frames = read_files(*files, whole=True)
         heights = [height(frame) for frame in frames]
         left_out = receipt.left_out
         parts = [replace(part, rows=rows + left_out.get(part.name, 0)) for part, rows in zip(parts, heights, strict=True)]
@@ -285,7 +286,10 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     Raises:
         DeliveryError: A file cannot be read.
     """
-    return read_text(*_files(lake, dataset, partition, receipt)) if receipt.files else nothing(dataset)
+    if not receipt.files:
+        return nothing(dataset)
+    # By their hash, these are the bytes that the envelope gate has read.
+    return read_text(*_files(lake, dataset, partition, receipt), whole=True)
 
 
 def nothing(dataset: Dataset) -> pl.DataFrame:

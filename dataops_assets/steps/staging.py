@@ -10,7 +10,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.corrections import Plan, of_partition, version_of
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
-from dataops_assets.gate.reading import Table
+from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets.gate.verdict import Released, Verdict
 from dataops_assets.gate.wording import moment
@@ -62,7 +62,7 @@ def _look(
     rules: list[Rule],
     before: Before,
     known: dict[str, Provenance],
-    tables: dict[str, pl.LazyFrame],
+    tables: dict[str, pl.DataFrame],
     now: datetime,
 ) -> Work:
     receipt, depends_on = grounds(lake, dataset, partition, versions_of(known))
@@ -115,7 +115,7 @@ def _judged(
     partition: Partition,
     text: Table,
     rules: list[Rule],
-    tables: dict[str, pl.LazyFrame],
+    tables: dict[str, pl.DataFrame],
     before: Before | None,
     now: datetime,
     accepted: str,

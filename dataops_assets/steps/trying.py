@@ -41,6 +41,8 @@ def try_files(lake: Lake, dataset: Dataset, partition: Partition, files: Sequenc
     envelope = envelope_verdict(lake, dataset, partition, receipt, read, now)
     yield envelope
     if envelope.passed:
-        found = try_rows(lake, dataset, partition, read_text(*read), now, str(envelope.depends_on.get("accepted", "")))
+        found = try_rows(
+            lake, dataset, partition, read_text(*read, whole=True), now, str(envelope.depends_on.get("accepted", ""))
+        )
         verdict = content_verdict(dataset, partition, found, envelope.depends_on, now, {dataset.name: now}, receipt.names)
         yield verdict if verdict.passed else verdict.model_copy(update={"remedy": _MEND})

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dataops_assets.catalog import corrections_of
@@ -109,12 +109,23 @@ def model(given_rows: list[Row], said: list[Row]) -> tuple[list[Row], int, int, 
     return kept + added, len(corrected), len(added), len(dropped)
 
 
+TWICE = (
+    [{"station": "oslo", "day": DAY, "hour": 1, "temperature": "1.5", "note": "a"}],
+    [
+        {"key": {"station": "oslo", "day": DAY, "hour": 1}, "set": {"note": {"from": "a", "to": "new"}}},
+        {"where": "hour = 1", "rows": 1, "set": {"temperature": {"to": 9.0}}},
+    ],
+)
+"""A row that is set by its key, and by the first condition."""
+
+
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return Tree(tmp_path_factory.mktemp("tree")).catalog()
 
 
 @pytest.mark.parametrize("streamed", [False, True])
+@example(case=TWICE)
 @given(case=cases())
 def test_corrections_do_what_the_model_does(catalog: Catalog, streamed: bool, case: tuple[list[Row], list[Row]]) -> None:
     readings, (delivered, said) = catalog["readings"], case
@@ -146,7 +157,7 @@ def test_corrections_do_what_the_model_does(catalog: Catalog, streamed: bool, ca
     assert got == expected[0]
     assert (found.corrected, found.added.height, found.dropped) == expected[1:]
     rules = compile_rules(dataset)
-    tables = {rule.name: pl.LazyFrame({"station": ["oslo"]}) for rule in rules if rule.reference}
+    tables = {rule.name: pl.DataFrame({"station": ["oslo"]}) for rule in rules if rule.reference}
     delivery = text.lazy() if streamed else text
     judged = judge_delivery(dataset, rules, delivery, tables, public=True, corrections=plan)
     where = judged.rows

@@ -24,7 +24,7 @@ class Held(Judged):
 def judge(dataset: Dataset, text: pl.DataFrame, public: bool = True) -> Held:
     """Judge a delivery in memory, and streamed: the same must be found."""
     rules = compile_rules(dataset)
-    towns = pl.LazyFrame({"town": sorted(TOWNS)})
+    towns = pl.DataFrame({"town": sorted(TOWNS)})
     tables = {rule.name: towns.rename({"town": rule.columns[0]}) for rule in rules if rule.reference}
     found = judge_delivery(dataset, rules, text, tables, public)
     assert [result.rule for result in found.rules] == [rule.name for rule in rules]

@@ -96,7 +96,7 @@ def test_large_file_is_called_with_some_rows_at_a_time(tree: Tree) -> None:
     rows = delivered(24 * 30)
     file = tree.root / "readings.csv"
     rows.write_csv(file)
-    tables = {"station.in_stations": pl.LazyFrame({"station": ["oslo"]})}
+    tables = {"station.in_stations": pl.DataFrame({"station": ["oslo"]})}
     streamed = judge_delivery(dataset, compile_rules(dataset), pl.scan_csv(file, infer_schema=False), tables, public=True)
     assert_frame_equal(streamed.rejected, judge(dataset, rows).rejected)
     assert streamed.rows.rejected == 4 * 30
