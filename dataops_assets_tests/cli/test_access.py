@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from dataops_assets import catalog
 from dataops_assets.cli.main import cli
 from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.values import GITHUB, OWNER, PEOPLE, PREFIX
+from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX
 
 
 def ask(*words: str) -> Result:
@@ -94,6 +94,36 @@ def test_what_the_trust_leaves_open_is_written_as_what_it_stands_for():
     assert "becomes it: pods.eks.amazonaws.com" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["viewers", "group viewers"])
+def test_may_of_a_group_of_people_is_what_the_cluster_lets_it(name: str):
+    done = ask("may", name)
+    assert done.stdout.startswith("group viewers: in the cluster\n  bound by: deploy/rbac/people.yaml: RoleBinding people\n")
+    found = told("may", name)
+    assert {one["word"] for one in found} == {"read"}
+    assert ("pods/log in namespace prod", "get") in {(one["place"], one["action"]) for one in found}
+
+
+def test_a_service_account_and_the_role_of_its_name_are_both_told():
+    done = ask("may", "daemon").stdout
+    assert done.startswith(f"prod/daemon: arn:aws:iam::{ACCOUNTS['prod']}:role/{PREFIX}-daemon\n")
+    inside = {(one["place"], one["word"]) for one in told("may", "prod/daemon") if one["who"] == "service account prod/daemon"}
+    assert {("jobs.batch in namespace prod", "write"), ("pods in namespace prod", "read")} <= inside
+    assert ("pods in namespace prod", "write") not in inside
+    assert "jobs.batch in namespace prod" in done[done.index("service account prod/daemon: in the cluster") :]
+
+
+def test_a_service_account_that_no_binding_names_may_nothing_in_the_cluster():
+    assert ask("may", "service account prod/pipeline").stdout == "service account prod/pipeline: in the cluster\n  nothing\n"
+
+
+def test_a_mistake_in_the_roles_of_the_cluster_is_told_with_its_line(project: Path):
+    edit(project / "deploy" / "rbac" / "people.yaml", "  name: viewer\nsubjects:", "  name: views\nsubjects:")
+    for asked in (("may", "viewers"), ("grants", "--diff", "HEAD")):
+        done = ask(*asked)
+        assert done.exit_code == 1
+        assert str(done.exception).startswith("deploy/rbac/people.yaml:34, RoleBinding people, roleRef.name: ")
+
+
 def test_anybody_may_nothing():
     assert told("may", "anybody") == []
     assert "nothing" in ask("may", "anybody").stdout
@@ -103,7 +133,10 @@ def test_anybody_may_nothing():
     ("words", "why"),
     [
         (("may", "infra"), "write dev/infra or prod/infra"),
-        (("may", "pipelin"), "there is no `pipelin`"),
+        (("may", "pipelin"), "there is no `pipelin`: did you mean `pipeline`? There are: dev/adhoc, "),
+        (("may", "viewer"), "there is no `viewer`: did you mean `viewers`?"),
+        (("may", "xyz"), "group viewers, service account adhoc/adhoc"),
+        (("may", "viewers", "--tag", "person=ann"), "viewers is no role of AWS"),
         (("who", "flightz"), "there is no dataset `flightz`"),
         (("who", "routes", "--zone", "raw"), "routes does not lie in raw"),
         (("grants",), "--diff"),
