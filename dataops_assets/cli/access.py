@@ -3,6 +3,7 @@
 Not here: how it is decided (`observe.access`, `policy`).
 """
 
+import difflib
 import itertools
 import json
 import sys
@@ -54,23 +55,28 @@ def who(dataset: str, zone: str | None, as_json: bool) -> None:
 @click.option("--tag", "tags", multiple=True, metavar="TAG=VALUE", callback=pairs, help="A session tag, as person=ann.")
 @click.option("--json", "as_json", is_flag=True, help="Tell it as JSON, with every action and statement.")
 def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
-    """Say everything that a PRINCIPAL may do: a role, as pipeline or prod/infra, or anybody.
+    """Say everything that a PRINCIPAL may do: a role, a group of people or a service account of the cluster, or anybody.
 
-    Session tags that its trust demands are written <tag> where --tag does not say them.
+    As pipeline, prod/infra, "group viewers" or "service account prod/daemon"; a short name is told of all that it means.
+    Session tags that a role's trust demands are written <tag> where --tag does not say them.
     """
     from dataops_assets.observe import access as observe
-    from dataops_assets.policy.access import ANYBODY, session
+    from dataops_assets.observe import cluster
+    from dataops_assets.policy.rbac import read_rights
 
     access, catalog = _here()
-    try:
-        caller = ANYBODY if principal == ANYBODY.name else session(access.role(principal), tags)
-    except LookupError as error:
-        raise click.UsageError(str(error)) from error
-    found = list(observe.allowed(access, caller, observe.everything(access, catalog, caller)))
+    rights = read_rights(_rbac())
+    bound = cluster.called(rights, principal)
+    caller = _caller(access, principal, tags, [name for name, _ in rights.subjects()])
+    found = list(observe.allowed(access, caller, observe.everything(access, catalog, caller))) if caller else []
+    inside = {name: list(cluster.allowed(rights, name, who)) for name, who in bound.items()}
     if as_json:
-        click.echo(json.dumps([_plain(one) for one in found], indent=1))
+        told = [_plain(one) for one in found]
+        told += [{**asdict(grant), "by": [by], "missing": None} for ones in inside.values() for grant, by in ones]
+        click.echo(json.dumps(told, indent=1))
         return
-    click.echo("\n".join(_may(caller, found)))
+    lines = [*(_may(caller, found) if caller else ()), *itertools.chain(*itertools.starmap(_may_inside, inside.items()))]
+    click.echo("\n".join(lines))
 
 
 @click.command()
@@ -92,7 +98,7 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     from dataops_assets.policy.rbac import read_rights
     from dataops_assets.policy.refused import Refused
 
-    rbac = DEFS.parents[1] / "deploy" / "rbac"
+    rbac = _rbac()
     try:
         with extracted(_folder(), commit, needed=False) as folder:
             before = load(folder)
@@ -118,6 +124,12 @@ def _here() -> "tuple[Access, Catalog]":
     from dataops_assets.catalog import DEFS, load_catalog
 
     return _access(), load_catalog(DEFS)
+
+
+def _rbac() -> Path:
+    from dataops_assets.catalog import DEFS
+
+    return DEFS.parents[1] / "deploy" / "rbac"
 
 
 def _folder() -> Path:
@@ -173,6 +185,40 @@ def _may(caller: "Caller", found: "list[Allowed]") -> Iterator[str]:
     if caller.role and (beside := sorted(_beside(caller))):
         yield "of other services, as its policies say, not evaluated:"
         yield from (f"  {line}" for line in beside)
+
+
+def _caller(access: "Access", name: str, tags: dict[str, str], in_cluster: list[str]) -> "Caller | None":
+    """The session of a role of that name; none if somebody in the cluster alone is called so."""
+    from dataops_assets.observe import cluster
+    from dataops_assets.policy.access import ANYBODY, session
+
+    if name == ANYBODY.name:
+        return ANYBODY
+    roles = {called for role in access.roles for called in (role.name, role.full_name, role.arn)}
+    inside = {called for known in in_cluster for called in cluster.names(known)}
+    if name not in roles | inside:
+        near = difflib.get_close_matches(name, sorted(roles | inside), 1)
+        meant = f": did you mean `{near[0]}`?" if near else "."
+        known = ", ".join([*sorted(role.full_name for role in access.roles), *sorted(set(in_cluster)), ANYBODY.name])
+        raise click.UsageError(f"there is no `{name}`{meant} There are: {known}")
+    if name not in roles:
+        if tags:
+            raise click.UsageError(f"{name} is no role of AWS, and has no session tags: leave --tag out")
+        return None
+    try:
+        return session(access.role(name), tags)
+    except LookupError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _may_inside(name: str, found: "list[tuple[Grant, str]]") -> Iterator[str]:
+    yield f"{name}: in the cluster"
+    yield from (f"  bound by: {by}" for by in dict.fromkeys(by for _, by in found))
+    rows: dict[tuple[str, str], list[str]] = {}
+    for grant, _ in found:
+        rows.setdefault((grant.place, grant.word), []).append(grant.action)
+    told = [(place, word, ", ".join(verbs)) for (place, word), verbs in rows.items()]
+    yield from _aligned(("where", "may", "by the verbs"), told, groups=1) if told else ["  nothing"]
 
 
 def _trusted(caller: "Caller") -> Iterator[str]:

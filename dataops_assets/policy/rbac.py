@@ -11,15 +11,17 @@ Not known here, and refused: aggregated roles, paths that are no resources, kind
 has of its own (`system:…`, access entries of EKS) is in no manifest of ours: whoever runs it has to look there, too.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dataops_assets.contract.errors import ContractError, choose
+from dataops_assets.contract.parse import Document, parse_yaml
 from dataops_assets.policy.refused import Refused
 
 VERBS = (
@@ -27,9 +29,13 @@ VERBS = (
     *("impersonate", "bind", "escalate"),
 )
 """Those of requests, and those that RBAC asks for beside them."""
+_NAME_NO_OBJECT = {"list", "watch", "create", "deletecollection"}
 _GROUP = "rbac.authorization.k8s.io"
 _KINDS = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount")
 _AGGREGATES = f"{_GROUP}/aggregate-to-"
+_FOLDER = "deploy/rbac"
+_NEXT = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
+"""Where the next document of a file begins, wherever a line does so. Source: YAML 1.1, "Document Boundary Markers"."""
 
 
 class _Model(BaseModel):
@@ -142,9 +148,19 @@ class _Grant:
 
 @dataclass(frozen=True)
 class Rights:
-    """What manifests allow."""
+    """What manifests allow.
+
+    Attributes:
+        grants: What each binding gives.
+        accounts: The service accounts that they make, by namespace and name.
+    """
 
     grants: tuple[_Grant, ...]
+    accounts: tuple[tuple[str, str], ...] = ()
+
+    def of(self, who: Subject) -> "Rights":
+        """What is given to somebody, whomever else it is given to."""
+        return Rights(tuple(grant for grant in self.grants if any(one.is_one_of(who) for one in grant.subjects)))
 
     def why(self, who: Subject, asked: Request) -> str | None:
         """The binding that allows a request; None if nothing does."""
@@ -155,7 +171,9 @@ class Rights:
         return None
 
     def subjects(self) -> Iterator[tuple[str, "Subject"]]:
-        """Everybody whom a binding names, by what people call him."""
+        """Every service account, and everybody whom a binding names, by what people call him."""
+        for namespace, name in self.accounts:
+            yield f"service account {namespace}/{name}", service_account(namespace, name)
         for one in (one for grant in self.grants for one in grant.subjects):
             if one.kind == "ServiceAccount":
                 yield f"service account {one.namespace}/{one.name}", service_account(str(one.namespace), one.name)
@@ -188,60 +206,85 @@ def read_rights(folder: Path) -> Rights:
     Raises:
         Refused: One says something that is not understood, or names a role that is not there.
     """
-    found = [
-        (file.name, document) for file in sorted(folder.glob("*.yaml")) for document in yaml.safe_load_all(file.read_text())
-    ]
-    return judge(found)
+    return judge(document for file in sorted(folder.glob("*.yaml")) for document in _documents(file))
 
 
-def judge(documents: Iterable[tuple[str, Any]]) -> Rights:
+def judge(documents: Iterable[Document]) -> Rights:
     """What manifests allow.
 
     Args:
-        documents: Each with the name of the file that it is in.
+        documents: Each by itself; empty ones are passed over.
 
     Raises:
         Refused: One says something that is not understood, or names a role that is not there.
     """
-    read = [(file, _read(file, document)) for file, document in documents if document is not None]
+    read = [(document, _read(document)) for document in documents if document.data]
     roles: dict[tuple[str, str | None, str], tuple[Rule, ...]] = {}
-    for file, one in read:
+    for document, one in read:
         if one.kind in {"Role", "ClusterRole"}:
             key = (one.kind, one.metadata.namespace, one.metadata.name)
             if key in roles:
-                raise Refused(file, _told(one), "metadata", "there are two of this name", "give each a name of its own")
+                raise _refused(document, one, "metadata.name", "there are two of this name", "give each a name of its own")
             roles[key] = one.rules
-    return Rights(tuple(_grants(read, roles)))
+    accounts = [(str(one.metadata.namespace), one.metadata.name) for _, one in read if one.kind == "ServiceAccount"]
+    return Rights(tuple(_grants(read, roles)), tuple(accounts))
+
+
+def _documents(file: Path) -> Iterator[Document]:
+    """The manifests of a file, each with its lines."""
+    text, name = file.read_text(encoding="utf-8"), f"{_FOLDER}/{file.name}"
+    ends = [*(found.start() for found in _NEXT.finditer(text)), len(text)]
+    for start, end in zip([0, *ends], ends, strict=False):
+        try:
+            yield parse_yaml("\n" * text.count("\n", 0, start) + text[start:end], name)
+        except ContractError as error:
+            [problem] = error.problems
+            raise Refused(f"{name}:{problem.line}", "", "", problem.message, problem.remedy) from error
 
 
 def _grants(
-    read: Iterable[tuple[str, _Manifest]], roles: Mapping[tuple[str, str | None, str], tuple[Rule, ...]]
+    read: Iterable[tuple[Document, _Manifest]], roles: Mapping[tuple[str, str | None, str], tuple[Rule, ...]]
 ) -> Iterator[_Grant]:
-    for file, one in read:
+    for document, one in read:
         if one.roleRef is None:
             continue
-        namespace = one.metadata.namespace
-        key = (one.roleRef.kind, namespace if one.roleRef.kind == "Role" else None, one.roleRef.name)
-        if key not in roles:
-            raise Refused(
-                file, _told(one), "roleRef", f"there is no {one.roleRef.kind} `{one.roleRef.name}`", "name one of these files"
-            )
-        yield _Grant(one.subjects, roles[key], namespace, f"{file}: {_told(one)}")
+        kind, namespace, name = one.roleRef.kind, one.metadata.namespace, one.roleRef.name
+        there = {key[2]: rules for key, rules in roles.items() if key[:2] == (kind, namespace if kind == "Role" else None)}
+        if name not in there:
+            message = f"there is no {kind} `{name}`" + (f" in the namespace {namespace}" if kind == "Role" else "")
+            remedy = choose(name, there) if there else f"write one into {_FOLDER}"
+            raise _refused(document, one, "roleRef.name", message, remedy)
+        yield _Grant(one.subjects, there[name], namespace, f"{document.file}: {_told(one)}")
 
 
-def _read(file: str, document: Any) -> _Manifest:
-    kind = document.get("kind") if isinstance(document, Mapping) else None
+def _read(document: Document) -> _Manifest:
+    kind = document.data.get("kind") if isinstance(document.data, Mapping) else None
     if kind not in _KINDS:
-        raise Refused(file, str(kind), "kind", "it is none that is known here", f"write one of {', '.join(_KINDS)}")
+        raise _refused(document, None, "kind", f"`{kind}` is none that is known here", choose(str(kind), _KINDS))
     try:
-        one = _Manifest.model_validate(document)
+        one = _Manifest.model_validate(document.data)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Refused(file, str(kind), where, first["msg"], "write what Kubernetes documents; see `rbac`") from error
+        raise _refused(document, None, ".".join(map(str, first["loc"])), *_in_words(first)) from error
     for element, message, remedy in _mistakes(one):
-        raise Refused(file, _told(one), element, message, remedy)
+        raise _refused(document, one, element, message, remedy)
     return one
+
+
+def _refused(document: Document, one: _Manifest | None, element: str, message: str, remedy: str) -> Refused:
+    line = document.line(tuple(int(step) if step.isdigit() else step for step in element.split(".")))
+    return Refused(f"{document.file}:{line}", _told(one) if one else "", element, message, remedy)
+
+
+def _in_words(entry: Mapping[str, Any]) -> tuple[str, str]:
+    """What pydantic found, and the way to mend it."""
+    if known := re.findall(r"'([^']*)'", entry.get("ctx", {}).get("expected", "")):
+        return f"`{entry['input']}` is none that is known here", choose(str(entry["input"]), known)
+    if entry["type"] == "missing":
+        return "it is missing", f"write `{entry['loc'][-1]}: …`"
+    if entry["type"] == "extra_forbidden":
+        return "it is not known here, nor what it would allow", "leave it out"
+    return entry["msg"], 'write it as Kubernetes documents it, "Using RBAC Authorization"'
 
 
 def _mistakes(one: _Manifest) -> Iterator[tuple[str, str, str]]:
@@ -257,27 +300,26 @@ def _mistakes(one: _Manifest) -> Iterator[tuple[str, str, str]]:
         yield "rules", f"a {one.kind} has either rules, or a roleRef and subjects", "write the one that fits"
     if one.kind == "ClusterRoleBinding" and one.roleRef and one.roleRef.kind == "Role":
         yield "roleRef.kind", "a Role does not hold in all of the cluster", "bind a ClusterRole"
-    for rule in one.rules:
+    for number, rule in enumerate(one.rules):
         for resource in rule.resources:
             if resource.endswith("/*") or (resource.startswith("*") and not (resource == "*" or resource.startswith("*/"))):
-                yield "rules.resources", f"`{resource}` is no wildcard, and matches nothing", "name each, or `*/part`"
+                yield f"rules.{number}.resources", f"`{resource}` is no wildcard, and matches nothing", "name each, or `*/part`"
         if any("*" in name for name in (*rule.resourceNames, *(group for group in rule.apiGroups if group != "*"))):
-            yield "rules", "a `*` in a name is no wildcard", "name each"
-        if rule.resourceNames and not set(rule.verbs) & {
-            "*",
-            "get",
-            "update",
-            "patch",
-            "delete",
-            "impersonate",
-            "bind",
-            "escalate",
-        }:
-            yield "rules.resourceNames", "what the verbs ask names no object, so it matches nothing", "leave the names out"
-    for subject in one.subjects:
+            yield f"rules.{number}", "a `*` in a name is no wildcard", "name each"
+        if rule.resourceNames and set(rule.verbs) <= _NAME_NO_OBJECT:
+            yield (
+                f"rules.{number}.resourceNames",
+                "what the verbs ask names no object, so it matches nothing",
+                "leave the names out",
+            )
+    for number, subject in enumerate(one.subjects):
         account = subject.kind == "ServiceAccount"
         if account == (subject.namespace is None) or subject.apiGroup != ("" if account else _GROUP):
-            yield "subjects", f"`{subject.name}` is none", f"a person has apiGroup: {_GROUP}, a service account a namespace"
+            yield (
+                f"subjects.{number}",
+                f"`{subject.name}` is none",
+                f"a person has apiGroup: {_GROUP}, a service account a namespace",
+            )
 
 
 def _told(one: _Manifest) -> str:

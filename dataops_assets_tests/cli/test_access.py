@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from dataops_assets import catalog
 from dataops_assets.cli.main import cli
 from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX
 
 
 def ask(*words: str) -> Result:
@@ -27,10 +28,10 @@ def told(*words: str) -> list[dict[str, Any]]:
 
 def test_who_reads_a_dataset_and_by_which_statement():
     by = {(one["who"], one["word"]): one["by"] for one in told("who", "flights", "--zone", "staged")}
-    assert by["prod/analyst-analysts", "read"] == ["company-analyst-analysts/rights: ReadPublished"]
+    assert by["prod/analyst-analysts", "read"] == [f"{PREFIX}-analyst-analysts/rights: ReadPublished"]
     assert by["dev/engineer", "read"] == [
-        "company-engineer/rights: ReadProdForBranches",
-        "company-prod: BranchesReadWhatIsForThem",
+        f"{PREFIX}-engineer/rights: ReadProdForBranches",
+        f"{PREFIX}-prod: BranchesReadWhatIsForThem",
     ]
     assert [who for who, word in by if word == "write"] == ["prod/pipeline"]
     assert [who for who, word in by if word == "delete"] == ["prod/break-glass"]
@@ -40,7 +41,7 @@ def test_who_as_people_read_it():
     done = ask("who", "flights")
     assert done.exit_code == 0
     assert done.stdout.startswith("flights: public, for analysts, operations, branches\n")
-    assert "company-prod: BranchesReadWhatIsForThem" in done.stdout
+    assert f"{PREFIX}-prod: BranchesReadWhatIsForThem" in done.stdout
     landing = done.stdout[done.stdout.index("landing/flights") : done.stdout.index("raw/flights")]
     assert "prod/provider-bureau-of-transportation-statistics" in landing
     assert "prod/provider-openflights" not in landing
@@ -49,7 +50,7 @@ def test_who_as_people_read_it():
 def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path):
     file = project / "infra" / "access" / "prod.json"
     written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["keys"]["alias/company-data"]["policy"]
+    policy = written["keys"][f"alias/{PREFIX}-data"]["policy"]
     policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "DevReadsThroughS3"]
     file.write_text(json.dumps(written), encoding="utf-8")
 
@@ -70,7 +71,7 @@ def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path
 def test_who_writes_what_is_encrypted_may_use_its_key(project: Path):
     file = project / "infra" / "access" / "prod.json"
     written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"]["company-pipeline"]["policies"].values()
+    (rights,) = written["roles"][f"{PREFIX}-pipeline"]["policies"].values()
     (statement,) = [one for one in rights["Statement"] if one["Sid"] == "UseKey"]
     statement["Action"] = "kms:Decrypt"
     file.write_text(json.dumps(written), encoding="utf-8")
@@ -83,14 +84,44 @@ def test_who_writes_what_is_encrypted_may_use_its_key(project: Path):
 
 def test_may_of_a_role_with_its_own_area():
     may = {(one["place"], one["word"]) for one in told("may", "engineer", "--tag", "person=ann")}
-    assert {("company-dev/dev/ann", "delete"), ("staged/flights", "read")} <= may
-    assert not {place for place, word in may if word in ("write", "delete", "tag")} - {"company-dev/dev/ann"}
+    assert {(f"{PREFIX}-dev/dev/ann", "delete"), ("staged/flights", "read")} <= may
+    assert not {place for place, word in may if word in ("write", "delete", "tag")} - {f"{PREFIX}-dev/dev/ann"}
 
 
 def test_what_the_trust_leaves_open_is_written_as_what_it_stands_for():
     done = ask("may", "branch")
-    assert "company-dev/branch/pr-<kubernetes-namespace>" in done.stdout
+    assert f"{PREFIX}-dev/branch/pr-<kubernetes-namespace>" in done.stdout
     assert "becomes it: pods.eks.amazonaws.com" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["viewers", "group viewers"])
+def test_may_of_a_group_of_people_is_what_the_cluster_lets_it(name: str):
+    done = ask("may", name)
+    assert done.stdout.startswith("group viewers: in the cluster\n  bound by: deploy/rbac/people.yaml: RoleBinding people\n")
+    found = told("may", name)
+    assert {one["word"] for one in found} == {"read"}
+    assert ("pods/log in namespace prod", "get") in {(one["place"], one["action"]) for one in found}
+
+
+def test_a_service_account_and_the_role_of_its_name_are_both_told():
+    done = ask("may", "daemon").stdout
+    assert done.startswith(f"prod/daemon: arn:aws:iam::{ACCOUNTS['prod']}:role/{PREFIX}-daemon\n")
+    inside = {(one["place"], one["word"]) for one in told("may", "prod/daemon") if one["who"] == "service account prod/daemon"}
+    assert {("jobs.batch in namespace prod", "write"), ("pods in namespace prod", "read")} <= inside
+    assert ("pods in namespace prod", "write") not in inside
+    assert "jobs.batch in namespace prod" in done[done.index("service account prod/daemon: in the cluster") :]
+
+
+def test_a_service_account_that_no_binding_names_may_nothing_in_the_cluster():
+    assert ask("may", "service account prod/pipeline").stdout == "service account prod/pipeline: in the cluster\n  nothing\n"
+
+
+def test_a_mistake_in_the_roles_of_the_cluster_is_told_with_its_line(project: Path):
+    edit(project / "deploy" / "rbac" / "people.yaml", "  name: viewer\nsubjects:", "  name: views\nsubjects:")
+    for asked in (("may", "viewers"), ("grants", "--diff", "HEAD")):
+        done = ask(*asked)
+        assert done.exit_code == 1
+        assert str(done.exception).startswith("deploy/rbac/people.yaml:34, RoleBinding people, roleRef.name: ")
 
 
 def test_anybody_may_nothing():
@@ -102,7 +133,10 @@ def test_anybody_may_nothing():
     ("words", "why"),
     [
         (("may", "infra"), "write dev/infra or prod/infra"),
-        (("may", "pipelin"), "there is no `pipelin`"),
+        (("may", "pipelin"), "there is no `pipelin`: did you mean `pipeline`? There are: dev/adhoc, "),
+        (("may", "viewer"), "there is no `viewer`: did you mean `viewers`?"),
+        (("may", "xyz"), "group viewers, service account adhoc/adhoc"),
+        (("may", "viewers", "--tag", "person=ann"), "viewers is no role of AWS"),
         (("who", "flightz"), "there is no dataset `flightz`"),
         (("who", "routes", "--zone", "raw"), "routes does not lie in raw"),
         (("grants",), "--diff"),
@@ -142,9 +176,9 @@ def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Pa
     """A policy is widened: its text says one resource more, and what follows is told."""
     file = project / "infra" / "access" / "prod.json"
     written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"]["company-analyst-analysts"]["policies"].values()
+    (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
     (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
-    statement["Resource"].append("arn:aws:s3:::company-prod/raw/*")
+    statement["Resource"].append(f"arn:aws:s3:::{PREFIX}-prod/raw/*")
     file.write_text(json.dumps(written), encoding="utf-8")
 
     done = ask("grants", "--diff", "HEAD")
@@ -163,7 +197,7 @@ def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Pa
 def test_a_denial_that_is_gone_is_access_gained_although_no_allow_was_touched(project: Path):
     file = project / "infra" / "access" / "prod.json"
     written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["buckets"]["company-prod"]["policy"]
+    policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
     policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "NobodyChangesTags"]
     file.write_text(json.dumps(written), encoding="utf-8")
     found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
@@ -180,7 +214,7 @@ def test_a_way_that_is_open_now_is_told_although_another_one_was_before(project:
     }
     file = project / "infra" / "access" / "prod.json"
     written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["buckets"]["company-prod"]["policy"]
+    policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
     policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] not in opens]
     file.write_text(json.dumps(written), encoding="utf-8")
     done = ask("grants", "--diff", "HEAD", "--json")
@@ -191,7 +225,7 @@ def test_a_way_that_is_open_now_is_told_although_another_one_was_before(project:
 def test_a_condition_on_the_tags_of_an_object_that_is_gone_is_told_although_each_dataset_was_readable(project: Path):
     file = project / "infra" / "access" / "prod.json"
     written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"]["company-analyst-analysts"]["policies"].values()
+    (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
     (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
     del statement["Condition"]
     file.write_text(json.dumps(written), encoding="utf-8")
@@ -201,14 +235,14 @@ def test_a_condition_on_the_tags_of_an_object_that_is_gone_is_told_although_each
 
 
 def trust_of(role: str, written: dict[str, Any]) -> dict[str, Any]:
-    (statement,) = written["roles"][f"company-{role}"]["trust"]["Statement"]
+    (statement,) = written["roles"][f"{PREFIX}-{role}"]["trust"]["Statement"]
     return statement
 
 
 def another_repository(written: dict[str, Any]) -> None:
     asked = trust_of("infra", written)["Condition"]
-    asked["StringLike"] = {"token.actions.githubusercontent.com:sub": "repo:company/*"}
-    del asked["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    asked["StringLike"] = {f"{GITHUB}:sub": f"repo:{OWNER}/*"}
+    del asked["StringEquals"][f"{GITHUB}:sub"]
 
 
 def one_factor(written: dict[str, Any]) -> None:
@@ -220,25 +254,25 @@ def any_pod(written: dict[str, Any]) -> None:
 
 
 def another_account_reads(written: dict[str, Any]) -> None:
-    arn = "arn:aws:s3:::company-prod/staged/*"
+    arn = f"arn:aws:s3:::{PREFIX}-prod/staged/*"
     stranger = {"AWS": "arn:aws:iam::999999999999:root"}
     allow = {"Sid": "Partner", "Effect": "Allow", "Principal": stranger, "Action": "s3:GetObject", "Resource": arn}
-    written["buckets"]["company-prod"]["policy"]["Statement"].append(allow)
+    written["buckets"][f"{PREFIX}-prod"]["policy"]["Statement"].append(allow)
 
 
 def a_service_decrypts(written: dict[str, Any]) -> None:
     service = {"Service": "lambda.amazonaws.com"}
     allow = {"Sid": "Function", "Effect": "Allow", "Principal": service, "Action": "kms:Decrypt", "Resource": "*"}
-    written["keys"]["alias/company-data"]["policy"]["Statement"].append(allow)
+    written["keys"][f"alias/{PREFIX}-data"]["policy"]["Statement"].append(allow)
 
 
 @pytest.mark.parametrize(
     ("widen", "who", "place"),
     [
-        (another_repository, "repo:company/*", "role prod/infra"),
-        (one_factor, "people.example.com", "role prod/break-glass"),
+        (another_repository, f"repo:{OWNER}/*", "role prod/infra"),
+        (one_factor, PEOPLE, "role prod/break-glass"),
         (any_pod, "pods.eks.amazonaws.com", "role prod/pipeline"),
-        (another_account_reads, "999999999999", "company-prod"),
+        (another_account_reads, "999999999999", f"{PREFIX}-prod"),
         (a_service_decrypts, "lambda.amazonaws.com", "key prod/data"),
     ],
 )
@@ -263,7 +297,7 @@ def test_somebody_with_long_conditions_has_a_line_of_his_own_and_leaves_the_tabl
     another_repository(written)
     file.write_text(json.dumps(written), encoding="utf-8")
     lines = ask("grants", "--diff", "HEAD").stdout.splitlines()
-    who = next(n for n, line in enumerate(lines) if line.endswith("sub repo:company/*"))
+    who = next(n for n, line in enumerate(lines) if line.endswith(f"sub repo:{OWNER}/*"))
     assert lines[who + 1].split() == ["role", "prod/infra", "let", "in", "sts:AssumeRoleWithWebIdentity"]
     assert len(lines[who + 1]) < 100
 
@@ -367,7 +401,7 @@ def test_a_file_that_is_not_understood_is_named_with_its_policy_and_statement(pr
     edit(file, '"kms:ViaService"', '"kms:ViaServices"')
     done = ask("who", "flights")
     assert done.exit_code == 1
-    assert str(done.exception).startswith("infra/access/prod.json, company-")
+    assert str(done.exception).startswith(f"infra/access/prod.json, {PREFIX}-")
     assert ", statement " in str(done.exception)
     assert "`kms:ViaServices`" in str(done.exception)
 
@@ -376,7 +410,7 @@ def test_a_file_that_is_not_understood_is_named_with_its_policy_and_statement(pr
     file.write_text(as_it_was, encoding="utf-8")
     done = ask("grants", "--diff", "HEAD")
     assert done.exit_code == 1
-    assert "in HEAD: infra/access/prod.json, company-" in done.output
+    assert f"in HEAD: infra/access/prod.json, {PREFIX}-" in done.output
 
 
 def test_a_commit_that_is_not_there_is_told(project: Path):

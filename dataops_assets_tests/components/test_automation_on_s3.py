@@ -14,6 +14,7 @@ from dataops_assets_tests.components.dagster_tree import RANGE_END, RANGE_START,
 from dataops_assets_tests.policy.matrix.rendered import access
 from dataops_assets_tests.s3_server import Bucket
 from dataops_assets_tests.trees import STATIONS, Tree, readings
+from dataops_assets_tests.values import PREFIX
 
 DAYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
 DAY, MONTH = DAYS[1], "2024-01"
@@ -130,5 +131,5 @@ def test_sensors_ask_a_bucket_for_what_the_code_server_may_do_alone(locations: t
 
     server = session(access().role("prod/code-server"))
     keys = {(ASKED_AS[name], key.removeprefix("prod")) for name, key in asked}
-    refused = [(what, key) for what, key in keys if not access().may(server, what, f"arn:aws:s3:::company-prod{key}").allowed]
+    refused = [(what, key) for what, key in keys if not access().may(server, what, f"arn:aws:s3:::{PREFIX}-prod{key}").allowed]
     assert sorted(refused) == []

@@ -39,7 +39,7 @@ DAYS = ["2013-01-01", "2013-01-02", "2013-01-03", "2013-01-04"]
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A clone in which the first days were delivered and run once."""
     checkout = make_checkout(tmp_path_factory.mktemp("clone"))
-    for file in ("Makefile", "locks", "docs", "ruff.toml"):
+    for file in ("Makefile", "locks", "docs", "deploy", "ruff.toml"):
         copy = shutil.copytree if (PROJECT / file).is_dir() else shutil.copy
         copy(PROJECT / file, checkout.root / file)
     shutil.copytree(PROJECT / "infra", checkout.root / "infra", ignore=shutil.ignore_patterns(".terraform"))

@@ -14,15 +14,16 @@ from typing import Any
 
 from dataops_assets.policy.evaluate import Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
-from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION, planned
+from dataops_assets_tests.infra.terraform import planned
+from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX, REGION, REPOSITORY
 
-CLUSTER = {name: f"arn:aws:eks:{REGION}:{account}:cluster/company-{name}" for name, account in ACCOUNTS.items()}
+CLUSTER = {name: f"arn:aws:eks:{REGION}:{account}:cluster/{PREFIX}-{name}" for name, account in ACCOUNTS.items()}
 VARIABLES: dict[str, Any] = {
-    "prefix": "company",
+    "prefix": PREFIX,
     "region": REGION,
     "accounts": ACCOUNTS,
-    "github": {"owner": "company", "repository": "data"},
-    "people": {"issuer": "people.example.com"},
+    "github": {"owner": OWNER, "repository": REPOSITORY},
+    "people": {"issuer": PEOPLE},
     "reader_groups": {"analysts": "…", "operations": "…", "branches": "…"},
     "readers_classes": ["analysts+branches+operations", "branches", "nobody"],
     "lifecycle_classes": ["deployment", "operational", "probe", "reference"],
@@ -61,7 +62,7 @@ def _roles(environment: str) -> dict[str, Role]:
     made = {}
     for one in of["aws_iam_role"]:
         name, values = one["index"], one["values"]
-        assert values["permissions_boundary"] == f"arn:aws:iam::{ACCOUNTS[environment]}:policy/company-boundary"
+        assert values["permissions_boundary"] == f"arn:aws:iam::{ACCOUNTS[environment]}:policy/{PREFIX}-boundary"
         documents = {"trust": values["assume_role_policy"], "rights": rights[name], "boundary": boundary}
         read = {kind: json.loads(text) for kind, text in documents.items()}
         made[f"{environment}/{name}"] = Role(
@@ -88,7 +89,7 @@ def may(who: str, action: str, about: str, rights: Policy | None = None, **conte
     """
     role = roles()[who]
     own = ACCOUNTS[role.environment]
-    resource = about if about.startswith("arn:") else f"arn:aws:s3:::company-{about}"
+    resource = about if about.startswith("arn:") else f"arn:aws:s3:::{PREFIX}-{about}"
     bucket = about.partition("/")[0].replace("landing", "prod")  # it is prod's
     account = resource.split(":")[4] or ACCOUNTS[bucket.rpartition("-")[2]]
     request = Request(
@@ -139,9 +140,9 @@ KEYS = {
     "prefix": "s3:prefix",
     "boundary": "iam:PermissionsBoundary",
     "passed_to": "iam:PassedToService",
-    "aud": "people.example.com:aud",
-    "github_aud": "token.actions.githubusercontent.com:aud",
-    "github_sub": "token.actions.githubusercontent.com:sub",
+    "aud": f"{PEOPLE}:aud",
+    "github_aud": f"{GITHUB}:aud",
+    "github_sub": f"{GITHUB}:sub",
     "person": "aws:RequestTag/person",
     "mfa": "aws:RequestTag/mfa",
     "namespace": "aws:RequestTag/kubernetes-namespace",

@@ -19,12 +19,10 @@ from typing import Any
 import boto3
 
 from dataops_assets_tests.checkout import BIN, PROJECT
+from dataops_assets_tests.values import REGION
 
 INFRA = PROJECT / "infra"
 ENVIRONMENTS = ("dev", "prod")
-ACCOUNTS = {"dev": "111111111111", "prod": "222222222222"}
-"""Those that terraform.tfvars names; nobody has them."""
-REGION = "eu-central-1"
 NEEDED = "needs terraform 1.11 and its plugin hashicorp/aws: https://developer.hashicorp.com/terraform/install"
 
 _PROGRAM = shutil.which("terraform") or shutil.which("tofu")

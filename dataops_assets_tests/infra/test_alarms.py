@@ -12,30 +12,31 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from dataops_assets_tests.infra.terraform import ACCOUNTS, resources
+from dataops_assets_tests.infra.terraform import resources
+from dataops_assets_tests.values import ACCOUNTS, PEOPLE, PREFIX, REGION
 
 pytestmark = pytest.mark.terraform
 
 PROD = ACCOUNTS["prod"]
 USER = {
     "type": "IAMUser",
-    "arn": f"arn:aws:iam::{PROD}:user/company-pipeline",
+    "arn": f"arn:aws:iam::{PROD}:user/{PREFIX}-pipeline",
     "accountId": PROD,
-    "userName": "company-pipeline",
+    "userName": f"{PREFIX}-pipeline",
 }
 ROOT = {"type": "Root", "arn": f"arn:aws:iam::{PROD}:root", "accountId": PROD, "principalId": PROD}
 SERVICE = {"type": "AWSService", "invokedBy": "s3.amazonaws.com"}
-STRANGER = {"type": "AWSAccount", "principalId": "AROAEXAMPLE:company-pipeline", "accountId": ACCOUNTS["dev"]}
+STRANGER = {"type": "AWSAccount", "principalId": f"AROAEXAMPLE:{PREFIX}-pipeline", "accountId": ACCOUNTS["dev"]}
 NOBODY = {"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}
-TOKEN = {"type": "WebIdentityUser", "principalId": "people.example.com:aud:sub", "identityProvider": "people.example.com"}
+TOKEN = {"type": "WebIdentityUser", "principalId": f"{PEOPLE}:aud:sub", "identityProvider": PEOPLE}
 
 
 def role(name: str, account: str = PROD) -> dict[str, Any]:
     """A session of a role of the account, as its own trail tells of it."""
-    issuer = {"type": "Role", "arn": f"arn:aws:iam::{account}:role/company-{name}", "accountId": account, "userName": name}
+    issuer = {"type": "Role", "arn": f"arn:aws:iam::{account}:role/{PREFIX}-{name}", "accountId": account, "userName": name}
     return {
         "type": "AssumedRole",
-        "arn": f"arn:aws:sts::{account}:assumed-role/company-{name}/somebody",
+        "arn": f"arn:aws:sts::{account}:assumed-role/{PREFIX}-{name}/somebody",
         "accountId": account,
         "sessionContext": {"attributes": {"mfaAuthenticated": "false"}, "sessionIssuer": issuer},
     }
@@ -48,23 +49,23 @@ def told(who: dict[str, Any], service: str, name: str, asked: dict[str, Any], **
     return {"detail-type": "AWS API Call via CloudTrail", "source": f"aws.{service}", "detail": {**detail, **more}}
 
 
-def in_prod(who: dict[str, Any], name: str, key: str | None, bucket: str = "company-prod", **more: Any) -> dict[str, Any]:
-    asked = {"bucketName": bucket, "Host": f"{bucket}.s3.eu-central-1.amazonaws.com"} | ({"key": key} if key else {})
+def in_prod(who: dict[str, Any], name: str, key: str | None, bucket: str = f"{PREFIX}-prod", **more: Any) -> dict[str, Any]:
+    asked = {"bucketName": bucket, "Host": f"{bucket}.s3.{REGION}.amazonaws.com"} | ({"key": key} if key else {})
     category = "Data" if key or name == "DeleteObjects" else "Management"
     return told(who, "s3", name, asked, **{"readOnly": False, "eventCategory": category, **more})
 
 
 def changed(who: dict[str, Any], name: str, service: str = "iam", **more: Any) -> dict[str, Any]:
     """Something beside data, as no bucket or role of the alarms names it."""
-    return told(who, service, name, {"roleName": "company-pipeline"}, **{"readOnly": False, **more})
+    return told(who, service, name, {"roleName": f"{PREFIX}-pipeline"}, **{"readOnly": False, **more})
 
 
 def in_landing(who: dict[str, Any], name: str, key: str | None) -> dict[str, Any]:
-    return in_prod(who, name, key, "company-landing")
+    return in_prod(who, name, key, f"{PREFIX}-landing")
 
 
 def taken(who: dict[str, Any], name: str, of: str, account: str = PROD, **more: Any) -> dict[str, Any]:
-    asked = {"roleArn": f"arn:aws:iam::{account}:role/company-{of}", "roleSessionName": "somebody"}
+    asked = {"roleArn": f"arn:aws:iam::{account}:role/{PREFIX}-{of}", "roleSessionName": "somebody"}
     return told(who, "sts", name, asked, **{"readOnly": True, **more})
 
 
@@ -86,7 +87,7 @@ EVENTS = {
     "a provider drops in parts": (in_landing(PROVIDER, "UploadPart", DROP), NONE),
     "an analyst reads": (in_prod(role("analyst-analysts"), "GetObject", ROW, readOnly=True), NONE),
     "root reads": (in_prod(ROOT, "GetObject", ROW, readOnly=True), USED),
-    "somebody writes elsewhere": (in_prod(USER, "PutObject", ROW, bucket="company-dev"), NONE),
+    "somebody writes elsewhere": (in_prod(USER, "PutObject", ROW, bucket=f"{PREFIX}-dev"), NONE),
     "a branch asks whether it may write": (in_prod(STRANGER, "UploadPart", "_doctor/x", errorCode="AccessDenied"), NONE),
     "the pipeline signs in": (taken(SERVICE, "AssumeRoleForPodIdentity", "pipeline"), NONE),
     "an analyst signs in": (taken(TOKEN, "AssumeRoleWithWebIdentity", "analyst-analysts"), NONE),
@@ -126,9 +127,12 @@ EVENTS = {
     "infra lets a key go": (told(INFRA, "kms", "ScheduleKeyDeletion", {"keyId": "1", "pendingWindowInDays": 7}), UNGUARDED),
     "infra disables a key": (told(INFRA, "kms", "DisableKey", {"keyId": "1"}), UNGUARDED),
     "infra lets others use a key": (told(INFRA, "kms", "PutKeyPolicy", {"keyId": "1", "policyName": "default"}), UNGUARDED),
-    "root stops the trail": (told(ROOT, "cloudtrail", "StopLogging", {"name": "company-prod"}), UNGUARDED | USED),
-    "infra has the trail tell less": (told(INFRA, "cloudtrail", "PutEventSelectors", {"trailName": "company-prod"}), UNGUARDED),
-    "root silences an alarm": (told(ROOT, "events", "DisableRule", {"name": "company-prod-written"}), UNGUARDED | USED),
+    "root stops the trail": (told(ROOT, "cloudtrail", "StopLogging", {"name": f"{PREFIX}-prod"}), UNGUARDED | USED),
+    "infra has the trail tell less": (
+        told(INFRA, "cloudtrail", "PutEventSelectors", {"trailName": f"{PREFIX}-prod"}),
+        UNGUARDED,
+    ),
+    "root silences an alarm": (told(ROOT, "events", "DisableRule", {"name": f"{PREFIX}-prod-written"}), UNGUARDED | USED),
     "a user may not let a key go": (told(USER, "kms", "ScheduleKeyDeletion", {"keyId": "1"}, errorCode="AccessDenied"), NONE),
     "the pipeline uses a key": (told(PIPELINE, "kms", "GenerateDataKey", {"keyId": "1"}, readOnly=True), NONE),
     # Who may do what, and what keeps data, changed by others than infra.
@@ -153,10 +157,10 @@ EVENTS = {
         told(ROOT | {"invokedBy": "AWS Internal"}, "s3", "ListBuckets", {}, readOnly=True),
         NONE,
     ),
-    "infra configures the bucket of the trail": (in_prod(INFRA, "PutBucketPolicy", None, "company-audit-prod"), NONE),
-    "a user configures it": (in_prod(USER, "PutBucketLifecycle", None, "company-audit-prod"), CONFIGURED),
+    "infra configures the bucket of the trail": (in_prod(INFRA, "PutBucketPolicy", None, f"{PREFIX}-audit-prod"), NONE),
+    "a user configures it": (in_prod(USER, "PutBucketLifecycle", None, f"{PREFIX}-audit-prod"), CONFIGURED),
     "a role turns off versions of states": (
-        in_prod(role("drift"), "PutBucketVersioning", None, "company-state-prod"),
+        in_prod(role("drift"), "PutBucketVersioning", None, f"{PREFIX}-state-prod"),
         CONFIGURED,
     ),
     "a user opens the account to the public": (
@@ -190,7 +194,7 @@ def alarms(plan: dict[str, Any], event: dict[str, Any]) -> set[str]:
     filters = {one["name"]: one["pattern"] for one in ours(plan, "aws_cloudwatch_log_metric_filter")}
     found = {name for name, pattern in rules.items() if pattern.matches_event(event)}
     found |= {name for name, pattern in filters.items() if is_found(pattern, event["detail"])}
-    return {name.removeprefix("company-") for name in found}
+    return {name.removeprefix(f"{PREFIX}-") for name in found}
 
 
 _TERM = re.compile(r'\$\.([\w.]+) (?:(NOT EXISTS)|(IS FALSE)|(=|!=) "([^"]*)")')
@@ -230,14 +234,14 @@ def test_in_prod_whatever_is_not_the_daily_work_alarms(planned, what: str) -> No
 
 def test_in_dev_break_glass_alone_alarms(planned) -> None:
     dev = ACCOUNTS["dev"]
-    assert alarms(planned["dev"], in_prod(role("engineer", dev), "PutObject", "dev/me/x", bucket="company-dev")) == NONE
+    assert alarms(planned["dev"], in_prod(role("engineer", dev), "PutObject", "dev/me/x", bucket=f"{PREFIX}-dev")) == NONE
     assert alarms(planned["dev"], taken(TOKEN, "AssumeRoleWithWebIdentity", "break-glass", dev)) == TAKEN
-    assert alarms(planned["dev"], in_prod(role("break-glass", dev), "DeleteObject", "dev/me/x", bucket="company-dev")) == ACTS
+    assert alarms(planned["dev"], in_prod(role("break-glass", dev), "DeleteObject", "dev/me/x", bucket=f"{PREFIX}-dev")) == ACTS
 
 
 def test_what_is_done_to_roles_and_buckets_of_dev_alarms_there(planned) -> None:
     dev = ACCOUNTS["dev"]
     assert alarms(planned["dev"], changed(role("engineer", dev), "PutRolePolicy")) == IDENTITIES
     assert alarms(planned["dev"], changed(role("infra", dev), "PutRolePolicy")) == NONE
-    assert alarms(planned["dev"], in_prod(role("engineer", dev), "PutBucketPolicy", None, "company-dev")) == CONFIGURED
-    assert alarms(planned["dev"], in_prod(role("infra", dev), "PutBucketPolicy", None, "company-dev")) == NONE
+    assert alarms(planned["dev"], in_prod(role("engineer", dev), "PutBucketPolicy", None, f"{PREFIX}-dev")) == CONFIGURED
+    assert alarms(planned["dev"], in_prod(role("infra", dev), "PutBucketPolicy", None, f"{PREFIX}-dev")) == NONE

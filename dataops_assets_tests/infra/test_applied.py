@@ -18,7 +18,8 @@ import pytest
 
 from dataops_assets_tests.checkout import make_checkout
 from dataops_assets_tests.infra import terraform
-from dataops_assets_tests.infra.terraform import ACCOUNTS, ENVIRONMENTS, REGION, Copy, Done, client, moto
+from dataops_assets_tests.infra.terraform import ENVIRONMENTS, Copy, Done, client, moto
+from dataops_assets_tests.values import ACCOUNTS, PREFIX, REGION
 
 pytestmark = pytest.mark.terraform
 
@@ -126,13 +127,13 @@ def run_the_sample(root: Path, address: str) -> Done:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "DATAOPS_DEPLOYMENT": "prod",
-        "DATAOPS_DATA": "s3://company-prod",
-        "DATAOPS_LANDING": "s3://company-landing",
+        "DATAOPS_DATA": f"s3://{PREFIX}-prod",
+        "DATAOPS_LANDING": f"s3://{PREFIX}-landing",
         "DATAOPS_PIPELINE": client("sts", address, REGION).get_caller_identity()["Arn"],
         "DATAOPS_COMMIT": "ab" * 20,
         "DATAOPS_CACHE": str(root / "cache"),
     }
-    with without_policy(address, "company-prod"), without_policy(address, "company-landing"):
+    with without_policy(address, f"{PREFIX}-prod"), without_policy(address, f"{PREFIX}-landing"):
         done = checkout.run("dataops", "deliver")
         if done.returncode == 0:
             done = checkout.run("dataops", "run")
@@ -196,7 +197,11 @@ def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environ
     assert told.left.code == 0, told.left.out
     s3 = client("s3", told.address, REGION)
     names = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-    ours = {f"company-{environment}", f"company-audit-{environment}", *(["company-landing"] if environment == "prod" else ())}
+    ours = {
+        f"{PREFIX}-{environment}",
+        f"{PREFIX}-audit-{environment}",
+        *([f"{PREFIX}-landing"] if environment == "prod" else ()),
+    }
     assert names >= ours
     for name in ours:
         assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
@@ -205,7 +210,7 @@ def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environ
         assert s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]["RestrictPublicBuckets"]
         assert s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
     keys = [alias["AliasName"] for alias in client("kms", told.address, REGION).list_aliases()["Aliases"]]
-    assert {"alias/company-data", "alias/company-audit"} <= set(keys), "whose policies let nobody but infra remove an alias"
+    assert {f"alias/{PREFIX}-data", f"alias/{PREFIX}-audit"} <= set(keys), "whose policies let nobody but infra remove an alias"
 
 
 def test_the_sample_runs_in_the_buckets_that_were_made(stories: dict[str, Story]) -> None:
@@ -213,22 +218,22 @@ def test_the_sample_runs_in_the_buckets_that_were_made(stories: dict[str, Story]
     assert told.ran is not None
     assert told.ran.code == 0, told.ran.out
     assert "all that the contracts demand holds" in told.ran.told
-    with without_policy(told.address, "company-prod") as s3:
-        listed = s3.list_objects_v2(Bucket="company-prod", Prefix="staged/flights/")["Contents"]
-        head = s3.head_object(Bucket="company-prod", Key=listed[0]["Key"])
-        assert "Contents" not in s3.list_objects_v2(Bucket="company-prod", Prefix="landing/")
-    with without_policy(told.address, "company-landing") as s3:
-        dropped = s3.list_objects_v2(Bucket="company-landing", MaxKeys=1)["Contents"]
-        assert "ObjectLockMode" not in s3.head_object(Bucket="company-landing", Key=dropped[0]["Key"])
+    with without_policy(told.address, f"{PREFIX}-prod") as s3:
+        listed = s3.list_objects_v2(Bucket=f"{PREFIX}-prod", Prefix="staged/flights/")["Contents"]
+        head = s3.head_object(Bucket=f"{PREFIX}-prod", Key=listed[0]["Key"])
+        assert "Contents" not in s3.list_objects_v2(Bucket=f"{PREFIX}-prod", Prefix="landing/")
+    with without_policy(told.address, f"{PREFIX}-landing") as s3:
+        dropped = s3.list_objects_v2(Bucket=f"{PREFIX}-landing", MaxKeys=1)["Contents"]
+        assert "ObjectLockMode" not in s3.head_object(Bucket=f"{PREFIX}-landing", Key=dropped[0]["Key"])
     assert [entry["Key"] for entry in listed] == [f"staged/flights/date=2013-01-0{day}/data.parquet" for day in range(1, 6)]
     assert (head["ServerSideEncryption"], head["ObjectLockMode"]) == ("aws:kms", "GOVERNANCE")
 
 
 def test_prod_locks_what_is_written_and_dev_does_not(stories: dict[str, Story]) -> None:
-    lock = client("s3", stories["prod"].address, REGION).get_object_lock_configuration(Bucket="company-prod")
+    lock = client("s3", stories["prod"].address, REGION).get_object_lock_configuration(Bucket=f"{PREFIX}-prod")
     days = json.loads((terraform.INFRA / "environments/prod/contracts.auto.tfvars.json").read_text())["retention"]["lock_days"]
     found = lock["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     assert (found["Mode"], found["Days"]) == ("GOVERNANCE", days)
     s3 = client("s3", stories["dev"].address, REGION)
     with pytest.raises(s3.exceptions.ClientError, match="ObjectLockConfigurationNotFoundError"):
-        s3.get_object_lock_configuration(Bucket="company-dev")
+        s3.get_object_lock_configuration(Bucket=f"{PREFIX}-dev")

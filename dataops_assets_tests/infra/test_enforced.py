@@ -22,6 +22,7 @@ from dataops_assets_tests import rights, s3_server
 from dataops_assets_tests.checkout import PROJECT, make_checkout
 from dataops_assets_tests.infra.acts import BUCKETS, OBJECTS, OF_LOCKS, Outcome, Target, tried
 from dataops_assets_tests.s3_server import ONCE, Bucket, Server
+from dataops_assets_tests.values import PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -221,7 +222,7 @@ def would_be_allowed(world: World, identity: str, place: str, name: str) -> bool
     caller = session(access().role(identity), dict([SESSIONS[identity]]) if identity in SESSIONS else {})
     of_bucket = place.startswith("bucket ")
     act = (BUCKETS if of_bucket else OBJECTS)[name]
-    about = f"arn:aws:s3:::company-{place.removeprefix('bucket ')}" + ("" if of_bucket else "/x")
+    about = f"arn:aws:s3:::{PREFIX}-{place.removeprefix('bucket ')}" + ("" if of_bucket else "/x")
     tags = {f"s3:ExistingObjectTag/{key}": value for key, value in world.tags.get(place, {}).items()}
     return all(access().may(caller, f"s3:{action}", about, {**act.context, **tags}).allowed for action in act.actions)
 

@@ -8,8 +8,9 @@ import pytest
 from dataops_assets.contract.policy import ZONES
 from dataops_assets.lifecycle.table import AREAS, TRASH
 from dataops_assets.storage import conformance, layout
+from dataops_assets_tests import values
 from dataops_assets_tests.infra.accounts import CLUSTER, EVERYTHING, becomes, may, roles
-from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION
+from dataops_assets_tests.values import ACCOUNTS, OWNER, PREFIX, REGION, REPOSITORY
 
 pytestmark = pytest.mark.terraform
 
@@ -19,10 +20,10 @@ TAGGED: Context = {"sets_readers": "branches", "sets_lifecycle": "reference", "s
 PR_7: Context = {"is_namespace": "pr-7"}
 ANN: Context = {"is_person": "ann"}
 VIA_S3: Context = {"via": f"s3.{REGION}.amazonaws.com"}
-ROLES = {name: f"arn:aws:iam::{account}:role/company" for name, account in ACCOUNTS.items()}
-BOUNDARIES = {name: f"arn:aws:iam::{account}:policy/company-boundary" for name, account in ACCOUNTS.items()}
+ROLES = {name: f"arn:aws:iam::{account}:role/{PREFIX}" for name, account in ACCOUNTS.items()}
+BOUNDARIES = {name: f"arn:aws:iam::{account}:policy/{PREFIX}-boundary" for name, account in ACCOUNTS.items()}
 KEYS = {name: f"arn:aws:kms:{REGION}:{account}:key/1234" for name, account in ACCOUNTS.items()}
-REGISTRY = f"arn:aws:ecr:{REGION}:{ACCOUNTS['prod']}:repository/company"
+REGISTRY = f"arn:aws:ecr:{REGION}:{ACCOUNTS['prod']}:repository/{PREFIX}"
 DATABASE = f"arn:aws:rds-db:{REGION}:{ACCOUNTS['prod']}:dbuser:db-ABCDEFGHIJKL01234"
 OF_NO_SERVICE = ("postgres", "dagster_owner", "dataops_reader", "dataops_pruner")
 MASTER = f"arn:aws:secretsmanager:{REGION}:{ACCOUNTS['prod']}:secret:rds!db-00000000-abcdef"
@@ -62,8 +63,8 @@ ALLOWED: list[Row] = [
     ("and so does the sweeper", "dev/sweeper", "s3:GetLifecycleConfiguration", "dev", {}),
     ("a query is answered in its area", "dev/adhoc", "s3:PutObject", "dev/adhoc/a/result.parquet", {}),
     *(("the sweeper ends areas", "dev/sweeper", "s3:DeleteObjectVersion", f"dev/{top}/x", {}) for top in (*AREAS, TRASH)),
-    ("it sees who has read", "dev/sweeper", "s3:GetObject", "audit-dev/access/company-dev/x", {}),
-    ("and lists that", "dev/sweeper", "s3:ListBucket", "audit-dev", {"prefix": "access/company-dev/"}),
+    ("it sees who has read", "dev/sweeper", "s3:GetObject", f"audit-dev/access/{PREFIX}-dev/x", {}),
+    ("and lists that", "dev/sweeper", "s3:ListBucket", "audit-dev", {"prefix": f"access/{PREFIX}-dev/"}),
     ("break-glass removes versions", "prod/break-glass", "s3:DeleteObjectVersion", "prod/raw/x", {}),
     ("and lifts locks", "prod/break-glass", "s3:BypassGovernanceRetention", "prod/raw/x", {}),
     ("infra says what ends when", "prod/infra", "s3:PutLifecycleConfiguration", "prod", {}),
@@ -293,10 +294,10 @@ def test_whatever_a_policy_says_the_boundary_keeps_dev_from_writing_prod() -> No
 
 GITHUB, PEOPLE = (
     {name: f"arn:aws:iam::{account}:oidc-provider/{issuer}" for name, account in ACCOUNTS.items()}
-    for issuer in ("token.actions.githubusercontent.com", "people.example.com")
+    for issuer in (values.GITHUB, values.PEOPLE)
 )
-CI = {"github_aud": "sts.amazonaws.com", "github_sub": "repo:company/data:environment:prod"}
-WHO = {"aud": "company-engineer", "person": "ann"}
+CI = {"github_aud": "sts.amazonaws.com", "github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:prod"}
+WHO = {"aud": f"{PREFIX}-engineer", "person": "ann"}
 POD = {"namespace": "prod", "service_account": "pipeline", "cluster": CLUSTER["prod"]}
 BRANCH = {"namespace": "pr-7", "service_account": "branch", "cluster": CLUSTER["dev"]}
 
@@ -305,17 +306,17 @@ BRANCH = {"namespace": "pr-7", "service_account": "branch", "cluster": CLUSTER["
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"github_sub": "repo:company/data:ref:refs/heads/main"},
-        {"github_sub": "repo:company/data:pull_request"},
-        {"github_sub": "repo:company/data:environment:branch"},
-        {"github_sub": "repo:fork/data:environment:{environment}"},
-        {"github_sub": "repo:company/data-2:environment:{environment}"},
-        {"github_sub": "repo:company/data:environment:{environment}-2"},
-        {"github_aud": "https://github.com/company"},
+        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:ref:refs/heads/main"},
+        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:pull_request"},
+        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:branch"},
+        {"github_sub": f"repo:fork/{REPOSITORY}:environment:{{environment}}"},
+        {"github_sub": f"repo:{OWNER}/{REPOSITORY}-2:environment:{{environment}}"},
+        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:{{environment}}-2"},
+        {"github_aud": f"https://github.com/{OWNER}"},
     ],
 )
 def test_github_opens_a_role_to_its_environment_alone(who: str, environment: str, wrong: dict[str, str]) -> None:
-    right = CI | {"github_sub": f"repo:company/data:environment:{environment}"}
+    right = CI | {"github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:{environment}"}
     given = {name: value.format(environment=environment) for name, value in wrong.items()}
     assert becomes(f"prod/{who}", GITHUB["prod"], **right)
     assert not becomes(f"prod/{who}", GITHUB["prod"], **right | given)
@@ -336,14 +337,14 @@ def test_no_namespace_but_that_of_a_pull_request_is_a_branch(namespace: str) -> 
 
 
 def test_who_signs_in_brings_no_tag_but_his_own() -> None:
-    assert not becomes("dev/engineer", PEOPLE["dev"], aud="company-engineer")
-    assert not becomes("dev/engineer", PEOPLE["dev"], **WHO | {"aud": "company-break-glass"})
+    assert not becomes("dev/engineer", PEOPLE["dev"], aud=f"{PREFIX}-engineer")
+    assert not becomes("dev/engineer", PEOPLE["dev"], **WHO | {"aud": f"{PREFIX}-break-glass"})
     assert not becomes("dev/engineer", PEOPLE["dev"], **WHO, namespace="pr-7")
     assert not becomes("dev/engineer", GITHUB["dev"], **WHO)
 
 
 def test_break_glass_needs_a_second_factor_and_lasts_an_hour() -> None:
-    said = WHO | {"aud": "company-break-glass"}
+    said = WHO | {"aud": f"{PREFIX}-break-glass"}
     assert becomes("prod/break-glass", PEOPLE["prod"], **said, mfa="true")
     assert not becomes("prod/break-glass", PEOPLE["prod"], **said, mfa="false")
     assert not becomes("prod/break-glass", PEOPLE["prod"], **said)
@@ -358,15 +359,15 @@ def test_a_pod_becomes_the_pipeline_by_its_service_account_alone(wrong: dict[str
 
 
 def test_a_provider_signs_in_without_tags() -> None:
-    assert becomes(PROVIDER, PEOPLE["prod"], aud="company-provider-weather-service")
-    assert not becomes(PROVIDER, PEOPLE["prod"], aud="company-provider-other")
-    assert not becomes(PROVIDER, PEOPLE["prod"], aud="company-provider-weather-service", person="ann")
+    assert becomes(PROVIDER, PEOPLE["prod"], aud=f"{PREFIX}-provider-weather-service")
+    assert not becomes(PROVIDER, PEOPLE["prod"], aud=f"{PREFIX}-provider-other")
+    assert not becomes(PROVIDER, PEOPLE["prod"], aud=f"{PREFIX}-provider-weather-service", person="ann")
 
 
 @pytest.mark.parametrize("who", ["prod/pipeline", "prod/break-glass", "dev/branch", "dev/engineer", "prod/infra"])
 def test_no_role_leads_to_another(who: str) -> None:
     account = ACCOUNTS[who.partition("/")[0]]
-    sessions = [f"arn:aws:sts::{account}:assumed-role/company-{name}/session" for name in ("pipeline", "infra", "deployer")]
+    sessions = [f"arn:aws:sts::{account}:assumed-role/{PREFIX}-{name}/session" for name in ("pipeline", "infra", "deployer")]
     said = {**POD, **WHO, **CI, "mfa": "true"}
     assert not [one for one in [*sessions, "*"] for said_too in ({}, said) if becomes(who, one, "sts:AssumeRole", **said_too)]
 

@@ -11,14 +11,15 @@ from dataops_assets.policy.evaluate import Policies, Request, decide
 from dataops_assets.policy.language import PolicyKind, read_policy
 from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra.accounts import EVERYTHING
-from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION, planned
+from dataops_assets_tests.infra.terraform import planned
+from dataops_assets_tests.values import ACCOUNTS, PREFIX, REGION
 
 pytestmark = pytest.mark.terraform
 
-ROLE = f"arn:aws:iam::{ACCOUNTS['prod']}:role/company"
+ROLE = f"arn:aws:iam::{ACCOUNTS['prod']}:role/{PREFIX}"
 VARIABLES: dict[str, Any] = {
     "environment": "prod",
-    "prefix": "company",
+    "prefix": PREFIX,
     "region": REGION,
     "account": ACCOUNTS["prod"],
     "roles": {name: f"{ROLE}-{name}" for name in ("deployer", "infra", "pipeline")},
@@ -53,7 +54,7 @@ def test_policies_are_known_before_anything_is_made_and_understood(resources: li
 
 def test_every_role_has_the_boundary(resources: list[dict[str, Any]]) -> None:
     boundaries = {one["values"]["permissions_boundary"] for one in resources if one["type"] == "aws_iam_role"}
-    assert boundaries == {f"arn:aws:iam::{ACCOUNTS['prod']}:policy/company-boundary"}
+    assert boundaries == {f"arn:aws:iam::{ACCOUNTS['prod']}:policy/{PREFIX}-boundary"}
 
 
 def test_no_policy_is_attached_that_is_not_written_out(resources: list[dict[str, Any]]) -> None:
@@ -74,7 +75,7 @@ def test_key_is_ruled_by_infra_and_used_by_nobody(resources: list[dict[str, Any]
     able = set()
     for who in ("infra", "pipeline", "break-glass", "deployer", "cluster"):
         for action in ("kms:ScheduleKeyDeletion", "kms:PutKeyPolicy", "kms:CreateGrant", "kms:Decrypt", "kms:GenerateDataKey"):
-            session = f"arn:aws:sts::{account}:assumed-role/company-{who}/session"
+            session = f"arn:aws:sts::{account}:assumed-role/{PREFIX}-{who}/session"
             known = {"aws:PrincipalArn": f"{ROLE}-{who}", "kms:ViaService": f"s3.{REGION}.amazonaws.com"}
             request = Request(session, action, f"arn:aws:kms:{REGION}:{account}:key/1", account, known)
             if decide(request, Policies((EVERYTHING,), resource=policy)).allowed:

@@ -14,10 +14,11 @@ from botocore.exceptions import ClientError
 from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra import web_identity
 from dataops_assets_tests.infra.web_identity import WEED, Roles
+from dataops_assets_tests.values import OWNER, PREFIX, REPOSITORY
 
 pytestmark = pytest.mark.skipif(not WEED.exists(), reason="needs SeaweedFS, which comes as a wheel for Linux on x86-64 alone")
 
-OURS = "repo:company/data"
+OURS = f"repo:{OWNER}/{REPOSITORY}"
 SUBJECTS = {
     "prod/deployer": f"{OURS}:environment:prod",
     "prod/infra": f"{OURS}:environment:infra",
@@ -34,9 +35,9 @@ OTHERS = [
     f"{OURS}:ref:refs/heads/main",
     f"{OURS}:ref:refs/heads/environment:infra",
     f"{OURS}:pull_request",
-    "repo:somebody/data:environment:infra",
-    "repo:somebody/data:environment:prod",
-    "repo:company/data-2:environment:infra",
+    f"repo:somebody/{REPOSITORY}:environment:infra",
+    f"repo:somebody/{REPOSITORY}:environment:prod",
+    f"repo:{OWNER}/{REPOSITORY}-2:environment:infra",
     "",
 ]
 
@@ -47,7 +48,7 @@ def trusts() -> dict[str, Any]:
     for environment in ("dev", "prod"):
         for name, role in json.loads((PROJECT / f"infra/access/{environment}.json").read_text())["roles"].items():
             if web_identity.ISSUER in json.dumps(role["trust"]):
-                found[f"{environment}-{name.removeprefix('company-')}"] = role["trust"]
+                found[f"{environment}-{name.removeprefix(f'{PREFIX}-')}"] = role["trust"]
     return found
 
 
@@ -81,7 +82,7 @@ def test_subject_that_is_exactly_right_becomes_the_role_and_no_other_does(roles:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"aud": "https://github.com/company"},
+        {"aud": f"https://github.com/{OWNER}"},
         {"iss": "http://127.0.0.1:1"},
         {"exp": int(time.time()) - 60},
         {"key": "another"},

@@ -10,8 +10,9 @@ import pytest
 
 from dataops_assets.infrastructure import quotas
 from dataops_assets.infrastructure.variables import variables
-from dataops_assets_tests.infra.terraform import ACCOUNTS, REGION, planned
+from dataops_assets_tests.infra.terraform import planned
 from dataops_assets_tests.infrastructure.scale import SAMPLE, company
+from dataops_assets_tests.values import ACCOUNTS, OWNER, PEOPLE, REGION, REPOSITORY
 
 pytestmark = pytest.mark.terraform
 
@@ -20,14 +21,14 @@ CATALOG = {
     "prefix": PREFIX,
     "account": ACCOUNTS["prod"],
     "audit_bucket": f"{PREFIX}-audit-prod",
-    "kms_key_arn": "arn:aws:kms:eu-central-1:222222222222:key/00000000-0000-0000-0000-000000000000",
+    "kms_key_arn": f"arn:aws:kms:{REGION}:{ACCOUNTS['prod']}:key/00000000-0000-0000-0000-000000000000",
 }
 IDENTITIES = {
     "prefix": PREFIX,
     "region": REGION,
     "accounts": ACCOUNTS,
-    "github": {"owner": "company", "repository": "data"},
-    "people": {"issuer": "people.example.com"},
+    "github": {"owner": OWNER, "repository": REPOSITORY},
+    "people": {"issuer": PEOPLE},
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dataops_assets.contract.parse import Document
 from dataops_assets.policy.rbac import VERBS, Request, Rights, Subject, judge, person, read_rights, service_account
 from dataops_assets.policy.refused import Refused
 from dataops_assets_tests.docs.tables import rows
@@ -182,7 +183,7 @@ def mutants() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
 
 @pytest.mark.parametrize(("told", "changed"), [pytest.param(*one, id=one[0]) for one in mutants()])
 def test_whatever_is_changed_in_the_manifests_turns_a_cell(told: str, changed: list[tuple[str, Any]]):
-    rights = judge(changed)
+    rights = judge(Document(*one, {}) for one in changed)
     assert any(
         (rights.why(WHO[who], asked) is not None) != (asked.verb in verbs)
         for group, resource, who, verbs in (*expected(), *elsewhere())
@@ -211,7 +212,7 @@ def rule(**changes: Any) -> dict[str, Any]:
 
 def allowed(*manifests: dict[str, Any], who: Subject = WHO["viewers"], **asked: str) -> bool:
     request = Request(**{"verb": "get", "group": "", "resource": "pods", "namespace": "prod", "name": "p", **asked})
-    return judge([("f.yaml", one) for one in manifests]).why(who, request) is not None
+    return judge(Document("f.yaml", one, {}) for one in manifests).why(who, request) is not None
 
 
 def test_what_matches_what():
@@ -273,19 +274,74 @@ def test_a_service_account_is_of_its_namespace_and_of_its_groups():
         (rule(verbs=["gets"]), "rules.0.verbs.0"),
         (rule(verbs=[]), "rules.0.verbs"),
         (rule(nonResourceURLs=["/metrics"]), "rules.0.nonResourceURLs"),
-        (rule(resources=["pods/*"]), "rules.resources"),
-        (rule(resources=["*s"]), "rules.resources"),
-        (rule(resourceNames=["p*"]), "rules"),
-        (rule(resourceNames=["p"], verbs=["create"]), "rules.resourceNames"),
-        ({**BINDING, "roleRef": {**BINDING["roleRef"], "name": "s"}}, "roleRef"),  # type: ignore[dict-item]
-        ({**BINDING, "subjects": [{"kind": "Group", "name": "viewers"}]}, "subjects"),
-        ({**BINDING, "subjects": [{"kind": "ServiceAccount", "name": "daemon"}]}, "subjects"),
+        (rule(resources=["pods/*"]), "rules.0.resources"),
+        (rule(resources=["*s"]), "rules.0.resources"),
+        (rule(resourceNames=["p*"]), "rules.0"),
+        (rule(resourceNames=["p"], verbs=["create"]), "rules.0.resourceNames"),
+        ({**BINDING, "roleRef": {**BINDING["roleRef"], "name": "s"}}, "roleRef.name"),  # type: ignore[dict-item]
+        ({**BINDING, "subjects": [{"kind": "Group", "name": "viewers"}]}, "subjects.0"),
+        ({**BINDING, "subjects": [{"kind": "ServiceAccount", "name": "daemon"}]}, "subjects.0"),
         ({"kind": "Role"}, "apiVersion"),
         ("Role", "kind"),
     ],
 )
 def test_what_is_not_understood_is_refused(manifest: Any, element: str):
     with pytest.raises(Refused) as refused:
-        judge([("f.yaml", manifest)])
-    assert (refused.value.policy, refused.value.element) == ("f.yaml", element)
+        judge([Document("f.yaml", manifest, {})])
+    assert (refused.value.policy, refused.value.element) == ("f.yaml:1", element)
     assert refused.value.args[0].partition("remedy: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        (
+            "people.yaml",
+            "kind: Role\nmetadata:",
+            "kind: Rol\nmetadata:",
+            "people.yaml:4, kind: `Rol` is none that is known here\n    remedy: did you mean `Role`?",
+        ),
+        (
+            "people.yaml",
+            "    verbs: [get, list, watch]\n  - apiGroups: [batch]",
+            "    verbs: [get, lists]\n  - apiGroups: [batch]",
+            "people.yaml:14, rules.1.verbs.1: `lists` is none that is known here\n    remedy: did you mean `list`?",
+        ),
+        (
+            "people.yaml",
+            "  name: viewer\nsubjects:",
+            "  name: viewers\nsubjects:",
+            "people.yaml:34, RoleBinding people, roleRef.name: there is no Role `viewers` in the namespace prod\n"
+            "    remedy: did you mean `viewer`?",
+        ),
+        (
+            "people.yaml",
+            "kind: Group, name: operators}",
+            "kind: Group, name: operators",
+            "people.yaml:38: not readable as YAML: ",
+        ),
+        (
+            "services.yaml",
+            "metadata: {name: daemon, namespace: prod}",
+            "metadata: {namespace: prod}",
+            "services.yaml:10, metadata.name: it is missing\n    remedy: write `name: …`",
+        ),
+        (
+            "deployer.yaml",
+            "  name: deployer\n  namespace: prod\nroleRef:",
+            "  name: deployer\n  namespace: dev\nroleRef:",
+            "there is no Role `deployer` in the namespace dev\n    remedy: write one into deploy/rbac",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_its_file_its_line_and_the_way_to_mend_it(
+    tmp_path: Path, file: str, old: str, new: str, told: str
+):
+    for path in RBAC.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        assert path.name != file or text.count(old) == 1
+        (tmp_path / path.name).write_text(text.replace(old, new) if path.name == file else text, encoding="utf-8")
+    with pytest.raises(Refused) as refused:
+        read_rights(tmp_path)
+    assert str(refused.value).startswith(f"deploy/rbac/{file}:")
+    assert told in str(refused.value)

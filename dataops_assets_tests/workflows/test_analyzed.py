@@ -12,7 +12,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from dataops_assets_tests.infra.terraform import INFRA, REGION
+from dataops_assets_tests.infra.terraform import INFRA
+from dataops_assets_tests.values import PREFIX, REGION
 
 PASS = {"result": "PASS", "message": "The policy grants nothing of that."}
 FAIL = {
@@ -79,10 +80,10 @@ def test_what_has_not_changed_is_asked_about_everybody_alone(analyze: Any, clien
 
 
 def test_a_policy_that_has_changed_is_held_against_what_it_was(analyze: Any, client: Any, access: dict[str, Any]) -> None:
-    role = {"roles": {"company-analyst-analysts": access["roles"]["company-analyst-analysts"]}, "buckets": {}, "keys": {}}
+    role = {"roles": {f"{PREFIX}-analyst-analysts": access["roles"][f"{PREFIX}-analyst-analysts"]}, "buckets": {}, "keys": {}}
     before, now = role, deepcopy(role)
-    was = before["roles"]["company-analyst-analysts"]["policies"]["rights"]
-    becomes = now["roles"]["company-analyst-analysts"]["policies"]["rights"]
+    was = before["roles"][f"{PREFIX}-analyst-analysts"]["policies"]["rights"]
+    becomes = now["roles"][f"{PREFIX}-analyst-analysts"]["policies"]["rights"]
     becomes["Statement"][0]["Resource"] = "*"
     with Stubber(client) as stubber:
         public(stubber, analyze, now)
@@ -91,13 +92,15 @@ def test_a_policy_that_has_changed_is_held_against_what_it_was(analyze: Any, cli
         told = list(analyze.ask(client, before, now))
         stubber.assert_no_pending_responses()
     (row,) = [line for line in analyze.table("prod", told) if line.startswith("| role ")]
-    assert row.startswith("| role company-analyst-analysts/rights | allows no more than before | The policy grants new access.")
+    assert row.startswith(
+        f"| role {PREFIX}-analyst-analysts/rights | allows no more than before | The policy grants new access."
+    )
     assert "(ReadPublished)" in row
 
 
 def test_what_is_new_is_held_against_nothing(analyze: Any, client: Any, access: dict[str, Any]) -> None:
-    now = {"roles": {}, "buckets": {"company-prod": access["buckets"]["company-prod"]}, "keys": {}}
-    policy = access["buckets"]["company-prod"]["policy"]
+    now = {"roles": {}, "buckets": {f"{PREFIX}-prod": access["buckets"][f"{PREFIX}-prod"]}, "keys": {}}
+    policy = access["buckets"][f"{PREFIX}-prod"]["policy"]
     with Stubber(client) as stubber:
         public(stubber, analyze, now)
         deny = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
@@ -115,9 +118,9 @@ def test_what_is_open_to_everybody_fails_and_more_for_somebody_is_told(
     capsys: pytest.CaptureFixture[str], answer: dict[str, Any], code: int,
 ) -> None:  # fmt: skip
     """The command, in a repository in which a commit has changed a role's rights."""
-    now = {"roles": {"company-pipeline": access["roles"]["company-pipeline"]}, "buckets": {}, "keys": {}}
+    now = {"roles": {f"{PREFIX}-pipeline": access["roles"][f"{PREFIX}-pipeline"]}, "buckets": {}, "keys": {}}
     before = deepcopy(now)
-    before["roles"]["company-pipeline"]["policies"]["rights"]["Statement"].pop()
+    before["roles"][f"{PREFIX}-pipeline"]["policies"]["rights"]["Statement"].pop()
     git = ["git", "-C", str(tmp_path), "-c", "user.name=lab", "-c", "user.email=lab@example.com"]
     subprocess.run([*git, "init", "-q"], check=True)
     for number, content in enumerate((before, now)):
@@ -137,7 +140,7 @@ def test_what_is_open_to_everybody_fails_and_more_for_somebody_is_told(
         else:
             analyze.main()
         stubber.assert_no_pending_responses()
-    assert "| role company-pipeline/rights | allows no more than before |" in capsys.readouterr().out
+    assert f"| role {PREFIX}-pipeline/rights | allows no more than before |" in capsys.readouterr().out
 
 
 def test_a_commit_that_is_not_there_is_an_error_and_not_all_new(analyze: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,9 @@ import pytest
 
 from dataops_assets.catalog import load_catalog
 from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.values import OWNER, REVIEWERS
 
 FILE = ".github/CODEOWNERS"
-VALUES = (PROJECT / "infra/github/terraform.tfvars").read_text()
-ORGANISATION = re.search(r'owner = "([^"]+)"', VALUES)[1]  # type: ignore[index]
-INFRA = [f"@{ORGANISATION}/{team}" for team in re.findall(r'"([^"]+)"', VALUES.partition("infra_reviewers")[2])]
 
 
 def lines() -> list[tuple[str, list[str]]]:
@@ -57,16 +55,16 @@ def owners(path: str) -> list[str]:
     ],
 )
 def test_what_decides_about_access_is_changed_with_those_who_answer_for_it(path: str) -> None:
-    assert INFRA
-    assert owners(path) == INFRA
+    assert REVIEWERS
+    assert owners(path) == REVIEWERS
 
 
 def test_a_dataset_belongs_to_the_owner_that_its_contract_names() -> None:
     catalog = load_catalog(PROJECT / "dataops_assets/defs")
     lacking = [
-        f"/dataops_assets/{dataset.folder}/ @{ORGANISATION}/{dataset.attributes.owner}"
+        f"/dataops_assets/{dataset.folder}/ @{OWNER}/{dataset.attributes.owner}"
         for dataset in catalog
-        if owners(f"dataops_assets/{dataset.folder}/defs.yaml") != [f"@{ORGANISATION}/{dataset.attributes.owner}"]
+        if owners(f"dataops_assets/{dataset.folder}/defs.yaml") != [f"@{OWNER}/{dataset.attributes.owner}"]
     ]
     assert not lacking, f"{FILE} does not say so: write into it, or in place of what it says,\n" + "\n".join(lacking)
 

@@ -13,6 +13,7 @@ import pytest
 
 from dataops_assets_tests.checkout import PROJECT, Checkout, make_checkout
 from dataops_assets_tests.infra.terraform import INFRA, Copy, Missing, copy
+from dataops_assets_tests.values import OWNER, PREFIX, REPOSITORY, REVIEWERS
 from dataops_assets_tests.workflows.files import WORKFLOWS
 
 ANALYST = "infra/modules/identities/analyst.tf"
@@ -55,11 +56,11 @@ def render(checkout: Checkout, change: Callable[[dict[str, Any]], None]) -> None
 
 
 def reads_raw(access: dict[str, Any]) -> None:
-    statement(access, "company-analyst-analysts", "ReadPublished")["Resource"].append("arn:aws:s3:::company-prod/raw/*")
+    statement(access, f"{PREFIX}-analyst-analysts", "ReadPublished")["Resource"].append(f"arn:aws:s3:::{PREFIX}-prod/raw/*")
 
 
 def reads_less(access: dict[str, Any]) -> None:
-    statement(access, "company-analyst-analysts", "ReadPublished")["Resource"].pop()
+    statement(access, f"{PREFIX}-analyst-analysts", "ReadPublished")["Resource"].pop()
 
 
 def check(checkout: Checkout, *, labelled: bool = False) -> tuple[subprocess.CompletedProcess[str], str]:
@@ -112,7 +113,7 @@ def test_a_reader_in_a_contract_is_access_as_well(repository: Checkout) -> None:
 
 def test_what_cannot_be_evaluated_does_not_pass(repository: Checkout) -> None:
     """Neither with the label: nobody knows what would be let through."""
-    render(repository, lambda access: statement(access, "company-analyst-analysts", "ReadPublished").update(Effect="Perhaps"))
+    render(repository, lambda access: statement(access, f"{PREFIX}-analyst-analysts", "ReadPublished").update(Effect="Perhaps"))
     commit(repository, "An effect that IAM does not have")
     for labelled in (False, True):
         done, summary = check(repository, labelled=labelled)
@@ -147,10 +148,10 @@ def test_a_policy_that_is_widened_and_not_rendered_is_not_what_is_planned(reposi
         for found in module["resources"]
         if found["type"] == "aws_iam_role_policy"
     }
-    rendered = policies["company-analyst-analysts"]
-    assert rendered != committed["roles"]["company-analyst-analysts"]["policies"]["rights"]
+    rendered = policies[f"{PREFIX}-analyst-analysts"]
+    assert rendered != committed["roles"][f"{PREFIX}-analyst-analysts"]["policies"]["rights"]
 
-    render(repository, lambda access: access["roles"]["company-analyst-analysts"]["policies"].update(rights=rendered))
+    render(repository, lambda access: access["roles"][f"{PREFIX}-analyst-analysts"]["policies"].update(rights=rendered))
     commit(repository, "Rendered")
     done, summary = check(repository)
     assert done.returncode == 1
@@ -172,9 +173,9 @@ def test_drift_is_told_to_those_who_own_infra_in_one_issue(tmp_path: Path, numbe
     said = tmp_path / "said"
     path = f"{tmp_path}:{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "SAID": str(said), "OPEN": number}
-    link = "https://github.com/company/data/actions/runs/1"
+    link = f"https://github.com/{OWNER}/{REPOSITORY}/actions/runs/1"
     subprocess.run([str(PROJECT / ".ci/drifted"), link], env=environment, check=True)
     words = said.read_text().splitlines()
     told = words[words.index("--jq") + 2 :]
     assert told[: len(asked)] == asked
-    assert any(word.startswith("@company/infra: ") and link in word for word in told)
+    assert any(word.startswith(f"{' '.join(REVIEWERS)}: ") and link in word for word in told)

@@ -7,10 +7,9 @@ import pytest
 
 from dataops_assets.policy.access import Access, Caller, load
 from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, REGION, REPOSITORY
 from dataops_assets_tests.workflows.files import Job, jobs, triggers
 
-ISSUER, REPOSITORY, REGION = "token.actions.githubusercontent.com", "repo:company/data", "eu-central-1"
-ACCOUNTS = {"dev": "111111111111", "prod": "222222222222"}
 WITH_A_TOKEN = "sts:AssumeRoleWithWebIdentity"
 OF_GITHUB = {
     "pull_request": "pull_request",
@@ -38,8 +37,12 @@ SIGNING_IN = [
 
 def token(account: str, subject: str, audience: str = "sts.amazonaws.com") -> Caller:
     """Whoever comes to an account with a token of GitHub's."""
-    provider = f"arn:aws:iam::{ACCOUNTS[account]}:oidc-provider/{ISSUER}"
-    context = {f"{ISSUER}:aud": audience, f"{ISSUER}:sub": f"{REPOSITORY}:{subject}", "aws:SecureTransport": "true"}
+    provider = f"arn:aws:iam::{ACCOUNTS[account]}:oidc-provider/{GITHUB}"
+    context = {
+        f"{GITHUB}:aud": audience,
+        f"{GITHUB}:sub": f"repo:{OWNER}/{REPOSITORY}:{subject}",
+        "aws:SecureTransport": "true",
+    }
     return Caller(subject, provider, context)
 
 
@@ -85,4 +88,4 @@ def test_no_job_of_a_pull_request_can_be_anybody_in_prod(access: Access) -> None
 @pytest.mark.parametrize(("job", "account", "role"), SIGNING_IN)
 def test_a_token_for_somebody_else_is_none(access: Access, job: Job, account: str, role: str) -> None:
     subject = f"environment:{job.written['environment']}"
-    assert role not in roles_of(access, account, token(account, subject, "https://github.com/company"))
+    assert role not in roles_of(access, account, token(account, subject, f"https://github.com/{OWNER}"))

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from dataops_assets.policy.access import ANYBODY, Access, Caller, Role, session
 from dataops_assets.policy.language import read_policy
-from dataops_assets_tests.policy.matrix.places import REGION, STRANGER
+from dataops_assets_tests.policy.matrix.places import STRANGER
+from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX, REGION, REPOSITORY, audience
 
-DEV, PROD = "111111111111", "222222222222"
-GITHUB, PEOPLE = "token.actions.githubusercontent.com", "people.example.com"
+DEV, PROD = ACCOUNTS["dev"], ACCOUNTS["prod"]
 ALL_RIGHTS = read_policy(
     {"Version": "2012-10-17", "Statement": [{"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}]},
     "all rights",
@@ -51,8 +51,8 @@ def _mighty(access: Access) -> Iterator[Caller]:
     """Whom others must hold: an administrator of each account, and a role with all rights and the boundary."""
     for environment, account in (("dev", DEV), ("prod", PROD)):
         boundary = next(role.boundary for role in access.roles if role.environment == environment)
-        for name, limit in (("administrator", None), ("company-new", boundary)):
-            arn = f"arn:aws:iam::{account}:role/{name}"
+        for name, role_name, limit in (("administrator", "administrator", None), ("new", f"{PREFIX}-new", boundary)):
+            arn = f"arn:aws:iam::{account}:role/{role_name}"
             trust = read_policy({"Version": "2012-10-17", "Statement": []}, "trust", "trust")
             role = Role(environment, name, arn, trust, (ALL_RIGHTS,), limit, 3600)
             yield session(role)
@@ -65,10 +65,10 @@ def _strangers() -> Iterator[Caller]:
     role = f"arn:aws:iam::{STRANGER}:role/administrator"
     context = {**_SIGNED, "aws:PrincipalArn": role, "aws:PrincipalAccount": STRANGER}
     yield Caller("stranger", f"arn:aws:sts::{STRANGER}:assumed-role/administrator/s", context, policies=(ALL_RIGHTS,))
-    named = f"arn:aws:iam::{STRANGER}:role/company-pipeline"
+    named = f"arn:aws:iam::{STRANGER}:role/{PREFIX}-pipeline"
     context = {**_SIGNED, "aws:PrincipalArn": named, "aws:PrincipalAccount": STRANGER}
     yield Caller(
-        "stranger called pipeline", f"arn:aws:sts::{STRANGER}:assumed-role/company-pipeline/s", context, policies=(ALL_RIGHTS,)
+        "stranger called pipeline", f"arn:aws:sts::{STRANGER}:assumed-role/{PREFIX}-pipeline/s", context, policies=(ALL_RIGHTS,)
     )
 
 
@@ -80,11 +80,11 @@ def _tokens(access: Access) -> Iterator[Caller]:
 
 
 def _of_github() -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
-    ours, aud = "repo:company/data", "sts.amazonaws.com"
+    ours, aud = f"repo:{OWNER}/{REPOSITORY}", "sts.amazonaws.com"
     tokens = {
         **{f"environment {name}": (f"{ours}:environment:{name}", aud) for name in ("prod", "branch", "infra", "drift")},
         **{
-            f"environment {name}, wrong audience": (f"{ours}:environment:{name}", "https://github.com/company")
+            f"environment {name}, wrong audience": (f"{ours}:environment:{name}", f"https://github.com/{OWNER}")
             for name in ("prod", "branch", "infra", "drift")
         },
         "another environment": (f"{ours}:environment:production", aud),
@@ -92,12 +92,12 @@ def _of_github() -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
         "branch main, no environment": (f"{ours}:ref:refs/heads/main", aud),
         "another branch": (f"{ours}:ref:refs/heads/environment:infra", aud),
         "pull request": (f"{ours}:pull_request", aud),
-        "fork": ("repo:somebody/data:environment:infra", aud),
-        "fork, prod": ("repo:somebody/data:environment:prod", aud),
-        "another repository": ("repo:company/data-2:environment:infra", aud),
+        "fork": (f"repo:somebody/{REPOSITORY}:environment:infra", aud),
+        "fork, prod": (f"repo:somebody/{REPOSITORY}:environment:prod", aud),
+        "another repository": (f"repo:{OWNER}/{REPOSITORY}-2:environment:infra", aud),
     }
-    for name, (sub, audience) in tokens.items():
-        yield name, (GITHUB, {f"{GITHUB}:sub": sub, f"{GITHUB}:aud": audience})
+    for name, (sub, whom) in tokens.items():
+        yield name, (GITHUB, {f"{GITHUB}:sub": sub, f"{GITHUB}:aud": whom})
 
 
 def _of_people(access: Access) -> Iterator[tuple[str, tuple[str, dict[str, str | list[str]]]]]:
@@ -124,7 +124,7 @@ def _of_people(access: Access) -> Iterator[tuple[str, tuple[str, dict[str, str |
         "for infra": ("infra", mfa),
     }
     for name, (role, tags) in tokens.items():
-        context: dict[str, str | list[str]] = {f"{PEOPLE}:aud": f"company-{role}", f"{PEOPLE}:sub": "ann"}
+        context: dict[str, str | list[str]] = {f"{PEOPLE}:aud": audience(role), f"{PEOPLE}:sub": "ann"}
         context |= {f"aws:RequestTag/{tag}": value for tag, value in tags.items()}
         yield name, (PEOPLE, context | ({"aws:TagKeys": sorted(tags)} if tags else {}))
 
@@ -165,7 +165,7 @@ def _pods() -> Iterator[Caller]:
         }
     ours = {*(f"prod, {one}" for one in ("pipeline", "migration", *services)), *(f"dev, {one}" for one in _PODS_OF_DEV)}
     for name, (cluster, namespace, account) in pods.items():
-        arn = f"arn:aws:eks:{REGION}:{PROD if cluster == 'prod' else DEV}:cluster/company-{cluster}"
+        arn = f"arn:aws:eks:{REGION}:{PROD if cluster == 'prod' else DEV}:cluster/{PREFIX}-{cluster}"
         tags = {"eks-cluster-arn": arn, "kubernetes-namespace": namespace, "kubernetes-service-account": account}
         context = {**_SIGNED, **{f"aws:RequestTag/{tag}": value for tag, value in tags.items()}, "aws:TagKeys": sorted(tags)}
         yield Caller(f"pod of {name}", "pods.eks.amazonaws.com", context)
@@ -178,14 +178,14 @@ def _services() -> Iterator[Caller]:
     ours = {"aws:SecureTransport": "true", "aws:PrincipalIsAWSService": "true"}
     of_others = {"aws:SourceAccount": STRANGER}
     for environment, account in (("dev", DEV), ("prod", PROD)):
-        logged = {"aws:SourceArn": f"arn:aws:s3:::company-{environment}", "aws:SourceAccount": account}
+        logged = {"aws:SourceArn": f"arn:aws:s3:::{PREFIX}-{environment}", "aws:SourceAccount": account}
         trail = {
-            "aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{account}:trail/company-{environment}",
+            "aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{account}:trail/{PREFIX}-{environment}",
             "aws:SourceAccount": account,
         }
-        log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/company/trail"}
-        results = {"aws:SourceArn": "arn:aws:s3:::company-athena-prod", "aws:SourceAccount": account}
-        dropped = {"aws:SourceArn": "arn:aws:s3:::company-landing", "aws:SourceAccount": account}
+        log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/{PREFIX}/trail"}
+        results = {"aws:SourceArn": f"arn:aws:s3:::{PREFIX}-athena-prod", "aws:SourceAccount": account}
+        dropped = {"aws:SourceArn": f"arn:aws:s3:::{PREFIX}-landing", "aws:SourceAccount": account}
         more = [
             ("access logs of landing", "logging.s3", dropped),
             ("access logs of landing, bucket of the name elsewhere", "logging.s3", dropped | of_others),
@@ -195,9 +195,9 @@ def _services() -> Iterator[Caller]:
             ("another service: bucket of queries", "lambda", results),
         ]
         runtime_logs = {
-            "the cluster": f"/aws/eks/company-{environment}/cluster",
-            "the database": f"/aws/rds/instance/company-{environment}/postgresql",
-            "its upgrades": f"/aws/rds/instance/company-{environment}/upgrade",
+            "the cluster": f"/aws/eks/{PREFIX}-{environment}/cluster",
+            "the database": f"/aws/rds/instance/{PREFIX}-{environment}/postgresql",
+            "its upgrades": f"/aws/rds/instance/{PREFIX}-{environment}/upgrade",
         }
         cluster_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:{runtime_logs['the cluster']}"}
         other_log = {_LOG: f"arn:aws:logs:{REGION}:{account}:log-group:/somebody/else"}
@@ -224,7 +224,7 @@ def _services() -> Iterator[Caller]:
             ),
         ):
             yield Caller(name, f"{service}.amazonaws.com", ours | context)
-    elsewhere = {"aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{STRANGER}:trail/company-prod", **of_others}
+    elsewhere = {"aws:SourceArn": f"arn:aws:cloudtrail:{REGION}:{STRANGER}:trail/{PREFIX}-prod", **of_others}
     yield Caller("trail of somebody else", "cloudtrail.amazonaws.com", ours | elsewhere)
     for service in ("events", "cloudwatch", "ec2", "lambda", "glue", "eks", "rds"):
         yield Caller(f"service {service}", f"{service}.amazonaws.com", ours)

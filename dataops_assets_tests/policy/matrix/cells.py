@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from dataops_assets.policy.access import Access, Caller
 from dataops_assets_tests.policy.matrix.actions import Action, universe
 from dataops_assets_tests.policy.matrix.callers import callers
-from dataops_assets_tests.policy.matrix.places import EVERYBODY, REGION, Place, places
+from dataops_assets_tests.policy.matrix.places import EVERYBODY, STRANGER, Place, places
+from dataops_assets_tests.values import PREFIX, REGION
 
 Context = Mapping[str, str | Sequence[str]]
 
@@ -36,10 +37,10 @@ _PUT: dict[str, Context] = {
     "a trial": {**_tagged("nobody", "probe"), **_NEW},
     "of no class": {**_tagged(lifecycle="mine"), **_NEW},
     "for no group in use": {**_tagged(readers="everyone"), **_NEW},
-    "by a copy": {**_tagged(), **_NEW, "s3:x-amz-copy-source": "company-dev/dev/ann/x"},
+    "by a copy": {**_tagged(), **_NEW, "s3:x-amz-copy-source": f"{PREFIX}-dev/dev/ann/x"},
     "with a key of his": {
         **_tagged(), **_NEW, "s3:x-amz-server-side-encryption": "aws:kms",
-        "s3:x-amz-server-side-encryption-aws-kms-key-id": f"arn:aws:kms:{REGION}:333333333333:key/x",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id": f"arn:aws:kms:{REGION}:{STRANGER}:key/x",
     },
     "with a key that he brings": {**_tagged(), **_NEW, "s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
     "over plain HTTP": {**_tagged(), **_NEW, "aws:SecureTransport": "false"},
@@ -67,7 +68,7 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
             "others": {"s3:RequestObjectTag/mine": "x", "s3:RequestObjectTagKeys": ["mine"]},
         }
     if action.name in ("s3:ListBucket", "s3:ListBucketVersions"):
-        folders = {"of access logs": {"s3:prefix": "access/company-dev/"}, "of elsewhere": {"s3:prefix": "elsewhere/"}}
+        folders = {"of access logs": {"s3:prefix": f"access/{PREFIX}-dev/"}, "of elsewhere": {"s3:prefix": "elsewhere/"}}
         return {"": {}, **folders, "over plain HTTP": {"aws:SecureTransport": "false"}}
     if action.name in ("s3:GetObject", "s3:DeleteObject"):
         return {"": {}, "over plain HTTP": {"aws:SecureTransport": "false"}}
@@ -76,7 +77,7 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
     if action.name.startswith("kms:") and place.kind == "key":
         return {"through s3": _THROUGH["s3"], "itself": {}, "through rds": _THROUGH["rds"]}
     if action.takes(_BOUNDARY):
-        ours = {_BOUNDARY: f"arn:aws:iam::{account}:policy/company-boundary"}
+        ours = {_BOUNDARY: f"arn:aws:iam::{account}:policy/{PREFIX}-boundary"}
         other = {_BOUNDARY: "arn:aws:iam::aws:policy/AdministratorAccess"}
         more = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"} if action.takes("iam:PolicyARN") else {}
         none = {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"} if more else {}

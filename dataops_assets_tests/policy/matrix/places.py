@@ -12,9 +12,9 @@ from typing import Any
 from dataops_assets.policy.access import Access, Resource
 from dataops_assets.policy.language import read_policy
 from dataops_assets_tests.policy.matrix.actions import SERVICES, kinds
+from dataops_assets_tests.values import GITHUB, PEOPLE, PREFIX, REGION
 
 STRANGER = "333333333333"
-REGION = "eu-central-1"
 EVERYBODY = "analysts+branches+operations"
 READERS = [EVERYBODY, "analysts", "operations", "branches", "analysts+operations", "analysts-abroad+branches-old", ""]
 """Values of the tag `readers`: that of the sample's datasets, narrower ones, groups whose names begin alike, and none."""
@@ -43,11 +43,8 @@ ZONES = {
         "adhoc/delays": ["analysts"], "branch/pr-7": [EVERYBODY], "branch/pr-8": [EVERYBODY], "branch/pr-77": [EVERYBODY],
         "dev/ann": [EVERYBODY], "dev/ben": [EVERYBODY], "trash/branch/pr-7": [EVERYBODY], "elsewhere": [EVERYBODY],
     },
-    "audit-dev": {"access/company-dev": [""], "trail/AWSLogs/111111111111": [""], "elsewhere": [""]},
-    "audit-prod": {
-        "access/company-prod": [""], "access/company-landing": [""], "access/company-athena-prod": [""],
-        "trail/AWSLogs/222222222222": [""], "elsewhere": [""],
-    },
+    "audit-dev": {"access/dev": [""], "trail": [""], "elsewhere": [""]},
+    "audit-prod": {"access/prod": [""], "access/landing": [""], "access/athena-prod": [""], "trail": [""], "elsewhere": [""]},
     "state-dev": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
     "state-prod": {"terraform.tfstate": [""], "terraform.tfstate.tflock": [""]},
     "athena-prod": {"analysts": [""], "operations": [""], "elsewhere": [""]},
@@ -110,7 +107,7 @@ def places(access: Access) -> Iterator[Place]:
             for group in readers:
                 tags = {"readers": group, "lifecycle": "operational"} if group else {}
                 label = f"{kind}/{zone}" + (f" for {group}" if group else "")
-                key = zone if "." in zone else f"{zone}/x"
+                key = zone if "." in zone else f"{_folder(zone, bucket.account)}/x"
                 yield Place(label, "s3", "object", f"{bucket.arn}/{key}", tags)
     for key_ in access.keys.values():
         yield Place(f"key {key_.kind} of {key_.environment}".removesuffix(" of elsewhere"), "kms", "key", key_.arn)
@@ -126,6 +123,12 @@ def places(access: Access) -> Iterator[Place]:
     yield from (Place("nothing", service, "", "*") for service in SERVICES)
 
 
+def _folder(zone: str, account: str) -> str:
+    """Where it lies: what services write lies below names of ours."""
+    service, _, of = zone.partition("/")
+    return {"access": f"access/{PREFIX}-{of}", "trail": f"trail/AWSLogs/{account}"}.get(service, zone)
+
+
 _SPELLED = {
     *(("s3", "bucket"), ("s3", "object"), ("kms", "key"), ("kms", "alias"), ("sts", "role"), ("iam", "role")),
     ("rds-db", "db-user"),
@@ -136,17 +139,16 @@ _SPELLED = {
 def _of_iam(environment: str, account: str) -> Iterator[Place]:
     """What names decide about: new roles of ours and of others, the boundary, who gives tokens, users of databases."""
     arn = f"arn:aws:iam::{account}"
-    yield Place(f"new role of {environment}", "iam", "role", f"{arn}:role/company-new")
+    yield Place(f"new role of {environment}", "iam", "role", f"{arn}:role/{PREFIX}-new")
     yield Place(f"role of others in {environment}", "iam", "role", f"{arn}:role/other")
     for service in ("eks", "eks-nodegroup", "rds", "other"):
         name = f"role of the service {service} in {environment}"
         yield Place(name, "iam", "role", f"{arn}:role/aws-service-role/{service}.amazonaws.com/any")
-    yield Place(f"boundary of {environment}", "iam", "policy", f"{arn}:policy/company-boundary")
-    for issuer in ("token.actions.githubusercontent.com", "people.example.com"):
-        yield Place(f"issuer {issuer} of {environment}", "iam", "oidc-provider", f"{arn}:oidc-provider/{issuer}")
-    for name in ("company-data", "other"):
-        alias = f"arn:aws:kms:{REGION}:{account}:alias/{name}"
-        yield Place(f"alias {name} of {environment}", "kms", "alias", alias)
+    yield Place(f"boundary of {environment}", "iam", "policy", f"{arn}:policy/{PREFIX}-boundary")
+    for name, issuer in (("GitHub", GITHUB), ("people", PEOPLE)):
+        yield Place(f"issuer of {name} of {environment}", "iam", "oidc-provider", f"{arn}:oidc-provider/{issuer}")
+    for name, alias in (("data", f"{PREFIX}-data"), ("other", "other")):
+        yield Place(f"alias {name} of {environment}", "kms", "alias", f"arn:aws:kms:{REGION}:{account}:alias/{alias}")
     for user in DATABASE_USERS:
         user_arn = f"arn:aws:rds-db:{REGION}:{account}:dbuser:db-ABCDEFGHIJKL01234/{user}"
         yield Place(f"database user {user} of {environment}", "rds-db", "db-user", user_arn)

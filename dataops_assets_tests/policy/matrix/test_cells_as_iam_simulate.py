@@ -21,10 +21,10 @@ from typing import Any
 import pytest
 
 from dataops_assets_tests.policy.deciding import world
-from dataops_assets_tests.policy.matrix.callers import GITHUB, PEOPLE
 from dataops_assets_tests.policy.matrix.cells import Cell, cells
 from dataops_assets_tests.policy.matrix.places import STRANGER, let_everybody_in, with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
+from dataops_assets_tests.values import GITHUB, PEOPLE
 
 AT_ONCE = 5_000
 _RENAMED = {

@@ -12,6 +12,7 @@ from dataops_assets_tests.policy.matrix.mutants import Mutant, longer_sessions, 
 from dataops_assets_tests.policy.matrix.places import with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
 from dataops_assets_tests.policy.matrix.turning import Matrix
+from dataops_assets_tests.values import PREFIX
 
 EQUIVALENT = {
     ": NobodyFromOutside: gone": "nothing lets anybody in from outside; it is there for the day that something does",
@@ -25,9 +26,9 @@ EQUIVALENT = {
     "BranchesReadWhatIsForThem: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
     "QueriesReadWhatHasReaders: AWS is everybody": "its condition names a role, and between accounts both sides must allow",
     "DevLists: AWS is everybody": "its condition names roles, and between accounts both sides must allow",
-    "company-prod: BranchesReadWhatIsForThem: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
-    "company-prod: QueriesReadWhatHasReaders: arn:aws:s3:::company-prod/* is *": "a policy is about its own bucket",
-    "company-prod: DevLists: arn:aws:s3:::company-prod is *": "a policy is about its own bucket",
+    f"{PREFIX}-prod: BranchesReadWhatIsForThem: arn:aws:s3:::{PREFIX}-prod/* is *": "a policy is about its own bucket",
+    f"{PREFIX}-prod: QueriesReadWhatHasReaders: arn:aws:s3:::{PREFIX}-prod/* is *": "a policy is about its own bucket",
+    f"{PREFIX}-prod: DevLists: arn:aws:s3:::{PREFIX}-prod is *": "a policy is about its own bucket",
     ": Federation: every action of iam": "what it lists is all that can be done to an issuer",
     ": PassToPods: every action of iam": "no other action says to which service",
     ": PassBranchToPods: every action of iam": "no other action says to which service",
@@ -36,10 +37,10 @@ EQUIVALENT = {
     ": KeysForServices: every action of kms": "no other action says that it is a grant for a service",
     ": InfraLetsServicesUseIt: every action of kms": "no other action says that it is a grant for a service",
     "InfraLetsServicesUseIt: AWS is everybody": "its condition names the role, which is in the account",
-    "prod session company-deployer: sessions of twelve hours": "it has no data, and changes nothing of what is asked here",
-    "company-cluster: sessions of twelve hours": "of what is asked here it may do nothing",
-    "company-nodes: sessions of twelve hours": "of what is asked here it may do nothing",
-    "company-trail: sessions of twelve hours": "of what is asked here it may do nothing",
+    f"prod session {PREFIX}-deployer: sessions of twelve hours": "it has no data, and changes nothing of what is asked here",
+    f"{PREFIX}-cluster: sessions of twelve hours": "of what is asked here it may do nothing",
+    f"{PREFIX}-nodes: sessions of twelve hours": "of what is asked here it may do nothing",
+    f"{PREFIX}-trail: sessions of twelve hours": "of what is asked here it may do nothing",
 }
 """What of the words for a mutant tells that it changes nothing, and why. One of them that turns a cell fails the test."""
 

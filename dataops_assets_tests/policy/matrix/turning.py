@@ -26,7 +26,7 @@ WORLDS = {
     "trust": ("as rendered",),
     "session": ("as rendered",),
 }
-_CLOSEST = ("administrator", "company-new", "stranger", "pipeline")
+_CLOSEST = ("administrator", "/new", "stranger", "pipeline")
 """Who is asked first: those whom only the other lock holds."""
 
 
