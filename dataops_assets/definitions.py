@@ -17,6 +17,7 @@ from dataops_assets.components.pruning import pruning
 from dataops_assets.components.resource import LakeResource, cached_catalog
 from dataops_assets.components.results import gate_results
 from dataops_assets.components.sweeping import sweeping
+from dataops_assets.components.switches import nightly
 from dataops_assets.deployment import Deployment
 
 
@@ -45,7 +46,14 @@ def build(defs_root: Path, here: Deployment) -> dg.Definitions:
     """Definitions over any folder of contracts, for any deployment."""
     catalog = cached_catalog(defs_root)
     datasets = [dataset_definitions(catalog, dataset) for dataset in catalog] if here.makes_datasets else []
-    return dg.Definitions.merge(*datasets, platform(here, defs_root))
+    return _watched(dg.Definitions.merge(*datasets, platform(here, defs_root)), here, defs_root)
+
+
+def _watched(ours: dg.Definitions, here: Deployment, defs_root: Path) -> dg.Definitions:
+    """In prod, with what looks every night whether somebody has switched them by hand."""
+    if here.name != "prod":
+        return ours
+    return dg.Definitions.merge(ours, nightly(ours, cached_catalog(defs_root).policy.owners))
 
 
 @dg.definitions
@@ -59,4 +67,4 @@ def defs() -> dg.Definitions:
             return platform(here, DEFS)
         merged = dg.Definitions.merge(load_components(declared), platform(here, DEFS))
         refuse_other_directions(merged.resolve_all_asset_specs())
-        return merged
+        return _watched(merged, here, DEFS)

@@ -1,4 +1,5 @@
 """Writes what a plan of each environment comes to, as far as it says who may do what: `infra/access/<environment>.json`.
+And what holds for the repository, as `infra/github` says it: `infra/github/rules.json`.
 
     python infra/render.py            writes them, with the values of each environment
     python infra/render.py --check    writes nothing, and fails if a committed file differs
@@ -20,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,18 @@ provider "aws" {
 }
 """
 """In place of the real backend and credentials: a plan of what is not there yet asks nobody."""
-_ABOUT_ACCESS = re.compile(r"aws_(iam|kms|s3\w*|ssoadmin|lakeformation|cloudformation|cloudcontrolapi)_|awscc_")
+_NO_RIGHT = {"labels"}
+"""Values of rules.tf that nobody may do more by."""
+_BLOCK = re.compile(r'^(\w+(?: "[\w-]+")*) \{\n(.*?)^\}$', re.MULTILINE | re.DOTALL)
+_ABOUT_ACCESS = re.compile(
+    r"aws_(iam|kms|s3\w*|ssoadmin|lakeformation|cloudformation|cloudcontrolapi|eks_(access|identity|pod))_|awscc_"
+)
 """The families of resources that let somebody at data, or make what does."""
+_OF_CLUSTERS = ("aws_eks_access_entry", "aws_eks_access_policy_association", "aws_eks_pod_identity_association")
 _READ = frozenset(
     {"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment"}
     | {"aws_kms_alias", "aws_kms_key", "aws_s3_bucket", "aws_s3_bucket_policy"}
+    | set(_OF_CLUSTERS)
 )
 _GIVES_NONE = frozenset(
     {"aws_iam_openid_connect_provider"}  # whom it lets in is said by the roles that trust it
@@ -111,6 +119,11 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
         for one in of.get("aws_iam_policy", ())
     }
 
+    clusters = {one["values"]["name"]: _cluster(planned[0], of, one["values"]) for one in of.get("aws_eks_cluster", ())}
+    for one in [each for kind in _OF_CLUSTERS for each in of.get(kind, ())]:
+        if _known(one, "cluster_name") not in clusters:
+            raise NotRendered(f"{one['address']} is of the cluster {one['values']['cluster_name']}, which is not planned here")
+
     roles: dict[str, dict[str, Any]] = {}
     for one in of.get("aws_iam_role", ()):
         values = one["values"]
@@ -145,7 +158,41 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
             alias: {"arn": f"arn:aws:kms:{region}:{account}:key/{alias.removeprefix('alias/')}", "policy": policy}
             for alias, policy in keys.items()
         },
+        "clusters": clusters,
     }
+
+
+def repository(infra: Path = INFRA) -> dict[str, Any]:
+    """What holds for the repository at GitHub: the values of rules.tf, and all else line by line, as nothing here evaluates it.
+
+    Its provider is not needed: the values are plain ones, and Terraform evaluates them alone.
+
+    Args:
+        infra: The folder that holds `github/`.
+
+    Raises:
+        NotRendered: Terraform refuses, or a file has another form.
+    """
+    root = infra / "github"
+    rules = (root / "rules.tf").read_text(encoding="utf-8")
+    names = sorted(set(re.findall(r"^  (\w+) += ", rules, re.MULTILINE)) - _NO_RIGHT)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("rules.tf", "variables.tf", "terraform.tfvars"):
+            shutil.copy(root / name, folder)
+        told = "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in names)
+        (Path(folder) / "told.tf").write_text(told, encoding="utf-8")
+        _terraform(Path(folder), "init", "-input=false", "-no-color")
+        _terraform(Path(folder), "plan", "-input=false", "-no-color", "-out=plan")
+        values = json.loads(_terraform(Path(folder), "show", "-json", "plan"))["planned_values"]["outputs"]
+    written: dict[str, list[str]] = {}
+    for path in sorted(set(root.glob("*.tf")) - {root / "rules.tf", root / "variables.tf"}):
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
+        for head, body in _BLOCK.findall(said := "\n".join(lines)):
+            block = [" ".join(line.split()) for line in body.splitlines() if line.strip()]
+            written.setdefault(head.replace('"', ""), []).extend(block)
+        if left := _BLOCK.sub("", said).strip():
+            raise NotRendered(f"{path.name}: it is not known what this says, write it in a block: {left.splitlines()[0]}")
+    return {"values": {name: values[name]["value"] for name in names}, "written": written}
 
 
 def text(found: dict[str, Any]) -> str:
@@ -184,16 +231,53 @@ def _role_of(roles: dict[str, dict[str, Any]], policy: dict[str, Any]) -> dict[s
     return roles[name]
 
 
+def _cluster(planned: Plan, of: dict[str, list[dict[str, Any]]], values: dict[str, Any]) -> dict[str, Any]:
+    """Whom a cluster lets in, and which pods it lets out as roles."""
+    here = {kind: [one for one in of.get(kind, ()) if _known(one, "cluster_name") == values["name"]] for kind in _OF_CLUSTERS}
+    entries: dict[str, dict[str, Any]] = {}
+    for one in here["aws_eks_access_entry"]:
+        said = _expressions(planned, one)
+        entries[_known(one, "principal_arn")] = {
+            "groups": sorted(_known(one, "kubernetes_groups") if "kubernetes_groups" in said else []),
+            "policies": {},
+            "type": _known(one, "type"),
+            "user": _known(one, "user_name") if "user_name" in said else None,
+        }
+    for one in here["aws_eks_access_policy_association"]:
+        if _known(one, "principal_arn") not in entries:
+            raise NotRendered(f"{one['address']} is of {one['values']['principal_arn']}, whose entry is not planned here")
+        (scope,) = _known(one, "access_scope")
+        namespaces = sorted(scope["namespaces"]) if scope["type"] == "namespace" else ["*"]
+        entries[one["values"]["principal_arn"]]["policies"][_known(one, "policy_arn").rpartition("/")[2]] = namespaces
+    (config,) = values.get("access_config") or [{}]
+    return {
+        "authentication_mode": config.get("authentication_mode") or "CONFIG_MAP",
+        "creator_is_admin": config.get("bootstrap_cluster_creator_admin_permissions") is not False,
+        "entries": entries,
+        "pods": {
+            f"{_known(one, 'namespace')}/{_known(one, 'service_account')}": _known(one, "role_arn")
+            for one in here["aws_eks_pod_identity_association"]
+        },
+    }
+
+
+def _expressions(planned: Plan, one: dict[str, Any]) -> dict[str, Any]:
+    """What the configuration says of a resource, by argument: a value that is not planned may not be said, or not be known."""
+    module, _, _ = one["address"].rpartition(f"{one['type']}.{one['name']}")
+    configuration = planned["configuration"]["root_module"]
+    for call in [part for part in module.split(".") if part not in ("module", "")]:
+        configuration = configuration["module_calls"][call.partition("[")[0]]["module"]
+    (written,) = [each for each in configuration["resources"] if each["address"] == f"{one['type']}.{one['name']}"]
+    said: dict[str, Any] = written["expressions"]
+    return said
+
+
 def _aliases(planned: Plan, of: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
     """The alias of each key, by the key's address: which key an alias is of stands in the configuration alone."""
     named = {}
     for one in of.get("aws_kms_alias", ()):
         module, _, _ = one["address"].rpartition(f"{one['type']}.{one['name']}")
-        configuration = planned["configuration"]["root_module"]
-        for call in [part for part in module.split(".") if part not in ("module", "")]:
-            configuration = configuration["module_calls"][call.partition("[")[0]]["module"]
-        (written,) = [each for each in configuration["resources"] if each["address"] == f"{one['type']}.{one['name']}"]
-        key = written["expressions"]["target_key_id"]["references"][-1]
+        key = _expressions(planned, one)["target_key_id"]["references"][-1]
         index = one["address"].removeprefix(f"{module}{one['type']}.{one['name']}")
         for address in (f"{module}{key}", f"{module}{key}{index}"):
             named[address] = one["values"]["name"]
@@ -204,7 +288,7 @@ def _terraform(folder: Path, *command: str) -> str:
     environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
     done = subprocess.run(["terraform", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotRendered(f"terraform {command[0]} in environments/{folder.name}:\n{done.stderr or done.stdout}")
+        raise NotRendered(f"terraform {command[0]} in {folder.name}:\n{done.stderr or done.stdout}")
     return done.stdout
 
 
@@ -218,20 +302,25 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a committed file differs")
     check = parser.parse_args().check
     stale = []
-    for environment in ENVIRONMENTS:
-        file = INFRA / "access" / f"{environment}.json"
+    for name, made in _files():
+        file = INFRA / name
         try:
-            made = text(access(plan(environment)))
+            written = text(made())
         except NotRendered as error:
             raise SystemExit(str(error)) from None
         if not check:
             file.parent.mkdir(exist_ok=True)
-            file.write_text(made, encoding="utf-8")
-        elif not file.exists() or file.read_text(encoding="utf-8") != made:
-            stale.append(file.name)
+            file.write_text(written, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != written:
+            stale.append(name)
     if stale:
-        raise SystemExit(f"infra/access: {', '.join(stale)} differs from what is planned: `make access`, and commit it")
-    sys.stdout.write(f"infra/access: {', '.join(ENVIRONMENTS)} {'as planned' if check else 'written'}\n")
+        raise SystemExit(f"infra: {', '.join(stale)} differs from what is planned: `make access`, and commit it")
+    sys.stdout.write(f"infra: {', '.join(name for name, _ in _files())} {'as planned' if check else 'written'}\n")
+
+
+def _files() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+    of_environments = [(f"access/{name}.json", lambda name=name: access(plan(name))) for name in ENVIRONMENTS]
+    return [*of_environments, ("github/rules.json", repository)]
 
 
 if __name__ == "__main__":

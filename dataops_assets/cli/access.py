@@ -19,7 +19,9 @@ from dataops_assets.cli.arguments import pairs, without_zone
 if TYPE_CHECKING:
     from dataops_assets.contract import Catalog, Dataset
     from dataops_assets.observe.access import Allowed, Difference, Grant
+    from dataops_assets.observe.beside import Beside
     from dataops_assets.policy.access import Access, Caller
+    from dataops_assets.policy.rbac import Rights
 
 _SHOWN = ("read", "write", "delete")
 _ANEW = "run `dataops export infra`, then `make access`"
@@ -86,28 +88,34 @@ def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
 def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     """Say who may do more, and who less, than in another commit; fail if anybody may do more.
 
-    Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. Made
-    for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are told,
-    and widen nothing.
+    Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. What
+    others decide by is compared as it is written: how long sessions last, who enters a cluster, the roles of the database in
+    deploy/postgres/, and what holds for the repository; what may be either counts as more.
+
+    Made for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are
+    told, and widen nothing.
     """
     from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.changing import catalog_of, extracted
-    from dataops_assets.observe import cluster
+    from dataops_assets.observe import beside, cluster
     from dataops_assets.observe.access import difference
     from dataops_assets.policy.access import load
-    from dataops_assets.policy.rbac import read_rights
     from dataops_assets.policy.refused import Refused
 
-    rbac = _rbac()
+    root = DEFS.parents[1]
     try:
-        with extracted(_folder(), commit, needed=False) as folder:
-            before = load(folder)
-        with extracted(rbac, commit, needed=False) as folder:
-            bound = read_rights(folder)
+        with (
+            extracted(root / "infra", commit, needed=False) as infra,
+            extracted(root / "deploy", commit, needed=False) as deploy,
+        ):
+            before = load(infra / "access")
+            bound, was = _decided_elsewhere(before, infra, deploy)
     except Refused as error:
         raise click.ClickException(f"in {commit}: {error}") from error
-    found = difference((before, catalog_of(DEFS, commit)), (_access(), load_catalog(DEFS)))
-    found += cluster.difference(bound, read_rights(rbac))
+    after = _access()
+    rights, now = _decided_elsewhere(after, root / "infra", root / "deploy")
+    found = difference((before, catalog_of(DEFS, commit)), (after, load_catalog(DEFS)))
+    found += cluster.difference(bound, rights) + beside.difference(was, now)
     if as_json:
         told = {name: [asdict(grant) for grant in getattr(found, name)] for name in ("gained", "lost", "new")}
         click.echo(json.dumps(told, indent=1))
@@ -130,6 +138,17 @@ def _rbac() -> Path:
     from dataops_assets.catalog import DEFS
 
     return DEFS.parents[1] / "deploy" / "rbac"
+
+
+def _decided_elsewhere(access: "Access", infra: Path, deploy: Path) -> "tuple[Rights, Beside]":
+    """What a version says that others than AWS's policies decide by."""
+    from dataops_assets.observe.beside import Beside
+    from dataops_assets.policy.database import read_statements
+    from dataops_assets.policy.rbac import read_rights
+    from dataops_assets.policy.repository import read_repository
+
+    beside = Beside(access, read_statements(deploy / "postgres"), read_repository(infra / "github" / "rules.json"))
+    return read_rights(deploy / "rbac"), beside
 
 
 def _folder() -> Path:

@@ -7,7 +7,7 @@ import click
 
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.running import open_instance
-from dataops_assets.components.switches import differences
+from dataops_assets.components.switches import WAY_BACK, differences
 from dataops_assets.definitions import defs
 
 
@@ -21,17 +21,12 @@ def show_drift(undo: bool) -> int:
     with open_instance() as instance:
         found = differences(instance, defs())
         for one in found:
-            click.echo(f"{one.what}: is {one.stands}, and the code says {one.declared}")
-            for name in one.owners or tuple(owners):
-                owner = owners.get(name.removeprefix("team:"))
-                click.echo(f"    owner: {name}{f', {owner.contact}' if owner else ''}")
+            click.echo("\n".join(one.told(owners)))
             if undo:
                 one.undo()
                 click.echo("    put back")
     if not found:
         click.echo("sensors, schedules and limits of pools stand as the code says")
     elif not undo:
-        click.echo(
-            "way back: `dataops drift --undo` lets the code decide again; what is to stay as it is belongs into the code"
-        )
+        click.echo(WAY_BACK)
     return 1 if found and not undo else 0

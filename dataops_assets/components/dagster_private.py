@@ -14,6 +14,7 @@ definitions, and their libraries take as long as a third of all others: who uses
 
 from collections.abc import Set
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -30,6 +31,7 @@ __all__ = [
     "checked_partitions",
     "keep_declarations",
     "last_evaluation",
+    "last_tick",
     "limits_by_hand",
     "selected_assets",
     "switched_by_hand",
@@ -88,6 +90,12 @@ def switched_by_hand(instance: dg.DagsterInstance, location: str) -> list[Switch
     states = instance.all_instigator_state(instigator_statuses=by_hand)
     ours = [one for one in states if one.origin.repository_origin.code_location_origin.location_name == location]
     return [Switch(one.name, one.status == InstigatorStatus.RUNNING, one) for one in ours]
+
+
+def last_tick(instance: dg.DagsterInstance, switch: Switch) -> datetime | None:
+    """When a sensor or schedule ticked last; None if no tick of it is kept. When it was switched, Dagster does not record."""
+    ticks = instance.get_ticks(switch.state.instigator_origin_id, switch.state.selector_id, limit=1)
+    return datetime.fromtimestamp(ticks[0].timestamp, UTC) if ticks else None
 
 
 def as_declared(instance: dg.DagsterInstance, switch: Switch) -> None:

@@ -2,7 +2,7 @@
 
 Each answer is a decision of the evaluator of RBAC about one request. Asked is about everybody whom a binding of either version
 names, and about everything that a rule of either names; a `*` stands for what no other rule names. Not here: how rules are read
-and matched (`policy.rbac`), and whom EKS lets into the cluster by entries of its own.
+and matched (`policy.rbac`), and whom EKS lets into the cluster by entries of its own (`beside`).
 """
 
 from collections.abc import Iterator

@@ -13,82 +13,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from dataops_assets.policy.condition import Condition
 from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets.policy.pattern import Template, Variable, Wildcard
 from dataops_assets.policy.refused import Refused
+from dataops_assets.policy.rendered import Cluster, Written, WrittenBucket, WrittenKey, WrittenRole
 
-Document = dict[str, Any]
 _TAGGED = "aws:requesttag/"
-
-
-class _Written(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WrittenRole(_Written):
-    """A role, as the file has it.
-
-    Attributes:
-        arn: Its ARN.
-        trust: Who may become it.
-        policies: What it may do, by name.
-        boundary: What limits that; None if nothing does.
-        max_session_seconds: How long a session of it lasts at most.
-    """
-
-    arn: str = Field(pattern=r"^arn:[\w-]+:iam::\d{12}:role/.+$")
-    trust: Document
-    policies: dict[str, Document]
-    boundary: Document | None
-    max_session_seconds: int
-
-
-class WrittenBucket(_Written):
-    """A bucket, as the file has it.
-
-    Attributes:
-        policy: Its policy; None if it has none.
-    """
-
-    policy: Document | None
-
-
-class WrittenKey(_Written):
-    """A key, as the file has it.
-
-    Attributes:
-        arn: Its ARN. Before it is made nobody knows its id: then the alias stands there.
-        policy: Its policy.
-    """
-
-    arn: str = Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/.+$")
-    policy: Document
-
-
-class Written(_Written):
-    """The access file of an environment.
-
-    Attributes:
-        environment: Its name.
-        account: Its account, 12 digits.
-        prefix: What all names begin with.
-        roles: By name.
-        buckets: By name.
-        keys: By alias.
-    """
-
-    environment: str
-    account: str = Field(pattern=r"^\d{12}$")
-    prefix: str
-    roles: dict[str, WrittenRole]
-    buckets: dict[str, WrittenBucket]
-    keys: dict[str, WrittenKey]
 
 
 @dataclass(frozen=True)
@@ -173,11 +108,13 @@ class Access:
         roles: Every role.
         buckets: By name.
         keys: By ARN.
+        clusters: Of Kubernetes, by name.
     """
 
     roles: tuple[Role, ...]
     buckets: Mapping[str, Resource]
     keys: Mapping[str, Resource]
+    clusters: Mapping[str, Cluster]
 
     def may(
         self, caller: Caller, action: str, resource: str, context: Mapping[str, str | Sequence[str]] | None = None
@@ -295,7 +232,8 @@ def combine(files: Iterable[Written]) -> Access:
         except Refused as error:
             where = f"infra/access/{one.environment}.json, {error.policy}"
             raise Refused(where, error.statement, error.element, error.message, error.remedy) from None
-    return Access(tuple(roles), buckets, keys)
+    clusters = {name: cluster for one in listed for name, cluster in one.clusters.items()}
+    return Access(tuple(roles), buckets, keys, clusters)
 
 
 def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:

@@ -29,9 +29,11 @@ def test_what_was_switched_by_hand_is_told_with_owner_and_the_way_back(tmp_path:
     told = run(mine, "dataops drift", code=1)
     assert told.splitlines() == [
         "sensor deliveries: is off, and the code says on",
+        "    since: not known, nor by whom: Dagster does not record it",
         "    owner: flight-operations, flight-operations@example.com",
         "    owner: reference-data, reference-data@example.com",
         "schedule nightly: is on, and the code says off",
+        "    since: not known, nor by whom: Dagster does not record it",
         "    owner: team:reference-data, reference-data@example.com",
         "way back: `dataops drift --undo` lets the code decide again; what is to stay as it is belongs into the code",
     ]

@@ -1,12 +1,17 @@
 """The check on landing: what never came is told in the UI, once, and no longer when it came."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from dataops_assets.components.arrivals import arrivals_check, tell_arrivals
 from dataops_assets.components.dagster_private import last_evaluation
+from dataops_assets.deployment import Deployment
+from dataops_assets.settings import DeploymentError
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, requests
 
 CHECK = dg.AssetCheckKey(dg.AssetKey(["landing", "readings"]), "arrivals")
@@ -52,3 +57,15 @@ def test_it_can_be_asked_at_any_time_and_a_table_has_none(here: Location) -> Non
     assert names == {"landing/readings"}
     tell_arrivals(here.instance, here.tree.lake, here.tree.lake.catalog, datetime.now(UTC))
     assert told(here)[0] is False
+
+
+@pytest.mark.parametrize("sensor", ["deliveries", "reconcile"])
+def test_a_folder_of_drops_that_is_not_there_is_told_by_the_tick_and_not_taken_for_an_empty_one(
+    here: Location, tmp_path: Path, sensor: str
+) -> None:
+    share = tmp_path / "share"
+    apart = replace(here, deployed=Deployment("local", str(here.tree.root / "data"), landing=str(share)))
+    with pytest.raises(DeploymentError, match=f"DATAOPS_LANDING is {share}, which is no folder: make it"):
+        requests(apart, sensor)
+    share.mkdir()
+    assert requests(apart, sensor) == []

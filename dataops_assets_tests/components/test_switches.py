@@ -1,12 +1,15 @@
 """What somebody has switched by hand is told as soon as it stands otherwise than the code says."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
 from starlette.testclient import TestClient
 
 from dataops_assets.components.switches import CODE_LOCATION, differences
@@ -94,6 +97,49 @@ def test_a_limit_of_a_pool_is_told_if_steps_of_ours_are_in_it(tmp_path: Path):
         limit.undo()
         assert differences(instance, code) == []
         assert instance.event_log_storage.get_concurrency_keys() == {"of another team"}
+
+
+@pytest.fixture
+def prod(webserver: Console) -> dg.Definitions:
+    return build(webserver.tree.defs, Deployment("prod", str(webserver.tree.root / "data"), pipeline="pipeline@here"))
+
+
+def by_night(webserver: Console, prod: dg.Definitions) -> tuple[bool, str]:
+    """Whether the run of the night succeeds, and what it says if it does not."""
+    job = prod.resolve_job_def("look_for_drift")
+    done = job.execute_in_process(instance=webserver.instance, raise_on_error=False)
+    failed = [event.step_failure_data for event in done.all_events if event.is_step_failure]
+    return done.success, str(failed[0].user_failure_data.description) if failed else ""
+
+
+def test_in_prod_the_night_is_red_for_what_is_switched_off_and_names_it_and_the_way_back(
+    webserver: Console, prod: dg.Definitions
+):
+    assert by_night(webserver, prod) == (True, "")
+    stop(webserver, "follow")
+    assert by_night(webserver, prod)[0] is False
+    [state] = [one for one in webserver.instance.all_instigator_state() if one.name == "follow"]
+    at = datetime(2026, 11, 1, 13, 5, tzinfo=UTC)
+    of = (state.instigator_origin_id, "follow", InstigatorType.SENSOR, TickStatus.SKIPPED, at.timestamp())
+    tick = TickData(*of, selector_id=state.selector_id)
+    webserver.instance.create_tick(tick)
+    succeeds, said = by_night(webserver, prod)
+    first, since, *owners, back = said.splitlines()
+    assert (succeeds, first) == (False, "sensor follow: is off, and the code says on")
+    assert since == "    since: after 2026-11-01 13:05 UTC, its last tick; by whom, Dagster does not record"
+    assert owners
+    assert all(line.startswith("    owner: ") for line in owners)
+    assert "`dataops drift --undo`" in back
+    [follow] = differences(webserver.instance, prod)
+    follow.undo()
+    assert by_night(webserver, prod) == (True, "")
+
+
+def test_the_night_looks_in_prod_alone_and_by_itself(webserver: Console, code: dg.Definitions, prod: dg.Definitions):
+    schedules = {schedule.name: schedule for schedule in prod.get_repository_def().schedule_defs}
+    assert schedules["drift"].default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedules["drift"].job_name == "look_for_drift"
+    assert not code.get_repository_def().schedule_defs
 
 
 def test_the_code_location_has_one_name_everywhere():

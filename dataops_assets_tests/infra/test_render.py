@@ -80,7 +80,71 @@ def test_all_of_it_is_found_wherever_it_stands():
         "keys": {
             "alias/company-data": {"arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/company-data", "policy": policy("kms:*")}
         },
+        "clusters": {},
     }
+
+
+def of_cluster(kind: str, /, cluster: str = "company-dev", **values: Any) -> dict[str, Any]:
+    return resource("", f"aws_eks_{kind}", "deployer", cluster_name=cluster, **values)
+
+
+def plan_of_cluster(access_config: list[dict[str, Any]], *parts: dict[str, Any]) -> dict[str, Any]:
+    """The same with a cluster, in whose entry the configuration names groups."""
+    made = plan(resource("", "aws_eks_cluster", "this", name="company-dev", access_config=access_config), *parts)
+    written = {"address": "aws_eks_access_entry.deployer", "expressions": {"kubernetes_groups": {}}}
+    made["configuration"]["root_module"]["resources"] = [written]
+    return made
+
+
+ENTRY = {"principal_arn": f"{ARN}:role/company-deployer", "type": "STANDARD"}
+
+
+def test_who_enters_a_cluster_and_which_pods_leave_it_as_roles_is_found():
+    scope = {"type": "namespace", "namespaces": ["prod", "dev"]}
+    (found,) = render.access([
+        plan_of_cluster(
+            [{"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False}],
+            of_cluster("access_entry", **ENTRY, kubernetes_groups=["deployers"]),
+            of_cluster(
+                "access_policy_association",
+                principal_arn=ENTRY["principal_arn"],
+                policy_arn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+                access_scope=[scope],
+            ),
+            of_cluster("pod_identity_association", namespace="prod", service_account="pipeline", role_arn=f"{ARN}:role/x"),
+        )
+    ])["clusters"].values()  # fmt: skip
+    entry = {
+        "groups": ["deployers"],
+        "policies": {"AmazonEKSViewPolicy": ["dev", "prod"]},
+        "type": "STANDARD",
+        "user": None,
+    }
+    assert found == {
+        "authentication_mode": "API",
+        "creator_is_admin": False,
+        "entries": {f"{ARN}:role/company-deployer": entry},
+        "pods": {"prod/pipeline": f"{ARN}:role/x"},
+    }
+
+
+def test_a_cluster_that_says_nothing_lets_in_as_aws_does_by_default():
+    (found,) = render.access([plan_of_cluster([])])["clusters"].values()
+    assert (found["authentication_mode"], found["creator_is_admin"]) == ("CONFIG_MAP", True)
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        (of_cluster("access_entry", **ENTRY), "`kubernetes_groups` is not known"),
+        (of_cluster("access_entry", "another", **ENTRY, kubernetes_groups=["x"]), "the cluster another, which is not planned"),
+        (of_cluster("access_policy_association", **ENTRY), "whose entry is not planned"),
+        (of_cluster("identity_provider_config"), "is not read"),
+    ],
+)
+def test_who_enters_a_cluster_and_is_not_known_is_no_access_file(part: dict[str, Any], why: str):
+    with pytest.raises(render.NotRendered, match=why):
+        render.access([plan_of_cluster([], part)])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +32,20 @@ def test_what_is_committed_is_what_is_planned(
     found = render.access([planned[environment], states])
     committed = json.loads((INFRA / "access" / f"{environment}.json").read_text())
     assert found == committed, "infra/access is not what is planned: `make access`, and look at what has changed"
+
+
+@pytest.mark.terraform
+def test_what_is_committed_of_the_repository_is_what_terraform_evaluates(render: Any) -> None:
+    committed = json.loads((INFRA / "github" / "rules.json").read_text())
+    assert render.repository() == committed, "infra/github/rules.json: `make access`, and look at what has changed"
+
+
+@pytest.mark.terraform
+def test_what_is_told_to_github_in_a_form_that_is_not_read_is_refused(render: Any, tmp_path: Path) -> None:
+    shutil.copytree(INFRA / "github", tmp_path / "github", ignore=shutil.ignore_patterns(".terraform*"))
+    (tmp_path / "github/more.tf").write_text('resource "github_team" "open" { privacy = "closed" }\n')
+    with pytest.raises(render.NotRendered, match=r"more\.tf: .*github_team"):
+        render.repository(tmp_path)
 
 
 def plan(*resources: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 output "roles" {
   description = "The ARN of each role, by its name without the prefix."
-  value       = { for name, role in aws_iam_role.this : name => role.arn }
+  value       = { for name in keys(aws_iam_role.this) : name => "${local.role_prefix}-${name}" } # from names: who is let in where is known before
 }
 
 output "boundary" {

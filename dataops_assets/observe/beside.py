@@ -1,0 +1,163 @@
+"""What changes in rights that nothing here evaluates: sessions, who enters a cluster, roles of the database, the repository.
+
+What decides about these is AWS's STS, EKS, PostgreSQL and GitHub. So both versions are compared as they are written, entry by
+entry. Where a change only takes away, it is told as lost. Where it gives something, or where it cannot be told which way it
+goes, it is told as gained: whoever reviews it has to look. Not here: what is evaluated (`observe.access`, `observe.cluster`),
+and how the files are read (`dataops_assets.policy`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dataops_assets.observe.access import Difference, Grant
+from dataops_assets.policy.access import Access
+from dataops_assets.policy.database import Right
+from dataops_assets.policy.rendered import Cluster
+from dataops_assets.policy.repository import Repository
+
+_UNCLEAR = "change"
+_WORDS = {"SELECT": "read", "INSERT": "write", "UPDATE": "write", "DELETE": "delete", "TRUNCATE": "delete"}
+_SQL = "deploy/postgres"
+_SHOWN = 100
+_HOLDS = {
+    *("deletion", "non_fast_forward", "required_linear_history", "required_approving_review_count"),
+    *("dismiss_stale_reviews_on_push", "require_code_owner_review", "require_last_push_approval"),
+    *("required_review_thread_resolution", "strict_required_status_checks_policy", "checks", "sha_pinning_required"),
+}
+"""Values by which less is allowed the more they are. Source: GitHub, "Available rules for rulesets", and of actions "Managing
+GitHub Actions settings for a repository"."""
+_OPENS = {"can_approve_pull_request_reviews", "github_owned_allowed", "verified_allowed", "patterns_allowed"}
+"""Values by which more is allowed the more they are. Source: the same."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What one version says.
+
+    Attributes:
+        access: The rendered access, for sessions of its roles and for its clusters.
+        database: The statements that make the roles of the database.
+        repository: What holds for the repository.
+    """
+
+    access: Access
+    database: tuple[Right | str, ...]
+    repository: Repository
+
+
+def difference(before: Beside, after: Beside) -> Difference:
+    """Who may do more and who less, or may do so for all that can be told."""
+    found = [
+        *_sessions(before.access, after.access),
+        *_entered(before.access, after.access),
+        *_database(before.database, after.database),
+        *_repository(before.repository, after.repository),
+    ]
+    return Difference(
+        gained=tuple(sorted(grant for widens, grant in found if widens)),
+        lost=tuple(sorted(grant for widens, grant in found if not widens)),
+        new=(),
+    )
+
+
+_Found = Iterator[tuple[bool, Grant]]
+"""Each with whether it counts as gained."""
+
+
+def _sessions(before: Access, after: Access) -> _Found:
+    """Roles whose sessions last longer or shorter; of a role that is new, all else is told already."""
+    lasted = {role.full_name: role.max_session_seconds for role in before.roles}
+    for role in after.roles:
+        was, now = lasted.get(role.full_name, role.max_session_seconds), role.max_session_seconds
+        if was != now:
+            name = role.full_name
+            yield now > was, Grant(name, f"role {name}", "stay", f"for {now:,} seconds at most, {was:,} before")
+
+
+def _entered(before: Access, after: Access) -> _Found:
+    was, now = (
+        {grant for name, cluster in access.clusters.items() for grant in _into(access, name, cluster)}
+        for access in (before, after)
+    )
+    yield from ((True, grant) for grant in now - was)
+    yield from ((False, grant) for grant in was - now)
+
+
+def _into(access: Access, name: str, cluster: Cluster) -> Iterator[Grant]:
+    """Whom a cluster lets in as whom, and what it lets out as a role."""
+    roles, place = {role.arn: role.full_name for role in access.roles}, f"cluster {name}"
+    for arn, entry in cluster.entries.items():
+        ways = [f"group {group}" for group in ("system:authenticated", *entry.groups)]
+        ways += [
+            f"{policy} in {'all of it' if namespace == '*' else f'namespace {namespace}'}"
+            for policy, namespaces in entry.policies.items()
+            for namespace in namespaces
+        ]
+        ways += [f"user {entry.user}"] if entry.user else []
+        ways += [f"machine of type {entry.type}"] if entry.type != "STANDARD" else []
+        yield from (Grant(roles.get(arn, arn), place, "let in", f"as {way}") for way in ways)
+    for account, arn in cluster.pods.items():
+        yield Grant(f"service account {account}", f"role {roles.get(arn, arn)}", "let in", f"from {place}")
+    if cluster.authentication_mode != "API":
+        yield Grant("whom its ConfigMap aws-auth names", place, "let in", f"by {cluster.authentication_mode}")
+    if cluster.creator_is_admin:
+        yield Grant("who makes it", place, "let in", "as administrator")
+
+
+def _database(before: tuple[Right | str, ...], after: tuple[Right | str, ...]) -> _Found:
+    """A right that is granted, or not revoked any more; the same the other way round; and any other text that differs."""
+    was, now = Counter(before), Counter(after)
+    for item in now - was:
+        if isinstance(item, Right):
+            yield item.verb == "GRANT", _right(item, item.verb)
+        else:
+            yield True, Grant(_SQL, _short(item), _UNCLEAR, "is new")
+    for item in was - now:
+        if isinstance(item, Right):
+            yield item.verb == "REVOKE", _right(item, f"no {item.verb}")
+        else:
+            yield True, Grant(_SQL, _short(item), _UNCLEAR, "is gone")
+    if [item for item in before if item in now] != [item for item in after if item in was]:
+        yield True, Grant(_SQL, "what stands there as before", _UNCLEAR, "in another order")
+
+
+def _right(one: Right, said: str) -> Grant:
+    place = one.on or f"role {one.right}"
+    return Grant(f"database role {one.role}", place, _WORDS.get(one.right, "use"), f"{said} {one.right}")
+
+
+def _repository(before: Repository, after: Repository) -> _Found:
+    was, now = before.each(), after.each()
+    for path in was.keys() | now.keys():
+        old, new = was.get(path), now.get(path)
+        if (path in was, old) != (path in now, new):
+            said = f"{_said(new, path in now)}, {_said(old, path in was)} before"
+            closes = _more(path, old, new)
+            yield not closes, Grant("repository", path, _UNCLEAR, said)
+    for block in before.written.keys() | after.written.keys():
+        old_lines, new_lines = before.written.get(block, ()), after.written.get(block, ())
+        if old_lines != new_lines:
+            lines = [f"+ {line}" for line in new_lines if line not in old_lines]
+            lines += [f"- {line}" for line in old_lines if line not in new_lines]
+            yield from ((True, Grant("repository", block, _UNCLEAR, _short(line))) for line in lines or ["other order"])
+
+
+def _more(path: str, old: Any, new: Any) -> bool:
+    """Whether a value that has changed surely allows less than before."""
+    name = path.rpartition(".")[2]
+    less, more = (old, new) if name in _HOLDS else (new, old)
+    if name not in _HOLDS | _OPENS or type(less) is not type(more):
+        return False
+    return set(less) < set(more) if isinstance(less, list) else bool(less < more)
+
+
+def _said(value: Any, there: bool) -> str:
+    if not there:
+        return "not said"
+    return ", ".join(map(str, value)) or "nobody" if isinstance(value, list) else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,0 +1,108 @@
+"""The access file of an environment, as `infra/render.py` writes it: its form, and no more than that.
+
+Not here: what it comes to (`access`).
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Document = dict[str, Any]
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WrittenRole(_Written):
+    """A role, as the file has it.
+
+    Attributes:
+        arn: Its ARN.
+        trust: Who may become it.
+        policies: What it may do, by name.
+        boundary: What limits that; None if nothing does.
+        max_session_seconds: How long a session of it lasts at most.
+    """
+
+    arn: str = Field(pattern=r"^arn:[\w-]+:iam::\d{12}:role/.+$")
+    trust: Document
+    policies: dict[str, Document]
+    boundary: Document | None
+    max_session_seconds: int
+
+
+class WrittenBucket(_Written):
+    """A bucket, as the file has it.
+
+    Attributes:
+        policy: Its policy; None if it has none.
+    """
+
+    policy: Document | None
+
+
+class WrittenKey(_Written):
+    """A key, as the file has it.
+
+    Attributes:
+        arn: Its ARN. Before it is made nobody knows its id: then the alias stands there.
+        policy: Its policy.
+    """
+
+    arn: str = Field(pattern=r"^arn:[\w-]+:kms:[\w-]+:\d{12}:key/.+$")
+    policy: Document
+
+
+class Entry(_Written):
+    """How somebody is let into a cluster.
+
+    Attributes:
+        groups: As which groups of Kubernetes.
+        policies: Policies of EKS's own, each with the namespaces in which it holds; `*` is all of the cluster.
+        type: `STANDARD`, or what kind of machine it is for.
+        user: As whom; None if EKS says so by itself.
+    """
+
+    groups: tuple[str, ...]
+    policies: dict[str, tuple[str, ...]]
+    type: str
+    user: str | None
+
+
+class Cluster(_Written):
+    """Whom EKS lets into a cluster, and which pods it lets out as roles; what they may do in it is said by its RBAC.
+
+    Attributes:
+        authentication_mode: `API` lets in those of the entries alone; others also those whom a ConfigMap in there names.
+        creator_is_admin: Whether whoever makes it may do everything in it.
+        entries: By the ARN of the role.
+        pods: The ARN of the role of each service account, as `prod/pipeline`.
+    """
+
+    authentication_mode: str
+    creator_is_admin: bool
+    entries: dict[str, Entry]
+    pods: dict[str, str]
+
+
+class Written(_Written):
+    """The access file of an environment.
+
+    Attributes:
+        environment: Its name.
+        account: Its account, 12 digits.
+        prefix: What all names begin with.
+        roles: By name.
+        buckets: By name.
+        keys: By alias.
+        clusters: Of Kubernetes, by name; a file of before they were rendered has none.
+    """
+
+    environment: str
+    account: str = Field(pattern=r"^\d{12}$")
+    prefix: str
+    roles: dict[str, WrittenRole]
+    buckets: dict[str, WrittenBucket]
+    keys: dict[str, WrittenKey]
+    clusters: dict[str, Cluster] = Field(default_factory=dict)

@@ -1,0 +1,59 @@
+"""What holds for the repository at GitHub: who may change main, and what jobs may act as.
+
+GitHub alone decides by it. `infra/github/rules.json` has the values that `infra/github` tells it, and its text where nothing
+evaluates that: both are read to be compared. Not here: how the file is made (`infra/render.py`), what a change means
+(`observe.beside`).
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dataops_assets.policy.refused import Refused
+
+
+class Repository(BaseModel):
+    """What holds for the repository.
+
+    Attributes:
+        values: What is told to GitHub: `ruleset`, `environments`, `workflows`, `actions`.
+        written: By block of Terraform, its lines: who is told what by which argument.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    values: dict[str, Any] = Field(default_factory=dict)
+    written: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    def each(self) -> dict[str, Any]:
+        """Each value by its path, as `ruleset.enforcement`; a list is one value."""
+        return dict(_each(self.values))
+
+
+def _each(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{below}", one) for below, one in _each(value))
+        else:
+            yield name, value
+
+
+def read_repository(file: Path) -> Repository:
+    """What a rendered file says; nothing, if it is not there.
+
+    Raises:
+        Refused: It is not as it must be.
+    """
+    if not file.exists():
+        return Repository()
+    remedy = "render it anew: `make access`"
+    try:
+        return Repository.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(str(file), "", ".".join(map(str, first["loc"])), first["msg"], remedy) from None
+    except ValueError as error:
+        raise Refused(str(file), "", "", f"it is no JSON: {error}", remedy) from None

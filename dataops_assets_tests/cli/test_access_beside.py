@@ -1,0 +1,252 @@
+"""`dataops grants` about what others decide by: EKS, PostgreSQL, GitHub, and how long AWS lets a session last."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from dataops_assets import catalog
+from dataops_assets.cli.main import cli
+from dataops_assets_tests.checkout import PROJECT
+
+PROD = "infra/access/prod.json"
+RULES = "infra/github/rules.json"
+SQL = "deploy/postgres/roles.sql"
+CHANGES = ("INSERT", "UPDATE", "DELETE")
+Told = set[tuple[str, str, str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that is committed, with all of this one by which somebody may do something but the policies of AWS.
+
+    Those are evaluated in other tests, and to evaluate them takes most of the time.
+    """
+    shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("infra/access", "infra/github", "deploy"):
+        shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".terraform*"))
+    for file in (tmp_path / "infra/access").glob("*.json"):
+        change(file, without_policies)
+    who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
+    for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "As it was"]):
+        subprocess.run(["git", "-C", str(tmp_path), *who, *asked], check=True)
+    monkeypatch.setattr(catalog, "DEFS", tmp_path / "package" / "defs")
+    return tmp_path
+
+
+def told() -> tuple[int, Told, Told]:
+    """How the command ends, and what it says is gained and lost: who, where, by what."""
+    done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD", "--json"])
+    assert done.stdout, done.output
+    found = json.loads(done.stdout)
+    gained, lost = ({(one["who"], one["place"], one["action"]) for one in found[name]} for name in ("gained", "lost"))
+    return done.exit_code, gained, lost
+
+
+def change(file: Path, by: Callable[[Any], None]) -> None:
+    said = json.loads(file.read_text(encoding="utf-8"))
+    by(said)
+    file.write_text(json.dumps(said), encoding="utf-8")
+
+
+def without_policies(said: Any) -> None:
+    said["buckets"], said["keys"] = {}, {}
+    for role in said["roles"].values():
+        role["policies"] = {}
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1, old
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def cluster(said: Any) -> Any:
+    (found,) = said["clusters"].values()
+    return found
+
+
+def entry(said: Any, role: str) -> Any:
+    (found,) = [one for arn, one in cluster(said)["entries"].items() if arn.endswith(f"-{role}")]
+    return found
+
+
+def of_role(said: Any, name: str) -> Any:
+    (found,) = [one for role, one in said["roles"].items() if role.endswith(f"-{name}")]
+    return found
+
+
+def test_nothing_changed(project: Path):
+    assert told() == (0, set(), set())
+
+
+def longer(said: Any) -> None:
+    of_role(said, "infra")["max_session_seconds"] *= 12
+
+
+def shorter(said: Any) -> None:
+    of_role(said, "infra")["max_session_seconds"] //= 2
+
+
+def test_sessions_that_last_longer_are_access_gained_and_shorter_ones_lost(project: Path):
+    before = of_role(json.loads((project / PROD).read_text()), "infra")["max_session_seconds"]
+    change(project / PROD, longer)
+    how = f"for {before * 12:,} seconds at most, {before:,} before"
+    assert told() == (1, {("prod/infra", "role prod/infra", how)}, set())
+
+
+def test_shorter_sessions_are_access_lost(project: Path):
+    before = of_role(json.loads((project / PROD).read_text()), "infra")["max_session_seconds"]
+    change(project / PROD, shorter)
+    how = f"for {before // 2:,} seconds at most, {before:,} before"
+    assert told() == (0, set(), {("prod/infra", "role prod/infra", how)})
+
+
+def opened(said: Any) -> None:
+    """Each way into the cluster, opened to somebody."""
+    deployer = entry(said, "deployer")
+    deployer["groups"].append("system:masters")
+    deployer["policies"] = {"AmazonEKSEditPolicy": ["prod"], "AmazonEKSViewPolicy": ["*"]}
+    arn = of_role(said, "analyst-analysts")["arn"]
+    cluster(said)["entries"][arn] = {"groups": [], "policies": {}, "type": "STANDARD", "user": "ann"}
+    cluster(said)["authentication_mode"] = "API_AND_CONFIG_MAP"
+    cluster(said)["creator_is_admin"] = True
+
+
+def webserver_is_the_pipeline(said: Any) -> None:
+    cluster(said)["pods"]["prod/webserver"] = of_role(said, "pipeline")["arn"]
+
+
+def test_who_enters_the_cluster_is_told(project: Path):
+    change(project / PROD, opened)
+    (name,) = json.loads((project / PROD).read_text())["clusters"]
+    expected = {
+        ("prod/deployer", "as group system:masters"),
+        ("prod/deployer", "as AmazonEKSEditPolicy in namespace prod"),
+        ("prod/deployer", "as AmazonEKSViewPolicy in all of it"),
+        ("prod/analyst-analysts", "as group system:authenticated"),
+        ("prod/analyst-analysts", "as user ann"),
+        ("whom its ConfigMap aws-auth names", "by API_AND_CONFIG_MAP"),
+        ("who makes it", "as administrator"),
+    }
+    assert told() == (1, {(who, f"cluster {name}", how) for who, how in expected}, set())
+
+
+def test_a_pod_that_leaves_the_cluster_as_another_role_is_told(project: Path):
+    change(project / PROD, webserver_is_the_pipeline)
+    code, gained, lost = told()
+    assert (code, {place for _, place, _ in gained}) == (1, {"role prod/pipeline"})
+    assert {place for _, place, _ in lost} == {"role prod/webserver"}
+    assert {who for who, _, _ in gained | lost} == {"service account prod/webserver"}
+
+
+def test_whom_the_cluster_lets_in_no_more_is_access_lost(project: Path):
+    change(project / PROD, lambda said: entry(said, "infra")["policies"].clear())
+    code, gained, lost = told()
+    assert (code, gained) == (0, set())
+    assert {(who, how) for who, _, how in lost} == {("prod/infra", "as AmazonEKSClusterAdminPolicy in all of it")}
+
+
+def test_what_a_role_of_the_database_gains_is_told(project: Path):
+    given = "GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO dagster"
+    edit(project / SQL, f"{given};", f"{given}, dataops_reader;")
+    edit(project / SQL, "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM dagster;", "")
+    edit(project / SQL, "COMMIT;", "GRANT dagster TO dataops_reader;\nCOMMIT;")
+    edit(project / SQL, "%I LOGIN PASSWORD NULL", "%I LOGIN CREATEROLE PASSWORD NULL")
+    code, gained, lost = told()
+    assert (code, lost) == (1, set())
+    assert gained == {
+        *(("database role dataops_reader", "ALL TABLES IN SCHEMA public", f"GRANT {one}") for one in CHANGES),
+        *(("database role dagster", "alembic_version", f"no REVOKE {one}") for one in CHANGES),
+        ("database role dataops_reader", "role dagster", "GRANT dagster"),
+        ("deploy/postgres", "EXECUTE format('ALTER ROLE %I LOGIN CREATEROLE PASSWORD NULL', one)", "is new"),
+        ("deploy/postgres", "EXECUTE format('ALTER ROLE %I LOGIN PASSWORD NULL', one)", "is gone"),
+    }
+
+
+def test_a_revocation_that_comes_before_its_grant_is_told(project: Path):
+    revoked = "REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, dagster, dataops_reader, dataops_pruner;\n"
+    granted = "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO dagster;\n"
+    edit(project / SQL, revoked, "")
+    edit(project / SQL, granted, granted + revoked)
+    assert told() == (1, {("deploy/postgres", "what stands there as before", "in another order")}, set())
+
+
+def test_what_a_role_of_the_database_loses_passes_and_a_comment_is_no_change(project: Path):
+    edit(project / SQL, "GRANT INSERT, UPDATE, DELETE ON ALL TABLES", "GRANT INSERT, UPDATE ON ALL TABLES")
+    edit(project / SQL, "COMMIT;", "-- GRANT DELETE ON runs TO dataops_reader;\nCOMMIT;")
+    assert told() == (0, set(), {("database role dagster", "ALL TABLES IN SCHEMA public", "no GRANT DELETE")})
+
+
+def at(path: str, value: Any) -> Callable[[Any], None]:
+    """Sets a value of the rules."""
+
+    def put(said: Any) -> None:
+        *steps, last = path.split(".")
+        inside = said["values"]
+        for step in steps:
+            inside = inside[step]
+        assert inside[last] != value
+        inside[last] = value
+
+    return put
+
+
+OPENED = {
+    "ruleset.pull_request.required_approving_review_count": (0, "0, 1 before"),
+    "ruleset.required_status_checks.checks": (["check", "test"], "check, test, access, check, services, test before"),
+    "ruleset.enforcement": ("evaluate", "evaluate, active before"),
+    "ruleset.rules.non_fast_forward": (False, "False, True before"),
+    "workflows.can_approve_pull_request_reviews": (True, "True, False before"),
+    "environments.prod.branch": (None, "None, main before"),
+    "environments.drift.reviewers": (["everybody"], "everybody, nobody before"),
+    "environments.infra.reviewers": ([], "nobody, infra before"),
+}
+CLOSED = {
+    "ruleset.pull_request.required_approving_review_count": 2,
+    "ruleset.required_status_checks.checks": ["access", "another", "check", "services", "test"],
+    "actions.patterns_allowed": ["actions/checkout@*"],
+}
+
+
+def test_what_the_repository_asks_for_less_or_otherwise_is_access_gained(project: Path):
+    for path, (value, _) in OPENED.items():
+        change(project / RULES, at(path, value))
+    assert told() == (1, {("repository", path, how) for path, (_, how) in OPENED.items()}, set())
+
+
+def test_what_the_repository_asks_for_beside_is_access_lost(project: Path):
+    for path, value in CLOSED.items():
+        change(project / RULES, at(path, value))
+    code, gained, lost = told()
+    assert (code, gained, {place for _, place, _ in lost}) == (0, set(), set(CLOSED))
+
+
+def test_who_may_pass_by_the_ruleset_is_told_although_no_value_says_it(project: Path):
+    def bypass(said: Any) -> None:
+        said["written"]["resource github_repository_ruleset main"] += ["bypass_actors {", 'actor_type = "OrganizationAdmin"']
+
+    change(project / RULES, bypass)
+    place = "resource github_repository_ruleset main"
+    added = {"+ bypass_actors {", '+ actor_type = "OrganizationAdmin"'}
+    assert told() == (1, {("repository", place, line) for line in added}, set())
+
+
+def test_rules_that_are_gone_are_no_access_lost(project: Path):
+    (project / RULES).unlink()
+    code, gained, lost = told()
+    assert (code, lost) == (1, set())
+    assert ("repository", "ruleset.enforcement", "not said, active before") in gained
+
+
+def test_rules_of_another_form_are_named_with_the_way_to_mend_them(project: Path):
+    (project / RULES).write_text("{}}")
+    done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD"])
+    assert done.exit_code == 1
+    assert "rules.json: it is no JSON" in str(done.exception)
+    assert "make access" in str(done.exception)
