@@ -1,21 +1,27 @@
-"""What the content gate costs: `python benchmarks/gate.py [ROWS]` (10,000,000).
+"""What the gates cost: `python benchmarks/gate.py [ROWS [ROUNDS]]` (10,000,000, three times).
 
 Flights, as often as it takes, with rules of every kind; in parquet and in csv, clean and with 1 % of bad rows, in order of the
-key and not. Each figure comes from a process of its own: seconds, and peak memory.
+key and not. Each figure comes from a process of its own. All are taken in turn, so that other work on the machine is in each of
+them alike: told are the median of the processors, the least of the clock, the most of the memory, and how many times as much
+of the processors that is as what it is compared with.
 
-* `bare pass`: the same rules on typed rows, in one query of polars, without any question for uniqueness.
+* `bare`: the same rules on typed rows, in one query of polars, without any question for uniqueness.
 * `copy`: the same parquet, read and written.
-* `verdict`: reading, uniqueness, and the verdict.
+* `envelope`: what raw pays: reading to the last byte, apart, and the envelope gate.
+* `verdict`: what staged pays before it writes: uniqueness, and every rule. By its hash, raw has read these bytes.
 * `whole`: that, and quarantine and partition written.
 * `pandera`: the same model, validated by pandera itself; it knows neither keys that are null nor NaN.
+* `unique`: pandera, asked for uniqueness of the key as well, as the verdict is.
 """
 
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -24,7 +30,8 @@ from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli import sample
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.content import judge_delivery, quarantined
-from dataops_assets.gate.reading import read_text
+from dataops_assets.gate.envelope import judge_envelope
+from dataops_assets.gate.reading import read_files, read_text, try_apart
 from dataops_assets.gate.rules import MISCAST, compile_rules
 
 CONTRACT = """
@@ -111,6 +118,15 @@ def copy(folder: Path, file: Path) -> None:
     pl.scan_parquet(file).sink_parquet(folder / "copy", compression="zstd", row_group_size=131_072)
 
 
+def envelope(folder: Path, file: Path) -> None:
+    of = dataset(folder, file.suffix[1:])
+    assert of.ingested
+    files = [file], [file.name], of.ingested.source
+    try_apart(*files)
+    [text] = read_files(*files, whole=True)
+    judge_envelope(of, None, [], text, [], {})
+
+
 def verdict(folder: Path, file: Path) -> None:
     of = dataset(folder, file.suffix[1:])
     assert of.ingested
@@ -127,41 +143,75 @@ def whole(folder: Path, file: Path) -> None:
     found.good.lazy().sink_parquet(folder / "staged", compression="zstd", row_group_size=131_072)
 
 
-def pandera(folder: Path, file: Path) -> None:
-    frame = pl.read_parquet(file)
+def pandera(folder: Path, file: Path, unique: bool = False) -> None:
+    frame, of = pl.read_parquet(file), dataset(folder, "parquet")
+    schema = of.schema.pandera
+    schema.unique = list(of.attributes.key) if unique else None
     try:
-        dataset(folder, "parquet").schema.model.validate(frame, lazy=True)  # type: ignore[arg-type]
+        schema.validate(frame, lazy=True)
     except Exception as error:  # what it finds
         print(type(error).__name__, file=sys.stderr)
 
 
-MEASURED: dict[str, Callable[[Path, Path], None]] = {one.__name__: one for one in (bare, copy, verdict, whole, pandera)}
+def unique(folder: Path, file: Path) -> None:
+    pandera(folder, file, unique=True)
+
+
+FILES = ("clean.parquet", "bad.parquet", "shuffled.parquet", "clean.csv", "bad.csv")
+MEASURED: dict[Callable[[Path, Path], None], tuple[str, ...]] = {
+    bare: FILES[:1],
+    copy: FILES[:3:2],
+    envelope: FILES[:4:3],
+    verdict: FILES[:4],
+    whole: FILES,
+    pandera: FILES[:2],
+    unique: FILES[:1],
+}
+AGAINST = {"verdict": "bare", "whole": "copy", "pandera": "verdict", "unique": "verdict"}
+Cost = tuple[float, float, float]
+"""Seconds, seconds of the processors, and the most bytes."""
 
 
 def measure(folder: Path, name: str, file: str) -> None:
-    """In a process of its own."""
-    began, cpu = time.perf_counter(), time.process_time()
-    MEASURED[name](folder, folder / file)
-    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(f"{name:8} {file:18}{seconds:7.2f} s{cpu_seconds:9.2f} s of processors{peak / 1e9:7.2f} GB", flush=True)
+    """In a process of its own, which tells the cost."""
+    [what] = [one for one in MEASURED if one.__name__ == name]
+    began, cpu = time.perf_counter(), _processors()
+    what(folder, folder / file)
+    seconds, cpu_seconds = time.perf_counter() - began, _processors() - cpu
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print(seconds, cpu_seconds, peak * (1 if sys.platform == "darwin" else 1024))
 
 
-def main(rows: int) -> None:
+def _processors() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def tell(costs: dict[tuple[str, str], list[Cost]]) -> None:
+    typical = {what: statistics.median(cpu for _, cpu, _ in each) for what, each in costs.items()}
+    for (name, file), each in costs.items():
+        other = AGAINST.get(name, name)
+        # A csv is compared with the parquet of the same rows.
+        base = next(typical[other, one] for one in (file, "clean.parquet") if (other, one) in typical)
+        seconds, peak = min(one for one, _, _ in each), max(one for _, _, one in each)
+        figures = f"{seconds:7.2f} s{typical[name, file]:9.2f} s of processors{peak / 1e9:7.2f} GB"
+        ratio = f"{typical[name, file] / base:7.2f} times {other}" if other != name else ""
+        print(f"{name:9}{file:18}{figures}{ratio}", flush=True)
+
+
+def main(rows: int = 10_000_000, rounds: int = 3) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # What a process has held counts for those that it starts, so this one holds nothing.
         subprocess.run([sys.executable, __file__, "generate", name, str(rows)], check=True)
-        print(f"{rows:,} rows, {len(compile_rules(dataset(folder, 'parquet')))} rules")
-        for what, files in {
-            "bare": ("clean.parquet",),
-            "copy": ("clean.parquet",),
-            "verdict": ("clean.parquet", "bad.parquet", "shuffled.parquet", "clean.csv"),
-            "whole": ("clean.parquet", "bad.parquet", "shuffled.parquet", "clean.csv", "bad.csv"),
-            "pandera": ("clean.parquet", "bad.parquet"),
-        }.items():
+        print(f"{rows:,} rows, {len(compile_rules(dataset(folder, 'parquet')))} rules, {rounds} rounds", flush=True)
+        costs: dict[tuple[str, str], list[Cost]] = {}
+        for _, (what, files) in product(range(rounds), MEASURED.items()):
             for file in files:
-                subprocess.run([sys.executable, __file__, what, name, file], check=True)
+                asked = [sys.executable, __file__, what.__name__, name, file]
+                told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
+                costs.setdefault((what.__name__, file), []).append((float(told[0]), float(told[1]), float(told[2])))
+        tell(costs)
 
 
 if __name__ == "__main__":
@@ -170,4 +220,4 @@ if __name__ == "__main__":
     elif len(sys.argv) == 4:
         measure(Path(sys.argv[2]), sys.argv[1], sys.argv[3])
     else:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000)
+        main(*map(int, sys.argv[1:3]))

@@ -148,7 +148,7 @@ def comparable(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple("nan" if isinstance(value, float) and math.isnan(value) else value for value in row.values())
 
 
-@settings(max_examples=200)
+@settings(max_examples=10_000 if settings().max_examples > 1000 else 200)  # by `make soak`
 @given(rows=deliveries())
 def test_every_row_goes_to_one_place_for_all_its_reasons(sample: Dataset, rows: list[Row]) -> None:
     text = pl.DataFrame(rows, schema=dict.fromkeys(CELLS, pl.String), orient="row")

@@ -312,6 +312,23 @@ def test_parquet_that_ends_the_process_is_refused(tmp_path: Path) -> None:
         try_apart([path], ["part.parquet"], Source(provider="them", files="*.parquet"))
 
 
+def test_damage_in_large_parquet_is_told_before_its_rows_are_asked_for(tmp_path: Path) -> None:
+    content = bytearray(as_parquet(ROWS))
+    content[4:24] = bytes(20)  # the first page; what the file says of itself, at its end, is whole
+    path = tmp_path / "0"
+    path.write_bytes(content)
+    asked = [path], ["part.parquet"], Source(provider="them", files="*.parquet")
+    with everything_is_large():
+        with pytest.raises(
+            DeliveryError, match=r"part\.parquet: not readable as parquet: .+\. Deliver it again, whole"
+        ) as apart:
+            try_apart(*asked)
+        with pytest.raises(DeliveryError) as here:
+            read_text(*asked)
+        assert read_text(*asked, whole=True).collect_schema().names() == list(ROWS[0])
+    assert str(apart.value) == str(here.value)
+
+
 def damage(folder: Path, form: str, data: st.DataObject) -> None:
     content = bytearray(FORMATS[form](ROWS))
     flips: Sequence[int] = data.draw(st.lists(st.integers(0, len(content) * 8 - 1), max_size=4))
