@@ -53,6 +53,12 @@ def _plugins() -> Path | None:
     return Path(found[0]).parents[1] if found else None
 
 
+def plugins_of_this_machine() -> dict[str, str]:
+    """What tells Terraform of them where it is not started here."""
+    plugins = _plugins()
+    return {"TF_CLI_ARGS_init": f"-plugin-dir={plugins.parent}"} if plugins else {}
+
+
 def folders() -> list[Path]:
     """Every module and root, seen from infra/; what a module is made of belongs to it."""
     found = sorted(path.parent.relative_to(INFRA) for path in INFRA.rglob("versions.tf") if ".terraform" not in path.parts)
