@@ -92,12 +92,12 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
     rows = cast(text, dataset.delivered, originals)
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
     marks += [ORIGINAL + name for name in originals]
-    unordered = uniqueness.out_of_order(dataset).alias("unordered")
     if dataset.normalise is None:
         rows = query.kept(rows.select(*dataset.schema.columns, ROW, *marks))
-        return Normalised(rows, 0, query.asked(rows, [unordered]).item() <= 1)
+        return Normalised(rows, 0, uniqueness.in_order(rows, dataset, query))
     with code_of(dataset, "normalise"):
         rows = _beside(dataset, rows, marks, query)
+        unordered = uniqueness.out_of_order(dataset).alias("unordered")
         was, now = pl.col(_ROW_BEFORE), pl.col(ROW)
         moved = was.ne_missing(now).any().alias("moved")
         seen = query.asked(rows, [unordered, moved, was.count(), now.count(), pl.col(_CHANGED).sum()])

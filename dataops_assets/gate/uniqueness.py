@@ -15,6 +15,7 @@ from dataops_assets.contract import Dataset
 from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import MISCAST, ROW, SHARED, Rule
 
+_FIRST_ROWS = 100_000
 _NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt32)
 
 
@@ -45,6 +46,13 @@ def is_in(numbers: pl.Series) -> pl.Expr:
     """Whether a row has one of these numbers."""
     # Where nothing is to be found, streaming would still hold all that is searched.
     return pl.col(ROW).is_in(numbers.implode()) if numbers.len() else pl.lit(False)
+
+
+def in_order(rows: Table, dataset: Dataset, query: Query) -> bool:
+    """Whether rows come in strict order of their key."""
+    # Rows in no order show it soon, and then not all of them are read for that.
+    asked = (rows.head(_FIRST_ROWS), rows) if query.streamed else (rows,)
+    return all(query.asked(some, [out_of_order(dataset)]).item() <= 1 for some in asked)
 
 
 def out_of_order(dataset: Dataset) -> pl.Expr:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandera.errors
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Dataset
+from dataops_assets.gate import uniqueness
 from dataops_assets.gate.casting import read_as
 from dataops_assets.gate.content import quarantined
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets_tests.gate.judging import TOWNS, judge
+from dataops_assets_tests.gate.judging import TOWNS, delivered, judge
 from dataops_assets_tests.trees import Tree
 
 SCHEMA = '''
@@ -261,6 +263,20 @@ def test_categories_are_read_as_their_text(dtype: pl.DataType, wanted: pl.DataTy
 def test_column_without_any_value_is_read_as_its_type(sample: Dataset) -> None:
     nothing = pl.DataFrame({column: [None] for column in CELLS})
     assert judge(sample, nothing).rejected["reasons"].to_list() == [["k.not_null", "s.not_null"]]
+
+
+@pytest.mark.parametrize("swapped", [None, 0, 5])
+def test_first_rows_in_order_do_not_speak_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: int | None
+) -> None:
+    monkeypatch.setattr(uniqueness, "_FIRST_ROWS", 3)
+    rows = delivered(10)
+    if swapped is not None:
+        rows = pl.concat([rows[:swapped], rows[swapped : swapped + 2].reverse(), rows[swapped + 2 :]])
+    again = rows[[9]].with_columns(note=pl.lit("shares the key of the row before"))
+    found = judge(Tree(tmp_path)["readings"], pl.concat([rows, again]))
+    assert found.good["hour"].to_list() == list(range(9))
+    assert found.rejected["reasons"].to_list() == [["key.unique"], ["key.unique"]]
 
 
 def test_quarantine_keeps_what_no_table_would_hold(sample: Dataset) -> None:
