@@ -36,6 +36,7 @@ from dataops_assets.storage.lake import Lake, name_of
 _PLAIN_WIDTH = 110
 _MOST_AGAIN = 5
 _LONGEST_WAIT = timedelta(seconds=60)
+_ASKED_TO_END = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 def run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
@@ -207,10 +208,12 @@ def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -
 
 @contextlib.contextmanager
 def _interrupted() -> Iterator[Callable[[], bool]]:
-    """Whether a person pressed Ctrl-C meanwhile.
+    """Whether a person pressed Ctrl-C meanwhile, or somebody else asked the process to end.
 
-    While a run executes, Dagster takes the signal for itself and may swallow it; the wake-up pipe sees it all the same.
+    While a run executes, Dagster takes the signals for itself and may swallow them; the wake-up pipe sees them all the same.
+    After it, Dagster has SIGTERM do what SIGINT does, which a shell has a job in its background ignore.
     """
+    handlers = {asked: signal.signal(asked, signal.default_int_handler) for asked in _ASKED_TO_END}
     read, write = os.pipe()
     os.set_blocking(read, False)
     os.set_blocking(write, False)
@@ -218,7 +221,7 @@ def _interrupted() -> Iterator[Callable[[], bool]]:
 
     def interrupted() -> bool:
         try:
-            return signal.SIGINT in os.read(read, 1024)
+            return not _ASKED_TO_END.isdisjoint(os.read(read, 1024))
         except BlockingIOError:
             return False
 
@@ -226,6 +229,8 @@ def _interrupted() -> Iterator[Callable[[], bool]]:
         yield interrupted
     finally:
         signal.set_wakeup_fd(before)
+        for asked, handler in handlers.items():
+            signal.signal(asked, handler)
         os.close(read)
         os.close(write)
 

@@ -9,7 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +266,14 @@ def test_what_dagster_was_never_told_is_told_by_the_next_run(clone: Checkout, tm
     assert "renamed time_hour_new" in third.stdout
 
 
-def stopped_in_its_midst(clone: Checkout, root: Path, by: signal.Signals) -> tuple[Checkout, int, str]:
+def in_the_background() -> None:
+    """For what is started: as a script starts what it does not wait for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def stopped_in_its_midst(
+    clone: Checkout, root: Path, by: signal.Signals, started: Callable[[], None] = obey_ctrl_c
+) -> tuple[Checkout, int, str]:
     """A run that gets a signal as soon as something lies in raw; and how it ended."""
     mine = Checkout(root)
     shutil.copytree(
@@ -279,7 +286,7 @@ def stopped_in_its_midst(clone: Checkout, root: Path, by: signal.Signals) -> tup
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=obey_ctrl_c,
+        preexec_fn=started,
     )
     raw = mine.root / "data/raw/flights"
     until = time.monotonic() + 60
@@ -290,8 +297,15 @@ def stopped_in_its_midst(clone: Checkout, root: Path, by: signal.Signals) -> tup
     return mine, process.returncode, told
 
 
-def test_ctrl_c_stops_and_the_next_run_goes_on(clone: Checkout, tmp_path: Path):
-    mine, code, told = stopped_in_its_midst(clone, tmp_path / "mine", signal.SIGINT)
+@pytest.mark.parametrize(
+    ("by", "started"),
+    [(signal.SIGINT, obey_ctrl_c), (signal.SIGTERM, in_the_background)],
+    ids=["Ctrl-C", "ended by what started it"],
+)
+def test_a_run_stops_when_asked_and_the_next_goes_on(
+    clone: Checkout, tmp_path: Path, by: signal.Signals, started: Callable[[], None]
+):
+    mine, code, told = stopped_in_its_midst(clone, tmp_path / "mine", by, started)
     assert code == 130, told
     assert "stopped: what is published stays" in told
     again = mine.run("dataops", "run")
