@@ -14,7 +14,12 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 def correction_problems(dataset: Dataset, policy: Policy) -> list[Problem]:
-    """Every mistake in the corrections of a dataset: in each by itself, and between two of them."""
+    """Every mistake in the corrections of a dataset: in each by itself, and between two of them.
+
+    None, if the dataset's key is mistaken: a correction that names rows by the right one would be told to change.
+    """
+    if not set(dataset.attributes.key) <= set(dataset.schema.columns):
+        return []
     if dataset.derived and dataset.corrections:
         remedy = "correct what it is made from, or change transform.py"
         return [dataset.corrections[0].problem((), f"`{dataset.name}` is made here, not delivered", remedy)]

@@ -183,6 +183,15 @@ def test_a_mistake_is_told_with_its_line(
     assert remedy in problem.remedy
 
 
+def test_a_mistaken_key_is_not_told_of_right_corrections(tree: Tree) -> None:
+    correct(tree, "stations", *GOOD)
+    tree.edit("stations/defs.yaml", "key: [station]", "key: [sation]")
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+    files = {problem.file for problem in caught.value.problems}
+    assert ("defs/stations/defs.yaml" in files, "defs/stations/corrections.yaml" in files) == (True, False), str(caught.value)
+
+
 def test_what_is_no_list_is_told(tree: Tree) -> None:
     tree.write("stations/corrections.yaml", "key: {station: oslo}\n")
     with pytest.raises(ContractError, match=r"defs/stations/corrections\.yaml:1: not a list\n    remedy: write every entry"):
