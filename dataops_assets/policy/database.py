@@ -45,7 +45,9 @@ def read_statements(folder: Path) -> tuple[Right | str, ...]:
 
 def _statements(folder: Path) -> Iterator[Right | str]:
     for file in sorted(folder.glob("*.sql")):
-        for statement in _COMMENT.sub("", file.read_text(encoding="utf-8")).split(";"):
+        text = file.read_text(encoding="utf-8")
+        # Beside comments in /* */, a line that begins with -- may end one, and go on with a statement.
+        for statement in (text if "/*" in text else _COMMENT.sub("", text)).split(";"):
             one = " ".join(statement.split())
             if left := _RIGHT.sub("", one).strip():  # what leads to a right stands before it
                 yield left
@@ -55,6 +57,8 @@ def _statements(folder: Path) -> Iterator[Right | str]:
 
 def _rights(found: re.Match[str]) -> Iterator[Right]:
     verb: Literal["GRANT", "REVOKE"] = "GRANT" if found["verb"].upper() == "GRANT" else "REVOKE"
-    named = product(found["roles"].split(","), found["rights"].split(","), (found["on"] or "").split(","))
-    for role, right, on in named:
+    first, *others = (found["on"] or "").split(",")
+    kind = first.rpartition(" ")[0]  # it stands before the first alone: the b of `SCHEMA a, b` is no table
+    places = [first, *(f"{kind} {other.strip()}" for other in others)]
+    for role, right, on in product(found["roles"].split(","), found["rights"].split(","), places):
         yield Right(verb, role.strip(), right.strip().upper() if on else right.strip(), on.strip())

@@ -183,6 +183,23 @@ def test_what_a_role_of_the_database_loses_passes_and_a_comment_is_no_change(pro
     assert told() == (0, set(), {("database role dagster", "ALL TABLES IN SCHEMA public", "no GRANT DELETE")})
 
 
+def test_a_grant_on_a_table_that_becomes_one_on_a_schema_of_its_name_is_told(project: Path):
+    edit(
+        project / SQL,
+        "SCHEMA public TO dagster, dataops_reader, dataops_pruner;\nGRANT INS",
+        "SCHEMA public, runs TO dagster;\nGRANT INS",
+    )
+    code, gained, _ = told()
+    assert (code, gained) == (1, {("database role dagster", "ALL TABLES IN SCHEMA runs", "GRANT SELECT")})
+
+
+def test_a_grant_behind_what_only_looks_like_a_comment_is_told(project: Path):
+    edit(project / SQL, "COMMIT;", "/*\n-- */ GRANT dagster TO dataops_reader; /*\n*/\nCOMMIT;")
+    code, gained, _ = told()
+    assert code == 1
+    assert ("database role dataops_reader", "role dagster", "GRANT dagster") in gained
+
+
 def at(path: str, value: Any) -> Callable[[Any], None]:
     """Sets a value of the rules."""
 
