@@ -280,16 +280,22 @@ def envelope_verdict(
     )
 
 
-def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Table:
+def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, whole: bool = False) -> Table:
     """The rows of a received delivery, as text.
+
+    Args:
+        lake: Where it lies.
+        dataset: Whose delivery it is.
+        partition: For which part.
+        receipt: What is known of it.
+        whole: Whether its envelope is good: by their hash, these are the bytes that were read to the last one for that.
 
     Raises:
         DeliveryError: A file cannot be read.
     """
     if not receipt.files:
         return nothing(dataset)
-    # By their hash, these are the bytes that the envelope gate has read.
-    return read_text(*_files(lake, dataset, partition, receipt), whole=True)
+    return read_text(*_files(lake, dataset, partition, receipt), whole=whole)
 
 
 def nothing(dataset: Dataset) -> pl.DataFrame:

@@ -68,7 +68,7 @@ def _look(
     receipt, depends_on = grounds(lake, dataset, partition, versions_of(known))
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
-        text = read_delivery(lake, dataset, partition, receipt) if receipt else nothing(dataset)
+        text = read_delivery(lake, dataset, partition, receipt, whole=True) if receipt else nothing(dataset)
         compared = before if receipt and receipt.files else None
         accepted = depends_on.get("accepted", "")
         found = _judged(dataset, partition, text, rules, tables, compared, now, accepted)

@@ -1,11 +1,15 @@
 """What corrections do to a partition on its way to staged, and how one that does not fit its delivery refuses it."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from dataops_assets.corrections.identity import id_of
+from dataops_assets.gate import reading
+from dataops_assets.steps.correcting import misfits
 from dataops_assets_tests.corrections.entries import correct
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -191,6 +195,22 @@ def test_a_correction_that_does_not_fit_refuses_the_partition_by_file_and_line(
     assert measured.lake.published(measured["readings"], DAY) == before
     assert measured.lake.verdicts("content", measured["readings"], DAY) == words
     assert measured.pending("staged", "readings") == [DAY]
+
+
+def test_of_a_delivery_that_is_damaged_no_correction_is_told(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_BYTES", -1)  # so that its rows are asked for late
+    file = tmp_path / "day.parquet"
+    pl.read_csv(readings(DAY, rows=2000).encode(), infer_schema=False).write_parquet(file, statistics=False)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 8 : len(content) // 4] = bytes(len(content) // 4 - len(content) // 8)
+    tree.edit("readings/defs.yaml", 'files: "{partition}.csv"', 'files: "{partition}.parquet"')
+    correct(tree, "readings", hour(0, set=temperature(0.5, 1)))
+    tree.drop("readings", f"{DAY}.parquet", bytes(content))
+    [refused] = tree.receive("readings", DAY)
+    assert "not readable as parquet" in refused.reason
+    assert misfits(tree.lake, tree["readings"], DAY, NOW.date()) == ""
 
 
 def test_values_of_data_that_is_not_public_are_not_told(measured: Tree) -> None:
