@@ -130,7 +130,7 @@ class Catalog:
                 continue
             other = self[reference.dataset]
             to = reference.to or other.attributes.key
-            for column in to:
+            for column in reference.to or ():
                 if column not in other.schema.columns:
                     message = f"reference to the unknown column `{column}` of `{other.name}`"
                     yield dataset.problem((*path, "to"), message, choose(column, other.schema.columns))
@@ -255,7 +255,8 @@ class Catalog:
                 continue
             other = self[name]
             wider = sorted(set(dataset.attributes.readers) - set(other.attributes.readers))
-            if wider and not derived.declassified:
+            misspelt = not self.policy.readers.keys() >= {*dataset.attributes.readers, *other.attributes.readers}
+            if wider and not misspelt and not derived.declassified:
                 message = f"readers are wider than those of the input `{name}`: {', '.join(wider)}"
                 yield dataset.problem(("readers",), message, "remove them, or say `declassified: <reason>`")
             classes = (dataset.attributes.classification, other.attributes.classification)

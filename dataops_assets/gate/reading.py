@@ -4,6 +4,7 @@ Values are cast later (`content`), so that one that cannot be read is a reason t
 is not held in memory from here on: it is a LazyFrame.
 """
 
+import codecs
 import gzip
 import io
 import json
@@ -183,6 +184,8 @@ def _unpack(data: bytes, name: str, source: Source) -> bytes:
 def _text(data: bytes, name: str) -> str:
     if not data.strip():
         raise DeliveryError(name, "it is empty", "Deliver it again")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DeliveryError(name, "it is UTF-16", "Deliver it as UTF-8")
     if b"\0" in data:
         raise DeliveryError(name, "it holds zero bytes, as a half-written file does", "Deliver it again, whole")
     try:
@@ -195,6 +198,8 @@ def _text(data: bytes, name: str) -> str:
 def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
     if "\r\r" in text:
         raise DeliveryError(name, r"its lines end in \r\r\n, as after a conversion made twice", "Deliver it in binary mode")
+    if "\r" in text and "\n" not in text:
+        raise DeliveryError(name, r"its lines end in \r alone", r"Deliver it with \n, or \r\n, at the end of each line")
     try:
         made_of = structure(text, source.separator)
     except Uneven as error:

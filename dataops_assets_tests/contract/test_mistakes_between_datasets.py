@@ -2,6 +2,7 @@
 
 import pytest
 
+from dataops_assets.contract import ContractError
 from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, STATIONS, TRANSFORM, Broken, Edit, assert_told
 from dataops_assets_tests.trees import GOOD, Tree
 
@@ -266,6 +267,17 @@ CASES: dict[str, Broken] = {
 @pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
 def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
     assert_told(tree, broken)
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [(READINGS, "readers: [analysts, press]", "readers: [analyst, press]"), (STATIONS, "key: [station]", "key: [sation]")],
+)
+def test_a_word_that_is_misspelt_is_told_once(tree: Tree, file: str, right: str, wrong: str) -> None:
+    tree.edit(file, right, wrong)
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+    assert [problem.file for problem in caught.value.problems] == [f"defs/{file}"], str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ REFUSED: dict[str, Refused] = {
         SPLIT,
     ),
     "latin1": ({f"{DAY}.csv": readings(DAY, {"note": "Å"}).encode("latin-1")}, "it is not UTF-8: byte", "Deliver it as UTF-8"),
-    "utf16": ({f"{DAY}.csv": readings(DAY).encode("utf-16")}, "it holds zero bytes", WHOLE),
+    "utf16": ({f"{DAY}.csv": readings(DAY).encode("utf-16")}, "it is UTF-16", "Deliver it as UTF-8"),
     "column_renamed": (changed("temperature", "temp"), "columns: temperature seems to be renamed temp", NAMED),
     "column_missing": (
         {f"{DAY}.csv": frame(readings(DAY).encode()).drop("hour").write_csv().encode()},
