@@ -42,6 +42,7 @@ provider "aws" {
 }
 """
 """In place of the real backend and credentials: a plan of what is not there yet asks nobody."""
+_READ_OF_GITHUB = {"README.md", "backend.hcl", "rules.json", "terraform.tfvars"}
 _NO_RIGHT = {"labels"}
 """Values of rules.tf that nobody may do more by."""
 _BLOCK = re.compile(r'^(\w+(?: "[\w-]+")*) \{\n(.*?)^\}$', re.MULTILINE | re.DOTALL)
@@ -174,8 +175,17 @@ def repository(infra: Path = INFRA) -> dict[str, Any]:
         NotRendered: Terraform refuses, or a file has another form.
     """
     root = infra / "github"
+    for path in root.iterdir():
+        if path.name not in _READ_OF_GITHUB and path.suffix != ".tf" and not path.name.startswith(".terraform"):
+            raise NotRendered(f"{path.name}: it is not known what this tells Terraform: say it in a file of *.tf here")
     rules = (root / "rules.tf").read_text(encoding="utf-8")
+    if others := {head for head, _ in _blocks(root / "rules.tf")} - {"locals"}:
+        raise NotRendered(f"rules.tf: it has locals alone, write {min(others)} in another file")
     names = sorted(set(re.findall(r"^  (\w+) += ", rules, re.MULTILINE)) - _NO_RIGHT)
+    written: dict[str, list[str]] = {}
+    for path in sorted(set(root.glob("*.tf")) - {root / "rules.tf", root / "variables.tf"}):
+        for head, block in _blocks(path):
+            written.setdefault(head, []).extend(block)
     with tempfile.TemporaryDirectory() as folder:
         for name in ("rules.tf", "variables.tf", "terraform.tfvars"):
             shutil.copy(root / name, folder)
@@ -184,15 +194,20 @@ def repository(infra: Path = INFRA) -> dict[str, Any]:
         _terraform(Path(folder), "init", "-input=false", "-no-color")
         _terraform(Path(folder), "plan", "-input=false", "-no-color", "-out=plan")
         values = json.loads(_terraform(Path(folder), "show", "-json", "plan"))["planned_values"]["outputs"]
-    written: dict[str, list[str]] = {}
-    for path in sorted(set(root.glob("*.tf")) - {root / "rules.tf", root / "variables.tf"}):
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
-        for head, body in _BLOCK.findall(said := "\n".join(lines)):
-            block = [" ".join(line.split()) for line in body.splitlines() if line.strip()]
-            written.setdefault(head.replace('"', ""), []).extend(block)
-        if left := _BLOCK.sub("", said).strip():
-            raise NotRendered(f"{path.name}: it is not known what this says, write it in a block: {left.splitlines()[0]}")
     return {"values": {name: values[name]["value"] for name in names}, "written": written}
+
+
+def _blocks(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The blocks of a file, each with its lines but for comments."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
+    said = "\n".join(lines)
+    # Where /* is open, a line that begins with # may end it, and say more.
+    if "/*" in said:
+        raise NotRendered(f"{path.name}: a comment is written with #, on lines of its own")
+    if left := _BLOCK.sub("", said).strip():
+        raise NotRendered(f"{path.name}: it is not known what this says, write it in a block: {left.splitlines()[0]}")
+    for head, body in _BLOCK.findall(said):
+        yield head.replace('"', ""), [" ".join(line.split()) for line in body.splitlines() if line.strip()]
 
 
 def text(found: dict[str, Any]) -> str:

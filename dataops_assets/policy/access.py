@@ -214,7 +214,7 @@ def combine(files: Iterable[Written]) -> Access:
     """The access that some files come to together.
 
     Raises:
-        Refused: A policy in them is not understood, or two are of the same account.
+        Refused: A policy in them is not understood, or two are of the same account or have a cluster of the same name.
     """
     listed = list(files)
     if len({one.account for one in listed}) < len(listed):
@@ -232,7 +232,12 @@ def combine(files: Iterable[Written]) -> Access:
         except Refused as error:
             where = f"infra/access/{one.environment}.json, {error.policy}"
             raise Refused(where, error.statement, error.element, error.message, error.remedy) from None
-    clusters = {name: cluster for one in listed for name, cluster in one.clusters.items()}
+    clusters: dict[str, Cluster] = {}
+    for one in listed:
+        if twice := clusters.keys() & one.clusters.keys():
+            message = f"two environments have a cluster `{min(twice)}`"
+            raise Refused("infra/access", "", "clusters", message, "give each a name of its own")
+        clusters |= one.clusters
     return Access(tuple(roles), buckets, keys, clusters)
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from dataops_assets import catalog
 from dataops_assets.cli.main import cli
+from dataops_assets.policy.refused import Refused
 from dataops_assets_tests.checkout import PROJECT
 
 PROD = "infra/access/prod.json"
@@ -267,3 +268,13 @@ def test_rules_of_another_form_are_named_with_the_way_to_mend_them(project: Path
     assert done.exit_code == 1
     assert "rules.json: it is no JSON" in str(done.exception)
     assert "make access" in str(done.exception)
+
+
+def test_a_cluster_does_not_hide_another_of_its_name(project: Path) -> None:
+    def as_in_dev(said: Any) -> None:
+        of_dev = json.loads((project / "infra/access/dev.json").read_text(encoding="utf-8"))
+        said["clusters"] |= of_dev["clusters"]
+
+    change(project / PROD, as_in_dev)
+    with pytest.raises(Refused, match="two environments have a cluster"):
+        CliRunner().invoke(cli, ["grants", "--diff", "HEAD"], catch_exceptions=False)

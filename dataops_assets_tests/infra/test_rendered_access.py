@@ -40,11 +40,23 @@ def test_what_is_committed_of_the_repository_is_what_terraform_evaluates(render:
     assert render.repository() == committed, "infra/github/rules.json: `make access`, and look at what has changed"
 
 
-@pytest.mark.terraform
-def test_what_is_told_to_github_in_a_form_that_is_not_read_is_refused(render: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "said", "refused"),
+    [
+        ("more.tf", 'resource "github_team" "open" { privacy = "closed" }\n', r"more\.tf: .*github_team"),
+        ("more.tf", "/*\n# */ output x { value = 1 }\n", r"more\.tf: a comment is written with #"),
+        ("more.tf.json", '{"output": {"x": {"value": 1}}}', r"more\.tf\.json: it is not known"),
+        ("more.auto.tfvars", "infra_reviewers = []\n", r"more\.auto\.tfvars: it is not known"),
+        ("rules.tf", 'output "x" {\n  value = 1\n}\n', r"rules\.tf: it has locals alone, write output x"),
+    ],
+)
+def test_what_is_told_to_github_in_a_form_that_is_not_read_is_refused(
+    render: Any, tmp_path: Path, file: str, said: str, refused: str
+) -> None:
     shutil.copytree(INFRA / "github", tmp_path / "github", ignore=shutil.ignore_patterns(".terraform*"))
-    (tmp_path / "github/more.tf").write_text('resource "github_team" "open" { privacy = "closed" }\n')
-    with pytest.raises(render.NotRendered, match=r"more\.tf: .*github_team"):
+    with (tmp_path / "github" / file).open("a") as more:
+        more.write(said)
+    with pytest.raises(render.NotRendered, match=refused):
         render.repository(tmp_path)
 
 
