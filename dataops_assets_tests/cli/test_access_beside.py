@@ -16,6 +16,7 @@ from dataops_assets_tests.checkout import PROJECT
 
 PROD = "infra/access/prod.json"
 RULES = "infra/github/rules.json"
+TABLE = "dataops_assets/policy/webserver.yaml"
 SQL = "deploy/postgres/roles.sql"
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 Told = set[tuple[str, str, str]]
@@ -30,6 +31,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("infra/access", "infra/github", "deploy"):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".terraform*"))
+    (tmp_path / TABLE).parent.mkdir(parents=True)
+    shutil.copy(PROJECT / TABLE, tmp_path / TABLE)
     for file in (tmp_path / "infra/access").glob("*.json"):
         change(file, without_policies)
     who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
@@ -250,3 +253,15 @@ def test_rules_of_another_form_are_named_with_the_way_to_mend_them(project: Path
     assert done.exit_code == 1
     assert "rules.json: it is no JSON" in str(done.exception)
     assert "make access" in str(done.exception)
+
+
+def test_whoever_may_ask_more_of_the_webserver_may_do_more(project: Path) -> None:
+    """By the tag `dagster-k8s/config` a launch would choose the account of its pod."""
+    text = (project / TABLE).read_text(encoding="utf-8")
+    wider = text.replace("wipeAssets:                   {who: nobody", "wipeAssets:                   {who: operators")
+    wider = wider.replace("    - dagster/from_ui\n", "    - dagster-k8s/config\n")
+    (project / TABLE).write_text(wider, encoding="utf-8")
+    code, gained, lost = told()
+    assert code == 1
+    assert gained == {("operators", "webserver", "wipeAssets"), ("operators", "webserver", "tags: dagster-k8s/config")}
+    assert lost == {("operators", "webserver", "tags: dagster/from_ui")}
