@@ -58,8 +58,9 @@ check: install-dev ## Format, lint, types, imports, definitions, what is committ
 
 TERRAFORM = terraform -chdir=infra/environments/$(ENV)
 plan: an-environment ## What would change in AWS, and nothing does: make plan ENV=dev; see infra/README.md
+	@# named last, terraform.tfvars wins: what is written from contracts, which nobody owns, chooses no account, issuer or repository
 	@$(TERRAFORM) init -input=false -backend-config=backend.hcl
-	@$(TERRAFORM) plan -input=false -out=$(ENV).tfplan
+	@$(TERRAFORM) plan -input=false -var-file=terraform.tfvars -out=$(ENV).tfplan
 
 apply: an-environment ## Make the changes that the last plan showed, and no others: make apply ENV=dev
 	@test -f infra/environments/$(ENV)/$(ENV).tfplan || { echo "there is no plan to apply: make plan ENV=$(ENV)"; exit 1; }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dataops_assets.policy.rbac import Rights
 
 _SHOWN = ("read", "write", "delete")
+_TABLE = "dataops_assets/policy"
 _ANEW = "run `dataops export infra`, then `make access`"
 _WIDEST = 80
 """How wide the first column of a table is at most, in characters."""
@@ -90,7 +91,7 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
 
     Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. What
     others decide by is compared as it is written: how long sessions last, who enters a cluster, the roles of the database in
-    deploy/postgres/, and what holds for the repository; what may be either counts as more.
+    deploy/postgres/, what the webserver may be asked for, and what holds for the repository; what may be either counts as more.
 
     Made for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are
     told, and widen nothing.
@@ -107,13 +108,14 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
         with (
             extracted(root / "infra", commit, needed=False) as infra,
             extracted(root / "deploy", commit, needed=False) as deploy,
+            extracted(root / _TABLE, commit, needed=False) as tables,
         ):
             before = load(infra / "access")
-            bound, was = _decided_elsewhere(before, infra, deploy)
+            bound, was = _decided_elsewhere(before, infra, deploy, tables)
     except Refused as error:
         raise click.ClickException(f"in {commit}: {error}") from error
     after = _access()
-    rights, now = _decided_elsewhere(after, root / "infra", root / "deploy")
+    rights, now = _decided_elsewhere(after, root / "infra", root / "deploy", root / _TABLE)
     found = difference((before, catalog_of(DEFS, commit)), (after, load_catalog(DEFS)))
     found += cluster.difference(bound, rights) + beside.difference(was, now)
     if as_json:
@@ -140,14 +142,16 @@ def _rbac() -> Path:
     return DEFS.parents[1] / "deploy" / "rbac"
 
 
-def _decided_elsewhere(access: "Access", infra: Path, deploy: Path) -> "tuple[Rights, Beside]":
+def _decided_elsewhere(access: "Access", infra: Path, deploy: Path, tables: Path) -> "tuple[Rights, Beside]":
     """What a version says that others than AWS's policies decide by."""
     from dataops_assets.observe.beside import Beside
     from dataops_assets.policy.database import read_statements
     from dataops_assets.policy.rbac import read_rights
     from dataops_assets.policy.repository import read_repository
+    from dataops_assets.policy.webserver import read_table
 
-    beside = Beside(access, read_statements(deploy / "postgres"), read_repository(infra / "github" / "rules.json"))
+    table = read_table(tables) if (tables / "webserver.yaml").exists() else None
+    beside = Beside(access, read_statements(deploy / "postgres"), read_repository(infra / "github" / "rules.json"), table)
     return read_rights(deploy / "rbac"), beside
 
 

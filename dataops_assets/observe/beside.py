@@ -1,9 +1,9 @@
-"""What changes in rights that nothing here evaluates: sessions, who enters a cluster, roles of the database, the repository.
+"""What changes in rights that nothing here evaluates: sessions, who enters a cluster, database, repository, webserver.
 
-What decides about these is AWS's STS, EKS, PostgreSQL and GitHub. So both versions are compared as they are written, entry by
-entry. Where a change only takes away, it is told as lost. Where it gives something, or where it cannot be told which way it
-goes, it is told as gained: whoever reviews it has to look. Not here: what is evaluated (`observe.access`, `observe.cluster`),
-and how the files are read (`dataops_assets.policy`).
+What decides about these is AWS's STS, EKS, PostgreSQL, GitHub and `policy.guard`. So both versions are compared as they are
+written, entry by entry. Where a change only takes away, it is told as lost. Where it gives something, or where it cannot be
+told which way it goes, it is told as gained: whoever reviews it has to look. Not here: what is evaluated (`observe.access`,
+`observe.cluster`), and how the files are read (`dataops_assets.policy`).
 """
 
 from collections import Counter
@@ -16,6 +16,7 @@ from dataops_assets.policy.access import Access
 from dataops_assets.policy.database import Right
 from dataops_assets.policy.rendered import Cluster
 from dataops_assets.policy.repository import Repository
+from dataops_assets.policy.webserver import Table
 
 _UNCLEAR = "change"
 _WORDS = {"SELECT": "read", "INSERT": "write", "UPDATE": "write", "DELETE": "delete", "TRUNCATE": "delete"}
@@ -40,11 +41,13 @@ class Beside:
         access: The rendered access, for sessions of its roles and for its clusters.
         database: The statements that make the roles of the database.
         repository: What holds for the repository.
+        webserver: Who may ask the webserver for what; None if that is not said.
     """
 
     access: Access
     database: tuple[Right | str, ...]
     repository: Repository
+    webserver: Table | None
 
 
 def difference(before: Beside, after: Beside) -> Difference:
@@ -54,6 +57,7 @@ def difference(before: Beside, after: Beside) -> Difference:
         *_entered(before.access, after.access),
         *_database(before.database, after.database),
         *_repository(before.repository, after.repository),
+        *_webserver(before.webserver, after.webserver),
     ]
     return Difference(
         gained=tuple(sorted(grant for widens, grant in found if widens)),
@@ -142,6 +146,24 @@ def _repository(before: Repository, after: Repository) -> _Found:
             lines = [f"+ {line}" for line in new_lines if line not in old_lines]
             lines += [f"- {line}" for line in old_lines if line not in new_lines]
             yield from ((True, Grant("repository", block, _UNCLEAR, _short(line))) for line in lines or ["other order"])
+
+
+def _webserver(before: Table | None, after: Table | None) -> _Found:
+    was, now = (_asked(table) for table in (before, after))
+    yield from ((True, grant) for grant in now - was)
+    yield from ((False, grant) for grant in was - now)
+
+
+def _asked(table: Table | None) -> set[Grant]:
+    """What each role may ask for, and what a launch may say."""
+    if table is None:
+        return set()
+    found = set()
+    for word, rows in (("use", table.paths), ("ask", table.mutations)):
+        found |= {Grant(role, "webserver", word, name) for name, row in rows.items() for role in table.roles if row.lets(role)}
+    for kind, values in table.launching:
+        found |= {Grant("operators", "webserver", "launch", f"{kind}: {one}") for one in values}
+    return found
 
 
 def _more(path: str, old: Any, new: Any) -> bool:

@@ -32,6 +32,7 @@ from graphql.execution.values import get_argument_values, get_variable_values
 from pydantic import BaseModel, ConfigDict, Field
 
 from dataops_assets.contract.errors import Mistake
+from dataops_assets.policy.refused import Refused
 
 Role = Literal["viewers", "operators"]
 Who = Literal["everyone", "operators", "nobody"]
@@ -119,7 +120,23 @@ class Asked:
 @cache
 def table() -> Table:
     """The table of this project."""
-    return Table.model_validate(yaml.safe_load(Path(__file__).with_name("webserver.yaml").read_text()))
+    return read_table(Path(__file__).parent)
+
+
+def read_table(folder: Path) -> Table:
+    """The table in a folder, as another commit may have it.
+
+    Raises:
+        OSError: There is none.
+        Refused: It is not as it must be.
+    """
+    file = folder / "webserver.yaml"
+    try:
+        return Table.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (ValueError, yaml.YAMLError) as error:
+        raise Refused(
+            str(file), "", "", f"it is no such table: {error}", "write it as this version of the code reads it"
+        ) from None
 
 
 def asked(query: str, variables: Mapping[str, Any], schema: GraphQLSchema) -> list[Asked]:

@@ -17,6 +17,7 @@ from dataops_assets_tests.checkout import PROJECT
 
 PROD = "infra/access/prod.json"
 RULES = "infra/github/rules.json"
+TABLE = "dataops_assets/policy/webserver.yaml"
 SQL = "deploy/postgres/roles.sql"
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 Told = set[tuple[str, str, str]]
@@ -31,6 +32,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("infra/access", "infra/github", "deploy"):
         shutil.copytree(PROJECT / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".terraform*"))
+    (tmp_path / TABLE).parent.mkdir(parents=True)
+    shutil.copy(PROJECT / TABLE, tmp_path / TABLE)
     for file in (tmp_path / "infra/access").glob("*.json"):
         change(file, without_policies)
     who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
@@ -278,3 +281,15 @@ def test_a_cluster_does_not_hide_another_of_its_name(project: Path) -> None:
     change(project / PROD, as_in_dev)
     with pytest.raises(Refused, match="two environments have a cluster"):
         CliRunner().invoke(cli, ["grants", "--diff", "HEAD"], catch_exceptions=False)
+
+
+def test_whoever_may_ask_more_of_the_webserver_may_do_more(project: Path) -> None:
+    """By the tag `dagster-k8s/config` a launch would choose the account of its pod."""
+    text = (project / TABLE).read_text(encoding="utf-8")
+    wider = text.replace("wipeAssets:                   {who: nobody", "wipeAssets:                   {who: operators")
+    wider = wider.replace("    - dagster/from_ui\n", "    - dagster-k8s/config\n")
+    (project / TABLE).write_text(wider, encoding="utf-8")
+    code, gained, lost = told()
+    assert code == 1
+    assert gained == {("operators", "webserver", "wipeAssets"), ("operators", "webserver", "tags: dagster-k8s/config")}
+    assert lost == {("operators", "webserver", "tags: dagster/from_ui")}

@@ -90,6 +90,16 @@ def test_nothing_is_asked_of_aws_without_an_environment_and_nothing_applied_with
     assert done.returncode == 2
 
 
+def test_what_is_written_from_contracts_overrides_no_value_of_the_environment():
+    """Of Terraform's own order, a file `*.auto.tfvars.json` counts more than terraform.tfvars; one that is named counts most.
+
+    Source: Terraform, "Variables", "Variable definition precedence".
+    """
+    planned = make(PROJECT, "plan", "ENV=prod", "TERRAFORM=echo").stdout.splitlines()[-1].split()
+    assert planned[0] == "plan"
+    assert [word for word in planned if word.startswith("-var")] == ["-var-file=terraform.tfvars"]
+
+
 def test_two_that_install_at_once_do_so_one_after_the_other(tmp_path: Path):
     what_make_needs(tmp_path)
     (tmp_path / "pip").write_text('#!/bin/sh\necho "begins $*" >> pip.log; sleep 0.5; echo ends >> pip.log\n')

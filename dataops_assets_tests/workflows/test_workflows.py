@@ -88,8 +88,18 @@ def test_what_is_applied_is_what_was_planned_and_agreed_to() -> None:
     assert account == taken["path"]
     assert [step["run"] for step in apply["steps"] if "run" in step] == ['make apply "ENV=$ACCOUNT"']
     assert WORKFLOWS["infra.yml"]["jobs"]["prod"]["needs"] == "dev"
-    assert [job["with"]["account"] for job in WORKFLOWS["infra.yml"]["jobs"].values()] == ["dev", "prod"]
+    assert [job.written["with"]["account"] for job in jobs() if job.workflow == "infra.yml" and job.calls] == ["dev", "prod"]
     assert WORKFLOWS["infra.yml"]["concurrency"]["cancel-in-progress"] is False
+
+
+def test_nothing_is_planned_but_what_contracts_say_and_no_code_of_a_dataset_runs_where_one_signs_in() -> None:
+    """What is written from contracts has no owner, and whoever may push can have a check pass that did not."""
+    compares = ".venv/bin/dataops export infra --check"
+    (job,) = [job for job in jobs() if compares in [step.get("run") for step in job.steps]]
+    assert (job.workflow, job.signs_in) == ("infra.yml", False)
+    assert WORKFLOWS["infra.yml"]["jobs"]["dev"]["needs"] == job.name
+    assert "if" not in WORKFLOWS["infra.yml"]["jobs"]["dev"]
+    assert [one.name for one in jobs() if one.signs_in and any("dataops " in step.get("run", "") for step in one.steps)] == []
 
 
 def test_prod_is_planned_where_dev_has_nothing_to_apply() -> None:
