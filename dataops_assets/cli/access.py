@@ -63,12 +63,13 @@ def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
     As pipeline, prod/infra, "group viewers" or "service account prod/daemon"; a short name is told of all that it means.
     Session tags that a role's trust demands are written <tag> where --tag does not say them.
     """
+    from dataops_assets.catalog import DEFS
     from dataops_assets.observe import access as observe
     from dataops_assets.observe import cluster
     from dataops_assets.policy.rbac import read_rights
 
     access, catalog = _here()
-    rights = read_rights(_rbac())
+    rights = read_rights(DEFS.parents[1] / "deploy" / "rbac")
     bound = cluster.called(rights, principal)
     caller = _caller(access, principal, tags, [name for name, _ in rights.subjects()])
     found = list(observe.allowed(access, caller, observe.everything(access, catalog, caller))) if caller else []
@@ -134,12 +135,6 @@ def _here() -> "tuple[Access, Catalog]":
     from dataops_assets.catalog import DEFS, load_catalog
 
     return _access(), load_catalog(DEFS)
-
-
-def _rbac() -> Path:
-    from dataops_assets.catalog import DEFS
-
-    return DEFS.parents[1] / "deploy" / "rbac"
 
 
 def _decided_elsewhere(access: "Access", infra: Path, deploy: Path, tables: Path) -> "tuple[Rights, Beside]":

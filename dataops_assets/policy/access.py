@@ -8,20 +8,18 @@ Not here: how policies decide (`evaluate`), how the files are made (`infra/rende
 """
 
 import itertools
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import ValidationError
 
 from dataops_assets.policy.condition import Condition
 from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets.policy.pattern import Template, Variable, Wildcard
 from dataops_assets.policy.refused import Refused
-from dataops_assets.policy.rendered import Cluster, Written, WrittenBucket, WrittenKey, WrittenRole
+from dataops_assets.policy.rendered import Cluster, Written, WrittenBucket, WrittenKey, WrittenRole, read_rendered
 
 _TAGGED = "aws:requesttag/"
 
@@ -207,7 +205,7 @@ def load(folder: Path) -> Access:
     Raises:
         Refused: One is not as it must be, or says something that is not understood.
     """
-    return combine(_read(path) for path in sorted(folder.glob("*.json")))
+    return combine(read_rendered(path, Written) for path in sorted(folder.glob("*.json")))
 
 
 def combine(files: Iterable[Written]) -> Access:
@@ -304,14 +302,3 @@ def _bucket(written: Written, name: str, bucket: WrittenBucket) -> Resource:
 def _key(written: Written, alias: str, key: WrittenKey) -> Resource:
     kind = alias.removeprefix(f"alias/{written.prefix}-")
     return Resource(written.environment, alias, kind, key.arn, written.account, read_policy(key.policy, alias, "resource"))
-
-
-def _read(path: Path) -> Written:
-    remedy = "render it anew: `make access`"
-    try:
-        return Written.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Refused(str(path), "", ".".join(map(str, first["loc"])), first["msg"], remedy) from None
-    except ValueError as error:
-        raise Refused(str(path), "", "", f"it is no JSON: {error}", remedy) from None

@@ -1,13 +1,35 @@
-"""The access file of an environment, as `infra/render.py` writes it: its form, and no more than that.
+"""Files that `infra/render.py` writes: how one is read, and the form of an environment's access file.
 
-Not here: what it comes to (`access`).
+Not here: what an access file comes to (`access`), and what holds for the repository (`repository`).
 """
 
-from typing import Any
+import json
+from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dataops_assets.policy.refused import Refused
 
 Document = dict[str, Any]
+_Form = TypeVar("_Form", bound=BaseModel)
+
+
+def read_rendered(file: Path, form: type[_Form]) -> _Form:
+    """What a rendered file says.
+
+    Raises:
+        OSError: There is none.
+        Refused: It has another form.
+    """
+    remedy = "render it anew: `make access`"
+    try:
+        return form.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Refused(str(file), "", ".".join(map(str, first["loc"])), first["msg"], remedy) from None
+    except ValueError as error:
+        raise Refused(str(file), "", "", f"it is no JSON: {error}", remedy) from None
 
 
 class _Written(BaseModel):

@@ -5,14 +5,13 @@ evaluates that: both are read to be compared. Not here: how the file is made (`i
 (`observe.beside`).
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from dataops_assets.policy.refused import Refused
+from dataops_assets.policy.rendered import read_rendered
 
 
 class Repository(BaseModel):
@@ -49,11 +48,4 @@ def read_repository(file: Path) -> Repository:
     """
     if not file.exists():
         return Repository()
-    remedy = "render it anew: `make access`"
-    try:
-        return Repository.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Refused(str(file), "", ".".join(map(str, first["loc"])), first["msg"], remedy) from None
-    except ValueError as error:
-        raise Refused(str(file), "", "", f"it is no JSON: {error}", remedy) from None
+    return read_rendered(file, Repository)
