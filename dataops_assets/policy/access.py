@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-
 from dataops_assets.policy.condition import Condition
 from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
