@@ -55,8 +55,8 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object]) -> N
     """Do something each time when a run has looked at what there is, and has not written yet."""
     real, left = staging.read_delivery, list(acts)
 
-    def read(*arguments: object) -> pl.DataFrame:
-        found = real(*arguments)  # type: ignore[arg-type]
+    def read(*arguments: Any, **named: Any) -> Any:
+        found = real(*arguments, **named)
         if left:
             left.pop(0)()
         return found
