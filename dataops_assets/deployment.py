@@ -11,7 +11,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -192,7 +192,7 @@ class Deployment:
         commit, clean = code()
         return MadeBy(
             identity=identity(settings.in_a_bucket(self.data)),
-            version=version("dataops_assets"),
+            version=_version(),
             git_commit=commit,
             clean=clean,
             image=os.environ.get("DATAOPS_IMAGE"),
@@ -297,6 +297,11 @@ def identity(in_aws: bool) -> str:
         return f"{pwd.getpwuid(os.getuid()).pw_name}@{socket.gethostname()}"
     except KeyError:  # a user without a name
         return f"{os.getuid()}@{socket.gethostname()}"
+
+
+@cache
+def _version() -> str:
+    return version("dataops_assets")
 
 
 def code() -> tuple[str | None, bool | None]:

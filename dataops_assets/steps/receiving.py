@@ -45,26 +45,33 @@ def receive(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], now: 
         An outcome for each: done if a delivery is there and its envelope is good, or if it is a declared gap.
     """
     lying = landing.arrivals(lake.landing, dataset, now)
+    counts = RowCounts(lake, dataset)
     for partition in partitions:
+        counts.forget(partition)
         try:
-            outcome = _fetched_or_lying(lake, dataset, partition, lying, now)
+            outcome = _fetched_or_lying(lake, dataset, partition, lying, counts, now)
         except Damaged as error:  # a record of this partition; the others go on
             outcome = Outcome(partition, "refused", f"raw/{dataset.name} {partition or ''}".strip() + f": {error}")
         yield outcome
 
 
 def _fetched_or_lying(
-    lake: Lake, dataset: Dataset, partition: Partition, lying: Mapping[Partition, Arrival], now: datetime
+    lake: Lake,
+    dataset: Dataset,
+    partition: Partition,
+    lying: Mapping[Partition, Arrival],
+    counts: "RowCounts",
+    now: datetime,
 ) -> Outcome:
     # Without a receipt, what lies there may be half of what an earlier run fetched.
     if dataset.fetch is None or lake.receipt(dataset, partition):
-        return _receive(lake, dataset, partition, lying.get(partition), now)
+        return _receive(lake, dataset, partition, lying.get(partition), counts, now)
     failed = _fetch(lake, dataset, partition)
     if failed and not dataset.gap_reason(partition):
         return Outcome(partition, "absent", f"{dataset.name} {partition or ''}".strip() + f": {failed}")
     # What a function brought is whole at once: it is seen as if it had been still for long.
     fetched = None if failed else landing.arrivals(lake.landing, dataset, _LONG_AFTER).get(partition)
-    return _receive(lake, dataset, partition, fetched, now)
+    return _receive(lake, dataset, partition, fetched, counts, now)
 
 
 def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
@@ -107,7 +114,9 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
     return ""
 
 
-def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arrival | None, now: datetime) -> Outcome:
+def _receive(
+    lake: Lake, dataset: Dataset, partition: Partition, arrival: Arrival | None, counts: "RowCounts", now: datetime
+) -> Outcome:
     waiting = arrival.waiting_for if arrival else ""
     note, arrived = "", False
     for _ in range(ROUNDS):
@@ -132,7 +141,7 @@ def _receive(lake: Lake, dataset: Dataset, partition: Partition, arrival: Arriva
         verdict = _standing(dataset, partition, said, receipt)
         if verdict is None:
             try:
-                judged = _judged(lake, dataset, partition, receipt, now)
+                judged = _judged(lake, dataset, partition, receipt, counts, now)
                 verdict = say(lake, judged, said)
             except Lost:  # another run has judged something meanwhile
                 continue
@@ -220,10 +229,13 @@ def grounds(dataset: Dataset, partition: Partition, receipt: Receipt | None) -> 
     return {**judged, "accepted": accepted} if accepted else judged
 
 
-def _judged(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None, now: datetime) -> Verdict:
+def _judged(
+    lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt | None, counts: "RowCounts", now: datetime
+) -> Verdict:
     if receipt is None:
         return _gap_verdict(dataset, partition, now)
-    return envelope_verdict(lake, dataset, partition, receipt, _files(lake, dataset, partition, receipt), now)
+    files = _files(lake, dataset, partition, receipt)
+    return envelope_verdict(lake, dataset, partition, receipt, files, counts.before(partition), now)
 
 
 Files = tuple[Sequence[Path], Sequence[str], Source]
@@ -231,7 +243,7 @@ Files = tuple[Sequence[Path], Sequence[str], Source]
 
 
 def envelope_verdict(
-    lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, files: Files, now: datetime
+    lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, files: Files, history: Sequence[int], now: datetime
 ) -> Verdict:
     """What the envelope gate says of a delivery; nothing is written.
 
@@ -241,6 +253,7 @@ def envelope_verdict(
         partition: For which part.
         receipt: What is known of it.
         files: Its files.
+        history: The `RowCounts` before it.
         now: The time.
     """
     text: Table | DeliveryError
@@ -255,7 +268,7 @@ def envelope_verdict(
     except DeliveryError as error:
         text = error
     rows = sum(heights)
-    history, earlier = _history(lake, dataset, partition), _earlier(lake, dataset, partition, receipt)
+    earlier = _earlier(lake, dataset, partition, receipt)
     strangers = [other for other in lake.catalog if other.ingested and other.deliveries != dataset.deliveries]
     others = {other.name: list(other.delivered.columns) for other in strangers}
     results = judge_envelope(dataset, partition, parts, text, history, others, earlier, sum(receipt.left_out.values()))
@@ -322,19 +335,40 @@ def _earlier(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receip
     return None
 
 
-def _history(lake: Lake, dataset: Dataset, partition: Partition) -> list[int]:
-    """Row counts of the partitions before this one whose envelope is good, the latest last; else of the deliveries before."""
-    if partition is None or dataset.partitions is None:
-        passed = [verdict for verdict in lake.verdicts("envelope", dataset, None) if verdict.passed and verdict.rows]
-        return [verdict.rows.delivered for verdict in passed[-HISTORY:] if verdict.rows]
-    counts: list[int] = []
-    for earlier in islice(dataset.partitions.before(partition), 2 * HISTORY):
-        if dataset.gap_reason(earlier):
-            continue
+class RowCounts:
+    """How many rows partitions have whose envelope is good: whoever receives many of them reads each verdict once.
+
+    Args:
+        lake: Where the verdicts lie.
+        dataset: Whose partitions.
+    """
+
+    def __init__(self, lake: Lake, dataset: Dataset):
+        self._lake, self._dataset = lake, dataset
+        self._known: dict[str, int | None] = {}
+
+    def before(self, partition: Partition) -> list[int]:
+        """Those of the partitions before one, the latest last; where there are none, those of the deliveries before."""
+        dataset = self._dataset
+        if partition is None or dataset.partitions is None:
+            passed = [verdict for verdict in self._lake.verdicts("envelope", dataset, None) if verdict.passed and verdict.rows]
+            return [verdict.rows.delivered for verdict in passed[-HISTORY:] if verdict.rows]
+        earlier = islice(dataset.partitions.before(partition), 2 * HISTORY)
+        counts = (self._of(key) for key in earlier if not dataset.gap_reason(key))
+        return [*islice((count for count in counts if count is not None), HISTORY)][::-1]
+
+    def forget(self, partition: Partition) -> None:
+        """Read the verdict on a partition anew, since it may be another one by then."""
+        if partition:
+            self._known.pop(partition, None)
+
+    def _of(self, partition: str) -> int | None:
+        if partition not in self._known:
+            self._known[partition] = self._read(partition)
+        return self._known[partition]
+
+    def _read(self, partition: str) -> int | None:
         with suppress(Damaged):  # one row count less to compare with
-            given = lake.last_word("envelope", dataset, earlier)
-            if given and given.passed and given.rows:
-                counts.append(given.rows.delivered)
-        if len(counts) == HISTORY:
-            break
-    return counts[::-1]
+            given = self._lake.last_word("envelope", self._dataset, partition)
+            return given.rows.delivered if given and given.passed and given.rows else None
+        return None

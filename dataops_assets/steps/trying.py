@@ -11,7 +11,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.reading import read_text
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.content import content_verdict
-from dataops_assets.steps.receiving import envelope_verdict
+from dataops_assets.steps.receiving import RowCounts, envelope_verdict
 from dataops_assets.steps.staging import try_rows
 from dataops_assets.storage.deliveries import Receipt, ReceivedFile, hash_of
 from dataops_assets.storage.lake import Lake
@@ -38,7 +38,8 @@ def try_files(lake: Lake, dataset: Dataset, partition: Partition, files: Sequenc
     each = tuple(ReceivedFile(name=file.name, sha256=hash_file(file), bytes=file.stat().st_size) for file in files)
     receipt = Receipt(sha256=hash_of(each), received_at=now, files=each, landed="")
     read = files, receipt.names, source
-    envelope = envelope_verdict(lake, dataset, partition, receipt, read, now)
+    history = RowCounts(lake, dataset).before(partition)
+    envelope = envelope_verdict(lake, dataset, partition, receipt, read, history, now)
     yield envelope
     if envelope.passed:
         found = try_rows(

@@ -166,7 +166,8 @@ class Folder(Store):
         """A file to write an object into, to be placed later; removed at the end, if it was not."""
         target, aside = self.path(key), self.path(_ASIDE)
         with self._permitted(key):
-            aside.mkdir(parents=True, exist_ok=True)
+            if not aside.is_dir():
+                aside.mkdir(parents=True, exist_ok=True)
             # Cut, or a name as long as names may be would be too long with more at its end.
             handle, name = tempfile.mkstemp(prefix=f"{target.name[:_PREFIX]}.", suffix=".tmp", dir=aside)
         os.close(handle)

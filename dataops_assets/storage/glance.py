@@ -1,4 +1,4 @@
-"""A store as it is at one moment: every folder of a dataset is listed once, however often it is asked for.
+"""A store as it is at one moment: what lies in it is listed once, however often it is asked for.
 
 For whoever looks at many partitions. What is shown may be old as soon as it is shown, so nothing is written through it.
 """
@@ -23,7 +23,7 @@ def _no_one(key: str) -> None:
 
 
 class Glance(Store):
-    """What a store holds, each dataset's folder as it was when first asked for.
+    """What a store holds, as it was when first asked for: of a bucket, whose listings take long, all of a dataset at once.
 
     Args:
         store: The store.
@@ -63,13 +63,13 @@ class Glance(Store):
 
     def entry(self, key: str) -> Entry | None:
         """An object as it was listed."""
-        keys, entries = self._below(key)
+        keys, entries = self._below(key.rpartition("/")[0])
         place = bisect.bisect_left(keys, key)
         return entries[place] if place < len(keys) and keys[place] == key else None
 
-    def _below(self, key: str) -> tuple[Sequence[str], Sequence[Entry]]:
-        parts = key.split("/")
-        top = "/".join(parts[: 3 if parts[0] in _DEEPER else 2])
+    def _below(self, prefix: str) -> tuple[Sequence[str], Sequence[Entry]]:
+        parts = prefix.split("/")
+        top = prefix if self._store is self._store.here else "/".join(parts[: 3 if parts[0] in _DEEPER else 2])
         with self._listing:
             if top not in self._listed:
                 entries = list(self._store.list(top))

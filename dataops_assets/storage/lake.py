@@ -70,7 +70,7 @@ class Lake:
         return self.landing if key.startswith(f"{layout.LANDING}/") else self.store
 
     def at_a_glance(self) -> "Lake":
-        """The same as it is now: every folder of a dataset is listed once, however many of its partitions are asked for."""
+        """The same as it is now, for whoever asks for many partitions; see `Glance`."""
         return self if isinstance(self.store, Glance) else self.at_another_glance()
 
     def at_another_glance(self) -> "Lake":

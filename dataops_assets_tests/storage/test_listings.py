@@ -1,4 +1,4 @@
-"""How often a store is asked: a listing for each folder of a dataset, however many partitions it has."""
+"""How often a bucket is asked: a listing for each folder of a dataset, however many partitions it has."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,11 +23,15 @@ STARTS = {31: "2024-01-01", 365: "2023-02-01", 2000: "2018-08-11"}
 
 
 class Counting(Folder):
-    """A folder that counts what it is asked for one by one, and listed."""
+    """In place of a bucket, a folder that counts what it is asked for one by one, and listed."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.asked: Counter[str] = Counter()
+
+    @property
+    def here(self) -> Folder:
+        return Folder(self.root)
 
     def list(self, prefix: str, closed: dict[str, str] | None = None) -> Iterator[Entry]:
         self.asked[f"list {prefix}"] += 1
