@@ -8,6 +8,7 @@ import pytest
 from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra.accounts import roles
 from dataops_assets_tests.infra.repository import ROOT, rules
+from dataops_assets_tests.values import GITHUB, REPOSITORY_ID
 from dataops_assets_tests.workflows import files
 
 pytestmark = pytest.mark.terraform
@@ -152,7 +153,7 @@ def test_infra_is_agreed_to_by_others_and_prod_waits_for_nobody(wanted: dict[str
 
 
 def test_roles_trust_the_subjects_that_github_writes(wanted: dict[str, Any]) -> None:
-    key = "token.actions.githubusercontent.com:sub"
+    key = f"{GITHUB}:sub"
     trusted = {
         name: statement["Condition"]["StringEquals"][key]
         for name, role in roles().items()
@@ -160,6 +161,13 @@ def test_roles_trust_the_subjects_that_github_writes(wanted: dict[str, Any]) -> 
         if key in statement["Condition"].get("StringEquals", {})
     }
     subjects = wanted["subjects"]
+    ids = {
+        statement["Condition"]["StringEquals"].get(f"{GITHUB}:repository_id")
+        for role in roles().values()
+        for statement in role.documents["trust"]["Statement"]
+        if key in statement["Condition"].get("StringEquals", {})
+    }
+    assert ids == {REPOSITORY_ID}
     assert trusted == {
         "prod/deployer": subjects["prod"],
         "dev/deployer": subjects["branch"],

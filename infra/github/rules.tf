@@ -59,6 +59,12 @@ locals {
     branch = { branch = null, reviewers = [] }                        # of any pull request, in dev alone
   }
 
-  # What GitHub writes into the tokens of each, as long as nobody chooses another form.
-  subjects = { for name in keys(local.environments) : name => "repo:${var.github.owner}/${var.github.repository}:environment:${name}" }
+  # What GitHub writes into the tokens of each, as long as nobody chooses another form: the first of both for a repository from
+  # before 15 July 2026 that was not moved or renamed since and has not chosen the second.
+  subjects = {
+    for name in keys(local.environments) : name => [for repository in [
+      "${var.github.owner}/${var.github.repository}",
+      "${var.github.owner}@${var.github.owner_id}/${var.github.repository}@${var.github.repository_id}",
+    ] : "repo:${repository}:environment:${name}"]
+  }
 }
