@@ -46,6 +46,8 @@ _READ_OF_GITHUB = {"README.md", "backend.hcl", "rules.json", "terraform.tfvars"}
 _NO_RIGHT = {"labels"}
 """Values of rules.tf that nobody may do more by."""
 _BLOCK = re.compile(r'^(\w+(?: "[\w-]+")*) \{\n(.*?)^\}$', re.MULTILINE | re.DOTALL)
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""As it stands in a line; with ${ in it, it may hold others."""
 _ABOUT_ACCESS = re.compile(
     r"aws_(iam|kms|s3\w*|ssoadmin|lakeformation|cloudformation|cloudcontrolapi|eks_(access|identity|pod))_|awscc_"
 )
@@ -201,8 +203,8 @@ def _blocks(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The blocks of a file, each with its lines but for comments."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
     said = "\n".join(lines)
-    # Where /* is open, a line that begins with # may end it, and say more.
-    if "/*" in said:
+    # Where /* is open, a line that begins with # may end it, and say more. Within a text it opens nothing.
+    if any("/*" in (line if "{" in line else _TEXT.sub("", line)) for line in lines):
         raise NotRendered(f"{path.name}: a comment is written with #, on lines of its own")
     if left := _BLOCK.sub("", said).strip():
         raise NotRendered(f"{path.name}: it is not known what this says, write it in a block: {left.splitlines()[0]}")

@@ -26,10 +26,11 @@ _HOLDS = {
     *("deletion", "non_fast_forward", "required_linear_history", "required_approving_review_count"),
     *("dismiss_stale_reviews_on_push", "require_code_owner_review", "require_last_push_approval"),
     *("required_review_thread_resolution", "strict_required_status_checks_policy", "checks", "sha_pinning_required"),
+    "restricted_file_paths",
 }
 """Values by which less is allowed the more they are. Source: GitHub, "Available rules for rulesets", and of actions "Managing
 GitHub Actions settings for a repository"."""
-_OPENS = {"can_approve_pull_request_reviews", "github_owned_allowed", "verified_allowed", "patterns_allowed"}
+_OPENS = {"can_approve_pull_request_reviews", "github_owned_allowed", "verified_allowed", "patterns_allowed", "passed_by"}
 """Values by which more is allowed the more they are. Source: the same."""
 
 

@@ -218,6 +218,7 @@ def at(path: str, value: Any) -> Callable[[Any], None]:
     return put
 
 
+PUSHED = ".github/workflows/*, .github/actions/**/*, .github/workflows/**/* before"
 OPENED = {
     "ruleset.pull_request.required_approving_review_count": (0, "0, 1 before"),
     "ruleset.required_status_checks.checks": (["check", "test"], "check, test, access, check, services, test before"),
@@ -227,11 +228,16 @@ OPENED = {
     "environments.prod.branch": (None, "None, main before"),
     "environments.drift.reviewers": (["everybody"], "everybody, nobody before"),
     "environments.infra.reviewers": ([], "nobody, infra before"),
+    "push_ruleset.enforcement": ("evaluate", "evaluate, active before"),
+    "push_ruleset.passed_by": (["infra", "everybody"], "infra, everybody, infra before"),
+    "push_ruleset.restricted_file_paths": ([".github/workflows/*"], PUSHED),
 }
 CLOSED = {
     "ruleset.pull_request.required_approving_review_count": 2,
     "ruleset.required_status_checks.checks": ["access", "another", "check", "services", "test"],
     "actions.patterns_allowed": ["actions/checkout@*"],
+    "push_ruleset.passed_by": [],
+    "push_ruleset.restricted_file_paths": [".ci/**/*", ".github/actions/**/*", ".github/workflows/**/*"],
 }
 
 

@@ -45,6 +45,8 @@ def test_what_is_committed_of_the_repository_is_what_terraform_evaluates(render:
     [
         ("more.tf", 'resource "github_team" "open" { privacy = "closed" }\n', r"more\.tf: .*github_team"),
         ("more.tf", "/*\n# */ output x { value = 1 }\n", r"more\.tf: a comment is written with #"),
+        ("more.tf", 'locals {\n  x = ["a/**/*", /* "\n# */ 1]\n}\n', r"more\.tf: a comment is written with #"),
+        ("more.tf", 'locals {\n  x = "${"a" /* }"\n# */ }"\n}\n', r"more\.tf: a comment is written with #"),
         ("more.tf.json", '{"output": {"x": {"value": 1}}}', r"more\.tf\.json: it is not known"),
         ("more.auto.tfvars", "infra_reviewers = []\n", r"more\.auto\.tfvars: it is not known"),
         ("rules.tf", 'output "x" {\n  value = 1\n}\n', r"rules\.tf: it has locals alone, write output x"),

@@ -30,6 +30,18 @@ locals {
     }
   }
 
+  # Of every push to any branch: who may say what a job does. A workflow that asks for `checks: write` has GitHub Actions say of any
+  # commit that a check has passed, so a branch alone would be enough for that. A list for pushes knows no pull requests: who passes
+  # by, does so always.
+  push_ruleset = {
+    name                  = "workflows"
+    target                = "push"
+    enforcement           = "active"
+    restricted_file_paths = [".github/actions/**/*", ".github/workflows/**/*"]
+    passed_by             = var.infra_reviewers
+    bypass_mode           = "always"
+  }
+
   # Of the token that each job has. Were it let approve, whoever may push could have his own change approved by a job of his.
   workflows = { default_workflow_permissions = "read", can_approve_pull_request_reviews = false }
 
