@@ -46,6 +46,8 @@ _READ_OF_GITHUB = {"README.md", "backend.hcl", "rules.json", "terraform.tfvars"}
 _NO_RIGHT = {"labels"}
 """Values of rules.tf that nobody may do more by."""
 _BLOCK = re.compile(r'^(\w+(?: "[\w-]+")*) \{\n(.*?)^\}$', re.MULTILINE | re.DOTALL)
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""As it stands in a line; with ${ in it, it may hold others."""
 _ABOUT_ACCESS = re.compile(
     r"aws_(iam|kms|s3\w*|ssoadmin|lakeformation|cloudformation|cloudcontrolapi|eks_(access|identity|pod))_|awscc_"
 )
@@ -145,6 +147,8 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
         _role_of(roles, one)["policies"][policy["values"]["name"]] = _policy(policy)
 
     policies = {_known(one, "bucket"): _policy(one) for one in of.get("aws_s3_bucket_policy", ())}
+    locks = {_known(one, "bucket"): _lock(one) for one in of.get("aws_s3_bucket_object_lock_configuration", ())}
+    ends = {_known(one, "bucket"): _ends(one) for one in of.get("aws_s3_bucket_lifecycle_configuration", ())}
     aliases = _aliases(planned[0], of)
     keys = {aliases.get(one["address"], one["address"]): _policy(one) for one in of.get("aws_kms_key", ())}
     return {
@@ -153,7 +157,8 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
         "prefix": said["prefix"],
         "roles": roles,
         "buckets": {
-            name: {"policy": policies.get(name)} for name in (_known(one, "bucket") for one in of.get("aws_s3_bucket", ()))
+            name: {"policy": policies.get(name), "lock": locks.get(name), "ends": ends.get(name, {})}
+            for name in (_known(one, "bucket") for one in of.get("aws_s3_bucket", ()))
         },
         "keys": {
             alias: {"arn": f"arn:aws:kms:{region}:{account}:key/{alias.removeprefix('alias/')}", "policy": policy}
@@ -201,8 +206,8 @@ def _blocks(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The blocks of a file, each with its lines but for comments."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.lstrip().startswith("#")]
     said = "\n".join(lines)
-    # Where /* is open, a line that begins with # may end it, and say more.
-    if "/*" in said:
+    # Where /* is open, a line that begins with # may end it, and say more. Within a text it opens nothing.
+    if any("/*" in (line if "{" in line else _TEXT.sub("", line)) for line in lines):
         raise NotRendered(f"{path.name}: a comment is written with #, on lines of its own")
     if left := _BLOCK.sub("", said).strip():
         raise NotRendered(f"{path.name}: it is not known what this says, write it in a block: {left.splitlines()[0]}")
@@ -268,12 +273,55 @@ def _cluster(planned: Plan, of: dict[str, list[dict[str, Any]]], values: dict[st
     return {
         "authentication_mode": config.get("authentication_mode") or "CONFIG_MAP",
         "creator_is_admin": config.get("bootstrap_cluster_creator_admin_permissions") is not False,
+        "reached_from": _reached_from(values),
         "entries": entries,
         "pods": {
             f"{_known(one, 'namespace')}/{_known(one, 'service_account')}": _known(one, "role_arn")
             for one in here["aws_eks_pod_identity_association"]
         },
     }
+
+
+def _reached_from(cluster: dict[str, Any]) -> list[str]:
+    """From where a cluster's API is reached beside its network: where nothing is said, from everywhere."""
+    (network,) = cluster.get("vpc_config") or [{}]
+    if network.get("endpoint_public_access") is False:
+        return []
+    return sorted(network.get("public_access_cidrs") or ["0.0.0.0/0"])
+
+
+def _lock(resource: dict[str, Any]) -> dict[str, Any]:
+    """How long a bucket locks each version by itself."""
+    try:
+        ((retention,),) = [rule["default_retention"] for rule in _known(resource, "rule")]
+    except ValueError:
+        raise NotRendered(f"{resource['address']}: it has one rule, with one default_retention") from None
+    if not retention.get("days"):
+        raise NotRendered(f"{resource['address']}: say how long in `days`")
+    return {"mode": retention["mode"], "days": retention["days"]}
+
+
+def _ends(resource: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """What ends in a bucket by itself, and after how many days; of two rules S3 follows the one that ends a thing sooner."""
+    found: dict[str, dict[str, int]] = {}
+    for rule in (one for one in _known(resource, "rule") if one["status"] == "Enabled"):
+        said = (rule.get("filter") or [{}])[0]
+        both = (said.get("and") or [said])[0]
+        if others := {name for name, value in both.items() if value} - {"prefix", "tags"}:
+            raise NotRendered(
+                f"{resource['address']}: what a rule is about by `{min(others)}` is not read: use prefix and tags"
+            )
+        tags = "+".join(f"{tag}={value}" for tag, value in sorted((both.get("tags") or {}).items()))
+        where = (both.get("prefix") or "everything") + (f" of {tags}" if tags else "")
+        ended = {
+            "objects": [one.get("days") for one in rule.get("expiration") or ()],
+            "old versions": [one["noncurrent_days"] for one in rule.get("noncurrent_version_expiration") or ()],
+        }
+        for what, terms in ended.items():
+            for days in filter(None, terms):
+                below = found.setdefault(where, {})
+                below[what] = min(days, below.get(what, days))
+    return found
 
 
 def _expressions(planned: Plan, one: dict[str, Any]) -> dict[str, Any]:

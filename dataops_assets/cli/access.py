@@ -91,8 +91,9 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     """Say who may do more, and who less, than in another commit; fail if anybody may do more.
 
     Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. What
-    others decide by is compared as it is written: how long sessions last, who enters a cluster, the roles of the database in
-    deploy/postgres/, what the webserver may be asked for, and what holds for the repository; what may be either counts as more.
+    others decide by is compared as it is written: how long sessions last, who enters a cluster and from where, what buckets
+    lock and end, the roles of the database in deploy/postgres/, what the webserver may be asked for, what holds for the
+    repository, and who owns its code; what may be either counts as more.
 
     Made for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are
     told, and widen nothing.
@@ -110,13 +111,14 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
             extracted(root / "infra", commit, needed=False) as infra,
             extracted(root / "deploy", commit, needed=False) as deploy,
             extracted(root / _TABLE, commit, needed=False) as tables,
+            extracted(root / ".github", commit, needed=False) as github,
         ):
             before = load(infra / "access")
-            bound, was = _decided_elsewhere(before, infra, deploy, tables)
+            bound, was = _decided_elsewhere(before, infra, deploy, tables, github)
     except Refused as error:
         raise click.ClickException(f"in {commit}: {error}") from error
     after = _access()
-    rights, now = _decided_elsewhere(after, root / "infra", root / "deploy", root / _TABLE)
+    rights, now = _decided_elsewhere(after, root / "infra", root / "deploy", root / _TABLE, root / ".github")
     found = difference((before, catalog_of(DEFS, commit)), (after, load_catalog(DEFS)))
     found += cluster.difference(bound, rights) + beside.difference(was, now)
     if as_json:
@@ -137,16 +139,18 @@ def _here() -> "tuple[Access, Catalog]":
     return _access(), load_catalog(DEFS)
 
 
-def _decided_elsewhere(access: "Access", infra: Path, deploy: Path, tables: Path) -> "tuple[Rights, Beside]":
+def _decided_elsewhere(access: "Access", infra: Path, deploy: Path, tables: Path, github: Path) -> "tuple[Rights, Beside]":
     """What a version says that others than AWS's policies decide by."""
     from dataops_assets.observe.beside import Beside
+    from dataops_assets.policy.codeowners import read_owners
     from dataops_assets.policy.database import read_statements
     from dataops_assets.policy.rbac import read_rights
     from dataops_assets.policy.repository import read_repository
     from dataops_assets.policy.webserver import read_table
 
     table = read_table(tables) if (tables / "webserver.yaml").exists() else None
-    beside = Beside(access, read_statements(deploy / "postgres"), read_repository(infra / "github" / "rules.json"), table)
+    repository, owners = read_repository(infra / "github" / "rules.json"), read_owners(github / "CODEOWNERS")
+    beside = Beside(access, read_statements(deploy / "postgres"), repository, owners, table)
     return read_rights(deploy / "rbac"), beside
 
 

@@ -1,35 +1,40 @@
-"""What changes in rights that nothing here evaluates: sessions, who enters a cluster, database, repository, webserver.
+"""What changes in rights that nothing here evaluates: sessions, who enters a cluster, what a bucket keeps, database, repository
+and the owners of its code, webserver.
 
-What decides about these is AWS's STS, EKS, PostgreSQL, GitHub and `policy.guard`. So both versions are compared as they are
-written, entry by entry. Where a change only takes away, it is told as lost. Where it gives something, or where it cannot be
+What decides about these is AWS's STS, EKS and S3, PostgreSQL, GitHub and `policy.guard`. So both versions are compared as they
+are written, entry by entry. Where a change only takes away, it is told as lost. Where it gives something, or where it cannot be
 told which way it goes, it is told as gained: whoever reviews it has to look. Not here: what is evaluated (`observe.access`,
 `observe.cluster`), and how the files are read (`dataops_assets.policy`).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 
 from dataops_assets.observe.access import Difference, Grant
 from dataops_assets.policy.access import Access
+from dataops_assets.policy.codeowners import Owners, is_plain, owners_of
 from dataops_assets.policy.database import Right
-from dataops_assets.policy.rendered import Cluster
+from dataops_assets.policy.rendered import Cluster, Lock
 from dataops_assets.policy.repository import Repository
 from dataops_assets.policy.webserver import Table
 
 _UNCLEAR = "change"
 _WORDS = {"SELECT": "read", "INSERT": "write", "UPDATE": "write", "DELETE": "delete", "TRUNCATE": "delete"}
 _SQL = "deploy/postgres"
+_OWNERS = ".github/CODEOWNERS"
 _SHOWN = 100
 _HOLDS = {
     *("deletion", "non_fast_forward", "required_linear_history", "required_approving_review_count"),
     *("dismiss_stale_reviews_on_push", "require_code_owner_review", "require_last_push_approval"),
     *("required_review_thread_resolution", "strict_required_status_checks_policy", "checks", "sha_pinning_required"),
+    "restricted_file_paths",
 }
 """Values by which less is allowed the more they are. Source: GitHub, "Available rules for rulesets", and of actions "Managing
 GitHub Actions settings for a repository"."""
-_OPENS = {"can_approve_pull_request_reviews", "github_owned_allowed", "verified_allowed", "patterns_allowed"}
+_OPENS = {"can_approve_pull_request_reviews", "github_owned_allowed", "verified_allowed", "patterns_allowed", "passed_by"}
 """Values by which more is allowed the more they are. Source: the same."""
 
 
@@ -38,15 +43,17 @@ class Beside:
     """What one version says.
 
     Attributes:
-        access: The rendered access, for sessions of its roles and for its clusters.
+        access: The rendered access, for sessions of its roles, for its clusters and for what its buckets keep.
         database: The statements that make the roles of the database.
         repository: What holds for the repository.
+        owners: Who must agree to a change of what.
         webserver: Who may ask the webserver for what; None if that is not said.
     """
 
     access: Access
     database: tuple[Right | str, ...]
     repository: Repository
+    owners: Owners
     webserver: Table | None
 
 
@@ -55,8 +62,11 @@ def difference(before: Beside, after: Beside) -> Difference:
     found = [
         *_sessions(before.access, after.access),
         *_entered(before.access, after.access),
+        *_reached(before.access, after.access),
+        *_kept(before.access, after.access),
         *_database(before.database, after.database),
         *_repository(before.repository, after.repository),
+        *_owned(before.owners, after.owners),
         *_webserver(before.webserver, after.webserver),
     ]
     return Difference(
@@ -110,6 +120,59 @@ def _into(access: Access, name: str, cluster: Cluster) -> Iterator[Grant]:
         yield Grant("who makes it", place, "let in", "as administrator")
 
 
+def _reached(before: Access, after: Access) -> _Found:
+    """Addresses from which a cluster is reached, or is no more; those within a range that reached it gain nothing."""
+    for name in before.clusters.keys() | after.clusters.keys():
+        was, now = (set(access.clusters[name].reached_from if name in access.clusters else ()) for access in (before, after))
+        for widens, some, others in ((True, now - was, was), (False, was - now, now)):
+            for range_ in some:
+                if not _within(range_, others):
+                    yield widens, Grant(f"whoever comes from {range_}", f"cluster {name}", "reach", "its API")
+
+
+def _within(range_: str, others: Iterable[str]) -> bool:
+    inner = ip_network(range_)
+    return any(
+        inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+        for outer in map(ip_network, others)
+    )
+
+
+def _kept(before: Access, after: Access) -> _Found:
+    """What of a bucket is locked for less or more days, and what ends there sooner or later; of buckets that were there."""
+    for name in before.buckets.keys() & after.buckets.keys():
+        was, now = before.buckets[name], after.buckets[name]
+        place = f"bucket {now.environment}/{now.kind}"
+        if was.lock != now.lock:
+            said = f"{_locked(now.lock)}, {_locked(was.lock)} before"
+            yield not _keeps_more(was.lock, now.lock), Grant("who may remove there", place, "remove", said)
+        ended, ends = (
+            {(where, what): days for where, all_ in one.ends.items() for what, days in all_.items()} for one in (was, now)
+        )
+        for where, what in ended.keys() | ends.keys():
+            old, new = ended.get((where, what)), ends.get((where, what))
+            if old != new:
+                said = f"{what} below {where}: {_after(new)}, {_after(old)} before"
+                yield new is not None and (old is None or new < old), Grant("a rule of S3", place, "end", said)
+
+
+def _keeps_more(was: Lock | None, now: Lock | None) -> bool:
+    """Whether a lock that has changed surely keeps what the one before kept, and for longer."""
+    return now is not None and (was is None or (was.mode == now.mode and was.days < now.days))
+
+
+def _locked(lock: Lock | None) -> str:
+    return f"locked for {_days(lock.days)} ({lock.mode})" if lock else "not locked"
+
+
+def _after(days: int | None) -> str:
+    return "never" if days is None else f"after {_days(days)}"
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
 def _database(before: tuple[Right | str, ...], after: tuple[Right | str, ...]) -> _Found:
     """A right that is granted, or not revoked any more; the same the other way round; and any other text that differs."""
     was, now = Counter(before), Counter(after)
@@ -146,6 +209,28 @@ def _repository(before: Repository, after: Repository) -> _Found:
             lines = [f"+ {line}" for line in new_lines if line not in old_lines]
             lines += [f"- {line}" for line in old_lines if line not in new_lines]
             yield from ((True, Grant("repository", block, _UNCLEAR, _short(line))) for line in lines or ["other order"])
+
+
+def _owned(before: Owners, after: Owners) -> _Found:
+    """Whose agreement is asked for which files.
+
+    Of those that had owners, whatever changes counts as gained: any one of several suffices, so one more makes it easier; and
+    one without write access is passed over, so that after one less there may be none.
+    """
+    if not all(is_plain(about) for about, _ in (*before, *after)):  # then all that differs may be about any file
+        if before != after:
+            gone, new = Counter(before) - Counter(after), Counter(after) - Counter(before)
+            lines = [("is gone", one) for one in gone] + [("is new", one) for one in new]
+            for how, (about, owners) in lines or [("in another order", ("*", ()))]:
+                yield True, Grant(_OWNERS, _short(" ".join((about, *owners))), _UNCLEAR, how)
+        return
+    for path in {about for about, _ in (*before, *after)}:
+        was, now = sorted(owners_of(path, before)), sorted(owners_of(path, after))
+        if was != now:
+            yield (
+                bool(was),
+                Grant("whoever changes it", path, _UNCLEAR, f"owned by {_said(now, True)}, {_said(was, True)} before"),
+            )
 
 
 def _webserver(before: Table | None, after: Table | None) -> _Found:

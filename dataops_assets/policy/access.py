@@ -18,7 +18,7 @@ from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets.policy.pattern import Template, Variable, Wildcard
 from dataops_assets.policy.refused import Refused
-from dataops_assets.policy.rendered import Cluster, Written, WrittenBucket, WrittenKey, WrittenRole, read_rendered
+from dataops_assets.policy.rendered import Cluster, Lock, Written, WrittenBucket, WrittenKey, WrittenRole, read_rendered
 
 _TAGGED = "aws:requesttag/"
 
@@ -62,6 +62,8 @@ class Resource:
         arn: Its ARN.
         account: Its account.
         policy: Its policy; None if it has none.
+        lock: What a bucket locks.
+        ends: What ends in a bucket by itself, and after how many days, as the access file has it.
     """
 
     environment: str
@@ -70,6 +72,8 @@ class Resource:
     arn: str
     account: str
     policy: Policy | None
+    lock: Lock | None = None
+    ends: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -295,7 +299,7 @@ def _role(written: Written, name: str, role: WrittenRole) -> Role:
 def _bucket(written: Written, name: str, bucket: WrittenBucket) -> Resource:
     policy = read_policy(bucket.policy, name, "resource") if bucket.policy else None
     kind = name.removeprefix(f"{written.prefix}-")
-    return Resource(written.environment, name, kind, f"arn:aws:s3:::{name}", written.account, policy)
+    return Resource(written.environment, name, kind, f"arn:aws:s3:::{name}", written.account, policy, bucket.lock, bucket.ends)
 
 
 def _key(written: Written, alias: str, key: WrittenKey) -> Resource:

@@ -48,7 +48,8 @@ _ONE: dict[Type, str] = {
         s3:delimiter s3:if-match s3:if-none-match s3:object-lock-legal-hold s3:object-lock-mode s3:prefix s3:signatureversion
         s3:versionid s3:x-amz-acl s3:x-amz-copy-source s3:x-amz-metadata-directive s3:x-amz-server-side-encryption
         s3:x-amz-server-side-encryption-customer-algorithm
-        s3:x-amz-storage-class sts:ExternalId sts:RoleSessionName sts:SourceIdentity""",
+        s3:x-amz-storage-class sts:ExternalId sts:RoleSessionName sts:SourceIdentity
+        token.actions.githubusercontent.com:repository_id""",
     "arn": """
         aws:PrincipalArn aws:SourceArn iam:AssociatedResourceArn iam:PermissionsBoundary iam:PolicyARN
         s3:x-amz-server-side-encryption-aws-kms-key-id""",

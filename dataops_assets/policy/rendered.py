@@ -54,14 +54,30 @@ class WrittenRole(_Written):
     max_session_seconds: int
 
 
+class Lock(_Written):
+    """How long each version of an object is kept from being removed.
+
+    Attributes:
+        mode: `GOVERNANCE`, which whoever may bypass it lifts, or `COMPLIANCE`, which nobody does.
+        days: How long.
+    """
+
+    mode: str
+    days: int
+
+
 class WrittenBucket(_Written):
-    """A bucket, as the file has it.
+    """A bucket, as the file has it. What is there by default is what a file lacks from before it was rendered.
 
     Attributes:
         policy: Its policy; None if it has none.
+        lock: What it locks; None if it locks nothing.
+        ends: What ends there by itself, as `raw/ of lifecycle=operational`, and after how many days: `objects`, `old versions`.
     """
 
     policy: Document | None
+    lock: Lock | None = None
+    ends: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
 class WrittenKey(_Written):
@@ -100,12 +116,14 @@ class Cluster(_Written):
         creator_is_admin: Whether whoever makes it may do everything in it.
         entries: By the ARN of the role.
         pods: The ARN of the role of each service account, as `prod/pipeline`.
+        reached_from: The ranges of addresses from which its API is reached beside its own network.
     """
 
     authentication_mode: str
     creator_is_admin: bool
     entries: dict[str, Entry]
     pods: dict[str, str]
+    reached_from: tuple[str, ...] = ()
 
 
 class Written(_Written):

@@ -1,8 +1,7 @@
-"""`dataops grants` about what others decide by: EKS, PostgreSQL, GitHub, and how long AWS lets a session last."""
+"""`dataops grants` about what others decide by: EKS, S3, PostgreSQL, GitHub, and how long AWS lets a session last."""
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,13 @@ from dataops_assets import catalog
 from dataops_assets.cli.main import cli
 from dataops_assets.policy.refused import Refused
 from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.cli.granted import commit, told
 
 PROD = "infra/access/prod.json"
 RULES = "infra/github/rules.json"
 TABLE = "dataops_assets/policy/webserver.yaml"
 SQL = "deploy/postgres/roles.sql"
 CHANGES = ("INSERT", "UPDATE", "DELETE")
-Told = set[tuple[str, str, str]]
 
 
 @pytest.fixture
@@ -36,20 +35,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(PROJECT / TABLE, tmp_path / TABLE)
     for file in (tmp_path / "infra/access").glob("*.json"):
         change(file, without_policies)
-    who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
-    for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "As it was"]):
-        subprocess.run(["git", "-C", str(tmp_path), *who, *asked], check=True)
+    commit(tmp_path)
     monkeypatch.setattr(catalog, "DEFS", tmp_path / "package" / "defs")
     return tmp_path
-
-
-def told() -> tuple[int, Told, Told]:
-    """How the command ends, and what it says is gained and lost: who, where, by what."""
-    done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD", "--json"])
-    assert done.stdout, done.output
-    found = json.loads(done.stdout)
-    gained, lost = ({(one["who"], one["place"], one["action"]) for one in found[name]} for name in ("gained", "lost"))
-    return done.exit_code, gained, lost
 
 
 def change(file: Path, by: Callable[[Any], None]) -> None:
@@ -59,7 +47,9 @@ def change(file: Path, by: Callable[[Any], None]) -> None:
 
 
 def without_policies(said: Any) -> None:
-    said["buckets"], said["keys"] = {}, {}
+    said["keys"] = {}
+    for bucket in said["buckets"].values():
+        bucket["policy"] = None
     for role in said["roles"].values():
         role["policies"] = {}
 
@@ -77,6 +67,11 @@ def cluster(said: Any) -> Any:
 
 def entry(said: Any, role: str) -> Any:
     (found,) = [one for arn, one in cluster(said)["entries"].items() if arn.endswith(f"-{role}")]
+    return found
+
+
+def bucket(said: Any, kind: str) -> Any:
+    (found,) = [one for name, one in said["buckets"].items() if name == f"{said['prefix']}-{kind}"]
     return found
 
 
@@ -156,6 +151,73 @@ def test_whom_the_cluster_lets_in_no_more_is_access_lost(project: Path):
     assert {(who, how) for who, _, how in lost} == {("prod/infra", "as AmazonEKSClusterAdminPolicy in all of it")}
 
 
+def reached_from(*ranges: str) -> Callable[[Any], None]:
+    return lambda said: cluster(said).update(reached_from=ranges)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "gained", "lost"),
+    [
+        ([], ["192.0.2.0/24"], {"192.0.2.0/24"}, set()),
+        (["192.0.2.0/24"], ["192.0.0.0/16"], {"192.0.0.0/16"}, set()),
+        (["192.0.2.0/24"], ["192.0.2.0/25", "192.0.2.200/32"], set(), {"192.0.2.0/24"}),
+        (["192.0.2.0/24", "2001:db8::/32"], ["2001:db8:1::/48"], set(), {"192.0.2.0/24", "2001:db8::/32"}),
+        (["192.0.2.0/24"], ["198.51.100.0/24"], {"198.51.100.0/24"}, {"192.0.2.0/24"}),
+    ],
+)
+def test_addresses_that_reach_the_cluster_and_did_not_are_told(
+    project: Path, before: list[str], now: list[str], gained: set[str], lost: set[str]
+):
+    change(project / PROD, reached_from(*before))
+    commit(project)
+    change(project / PROD, reached_from(*now))
+    (name,) = json.loads((project / PROD).read_text())["clusters"]
+    more, less = ({(f"whoever comes from {one}", f"cluster {name}", "its API") for one in ranges} for ranges in (gained, lost))
+    assert told() == (int(bool(gained)), more, less)
+
+
+def locked(lock: Any) -> Callable[[Any], None]:
+    return lambda said: bucket(said, "prod").update(lock=lock)
+
+
+def test_a_lock_that_keeps_for_less_is_access_gained_and_one_that_keeps_for_longer_lost(project: Path):
+    days = bucket(json.loads((project / PROD).read_text()), "prod")["lock"]["days"]
+    whose, was = ("who may remove there", "bucket prod/prod"), f"locked for {days} days (GOVERNANCE) before"
+    for lock, how in (
+        ({"mode": "GOVERNANCE", "days": 1}, "locked for 1 day (GOVERNANCE)"),
+        ({"mode": "COMPLIANCE", "days": days}, f"locked for {days} days (COMPLIANCE)"),  # nobody lifts it: for good or for bad
+        (None, "not locked"),
+    ):
+        change(project / PROD, locked(lock))
+        assert told() == (1, {(*whose, f"{how}, {was}")}, set())
+    change(project / PROD, locked({"mode": "GOVERNANCE", "days": 2000}))
+    assert told() == (0, set(), {(*whose, f"locked for 2,000 days (GOVERNANCE), {was}")})
+
+
+def ends_otherwise(said: Any) -> None:
+    ends = bucket(said, "prod")["ends"]
+    ends["raw/ of lifecycle=operational"]["objects"] = 30
+    ends["staged/ of lifecycle=operational"]["objects"] = 5000
+    ends["_verdicts/"] = {"objects": 400}
+    del ends["_doctor/"]["old versions"]
+
+
+def test_what_ends_sooner_by_a_rule_is_told_as_gained_and_what_ends_later_as_lost(project: Path):
+    change(project / PROD, ends_otherwise)
+    rule = ("a rule of S3", "bucket prod/prod")
+    assert told() == (
+        1,
+        {
+            (*rule, "objects below raw/ of lifecycle=operational: after 30 days, after 2,555 days before"),
+            (*rule, "objects below _verdicts/: after 400 days, never before"),
+        },
+        {
+            (*rule, "objects below staged/ of lifecycle=operational: after 5,000 days, after 2,555 days before"),
+            (*rule, "old versions below _doctor/: never, after 1 day before"),
+        },
+    )
+
+
 def test_what_a_role_of_the_database_gains_is_told(project: Path):
     given = "GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO dagster"
     edit(project / SQL, f"{given};", f"{given}, dataops_reader;")
@@ -218,6 +280,7 @@ def at(path: str, value: Any) -> Callable[[Any], None]:
     return put
 
 
+PUSHED = ".github/workflows/*, .github/actions/**/*, .github/workflows/**/* before"
 OPENED = {
     "ruleset.pull_request.required_approving_review_count": (0, "0, 1 before"),
     "ruleset.required_status_checks.checks": (["check", "test"], "check, test, access, check, services, test before"),
@@ -227,11 +290,16 @@ OPENED = {
     "environments.prod.branch": (None, "None, main before"),
     "environments.drift.reviewers": (["everybody"], "everybody, nobody before"),
     "environments.infra.reviewers": ([], "nobody, infra before"),
+    "push_ruleset.enforcement": ("evaluate", "evaluate, active before"),
+    "push_ruleset.passed_by": (["infra", "everybody"], "infra, everybody, infra before"),
+    "push_ruleset.restricted_file_paths": ([".github/workflows/*"], PUSHED),
 }
 CLOSED = {
     "ruleset.pull_request.required_approving_review_count": 2,
     "ruleset.required_status_checks.checks": ["access", "another", "check", "services", "test"],
     "actions.patterns_allowed": ["actions/checkout@*"],
+    "push_ruleset.passed_by": [],
+    "push_ruleset.restricted_file_paths": [".ci/**/*", ".github/actions/**/*", ".github/workflows/**/*"],
 }
 
 

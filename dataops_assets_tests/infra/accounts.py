@@ -15,14 +15,14 @@ from typing import Any
 from dataops_assets.policy.evaluate import Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets_tests.infra.terraform import planned
-from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX, REGION, REPOSITORY
+from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, OWNER_ID, PEOPLE, PREFIX, REGION, REPOSITORY, REPOSITORY_ID
 
 CLUSTER = {name: f"arn:aws:eks:{REGION}:{account}:cluster/{PREFIX}-{name}" for name, account in ACCOUNTS.items()}
 VARIABLES: dict[str, Any] = {
     "prefix": PREFIX,
     "region": REGION,
     "accounts": ACCOUNTS,
-    "github": {"owner": OWNER, "repository": REPOSITORY},
+    "github": {"owner": OWNER, "owner_id": OWNER_ID, "repository": REPOSITORY, "repository_id": REPOSITORY_ID},
     "people": {"issuer": PEOPLE},
     "reader_groups": {"analysts": "…", "operations": "…", "branches": "…"},
     "readers_classes": ["analysts+branches+operations", "branches", "nobody"],
@@ -143,6 +143,7 @@ KEYS = {
     "aud": f"{PEOPLE}:aud",
     "github_aud": f"{GITHUB}:aud",
     "github_sub": f"{GITHUB}:sub",
+    "github_id": f"{GITHUB}:repository_id",
     "person": "aws:RequestTag/person",
     "mfa": "aws:RequestTag/mfa",
     "namespace": "aws:RequestTag/kubernetes-namespace",

@@ -17,7 +17,7 @@ def rules(work: Path) -> dict[str, Any]:
     """
     for name in ("rules.tf", "variables.tf", "terraform.tfvars"):
         shutil.copy(ROOT / name, work)
-    names = ("ruleset", "workflows", "actions", "labels", "environments", "subjects")
+    names = ("ruleset", "push_ruleset", "workflows", "actions", "labels", "environments", "subjects")
     (work / "told.tf").write_text("\n".join(f'output "{name}" {{\n value = local.{name}\n}}' for name in names))
     alone = Copy(work)
     alone.run(".", "init", "-input=false")

@@ -18,7 +18,7 @@ from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra import terraform
 from dataops_assets_tests.infra.terraform import ENVIRONMENTS, Copy
 
-REPOSITORY = {"owner": "Acme-Corp", "repository": "flight.lake"}
+REPOSITORY = {"owner": "Acme-Corp", "owner_id": "73106", "repository": "flight.lake", "repository_id": "907345118"}
 THEIRS: dict[str, Any] = {
     "prefix": "acme-data",
     "region": "us-east-2",
@@ -75,7 +75,6 @@ def test_whoever_has_other_values_changes_no_test(theirs: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
     rendered = "".join(file.read_text(encoding="utf-8") for file in (theirs / "infra/access").glob("*.json"))
     assert "acme-data-pipeline" in rendered
-    left = [
-        str(one) for one in (values.PREFIX + "-", *values.ACCOUNTS.values(), values.PEOPLE, values.REGION) if one in rendered
-    ]
+    before = (values.PREFIX + "-", *values.ACCOUNTS.values(), values.PEOPLE, values.REGION, values.REPOSITORY_ID)
+    left = [str(one) for one in before if one in rendered]
     assert left == [], "of the values before, that stand in no file which the guide names"

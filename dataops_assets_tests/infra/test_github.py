@@ -8,6 +8,7 @@ import pytest
 from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra.accounts import roles
 from dataops_assets_tests.infra.repository import ROOT, rules
+from dataops_assets_tests.values import GITHUB, OWNER, REPOSITORY_ID, REVIEWERS
 from dataops_assets_tests.workflows import files
 
 pytestmark = pytest.mark.terraform
@@ -19,7 +20,8 @@ ARGUMENTS = {
     "github_repository_ruleset": """repository name target enforcement conditions ref_name include exclude rules deletion
         non_fast_forward required_linear_history pull_request required_approving_review_count dismiss_stale_reviews_on_push
         require_code_owner_review require_last_push_approval required_review_thread_resolution required_status_checks
-        strict_required_status_checks_policy required_check context integration_id""",
+        strict_required_status_checks_policy required_check context integration_id file_path_restriction restricted_file_paths
+        bypass_actors actor_type actor_id bypass_mode""",
     "github_workflow_repository_permissions": "repository default_workflow_permissions can_approve_pull_request_reviews",
     "github_repository_environment": """repository environment can_admins_bypass prevent_self_review reviewers teams
         deployment_branch_policy protected_branches custom_branch_policies""",
@@ -42,25 +44,24 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def blocks() -> dict[str, str]:
-    """The text of each resource and data source of main.tf, by its type."""
+    """The text of each resource and data source of main.tf, by its type, and its name where that is a name of its own."""
     text = (ROOT / "main.tf").read_text()
-    return {
-        found[1]: found[2]
-        for found in re.finditer(r'^(?:resource|data) "(\w+)" "\w+" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
-    }
+    found = re.finditer(r'^(?:resource|data) "(\w+)" "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+    return {f"{one[1]} {one[2]}".removesuffix(" this"): one[3] for one in found}
 
 
 def test_resources_have_the_arguments_that_the_provider_knows() -> None:
     found = blocks()
-    assert set(found) == set(ARGUMENTS)
-    for type_, text in found.items():
+    assert {block.partition(" ")[0] for block in found} == set(ARGUMENTS)
+    for block, text in found.items():
+        type_ = block.partition(" ")[0]
         written = set(re.findall(r"^\s*(\w+)\s+=|^\s*(?:dynamic \"(\w+)\"|(\w+)) \{$", text, re.MULTILINE))
         names = {name for names in written for name in names if name} - TERRAFORM
-        assert names <= set(ARGUMENTS[type_].split()), type_
+        assert names <= set(ARGUMENTS[type_].split()), block
 
 
 def test_what_is_told_to_github_are_the_values_that_are_checked_here(wanted: dict[str, Any]) -> None:
-    ruleset = blocks()["github_repository_ruleset"]
+    ruleset = blocks()["github_repository_ruleset main"]
     told = wanted["ruleset"]
     named = [f"{part}.{name}" for part in ("rules", "pull_request") for name in told[part]]
     named += [
@@ -86,13 +87,31 @@ def test_a_change_comes_to_main_by_review_and_checks_and_nobody_passes_by(wanted
     assert all(review.values())
     assert ruleset["required_status_checks"]["checks"]
     assert ruleset["required_status_checks"]["strict_required_status_checks_policy"] is True
-    assert "bypass_actors" not in (ROOT / "main.tf").read_text()
+    assert "bypass_actors" not in blocks()["github_repository_ruleset main"]
+
+
+def test_what_a_job_does_is_pushed_by_owners_alone(wanted: dict[str, Any]) -> None:
+    """On any branch: a workflow that may write checks would have GitHub Actions say of any commit that it passed."""
+    ruleset = wanted["push_ruleset"]
+    assert (ruleset["target"], ruleset["enforcement"]) == ("push", "active")
+    below = tuple(pattern.removesuffix("**/*") for pattern in ruleset["restricted_file_paths"])
+    assert all(pattern.endswith("/**/*") for pattern in ruleset["restricted_file_paths"])
+    ours = [str(file.relative_to(PROJECT)) for file in (PROJECT / ".github").rglob("*") if file.is_file()]
+    assert [file for file in ours if not file.startswith(below)] == [".github/CODEOWNERS"]  # read from main alone
+    assert [f"@{OWNER}/{team}" for team in ruleset["passed_by"]] == REVIEWERS
+
+    told = blocks()["github_repository_ruleset push"]
+    for name in ("name", "target", "enforcement", "restricted_file_paths", "bypass_mode"):
+        assert re.search(rf"^\s*{name}\s+= local\.push_ruleset\.{name}$", told, re.MULTILINE), name
+    assert "for_each = local.push_ruleset.passed_by\n" in told
+    assert re.search(r"actor_id\s+= data\.github_team\.reviewers\[bypass_actors\.value\]\.id$", told, re.MULTILINE)
+    assert "ref_name" not in told
 
 
 def test_a_check_is_passed_by_a_job_and_an_approval_given_by_a_person(wanted: dict[str, Any]) -> None:
     """Whoever may push may give his commit any status by the API, and a job may approve what it was started for."""
     assert wanted["ruleset"]["required_status_checks"]["integration_id"] == 15368
-    told = blocks()["github_repository_ruleset"]
+    told = blocks()["github_repository_ruleset main"]
     assert re.search(r"^\s*integration_id\s+= local\.ruleset\.required_status_checks\.integration_id$", told, re.MULTILINE)
     assert wanted["workflows"] == {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False}
     told = blocks()["github_workflow_repository_permissions"]
@@ -152,7 +171,7 @@ def test_infra_is_agreed_to_by_others_and_prod_waits_for_nobody(wanted: dict[str
 
 
 def test_roles_trust_the_subjects_that_github_writes(wanted: dict[str, Any]) -> None:
-    key = "token.actions.githubusercontent.com:sub"
+    key = f"{GITHUB}:sub"
     trusted = {
         name: statement["Condition"]["StringEquals"][key]
         for name, role in roles().items()
@@ -160,6 +179,13 @@ def test_roles_trust_the_subjects_that_github_writes(wanted: dict[str, Any]) -> 
         if key in statement["Condition"].get("StringEquals", {})
     }
     subjects = wanted["subjects"]
+    ids = {
+        statement["Condition"]["StringEquals"].get(f"{GITHUB}:repository_id")
+        for role in roles().values()
+        for statement in role.documents["trust"]["Statement"]
+        if key in statement["Condition"].get("StringEquals", {})
+    }
+    assert ids == {REPOSITORY_ID}
     assert trusted == {
         "prod/deployer": subjects["prod"],
         "dev/deployer": subjects["branch"],

@@ -10,7 +10,7 @@ from dataops_assets.lifecycle.table import AREAS, TRASH
 from dataops_assets.storage import conformance, layout
 from dataops_assets_tests import values
 from dataops_assets_tests.infra.accounts import CLUSTER, EVERYTHING, becomes, may, roles
-from dataops_assets_tests.values import ACCOUNTS, OWNER, PREFIX, REGION, REPOSITORY
+from dataops_assets_tests.values import ACCOUNTS, OWNER, OWNER_ID, PREFIX, REGION, REPOSITORY, REPOSITORY_ID
 
 pytestmark = pytest.mark.terraform
 
@@ -296,7 +296,8 @@ GITHUB, PEOPLE = (
     {name: f"arn:aws:iam::{account}:oidc-provider/{issuer}" for name, account in ACCOUNTS.items()}
     for issuer in (values.GITHUB, values.PEOPLE)
 )
-CI = {"github_aud": "sts.amazonaws.com", "github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:prod"}
+CI = {"github_aud": "sts.amazonaws.com", "github_id": REPOSITORY_ID}
+OURS, OLDER = f"repo:{OWNER}@{OWNER_ID}/{REPOSITORY}@{REPOSITORY_ID}", f"repo:{OWNER}/{REPOSITORY}"
 WHO = {"aud": f"{PREFIX}-engineer", "person": "ann"}
 POD = {"namespace": "prod", "service_account": "pipeline", "cluster": CLUSTER["prod"]}
 BRANCH = {"namespace": "pr-7", "service_account": "branch", "cluster": CLUSTER["dev"]}
@@ -306,18 +307,21 @@ BRANCH = {"namespace": "pr-7", "service_account": "branch", "cluster": CLUSTER["
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:ref:refs/heads/main"},
-        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:pull_request"},
-        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:branch"},
+        {"github_sub": "{ours}:ref:refs/heads/main"},
+        {"github_sub": "{ours}:pull_request"},
+        {"github_sub": "{ours}:environment:branch"},
         {"github_sub": f"repo:fork/{REPOSITORY}:environment:{{environment}}"},
         {"github_sub": f"repo:{OWNER}/{REPOSITORY}-2:environment:{{environment}}"},
-        {"github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:{{environment}}-2"},
+        {"github_sub": f"repo:{OWNER}@1/{REPOSITORY}@2:environment:{{environment}}"},
+        {"github_sub": "{ours}:environment:{environment}-2"},
         {"github_aud": f"https://github.com/{OWNER}"},
+        {"github_id": "2"},
     ],
 )
-def test_github_opens_a_role_to_its_environment_alone(who: str, environment: str, wrong: dict[str, str]) -> None:
-    right = CI | {"github_sub": f"repo:{OWNER}/{REPOSITORY}:environment:{environment}"}
-    given = {name: value.format(environment=environment) for name, value in wrong.items()}
+@pytest.mark.parametrize("ours", [OURS, OLDER], ids=["with ids", "names alone"])
+def test_github_opens_a_role_to_its_environment_alone(who: str, environment: str, ours: str, wrong: dict[str, str]) -> None:
+    right = CI | {"github_sub": f"{ours}:environment:{environment}"}
+    given = {name: value.format(environment=environment, ours=ours) for name, value in wrong.items()}
     assert becomes(f"prod/{who}", GITHUB["prod"], **right)
     assert not becomes(f"prod/{who}", GITHUB["prod"], **right | given)
     assert not becomes(f"prod/{who}", PEOPLE["prod"], **right)

@@ -76,7 +76,7 @@ def test_all_of_it_is_found_wherever_it_stands():
                 "max_session_seconds": 3600,
             }
         },
-        "buckets": {"company-dev": {"policy": policy("s3:ListBucket")}},
+        "buckets": {"company-dev": {"policy": policy("s3:ListBucket"), "lock": None, "ends": {}}},
         "keys": {
             "alias/company-data": {"arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/company-data", "policy": policy("kms:*")}
         },
@@ -125,6 +125,7 @@ def test_who_enters_a_cluster_and_which_pods_leave_it_as_roles_is_found():
         "creator_is_admin": False,
         "entries": {f"{ARN}:role/company-deployer": entry},
         "pods": {"prod/pipeline": f"{ARN}:role/x"},
+        "reached_from": ["0.0.0.0/0"],
     }
 
 

@@ -45,6 +45,8 @@ def test_what_is_committed_of_the_repository_is_what_terraform_evaluates(render:
     [
         ("more.tf", 'resource "github_team" "open" { privacy = "closed" }\n', r"more\.tf: .*github_team"),
         ("more.tf", "/*\n# */ output x { value = 1 }\n", r"more\.tf: a comment is written with #"),
+        ("more.tf", 'locals {\n  x = ["a/**/*", /* "\n# */ 1]\n}\n', r"more\.tf: a comment is written with #"),
+        ("more.tf", 'locals {\n  x = "${"a" /* }"\n# */ }"\n}\n', r"more\.tf: a comment is written with #"),
         ("more.tf.json", '{"output": {"x": {"value": 1}}}', r"more\.tf\.json: it is not known"),
         ("more.auto.tfvars", "infra_reviewers = []\n", r"more\.auto\.tfvars: it is not known"),
         ("rules.tf", 'output "x" {\n  value = 1\n}\n', r"rules\.tf: it has locals alone, write output x"),
@@ -102,8 +104,81 @@ def test_a_policy_within_a_bucket_is_refused(render: Any) -> None:
         render.access([plan(resource("aws_s3_bucket", bucket="company-prod", policy="{}"))])
 
 
+def rule(status: str = "Enabled", days: int | None = None, versions: int | None = None, **below: Any) -> dict[str, Any]:
+    """A rule of a lifecycle, as a plan has it."""
+    return {
+        "status": status,
+        "filter": [below],
+        "expiration": [{"days": days}] if days else [],
+        "noncurrent_version_expiration": [{"noncurrent_days": versions}] if versions else [],
+    }
+
+
+def test_what_a_bucket_locks_and_ends_is_rendered(render: Any) -> None:
+    rules = [
+        rule(days=400, prefix=""),
+        rule(versions=30, prefix=""),
+        rule(days=500, prefix=""),
+        rule("Disabled", days=1, prefix=""),
+        rule(days=90, versions=7, **{"and": [{"prefix": "raw/", "tags": {"lifecycle": "short"}}]}),
+    ]
+    found = render.access(
+        [
+            plan(
+                resource("aws_s3_bucket", bucket="company-prod"),
+                resource("aws_s3_bucket_lifecycle_configuration", bucket="company-prod", rule=rules),
+                resource(
+                    "aws_s3_bucket_object_lock_configuration",
+                    bucket="company-prod",
+                    rule=[{"default_retention": [{"mode": "GOVERNANCE", "days": 14, "years": None}]}],
+                ),
+            )
+        ]
+    )
+    assert found["buckets"]["company-prod"] == {
+        "policy": None,
+        "lock": {"mode": "GOVERNANCE", "days": 14},
+        "ends": {
+            "everything": {"objects": 400, "old versions": 30},
+            "raw/ of lifecycle=short": {"objects": 90, "old versions": 7},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "below", [{"tag": [{"key": "a", "value": "b"}]}, {"and": [{"prefix": "raw/", "object_size_less_than": 5}]}]
+)
+def test_a_rule_about_what_is_not_read_is_refused(render: Any, below: dict[str, Any]) -> None:
+    rules = [rule(days=1, **below)]
+    with pytest.raises(render.NotRendered, match=r"`(tag|object_size_less_than)` is not read"):
+        render.access([plan(resource("aws_s3_bucket_lifecycle_configuration", bucket="company-prod", rule=rules))])
+
+
+@pytest.mark.parametrize(
+    "rules", [[], [{"default_retention": []}], [{"default_retention": [{"mode": "GOVERNANCE", "days": None, "years": 1}]}]]
+)
+def test_a_lock_that_does_not_say_how_many_days_is_refused(render: Any, rules: list[Any]) -> None:
+    with pytest.raises(render.NotRendered, match=r"default_retention|say how long in `days`"):
+        render.access([plan(resource("aws_s3_bucket_object_lock_configuration", bucket="company-prod", rule=rules))])
+
+
+@pytest.mark.parametrize(
+    ("network", "ranges"),
+    [
+        ([{"endpoint_public_access": False, "public_access_cidrs": None}], []),
+        ([{"endpoint_public_access": True, "public_access_cidrs": ["192.0.2.0/24"]}], ["192.0.2.0/24"]),
+        ([{"endpoint_public_access": True}], ["0.0.0.0/0"]),
+        ([{"endpoint_public_access": True, "public_access_cidrs": []}], ["0.0.0.0/0"]),
+        ([], ["0.0.0.0/0"]),
+    ],
+)
+def test_from_where_a_cluster_is_reached_is_rendered(render: Any, network: list[Any], ranges: list[str]) -> None:
+    found = render.access([plan(resource("aws_eks_cluster", name="company-prod", vpc_config=network))])
+    assert found["clusters"]["company-prod"]["reached_from"] == ranges
+
+
 def test_what_gives_no_access_is_passed_over(render: Any) -> None:
     found = render.access(
         [plan(resource("aws_vpc", cidr_block="10.0.0.0/16"), resource("aws_s3_bucket", bucket="company-prod"))]
     )
-    assert found["buckets"] == {"company-prod": {"policy": None}}
+    assert found["buckets"] == {"company-prod": {"policy": None, "lock": None, "ends": {}}}

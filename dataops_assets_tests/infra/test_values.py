@@ -31,10 +31,8 @@ def test_both_environments_say_alike_what_both_name() -> None:
 
 
 def test_the_repository_is_the_one_whose_environments_may_act() -> None:
-    said = values.of("github")["github"]
-    assert said == {"owner": values.OWNER, "repository": values.REPOSITORY}, (
-        "as infra/environments has it: infra/github/terraform.tfvars"
-    )
+    said, acts = (values.of(root)["github"] for root in ("github", "environments/prod"))
+    assert said == acts, "as infra/environments has it: infra/github/terraform.tfvars"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""The trust policies that Terraform renders for CI, enforced: a token with exactly the right subject opens a role, no other.
+"""The trust policies that Terraform renders for CI, enforced: a token with exactly the right subject, from the repository with
+the right id, opens a role, no other.
 
 Not asked here: roles of people and pods, which depend on session tags. The server has none; the matrix asks for them.
 """
@@ -14,18 +15,21 @@ from botocore.exceptions import ClientError
 from dataops_assets_tests.checkout import PROJECT
 from dataops_assets_tests.infra import web_identity
 from dataops_assets_tests.infra.web_identity import WEED, Roles
-from dataops_assets_tests.values import OWNER, PREFIX, REPOSITORY
+from dataops_assets_tests.values import OWNER, OWNER_ID, PREFIX, REPOSITORY, REPOSITORY_ID
 
 pytestmark = pytest.mark.skipif(not WEED.exists(), reason="needs SeaweedFS, which comes as a wheel for Linux on x86-64 alone")
 
-OURS = f"repo:{OWNER}/{REPOSITORY}"
+OURS, OLDER = f"repo:{OWNER}@{OWNER_ID}/{REPOSITORY}@{REPOSITORY_ID}", f"repo:{OWNER}/{REPOSITORY}"
+ENVIRONMENT_OF = {
+    "prod/deployer": "prod",
+    "prod/infra": "infra",
+    "prod/drift": "drift",
+    "dev/deployer": "branch",
+    "dev/infra": "infra",
+    "dev/drift": "drift",
+}
 SUBJECTS = {
-    "prod/deployer": f"{OURS}:environment:prod",
-    "prod/infra": f"{OURS}:environment:infra",
-    "prod/drift": f"{OURS}:environment:drift",
-    "dev/deployer": f"{OURS}:environment:branch",
-    "dev/infra": f"{OURS}:environment:infra",
-    "dev/drift": f"{OURS}:environment:drift",
+    role: {f"{ours}:environment:{environment}" for ours in (OURS, OLDER)} for role, environment in ENVIRONMENT_OF.items()
 }
 OTHERS = [
     f"{OURS}:environment:production",
@@ -35,6 +39,8 @@ OTHERS = [
     f"{OURS}:ref:refs/heads/main",
     f"{OURS}:ref:refs/heads/environment:infra",
     f"{OURS}:pull_request",
+    f"repo:{OWNER}@{OWNER_ID}/{REPOSITORY}@1:environment:infra",
+    f"repo:{OWNER}@{OWNER_ID}/{REPOSITORY}:environment:infra",
     f"repo:somebody/{REPOSITORY}:environment:infra",
     f"repo:somebody/{REPOSITORY}:environment:prod",
     f"repo:{OWNER}/{REPOSITORY}-2:environment:infra",
@@ -75,8 +81,9 @@ def test_roles_of_ci_are_those_that_are_asked_here() -> None:
 
 @pytest.mark.parametrize("role", SUBJECTS)
 def test_subject_that_is_exactly_right_becomes_the_role_and_no_other_does(roles: Roles, role: str) -> None:
-    asked = {*SUBJECTS.values(), *OTHERS}
-    assert {subject for subject in asked if becomes(roles, role, roles.issuer.token(sub=subject))} == {SUBJECTS[role]}
+    asked = {*OTHERS}.union(*SUBJECTS.values())
+    ours = {"repository_id": REPOSITORY_ID}
+    assert {subject for subject in asked if becomes(roles, role, roles.issuer.token(sub=subject, **ours))} == SUBJECTS[role]
 
 
 @pytest.mark.parametrize(
@@ -86,10 +93,13 @@ def test_subject_that_is_exactly_right_becomes_the_role_and_no_other_does(roles:
         {"iss": "http://127.0.0.1:1"},
         {"exp": int(time.time()) - 60},
         {"key": "another"},
+        {"repository_id": "1"},
+        {"repository_id": None},
     ],
-    ids=["audience", "issuer", "time", "key"],
+    ids=["audience", "issuer", "time", "key", "repository", "no repository"],
 )
 @pytest.mark.parametrize("role", SUBJECTS)
 def test_right_subject_in_a_token_that_is_wrong_otherwise_does_not(roles: Roles, role: str, wrong: dict[str, Any]) -> None:
-    assert becomes(roles, role, roles.issuer.token(sub=SUBJECTS[role]))
-    assert not becomes(roles, role, roles.issuer.token(sub=SUBJECTS[role], **wrong))
+    right = {"sub": f"{OLDER}:environment:{ENVIRONMENT_OF[role]}", "repository_id": REPOSITORY_ID}
+    assert becomes(roles, role, roles.issuer.token(**right))
+    assert not becomes(roles, role, roles.issuer.token(**right | wrong))

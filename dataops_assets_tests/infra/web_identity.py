@@ -148,11 +148,12 @@ def _configuration(trusts: Mapping[str, Any], issuer: Issuer) -> dict[str, Any]:
 
 def _translated(trust: dict[str, Any]) -> dict[str, Any]:
     (statement,) = trust["Statement"]
-    subject = statement["Condition"]["StringEquals"][f"{ISSUER}:sub"]
-    assert statement["Condition"] == {"StringEquals": {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": subject}}, (
-        "that is all it knows"
-    )
-    said = {"Principal": {"Federated": _PROVIDER}, "Condition": {"StringEquals": {"oidc:sub": subject}}}
+    asked = dict(statement["Condition"]["StringEquals"])
+    assert statement["Condition"].keys() == {"StringEquals"}
+    assert asked.pop(f"{ISSUER}:aud") == AUDIENCE
+    claims = {f"oidc:{key.removeprefix(f'{ISSUER}:')}": value for key, value in asked.items()}
+    assert claims.keys() == {"oidc:sub", "oidc:repository_id"}
+    said = {"Principal": {"Federated": _PROVIDER}, "Condition": {"StringEquals": claims}}
     return trust | {"Statement": [statement | said | {"Action": [statement["Action"]]}]}
 
 

@@ -12,7 +12,7 @@ from dataops_assets.infrastructure import quotas
 from dataops_assets.infrastructure.variables import variables
 from dataops_assets_tests.infra.terraform import planned
 from dataops_assets_tests.infrastructure.scale import SAMPLE, company
-from dataops_assets_tests.values import ACCOUNTS, OWNER, PEOPLE, REGION, REPOSITORY
+from dataops_assets_tests.values import ACCOUNTS, OWNER, OWNER_ID, PEOPLE, REGION, REPOSITORY, REPOSITORY_ID
 
 pytestmark = pytest.mark.terraform
 
@@ -27,7 +27,7 @@ IDENTITIES = {
     "prefix": PREFIX,
     "region": REGION,
     "accounts": ACCOUNTS,
-    "github": {"owner": OWNER, "repository": REPOSITORY},
+    "github": {"owner": OWNER, "owner_id": OWNER_ID, "repository": REPOSITORY, "repository_id": REPOSITORY_ID},
     "people": {"issuer": PEOPLE},
 }
 

@@ -72,6 +72,7 @@ STATEMENTS: list[tuple[PolicyKind, dict[str, Any], str, str]] = [
     ("identity", given("ForSomeValues:StringEquals", "aws:TagKeys", "x"), "Condition", "not known"),
     ("identity", given("StringEquals", "aws:PrincipalTeam", "x"), "Condition", "no meaning"),
     ("identity", given("StringEquals", "aws:PrincipalTag/", "x"), "Condition", "no meaning"),
+    ("identity", given("StringEquals", "login.example.org:repository_id", "1"), "Condition", "no meaning"),
     ("identity", given("StringEquals", "aws:username", []), "Condition", "compares"),
     ("identity", given("Bool", "aws:SecureTransport", False), "Condition", "compares"),
     ("identity", given("Bool", "aws:SecureTransport", "no"), "Condition", "neither"),

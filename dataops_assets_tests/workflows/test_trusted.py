@@ -7,7 +7,7 @@ import pytest
 
 from dataops_assets.policy.access import Access, Caller, load
 from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, REGION, REPOSITORY
+from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, OWNER_ID, REGION, REPOSITORY, REPOSITORY_ID
 from dataops_assets_tests.workflows.files import Job, jobs, triggers
 
 WITH_A_TOKEN = "sts:AssumeRoleWithWebIdentity"
@@ -40,7 +40,8 @@ def token(account: str, subject: str, audience: str = "sts.amazonaws.com") -> Ca
     provider = f"arn:aws:iam::{ACCOUNTS[account]}:oidc-provider/{GITHUB}"
     context = {
         f"{GITHUB}:aud": audience,
-        f"{GITHUB}:sub": f"repo:{OWNER}/{REPOSITORY}:{subject}",
+        f"{GITHUB}:sub": f"repo:{OWNER}@{OWNER_ID}/{REPOSITORY}@{REPOSITORY_ID}:{subject}",
+        f"{GITHUB}:repository_id": REPOSITORY_ID,
         "aws:SecureTransport": "true",
     }
     return Caller(subject, provider, context)

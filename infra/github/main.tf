@@ -60,6 +60,28 @@ resource "github_repository_ruleset" "main" {
   }
 }
 
+resource "github_repository_ruleset" "push" {
+  repository  = github_repository.this.name
+  name        = local.push_ruleset.name
+  target      = local.push_ruleset.target
+  enforcement = local.push_ruleset.enforcement
+
+  rules {
+    file_path_restriction {
+      restricted_file_paths = local.push_ruleset.restricted_file_paths
+    }
+  }
+
+  dynamic "bypass_actors" {
+    for_each = local.push_ruleset.passed_by
+    content {
+      actor_type  = "Team"
+      actor_id    = data.github_team.reviewers[bypass_actors.value].id
+      bypass_mode = local.push_ruleset.bypass_mode
+    }
+  }
+}
+
 resource "github_workflow_repository_permissions" "this" {
   repository                       = github_repository.this.name
   default_workflow_permissions     = local.workflows.default_workflow_permissions

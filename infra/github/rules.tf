@@ -30,6 +30,18 @@ locals {
     }
   }
 
+  # Of every push to any branch: who may say what a job does. A workflow that asks for `checks: write` has GitHub Actions say of any
+  # commit that a check has passed, so a branch alone would be enough for that. A list for pushes knows no pull requests: who passes
+  # by, does so always.
+  push_ruleset = {
+    name                  = "workflows"
+    target                = "push"
+    enforcement           = "active"
+    restricted_file_paths = [".github/actions/**/*", ".github/workflows/**/*"]
+    passed_by             = var.infra_reviewers
+    bypass_mode           = "always"
+  }
+
   # Of the token that each job has. Were it let approve, whoever may push could have his own change approved by a job of his.
   workflows = { default_workflow_permissions = "read", can_approve_pull_request_reviews = false }
 
@@ -59,6 +71,12 @@ locals {
     branch = { branch = null, reviewers = [] }                        # of any pull request, in dev alone
   }
 
-  # What GitHub writes into the tokens of each, as long as nobody chooses another form.
-  subjects = { for name in keys(local.environments) : name => "repo:${var.github.owner}/${var.github.repository}:environment:${name}" }
+  # What GitHub writes into the tokens of each, as long as nobody chooses another form: the first of both for a repository from
+  # before 15 July 2026 that was not moved or renamed since and has not chosen the second.
+  subjects = {
+    for name in keys(local.environments) : name => [for repository in [
+      "${var.github.owner}/${var.github.repository}",
+      "${var.github.owner}@${var.github.owner_id}/${var.github.repository}@${var.github.repository_id}",
+    ] : "repo:${repository}:environment:${name}"]
+  }
 }

@@ -1,2 +1,2 @@
-github          = { owner = "company", repository = "data" }
+github          = { owner = "company", owner_id = "100000001", repository = "data", repository_id = "100000002" }
 infra_reviewers = ["infra"]

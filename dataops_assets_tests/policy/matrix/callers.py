@@ -10,7 +10,18 @@ from dataclasses import replace
 from dataops_assets.policy.access import ANYBODY, Access, Caller, Role, session
 from dataops_assets.policy.language import read_policy
 from dataops_assets_tests.policy.matrix.places import STRANGER
-from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX, REGION, REPOSITORY, audience
+from dataops_assets_tests.values import (
+    ACCOUNTS,
+    GITHUB,
+    OWNER,
+    OWNER_ID,
+    PEOPLE,
+    PREFIX,
+    REGION,
+    REPOSITORY,
+    REPOSITORY_ID,
+    audience,
+)
 
 DEV, PROD = ACCOUNTS["dev"], ACCOUNTS["prod"]
 ALL_RIGHTS = read_policy(
@@ -80,24 +91,32 @@ def _tokens(access: Access) -> Iterator[Caller]:
 
 
 def _of_github() -> Iterator[tuple[str, tuple[str, dict[str, str]]]]:
-    ours, aud = f"repo:{OWNER}/{REPOSITORY}", "sts.amazonaws.com"
+    """Of each environment both forms of the subject, with the ids of owner and repository and without; all else as it comes."""
+    ours, old = f"{OWNER}@{OWNER_ID}/{REPOSITORY}@{REPOSITORY_ID}", f"{OWNER}/{REPOSITORY}"
+    aud, other_aud = "sts.amazonaws.com", f"https://github.com/{OWNER}"
     tokens = {
-        **{f"environment {name}": (f"{ours}:environment:{name}", aud) for name in ("prod", "branch", "infra", "drift")},
-        **{
-            f"environment {name}, wrong audience": (f"{ours}:environment:{name}", f"https://github.com/{OWNER}")
-            for name in ("prod", "branch", "infra", "drift")
-        },
-        "another environment": (f"{ours}:environment:production", aud),
-        "environment infra, another case": (f"{ours}:environment:Infra", aud),
-        "branch main, no environment": (f"{ours}:ref:refs/heads/main", aud),
-        "another branch": (f"{ours}:ref:refs/heads/environment:infra", aud),
-        "pull request": (f"{ours}:pull_request", aud),
-        "fork": (f"repo:somebody/{REPOSITORY}:environment:infra", aud),
-        "fork, prod": (f"repo:somebody/{REPOSITORY}:environment:prod", aud),
-        "another repository": (f"repo:{OWNER}/{REPOSITORY}-2:environment:infra", aud),
+        "another environment": (f"{ours}:environment:production", aud, REPOSITORY_ID),
+        "environment infra, another case": (f"{ours}:environment:Infra", aud, REPOSITORY_ID),
+        "branch main, no environment": (f"{ours}:ref:refs/heads/main", aud, REPOSITORY_ID),
+        "another branch": (f"{ours}:ref:refs/heads/environment:infra", aud, REPOSITORY_ID),
+        "pull request": (f"{ours}:pull_request", aud, REPOSITORY_ID),
+        "fork": (f"somebody@7/{REPOSITORY}@8:environment:infra", aud, "8"),
+        "fork, prod": (f"somebody/{REPOSITORY}:environment:prod", aud, "8"),
+        "another repository": (f"{OWNER}@{OWNER_ID}/{REPOSITORY}-2@9:environment:infra", aud, "9"),
+        "environment infra, in a repository that took the name": (f"{OWNER}@7/{REPOSITORY}@8:environment:infra", aud, "8"),
+        "environment infra, of no repository": (f"{old}:environment:infra", aud, None),
     }
-    for name, (sub, whom) in tokens.items():
-        yield name, (GITHUB, {f"{GITHUB}:sub": sub, f"{GITHUB}:aud": whom})
+    for name in ("prod", "branch", "infra", "drift"):
+        of = f"environment {name}"
+        tokens |= {
+            of: (f"{ours}:environment:{name}", aud, REPOSITORY_ID),
+            f"{of} without ids": (f"{old}:environment:{name}", aud, REPOSITORY_ID),
+            f"{of} without ids, in a repository that took the name": (f"{old}:environment:{name}", aud, "8"),
+            f"{of}, wrong audience": (f"{ours}:environment:{name}", other_aud, REPOSITORY_ID),
+        }
+    for name, (repository, whom, number) in tokens.items():
+        said = {f"{GITHUB}:sub": f"repo:{repository}", f"{GITHUB}:aud": whom}
+        yield name, (GITHUB, said | ({f"{GITHUB}:repository_id": number} if number else {}))
 
 
 def _of_people(access: Access) -> Iterator[tuple[str, tuple[str, dict[str, str | list[str]]]]]:

@@ -28,6 +28,7 @@ from dataops_assets_tests.values import GITHUB, PEOPLE
 
 AT_ONCE = 5_000
 _RENAMED = {
+    f"{GITHUB}:repository_id": "accounts.google.com:oaud",
     f"{PEOPLE}:": "accounts.google.com:",
     f"{GITHUB}:": "accounts.google.com:",
     "kms:EncryptionContext:aws:logs:arn": "kms:RequestAlias",
@@ -148,7 +149,7 @@ def _buckets() -> dict[str, str]:
 def _renamed(text: str, way: str) -> str:
     """A policy or a key, as JSON, with the names that it knows."""
     if way == _TAGGING:  # it does not know that a token's tags come with the token
-        text = re.sub(r'"[\w.-]+:(aud|sub)"', r'"aws:RequestTag/token-\1"', text)
+        text = re.sub(r'"[\w.-]+:(aud|sub|repository_id)"', r'"aws:RequestTag/token-\1"', text)
     for ours, theirs in _RENAMED.items():
         text = text.replace(ours, theirs)
     return text
@@ -157,7 +158,7 @@ def _renamed(text: str, way: str) -> str:
 @cache
 def _is_left_away(action: str, key: str) -> bool:
     """What it does not know to come with an action, and where no policy here lets anybody do that on such a ground."""
-    of_a_token = key.endswith((":aud", ":sub")) or key.startswith(("aws:RequestTag", "aws:TagKeys"))
+    of_a_token = key.endswith((":aud", ":sub", ":repository_id")) or key.startswith(("aws:RequestTag", "aws:TagKeys"))
     if action == "sts:SetSourceIdentity":
         return of_a_token
     return key.startswith("kms:EncryptionContext") and not _ENCRYPTING.match(action)

@@ -2,7 +2,7 @@ environment = "prod"
 prefix      = "company"
 region      = "eu-central-1"
 accounts    = { dev = "111111111111", prod = "222222222222" }
-github      = { owner = "company", repository = "data" }
+github      = { owner = "company", owner_id = "100000001", repository = "data", repository_id = "100000002" }
 people      = { issuer = "people.example.com" }
 alarm_email = "data-alarms@example.com"
 

@@ -10,19 +10,30 @@ locals {
     people = "arn:aws:iam::${local.account}:oidc-provider/${local.issuer}"
   }
 
-  # The whole subject: GitHub writes it, and a pull request from a fork has another one.
+  # The whole subject: GitHub writes it, and a pull request from a fork has another one. That of a repository which was made,
+  # renamed or moved since 15 July 2026 has the ids in it, that of an older one as a rule not; so either opens a role.
+  repositories = [
+    "${var.github.owner}/${var.github.repository}",
+    "${var.github.owner}@${var.github.owner_id}/${var.github.repository}@${var.github.repository_id}",
+  ]
   subjects = {
     for name in ["branch", "drift", "infra", "prod"] :
-    name => "repo:${var.github.owner}/${var.github.repository}:environment:${name}"
+    name => [for repository in local.repositories : "repo:${repository}:environment:${name}"]
   }
   from_github = {
-    for name, subject in local.subjects :
+    for name, subjects in local.subjects :
     name => [{
       Sid       = "EnvironmentOfTheRepository"
       Effect    = "Allow"
       Principal = { Federated = local.federated.github }
       Action    = "sts:AssumeRoleWithWebIdentity"
-      Condition = { StringEquals = { "${local.github}:aud" = "sts.amazonaws.com", "${local.github}:sub" = subject } }
+      Condition = {
+        StringEquals = {
+          "${local.github}:aud"           = "sts.amazonaws.com"
+          "${local.github}:sub"           = subjects
+          "${local.github}:repository_id" = var.github.repository_id # whoever takes a name that is free has another
+        }
+      }
     }]
   }
 

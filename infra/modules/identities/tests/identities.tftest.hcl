@@ -7,7 +7,7 @@ variables {
   prefix            = "company"
   region            = "eu-central-1"
   accounts          = { dev = "111111111111", prod = "222222222222" }
-  github            = { owner = "company", repository = "data" }
+  github            = { owner = "company", owner_id = "1", repository = "data", repository_id = "2" }
   people            = { issuer = "people.example.com", audiences = { "analyst-operations" = "0a1b2c" } }
   reader_groups     = { analysts = "…", branches = "…", operations = "…" }
   readers_classes   = ["analysts+branches+operations"]
@@ -95,7 +95,16 @@ run "a_repository_that_would_make_another_subject_is_refused" {
   command = plan
 
   variables {
-    github = { owner = "company", repository = "data:environment:infra" }
+    github = { owner = "company", owner_id = "1", repository = "data:environment:infra", repository_id = "2" }
+  }
+  expect_failures = [var.github]
+}
+
+run "an_id_that_is_a_name_is_refused" {
+  command = plan
+
+  variables {
+    github = { owner = "company", owner_id = "1", repository = "data", repository_id = "company/data" }
   }
   expect_failures = [var.github]
 }
