@@ -144,13 +144,15 @@ def _decided_elsewhere(access: "Access", infra: Path, deploy: Path, tables: Path
     from dataops_assets.observe.beside import Beside
     from dataops_assets.policy.codeowners import read_owners
     from dataops_assets.policy.database import read_statements
+    from dataops_assets.policy.namespaces import read_levels
     from dataops_assets.policy.rbac import read_rights
     from dataops_assets.policy.repository import read_repository
     from dataops_assets.policy.webserver import read_table
 
     table = read_table(tables) if (tables / "webserver.yaml").exists() else None
     repository, owners = read_repository(infra / "github" / "rules.json"), read_owners(github / "CODEOWNERS")
-    beside = Beside(access, read_statements(deploy / "postgres"), repository, owners, table)
+    levels, statements = read_levels(deploy / "namespaces.yaml"), read_statements(deploy / "postgres")
+    beside = Beside(access, levels, statements, repository, owners, table)
     return read_rights(deploy / "rbac"), beside
 
 

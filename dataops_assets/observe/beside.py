@@ -1,14 +1,14 @@
-"""What changes in rights that nothing here evaluates: sessions, who enters a cluster, what a bucket keeps, database, repository
-and the owners of its code, webserver.
+"""What changes in rights that nothing here evaluates: sessions, who enters a cluster, what pods ask of their machine, what a
+bucket keeps, database, repository and the owners of its code, webserver.
 
-What decides about these is AWS's STS, EKS and S3, PostgreSQL, GitHub and `policy.guard`. So both versions are compared as they
-are written, entry by entry. Where a change only takes away, it is told as lost. Where it gives something, or where it cannot be
-told which way it goes, it is told as gained: whoever reviews it has to look. Not here: what is evaluated (`observe.access`,
-`observe.cluster`), and how the files are read (`dataops_assets.policy`).
+What decides about these is AWS's STS, EKS and S3, Kubernetes, PostgreSQL, GitHub and `policy.guard`. So both versions are
+compared as they are written, entry by entry. Where a change only takes away, it is told as lost. Where it gives something, or
+where it cannot be told which way it goes, it is told as gained: whoever reviews it has to look. Not here: what is evaluated
+(`observe.access`, `observe.cluster`), and how the files are read (`dataops_assets.policy`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
@@ -17,6 +17,7 @@ from dataops_assets.observe.access import Difference, Grant
 from dataops_assets.policy.access import Access
 from dataops_assets.policy.codeowners import Owners, is_plain, owners_of
 from dataops_assets.policy.database import Right
+from dataops_assets.policy.namespaces import LEVELS
 from dataops_assets.policy.rendered import Cluster, Lock
 from dataops_assets.policy.repository import Repository
 from dataops_assets.policy.webserver import Table
@@ -44,6 +45,7 @@ class Beside:
 
     Attributes:
         access: The rendered access, for sessions of its roles, for its clusters and for what its buckets keep.
+        namespaces: Of the cluster, each with what its pods may ask of their machine, one of `LEVELS`.
         database: The statements that make the roles of the database.
         repository: What holds for the repository.
         owners: Who must agree to a change of what.
@@ -51,6 +53,7 @@ class Beside:
     """
 
     access: Access
+    namespaces: Mapping[str, str]
     database: tuple[Right | str, ...]
     repository: Repository
     owners: Owners
@@ -63,6 +66,7 @@ def difference(before: Beside, after: Beside) -> Difference:
         *_sessions(before.access, after.access),
         *_entered(before.access, after.access),
         *_reached(before.access, after.access),
+        *_asked_of_machines(before.namespaces, after.namespaces),
         *_kept(before.access, after.access),
         *_database(before.database, after.database),
         *_repository(before.repository, after.repository),
@@ -136,6 +140,15 @@ def _within(range_: str, others: Iterable[str]) -> bool:
         inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
         for outer in map(ip_network, others)
     )
+
+
+def _asked_of_machines(before: Mapping[str, str], after: Mapping[str, str]) -> _Found:
+    """Namespaces whose pods may ask more of their machine, or less; one that is not told of holds nobody."""
+    for name in before.keys() | after.keys():
+        was, now = (said.get(name, LEVELS[0]) for said in (before, after))
+        if was != now:
+            said = f"as {now}, {was} before"
+            yield LEVELS.index(now) < LEVELS.index(was), Grant("pods", f"namespace {name}", "ask of their machine", said)
 
 
 def _kept(before: Access, after: Access) -> _Found:

@@ -19,6 +19,7 @@ PROD = "infra/access/prod.json"
 RULES = "infra/github/rules.json"
 TABLE = "dataops_assets/policy/webserver.yaml"
 SQL = "deploy/postgres/roles.sql"
+NAMESPACES = "deploy/namespaces.yaml"
 CHANGES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -174,6 +175,26 @@ def test_addresses_that_reach_the_cluster_and_did_not_are_told(
     (name,) = json.loads((project / PROD).read_text())["clusters"]
     more, less = ({(f"whoever comes from {one}", f"cluster {name}", "its API") for one in ranges} for ranges in (gained, lost))
     assert told() == (int(bool(gained)), more, less)
+
+
+def test_what_pods_may_ask_of_their_machine_is_told(project: Path):
+    file = project / NAMESPACES
+    written = file.read_text(encoding="utf-8")
+    prod, others = written.split("---\n", 1)
+    file.write_text(f"{prod.replace('enforce: restricted', 'enforce: baseline')}---\n{others}", encoding="utf-8")
+    assert told() == (1, {("pods", "namespace prod", "as baseline, restricted before")}, set())
+    file.write_text(others, encoding="utf-8")
+    assert told() == (1, {("pods", "namespace prod", "as privileged, restricted before")}, set())
+    commit(project)
+    file.write_text(written, encoding="utf-8")
+    assert told() == (0, set(), {("pods", "namespace prod", "as restricted, privileged before")})
+
+
+def test_a_level_that_is_misspelt_is_refused(project: Path):
+    file = project / NAMESPACES
+    file.write_text(file.read_text(encoding="utf-8").replace("enforce: restricted", "enforce: restrict", 1), encoding="utf-8")
+    done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD"])
+    assert "namespaces.yaml, Namespace prod, pod-security.kubernetes.io/enforce: `restrict` is no level" in str(done.exception)
 
 
 def locked(lock: Any) -> Callable[[Any], None]:

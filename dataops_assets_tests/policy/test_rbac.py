@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from dataops_assets.contract.parse import Document
+from dataops_assets.policy.namespaces import read_levels
 from dataops_assets.policy.rbac import VERBS, Request, Rights, Subject, judge, person, read_rights, service_account
 from dataops_assets.policy.refused import Refused
 from dataops_assets_tests.docs.tables import rows
@@ -34,6 +35,11 @@ WITHOUT_A_NAME = {"list", "watch", "create", "deletecollection"}
 @pytest.fixture(scope="module")
 def rights() -> Rights:
     return read_rights(RBAC)
+
+
+def test_pods_of_every_service_account_of_ours_may_ask_nothing_of_their_machine(rights: Rights) -> None:
+    levels = read_levels(RBAC.parent / "namespaces.yaml")
+    assert levels == {namespace: "restricted" for namespace, _ in rights.accounts}
 
 
 def test_every_service_account_that_aws_gives_a_role_to_is_there_and_has_a_token_of_the_cluster_only_if_it_asks_that() -> None:
