@@ -60,6 +60,8 @@ def summarise(
         console.print(f"… and {len(failures) - _MOST_UNMET} more failures", style="red")
     _print_landing(lake, datasets, now, console)
     console.print(_table(counted))
+    if refused := sum(tally.delivered_in_refused for _, tally in counted):
+        console.print(f"of the rows in, {refused:,} are of deliveries that were refused", highlight=False)
     told = "all that the contracts demand holds" if holds else "not all that the contracts demand holds"
     counted_runs = f"{runs} run{'s' * (runs != 1)}" + (f" · {len(failures)} failed" if failures else "")
     console.print(f"{told} · {counted_runs} · {seconds:.0f} s · files in {lake.store.where}", style="bold", highlight=False)

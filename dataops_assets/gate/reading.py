@@ -109,9 +109,8 @@ def read_files(files: Sequence[Path], names: Sequence[str], source: Source, whol
     if any(isinstance(frame, pl.LazyFrame) for frame in frames):
         frames = [frame.lazy() for frame in frames]
     for name, frame in zip(names[1:], frames[1:], strict=True):
-        differs = _difference(frames[0], frame, source)
-        if differs:
-            raise DeliveryError(name, f"its {differs} differ from those of {names[0]}", "Deliver parts that are alike")
+        if differs := _difference(frames[0], names[0], frame, source):
+            raise DeliveryError(name, differs, "Deliver parts that are alike")
     return frames
 
 
@@ -120,13 +119,17 @@ def height(frame: Table) -> int:
     return frame.height if isinstance(frame, pl.DataFrame) else int(frame.select(pl.len()).collect(engine="streaming").item())
 
 
-def _difference(first: Table, other: Table, source: Source) -> str:
+def _difference(first: Table, name: str, other: Table, source: Source) -> str:
+    """How the columns of a part are not those of the first. They are counted, not named: without a header, they are values."""
     if source.format == "ndjson":  # where a key without a value may be left out, and comes in any order
         return ""
     types, others = first.collect_schema(), other.collect_schema()
+    lost, added = (len(a.keys() - b.keys()) for a, b in ((types, others), (others, types)))
+    if lost or added:
+        return f"its columns differ from those of {name}: it lacks {lost} of {len(types)}, and has {added} more"
     if types.names() != others.names():
-        return "columns"
-    return "types" if types != others else ""
+        return f"its columns come in another order than those of {name}"
+    return f"its types differ from those of {name}" if types != others else ""
 
 
 def _read(path: Path, name: str, source: Source) -> pl.DataFrame:

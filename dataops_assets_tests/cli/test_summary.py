@@ -67,3 +67,14 @@ def test_what_another_run_has_published_meanwhile_is_not_told_as_missing(tmp_pat
     summarise(seen, [tree["readings"]], (), 0, 0.0, Console(file=written, width=300))
     assert "all that the contracts demand holds" in written.getvalue()
     assert "missing" not in written.getvalue()
+
+
+def test_rows_of_refused_deliveries_are_told_since_they_went_nowhere(tmp_path: Path) -> None:
+    tree = short_tree(tmp_path)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0]))
+    tree.run()
+    assert not line(tree, "of the rows in")
+    tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[{"temperature": "mild"}] * 4))
+    tree.run()
+    assert line(tree, "of the rows in, 4 are of deliveries that were refused")

@@ -115,8 +115,15 @@ def test_texts_that_mean_no_value_are_null_in_every_format(tmp_path: Path, form:
 
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "csv.zip", "parquet"])
 def test_parts_with_other_columns_are_refused(tmp_path: Path, form: str) -> None:
-    message = refused(tmp_path, form, FORMATS[form]([{"a": "1"}]), FORMATS[form]([{"b": "1"}]))
-    assert message.startswith(f"part-1.{form}: its columns differ from those of part-0.{form}")
+    def told(*other: str) -> str:
+        first, second = ([dict.fromkeys(names, "1")] for names in (("a", "b"), other))
+        return refused(tmp_path, form, FORMATS[form](first), FORMATS[form](second))
+
+    unlike = f"part-1.{form}: its columns differ from those of part-0.{form}: it lacks"
+    assert told("b").startswith(f"{unlike} 1 of 2, and has 0 more")
+    assert told("a", "c").startswith(f"{unlike} 1 of 2, and has 1 more")
+    assert told("a", "b", "c").startswith(f"{unlike} 0 of 2, and has 1 more")
+    assert told("b", "a").startswith(f"part-1.{form}: its columns come in another order than those of part-0.{form}")
 
 
 def test_parts_with_other_types_are_refused(tmp_path: Path) -> None:
