@@ -11,6 +11,8 @@ from dataops_assets.contract.schema import Schema
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
+_VALUE = "__value_"
+
 
 def cast(text: Table, delivered: Schema, originals: Collection[str] = ()) -> Table:
     """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked.
@@ -21,14 +23,15 @@ def cast(text: Table, delivered: Schema, originals: Collection[str] = ()) -> Tab
         originals: The columns whose delivered text is kept beside the value.
     """
     given = text.collect_schema()
-    casts, marks = [], [as_text(pl.col(name), given[name]).alias(ORIGINAL + name) for name in originals]
+    casts, values, marks = [], [], [as_text(pl.col(name), given[name]).alias(ORIGINAL + name) for name in originals]
     for name, column in delivered.columns.items():
-        value = read_as(pl.col(name), given[name], column.dtype)
-        casts.append(value.alias(name))
+        casts.append(read_as(pl.col(name), given[name], column.dtype).alias(_VALUE + name))
+        values.append(pl.col(_VALUE + name).alias(name))
         if column.dtype != pl.String:
-            marks.append((value.is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
-    # Columns that nobody asked for are left behind first: they may be called anything.
-    return text.select(*delivered.columns).with_row_index(ROW, 1).select(ROW, *casts, *marks)
+            marks.append((pl.col(_VALUE + name).is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
+    # Columns that nobody asked for are left behind first: they may be called anything. In one step, each value would be read
+    # twice: once more for its mark.
+    return text.select(*delivered.columns).with_row_index(ROW, 1).with_columns(casts).select(ROW, *values, *marks)
 
 
 def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:

@@ -279,6 +279,19 @@ def test_first_rows_in_order_do_not_speak_for_the_rest(
     assert found.rejected["reasons"].to_list() == [["key.unique"], ["key.unique"]]
 
 
+@pytest.mark.parametrize("stations", [("bergen", "oslo"), ("oslo", "bergen"), ("oslo", None), (None, "oslo")])
+@pytest.mark.parametrize("later", [False, True])
+def test_texts_of_the_key_are_in_order_or_put_in_order(
+    tmp_path: Path, stations: tuple[str | None, str | None], later: bool
+) -> None:
+    half = [delivered(12 * number)[-12:] for number in ((1, 2) if later else (2, 1))]
+    rows = pl.concat(each.with_columns(station=pl.lit(name, pl.String)) for each, name in zip(half, stations, strict=True))
+    found = judge(Tree(tmp_path)["readings"], rows)
+    key = found.good["station", "day", "hour"].rows()
+    assert key == sorted(key)
+    assert (len(key), found.rows.rejected) == (24 - 12 * stations.count(None), 12 * stations.count(None))
+
+
 def test_quarantine_keeps_what_no_table_would_hold(sample: Dataset) -> None:
     row = {"k": [1], "s": "a", "code": b"\xff", "x": 1.5, "d": datetime(2024, 1, 5), "flag": {"a": 1}, "town": None}  # noqa: DTZ001
     text = pl.DataFrame([{**row, "row": "taken", "row_": "too", "delivery": "x", "__row": 1, "__was_k": 1}])
