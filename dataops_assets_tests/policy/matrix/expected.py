@@ -30,6 +30,7 @@ class Table:
         self._sets: dict[str, list[str]] = written["sets"]
         self.hours: dict[str, int] = written["sessions"]
         self._allowed: dict[str, dict[str, list[str]]] = written["allowed"]
+        self._beside: dict[str, dict[str, list[str]]] = written["beside data"]
         self._by_caller: dict[str, list[tuple[re.Pattern[str], list[Entry]]]] = {}
         self._by_place: dict[tuple[str, str], list[Entry]] = {}
 
@@ -41,6 +42,10 @@ class Table:
             self._by_place[at] = [entry for place, entries in rows if place.fullmatch(cell.place.name) for entry in entries]
         matching = [entry for entry in self._by_place[at] if entry.matches(cell.action)]  # each is to be marked as met
         return bool(matching)
+
+    def changes(self, role: str, lock: str) -> re.Pattern[str]:
+        """What beside data a lock lets a role do, by its full name."""
+        return _pattern([one for name, some in self._beside[lock].items() if _pattern([name]).fullmatch(role) for one in some])
 
     def never_met(self) -> list[str]:
         """What is allowed and was never asked for: most likely it is misspelled."""

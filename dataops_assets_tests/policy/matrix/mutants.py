@@ -92,15 +92,15 @@ def grown(slot: Slot, policy: Document, roles: Sequence[str]) -> Iterator[Mutant
     """
     for number, statement in enumerate(policy["Statement"]):
         for operator, keys in statement.get("Condition", {}).items():
-            named = _listed(keys.get(_WHOSE, []))
-            if not named or (statement["Effect"] == "Deny") != ("Not" in operator):
+            named, actions = _listed(keys.get(_WHOSE, [])), _about(slot, statement)
+            if not named or not actions or (statement["Effect"] == "Deny") != ("Not" in operator):
                 continue
             account = named[0].split(":")[4]
             for role in (one for one in roles if one.split(":")[4] == account and not _is_among(one, named)):
                 document = copy.deepcopy(policy)
                 document["Statement"][number]["Condition"][operator][_WHOSE] = [*named, role]
                 what = f"{statement['Sid']}: {operator} {_WHOSE} with {role}"
-                yield Mutant(slot, what, "weaker", document, _about(slot, statement), role)
+                yield Mutant(slot, what, "weaker", document, actions, role)
 
 
 def _is_among(role: str, named: Sequence[str]) -> bool:

@@ -12,9 +12,19 @@ from dataops_assets_tests.policy.matrix.mutants import Mutant, grown, mutants, s
 from dataops_assets_tests.policy.matrix.places import with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
 from dataops_assets_tests.policy.matrix.turning import Matrix
-from dataops_assets_tests.values import PREFIX
+from dataops_assets_tests.values import ACCOUNTS, PREFIX
 
+_MORE = f"aws:PrincipalArn with arn:aws:iam::{ACCOUNTS['prod']}:role/{PREFIX}"
+_MORE_OF_DEV = f"aws:PrincipalArn with arn:aws:iam::{ACCOUNTS['dev']}:role/{PREFIX}"
 EQUIVALENT = {
+    f"WhoWritesThroughS3: ArnLike {_MORE}-analyst-": "another statement lets analysts use the key as much",
+    f"AnalystsThroughS3: ArnLike {_MORE}-pipeline": "another statement lets who writes use the key as much",
+    f"AnalystsThroughS3: ArnLike {_MORE}-provider-": "another statement lets who writes use the key as much",
+    f"CodeServerReadsThroughS3: ArnEquals {_MORE}-pipeline": "another statement lets who writes use the key, and more",
+    f"CodeServerReadsThroughS3: ArnEquals {_MORE}-provider-": "another statement lets who writes use the key, and more",
+    f"CodeServerReadsThroughS3: ArnEquals {_MORE}-analyst-": "another statement lets analysts use the key, and more",
+    f"BranchesReadWhatIsForThem: ArnEquals {_MORE_OF_DEV}-adhoc": "another statement lets queries read it, and more",
+    f"DeployerPassesBranch: ArnEquals {_MORE_OF_DEV}-infra": "another statement lets infra hand on any role",
     ": NobodyFromOutside: gone": "nothing lets anybody in from outside; it is there for the day that something does",
     ": NobodyFromOutside: Resource without": "nothing lets anybody in from outside",
     ": every action of rds-db": "there is no other",
