@@ -72,7 +72,7 @@ class Matrix:
 def _is_about(slot: Slot, cell: Cell) -> bool:
     role, arn = cell.caller.role, cell.place.arn
     if slot.kind == "identity":
-        return role is not None and _is_of(role, slot)
+        return role is not None and _is_of(role, slot) and any(one.name == _label(slot) for one in role.policies)
     if slot.kind == "boundary":
         return role is not None and role.environment == slot.environment and role.boundary is not None
     if cell.opened:
@@ -106,11 +106,15 @@ def _asking(caller: Caller, slot: Slot, policy: Policy) -> Caller:
     if role and slot.kind == "boundary" and role.environment == slot.environment and role.boundary:
         return replace(caller, role=replace(role, boundary=policy))
     if role and slot.kind == "identity" and _is_of(role, slot):
-        label = f"{slot.name}/{slot.label}"
-        policies = tuple(policy if one.name == label else one for one in role.policies)
+        policies = tuple(policy if one.name == _label(slot) else one for one in role.policies)
         return replace(caller, role=replace(role, policies=policies))
     return caller
 
 
 def _is_of(role: Role, slot: Slot) -> bool:
     return role.environment == slot.environment and role.arn.endswith(f"/{slot.name}")
+
+
+def _label(slot: Slot) -> str:
+    """What `access` calls a policy of a role."""
+    return f"{slot.name}/{slot.label}"
