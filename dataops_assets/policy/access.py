@@ -84,17 +84,13 @@ class Caller:
         name: What people call him.
         principal: As a request names him: the ARN of a session or an OIDC provider, the name of a service, or `*`.
         context: What AWS puts into each of his requests.
-        role: Whose session it is; None if it is of none of ours.
-        policies: What he may do, where that is no role of ours.
-        age_seconds: How long ago his session began.
+        role: Whose session it is; None if he has no policies of his own.
     """
 
     name: str
     principal: str
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     role: Role | None = None
-    policies: tuple[Policy, ...] = ()
-    age_seconds: int = 0
 
 
 ANYBODY = Caller("anybody", "*", {"aws:SecureTransport": "true"})
@@ -122,8 +118,6 @@ class Access:
     ) -> Decision:
         """Whether somebody may do something.
 
-        Credentials come before policies: who asks with a session that has ended is refused, whatever lets everybody in.
-
         Args:
             caller: Who asks.
             action: As `s3:PutObject`.
@@ -133,10 +127,8 @@ class Access:
         Raises:
             Refused: Nothing is known of the resource, or a policy or the request is not understood.
         """
-        if caller.role and caller.age_seconds >= caller.role.max_session_seconds:
-            return Decision(False, "the session has expired")
         account, policy = self._of(resource, action, caller)
-        own = caller.role.policies if caller.role else caller.policies
+        own = caller.role.policies if caller.role else ()
         boundary = caller.role.boundary if caller.role else None
         return decide(
             Request(caller.principal, action, resource, account, {**caller.context, **(context or {})}),
@@ -150,7 +142,7 @@ class Access:
     def names(self, caller: Caller, action: str, resource: str) -> bool:
         """Whether any statement that counts for a request allows the action, whatever else it asks: else it is denied."""
         _, policy = self._of(resource, action, caller)
-        own = caller.role.policies if caller.role else caller.policies
+        own = caller.role.policies if caller.role else ()
         given = (*own, *((policy,) if policy else ()))
         return any(each.effect == "Allow" for one in given for each in self._about(one, action).statements)
 

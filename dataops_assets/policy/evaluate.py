@@ -12,7 +12,7 @@ NotPrincipal"; KMS Developer Guide, "Default key policy".
 
 Not known here: resource control policies, VPC endpoint policies, grants of KMS, ACLs of S3, what S3's block of public access
 takes away. What AWS puts into each request (`aws:PrincipalArn`, `aws:SecureTransport`) is for whoever asks to give: a key that
-is left out is missing.
+is left out is missing. Credentials come before policies: that a session has not ended is for whoever asks, too.
 """
 
 import re
@@ -28,7 +28,7 @@ from dataops_assets.policy.refused import Refused
 
 Why = Literal[
     "allowed",
-    "the session has expired",
+    "it is asked without a signature",
     "a statement denies it",
     "no statement allows it",
     "the policy of the resource does not let it in",
@@ -40,6 +40,8 @@ Why = Literal[
 _ACTION = re.compile(r"[a-z0-9-]+:\w+", re.IGNORECASE | re.ASCII)
 _RESOURCE = re.compile(r"arn:[^:]+:[^:]+:[^:]*:[^:]*:.+", re.DOTALL)
 _WITHOUT_POLICIES = ("everyone", "service", "provider")
+_SIGNED = ("iam:", "kms:", "sts:")
+"""Services that take no request without a signature, whatever a policy says of everybody."""
 _KEY = re.compile(r"arn:[\w-]+:kms:[^:]*:[^:]*:key/.*")
 _ROLE = re.compile(r"arn:[\w-]+:iam::[^:]*:role/.*")
 
@@ -73,6 +75,9 @@ class Policies:
         boundary: What limits the user or role.
         session: What limits the session of a role.
         control: The service control policies of whoever asks, of one level; None if there are none.
+
+    Our Terraform makes neither of the last two. They are among the cases that were written by hand from the documentation,
+    which hold what limits to one rule: each must allow.
     """
 
     identity: tuple[Policy, ...] = ()
@@ -118,6 +123,8 @@ def decide(request: Request, policies: Policies) -> Decision:
         Refused: The request says something that is not known here, or lacks a policy that must be there.
     """
     who, context = _read(request, policies)
+    if who.kind == "everyone" and request.action.lower().startswith(_SIGNED):
+        return Decision(False, "it is asked without a signature")
 
     def about(given: Iterable[Policy]) -> list[Statement]:
         return [
@@ -162,11 +169,14 @@ def _given(policy: Policy | None) -> tuple[Policy, ...]:
 
 
 def _reach(statement: Statement, who: Principal, boundary: Policy | None) -> Reach | None:
-    """How a statement of a resource reaches whoever asks. `NotPrincipal` excepts nobody who has a boundary, says AWS."""
+    """How a statement of a resource reaches whoever asks.
+
+    `NotPrincipal` excepts nobody who has a boundary, says AWS, and a session by its own name alone, not by that of its role.
+    """
     found = max(filter(None, (reaches(named, who) for named in statement.principals)), default=None)
     if "Principal" not in statement.excepted:
         return found
-    return None if found in (Reach.ROLE, Reach.DIRECT) and boundary is None else Reach.DIRECT
+    return None if found == Reach.DIRECT and boundary is None else Reach.DIRECT
 
 
 def _is_closed(request: Request) -> bool:

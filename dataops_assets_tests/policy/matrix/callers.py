@@ -1,14 +1,14 @@
 """Everybody who may ask: a session of each role, of some several, and those who should not get anywhere.
 
 Of tokens, pods and services it is asked which role they may become, so what else they ask for is denied: a token is no
-session.
+session. Not here: sessions of our roles of which one lock alone is closed (`locks`).
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 from dataops_assets.policy.access import ANYBODY, Access, Caller, Role, session
-from dataops_assets.policy.language import read_policy
+from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets_tests.policy.matrix.places import STRANGER
 from dataops_assets_tests.values import (
     ACCOUNTS,
@@ -37,25 +37,17 @@ _SESSIONS = {
 }
 """Roles of which more than one session is tried, against each other."""
 _PODS_OF_DEV = ("branch pr-7", "adhoc", "sweeper", "migration")
-_HOURS_LATER = {"dev/engineer": 9, "prod/analyst-analysts": 9, "prod/analyst-operations": 9}
-"""When a session has ended, by whoever reviews access; those that do not stand here have after two hours."""
 
 
 def callers(access: Access) -> list[Caller]:
-    return [*_sessions(access), *_expired(access), *_mighty(access), *_strangers(), *_tokens(access), *_pods(), *_services()]
+    return [*sessions(access), *_mighty(access), *_strangers(), *_tokens(access), *_pods(), *_services()]
 
 
-def _sessions(access: Access) -> Iterator[Caller]:
+def sessions(access: Access) -> Iterator[Caller]:
+    """A session of each role, of some several."""
     for role in access.roles:
         for tags in _SESSIONS.get(role.full_name, [{}]):
             yield session(role, tags)
-
-
-def _expired(access: Access) -> Iterator[Caller]:
-    """A session of each role after its end."""
-    for role in access.roles:
-        hours = _HOURS_LATER.get(role.full_name, 2)
-        yield replace(session(role), name=f"{role.full_name}, {hours} hours later", age_seconds=hours * 3600)
 
 
 def _mighty(access: Access) -> Iterator[Caller]:
@@ -63,24 +55,20 @@ def _mighty(access: Access) -> Iterator[Caller]:
     for environment, account in (("dev", DEV), ("prod", PROD)):
         boundary = next(role.boundary for role in access.roles if role.environment == environment)
         for name, role_name, limit in (("administrator", "administrator", None), ("new", f"{PREFIX}-new", boundary)):
-            arn = f"arn:aws:iam::{account}:role/{role_name}"
-            trust = read_policy({"Version": "2012-10-17", "Statement": []}, "trust", "trust")
-            role = Role(environment, name, arn, trust, (ALL_RIGHTS,), limit, 3600)
-            yield session(role)
+            yield session(_with_all_rights(environment, name, f"arn:aws:iam::{account}:role/{role_name}", limit))
+
+
+def _with_all_rights(environment: str, name: str, arn: str, boundary: Policy | None = None) -> Role:
+    trust = read_policy({"Version": "2012-10-17", "Statement": []}, "trust", "trust")
+    return Role(environment, name, arn, trust, (ALL_RIGHTS,), boundary, 3600)
 
 
 def _strangers() -> Iterator[Caller]:
     """Nobody; somebody of another account, who may do everything there."""
     yield ANYBODY
     yield Caller("anybody, over plain HTTP", "*", {"aws:SecureTransport": "false"})
-    role = f"arn:aws:iam::{STRANGER}:role/administrator"
-    context = {**_SIGNED, "aws:PrincipalArn": role, "aws:PrincipalAccount": STRANGER}
-    yield Caller("stranger", f"arn:aws:sts::{STRANGER}:assumed-role/administrator/s", context, policies=(ALL_RIGHTS,))
-    named = f"arn:aws:iam::{STRANGER}:role/{PREFIX}-pipeline"
-    context = {**_SIGNED, "aws:PrincipalArn": named, "aws:PrincipalAccount": STRANGER}
-    yield Caller(
-        "stranger called pipeline", f"arn:aws:sts::{STRANGER}:assumed-role/{PREFIX}-pipeline/s", context, policies=(ALL_RIGHTS,)
-    )
+    for name, role in (("stranger", "administrator"), ("stranger called pipeline", f"{PREFIX}-pipeline")):
+        yield replace(session(_with_all_rights("elsewhere", role, f"arn:aws:iam::{STRANGER}:role/{role}")), name=name)
 
 
 def _tokens(access: Access) -> Iterator[Caller]:

@@ -1,5 +1,7 @@
 """The cells of the matrix: everybody, every action, everything that it can be done to, in each way that policies tell apart.
 
+And our own roles once more with one lock closed alone (`locks`), at whatever that lock is about.
+
 A way is what a request says beside: whether an object is written on a condition, which tags come with it, through which
 service a key is used. The first of them is how our code asks.
 """
@@ -9,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dataops_assets.policy.access import Access, Caller
+from dataops_assets_tests.policy.matrix import locks
 from dataops_assets_tests.policy.matrix.actions import Action, universe
 from dataops_assets_tests.policy.matrix.callers import callers
 from dataops_assets_tests.policy.matrix.places import EVERYBODY, STRANGER, Place, places
@@ -72,7 +75,7 @@ def ways(action: Action, place: Place, account: str) -> dict[str, Context]:
         return {"": {}, **folders, "over plain HTTP": {"aws:SecureTransport": "false"}}
     if action.name in ("s3:GetObject", "s3:DeleteObject"):
         return {"": {}, "over plain HTTP": {"aws:SecureTransport": "false"}}
-    if action.name in ("kms:CreateGrant",):
+    if action.takes("kms:GrantIsForAWSResource"):
         return {"": {"kms:GrantIsForAWSResource": "false"}, "for a service": {"kms:GrantIsForAWSResource": "true"}}
     if action.name.startswith("kms:") and place.kind == "key":
         return {"through s3": _THROUGH["s3"], "itself": {}, "through rds": _THROUGH["rds"]}
@@ -105,6 +108,7 @@ class Cell:
         place: What it is done to.
         name: The action alone.
         context: What the request says.
+        opened: Whether buckets and keys let everybody in.
     """
 
     caller: Caller
@@ -112,6 +116,7 @@ class Cell:
     place: Place
     name: str
     context: Context = field(hash=False)
+    opened: bool = False
 
     def __str__(self) -> str:
         return f"{self.caller.name} | {self.action} | {self.place.name}"
@@ -120,7 +125,8 @@ class Cell:
 def cells(access: Access) -> Iterator[Cell]:
     """All of them."""
     everywhere: dict[tuple[str, str], list[Place]] = {}
-    for place in places(access):
+    somewhere = list(places(access))
+    for place in somewhere:
         everywhere.setdefault((place.service, place.kind), []).append(place)
     requests = [
         (action, way, place, context)
@@ -133,11 +139,35 @@ def cells(access: Access) -> Iterator[Cell]:
         (action, f"{action.name} {way}".rstrip(), place, {**_of_place(action, place, way), **_taken(action, context)})
         for action, way, place, context in requests
     ]
-    for caller in callers(access):
-        said = {action: _taken(action, caller.context) for action in universe()}
-        asking = replace(caller, context={})
-        for action, label, place, context in known:
-            yield Cell(asking, label, place, action.name, {**said[action], **context})
+    lockable = {(place.service, place.name) for place in somewhere if locks.has_a_policy(access, place)}
+    locked = [one for one in known if (one[2].service, one[2].name) in lockable]
+    for found, asked, opened in (
+        (callers(access), known, False),
+        (locks.of_resources(access), locked, False),
+        (locks.of_identities(access), known, True),
+        (locks.of_the_boundary(access), known, True),
+    ):
+        for caller in found:
+            said = {action: _taken(action, caller.context) for action in universe()}
+            asking = replace(caller, context={})
+            for action, label, place, context in asked:
+                yield Cell(asking, label, place, action.name, {**said[action], **context}, opened)
+
+
+class Decided:
+    """The access as rendered, and the same with buckets and keys open.
+
+    Args:
+        access: The access as rendered.
+    """
+
+    def __init__(self, access: Access):
+        self._rendered, self._opened = access, locks.opened(access)
+
+    def allows(self, cell: Cell, caller: Caller | None = None) -> bool:
+        """Whether a cell is allowed, or would be to somebody else in the place of its caller."""
+        access = self._opened if cell.opened else self._rendered
+        return access.may(caller or cell.caller, cell.name, cell.place.arn, cell.context).allowed
 
 
 def counts(found: Sequence[Cell]) -> Counter[str]:

@@ -12,6 +12,8 @@ import yaml
 from dataops_assets_tests.policy.matrix.cells import Cell
 
 TABLE = Path(__file__).with_name("expected.yaml")
+ITS_OWN = " by its own policies"
+"""So is somebody named whom nothing else holds: he may what he may anyway, and what stands for him by that name."""
 
 
 class Table:
@@ -19,11 +21,16 @@ class Table:
 
     Args:
         written: What the file says.
+
+    Attributes:
+        hours: After how many a session of a role ends, where that is not after one.
     """
 
     def __init__(self, written: dict[str, Any]):
         self._sets: dict[str, list[str]] = written["sets"]
+        self.hours: dict[str, int] = written["sessions"]
         self._allowed: dict[str, dict[str, list[str]]] = written["allowed"]
+        self._beside: dict[str, dict[str, list[str]]] = written["beside data"]
         self._by_caller: dict[str, list[tuple[re.Pattern[str], list[Entry]]]] = {}
         self._by_place: dict[tuple[str, str], list[Entry]] = {}
 
@@ -36,13 +43,18 @@ class Table:
         matching = [entry for entry in self._by_place[at] if entry.matches(cell.action)]  # each is to be marked as met
         return bool(matching)
 
+    def changes(self, role: str, lock: str) -> re.Pattern[str]:
+        """What beside data a lock lets a role do, by its full name."""
+        return _pattern([one for name, some in self._beside[lock].items() if _pattern([name]).fullmatch(role) for one in some])
+
     def never_met(self) -> list[str]:
         """What is allowed and was never asked for: most likely it is misspelled."""
         return [str(entry) for entry in self._entries if not entry.met]
 
     def _rows(self, caller: str) -> "list[tuple[re.Pattern[str], list[Entry]]]":
         if caller not in self._by_caller:
-            found = [rows for pattern, rows in self._compiled if pattern.fullmatch(caller)]
+            names = (caller, caller.removesuffix(ITS_OWN))
+            found = [rows for pattern, rows in self._compiled if any(pattern.fullmatch(name) for name in names)]
             self._by_caller[caller] = [row for rows in found for row in rows]
         return self._by_caller[caller]
 

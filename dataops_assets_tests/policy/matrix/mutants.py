@@ -1,12 +1,13 @@
 """Every policy with one thing about it changed: a statement gone, a condition gone or met by any value, an action, resource,
-value or principal gone, or widened. And every session as long as AWS lets it last.
+value or principal gone, or widened, or a role of ours more where roles are named.
 
 Here: what is changed. Not here: which cells show it (`turning`).
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from dataops_assets.policy.language import PolicyKind, read_policy
@@ -14,8 +15,7 @@ from dataops_assets_tests.policy.matrix.actions import SERVICES, universe
 
 Document = dict[str, Any]
 Effect = Literal["weaker", "stricter"]
-LONGEST_SECONDS = 12 * 3600
-"""How long AWS lets a session last at most. Source: IAM User Guide, "Update the maximum session duration for a role"."""
+_WHOSE = "aws:PrincipalArn"
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Slot:
     """Where a policy stands.
 
     Attributes:
-        kind: What it is of: a role's rights, its trust, how long its sessions last, the boundary, a bucket, a key.
+        kind: What it is of: a role's rights, its trust, the boundary, a bucket, a key.
         environment: Whose it is.
         name: The full name of the role, bucket or key; empty for the boundary.
         label: The name of the policy, where a role has several.
     """
 
-    kind: Literal["identity", "trust", "session", "boundary", "bucket", "key"]
+    kind: Literal["identity", "trust", "boundary", "bucket", "key"]
     environment: str
     name: str = ""
     label: str = ""
@@ -50,8 +50,9 @@ class Mutant:
         slot: Which policy.
         what: What is changed, in words.
         effect: Whether that lets more through, or less.
-        document: The policy; empty for sessions.
+        document: The policy.
         actions: Those of the universe that the statement is about, before or after.
+        role: The ARN of the only role that it is about; empty if it may be about any.
     """
 
     slot: Slot
@@ -59,6 +60,7 @@ class Mutant:
     effect: Effect
     document: Document
     actions: frozenset[str]
+    role: str = ""
 
     def __str__(self) -> str:
         return f"{self.slot}: {self.what}"
@@ -80,12 +82,29 @@ def slots(files: list[Document]) -> Iterator[tuple[Slot, Document]]:
                 yield Slot(kind, environment, name), one["policy"]  # type: ignore[arg-type]
 
 
-def longer_sessions(files: list[Document]) -> Iterator[Mutant]:
-    """Each role without its time box."""
-    everything = frozenset(action.name for action in universe())
-    for file in files:
-        for name in file["roles"]:
-            yield Mutant(Slot("session", file["environment"], name), "sessions of twelve hours", "weaker", {}, everything)
+def grown(slot: Slot, policy: Document, roles: Sequence[str]) -> Iterator[Mutant]:
+    """A role more wherever some are named: one that a Deny passes over, one that an Allow is for.
+
+    Args:
+        slot: Which policy.
+        policy: The policy.
+        roles: The ARNs of those that there are.
+    """
+    for number, statement in enumerate(policy["Statement"]):
+        for operator, keys in statement.get("Condition", {}).items():
+            named, actions = _listed(keys.get(_WHOSE, [])), _about(slot, statement)
+            if not named or not actions or (statement["Effect"] == "Deny") != ("Not" in operator):
+                continue
+            account = named[0].split(":")[4]
+            for role in (one for one in roles if one.split(":")[4] == account and not _is_among(one, named)):
+                document = copy.deepcopy(policy)
+                document["Statement"][number]["Condition"][operator][_WHOSE] = [*named, role]
+                what = f"{statement['Sid']}: {operator} {_WHOSE} with {role}"
+                yield Mutant(slot, what, "weaker", document, actions, role)
+
+
+def _is_among(role: str, named: Sequence[str]) -> bool:
+    return any(fnmatchcase(role, one) for one in named)
 
 
 def mutants(slot: Slot, policy: Document) -> Iterator[Mutant]:

@@ -1,7 +1,6 @@
 """Every cell as iam-simulate decides it: the policies as they are rendered, and another evaluator.
 
-It refuses to answer where it does not know a key, so some keys are asked under names that it knows. Of credentials it knows
-nothing: sessions that have ended are not asked.
+It refuses to answer where it does not know a key, so some keys are asked under names that it knows.
 """
 
 import importlib.util
@@ -21,7 +20,9 @@ from typing import Any
 import pytest
 
 from dataops_assets_tests.policy.deciding import world
-from dataops_assets_tests.policy.matrix.cells import Cell, cells
+from dataops_assets_tests.policy.matrix import locks
+from dataops_assets_tests.policy.matrix.callers import ALL_RIGHTS
+from dataops_assets_tests.policy.matrix.cells import Cell, Decided, cells
 from dataops_assets_tests.policy.matrix.places import STRANGER, let_everybody_in, with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
 from dataops_assets_tests.values import GITHUB, PEOPLE
@@ -44,7 +45,7 @@ _ALL = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*"
 @pytest.mark.iam
 def test_every_cell_is_decided_alike(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]):
     ours = with_others(access())
-    everything = [cell for cell in cells(ours) if cell.name not in _NEWER and not cell.caller.age_seconds]
+    everything, policies = [cell for cell in cells(ours) if cell.name not in _NEWER], Decided(ours)
     count = min(pytestconfig.getoption("cells"), len(everything))
     asked = Random(pytestconfig.getoption("first_seed")).sample(everything, count)
     allowed, differ, began = 0, [], time.perf_counter()
@@ -52,7 +53,7 @@ def test_every_cell_is_decided_alike(pytestconfig: pytest.Config, capsys: pytest
         for first in range(0, count, AT_ONCE):
             part = asked[first : first + AT_ONCE]
             _tell(theirs, [_request(cell) for cell in part])  # it decides while we do
-            decided = [ours.may(cell.caller, cell.name, cell.place.arn, cell.context).allowed for cell in part]
+            decided = [policies.allows(cell) for cell in part]
             answers = json.loads(theirs.stdout.readline())
             differ += [(cell, they) for cell, we, they in zip(part, decided, answers, strict=True) if we is not they]
             allowed += sum(decided)
@@ -96,6 +97,8 @@ def _tell(process: Any, what: Any) -> None:
 def _policies() -> dict[str, Any]:
     """By the ARN of what each is of, of roles their trust; of a role's own the ARN and a name; of boundaries the account."""
     found: dict[str, Any] = {"all rights": _ALL, **let_everybody_in(access())}
+    accounts = sorted(file["account"] for file in files())
+    found |= {f"{service} is open": locks.open_to(accounts, service) for service in ("s3", "kms")}
     for file in files():
         found |= {f"arn:aws:s3:::{name}": bucket["policy"] for name, bucket in file["buckets"].items()}
         found |= {key["arn"]: key["policy"] for key in file["keys"].values()}
@@ -108,15 +111,18 @@ def _policies() -> dict[str, Any]:
 @cache
 def _own(arn: str) -> list[str]:
     """The names of a role's policies."""
-    return [name for name in _policies() if name.startswith(f"{arn} ")] or ["all rights"]
+    return [name for name in _policies() if name.startswith(f"{arn} ")]
 
 
 def _request(cell: Cell) -> list[Any]:
     """As simulate.mjs reads it: who, what, where, whose, what is known; the names of the policies that count."""
     caller, role, arn = cell.caller, cell.caller.role, cell.place.arn
     service, way = cell.name.split(":")[0], cell.name if cell.name == _TAGGING else ""
-    own = _own(role.arn) if role else ["all rights"] if caller.policies else []
+    own = () if role is None or not role.policies else ("all rights",) if role.policies == (ALL_RIGHTS,) else _own(role.arn)
     of_resource = arn.partition("/")[0] if service == "s3" else arn
+    ruled = service != "iam" and of_resource in _policies()
+    if ruled and cell.opened and service in ("s3", "kms"):
+        of_resource = f"{service} is open"
     return [
         caller.principal,
         cell.name,
@@ -129,7 +135,7 @@ def _request(cell: Cell) -> list[Any]:
         },
         [name + way for name in own],
         role.arn.split(":")[4] + way if role and role.boundary else None,
-        of_resource + way if service != "iam" and of_resource in _policies() else None,
+        of_resource + way if ruled else None,
     ]
 
 

@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from dataops_assets_tests.policy.matrix import expected
-from dataops_assets_tests.policy.matrix.cells import Cell, cells, counts
+from dataops_assets_tests.policy.matrix.cells import Cell, Decided, cells, counts
 from dataops_assets_tests.policy.matrix.places import with_others
 from dataops_assets_tests.policy.matrix.rendered import access
 
 
 def test_every_cell_is_as_the_table_says(record_property: Callable[[str, object], None]):
     ours, table = with_others(access()), expected.load()
-    everything = list(cells(ours))
+    everything, policies = list(cells(ours)), Decided(ours)
     began = time.perf_counter()
-    decided = [ours.may(cell.caller, cell.name, cell.place.arn, cell.context).allowed for cell in everything]
+    decided = [policies.allows(cell) for cell in everything]
     seconds = time.perf_counter() - began
 
     wanted = [table.allows(cell) for cell in everything]
@@ -27,6 +27,11 @@ def test_every_cell_is_as_the_table_says(record_property: Callable[[str, object]
     assert not open_, f"allowed, and not in the table:\n{_told(open_)}"
     assert not closed, f"in the table, and denied:\n{_told(closed)}"
     assert not table.never_met(), "it stands in the table, and no cell is that"
+
+
+def test_a_session_of_each_role_ends_when_the_table_says():
+    hours, roles = expected.load().hours, {role.full_name: role.max_session_seconds for role in access().roles}
+    assert roles == dict.fromkeys(roles, 3600) | {name: each * 3600 for name, each in hours.items()}
 
 
 def _told(found: Iterable[Cell]) -> str:
