@@ -14,6 +14,7 @@ Source of the format: Terraform, "JSON Output Format", "Values Representation" a
 """
 
 import argparse
+import difflib
 import json
 import os
 import re
@@ -48,6 +49,8 @@ _NO_RIGHT = {"labels"}
 _BLOCK = re.compile(r'^(\w+(?: "[\w-]+")*) \{\n(.*?)^\}$', re.MULTILINE | re.DOTALL)
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 """As it stands in a line; with ${ in it, it may hold others."""
+_DECLARED = re.compile(r'^variable "(\w+)"', re.MULTILINE)
+_GIVEN = re.compile(r"(\w+)\s*=")
 _ABOUT_ACCESS = re.compile(
     r"aws_(iam|kms|s3\w*|ssoadmin|lakeformation|cloudformation|cloudcontrolapi|eks_(access|identity|pod))_|awscc_"
 )
@@ -80,6 +83,7 @@ def plan(environment: str, infra: Path = INFRA) -> list[Plan]:
     Raises:
         NotRendered: Terraform refuses.
     """
+    _only_declared(infra / "environments" / environment)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "infra"
         shutil.copytree(infra, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", ".terraform.lock.hcl"))
@@ -88,13 +92,23 @@ def plan(environment: str, infra: Path = INFRA) -> list[Plan]:
 
 def _plan(infra: Path, root: str, environment: str) -> Plan:
     folder = infra / root
-    values = infra / "environments" / environment / "terraform.tfvars"
+    values = os.path.relpath(infra / "environments" / environment / "terraform.tfvars", folder)
     (folder / "render_override.tf").write_text(_OVERRIDE, encoding="utf-8")
     _terraform(folder, "init", "-input=false", "-no-color")
     asked = ("-input=false", "-no-color", "-refresh=false", "-lock=false", "-compact-warnings", f"-var-file={values}")
     _terraform(folder, "plan", *asked, "-out=plan")
     shown: Plan = json.loads(_terraform(folder, "show", "-json", "plan"))
     return shown
+
+
+def _only_declared(root: Path) -> None:
+    """Refuse values of no variable: Terraform passes them over, with a warning."""
+    known = [name for file in sorted(root.glob("*.tf")) for name in _DECLARED.findall(file.read_text(encoding="utf-8"))]
+    for number, line in enumerate((root / "terraform.tfvars").read_text(encoding="utf-8").splitlines(), 1):
+        if (given := _GIVEN.match(line)) and given[1] not in known:
+            near = difflib.get_close_matches(given[1], known, 1)
+            remedy = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(known)}"
+            raise NotRendered(f"{root.name}/terraform.tfvars:{number}: no variable is called `{given[1]}`: {remedy}")
 
 
 def access(planned: Sequence[Plan]) -> dict[str, Any]:
@@ -191,14 +205,17 @@ def repository(infra: Path = INFRA) -> dict[str, Any]:
     for path in sorted(set(root.glob("*.tf")) - {root / "rules.tf", root / "variables.tf"}):
         for head, block in _blocks(path):
             written.setdefault(head, []).extend(block)
-    with tempfile.TemporaryDirectory() as folder:
+    _only_declared(root)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "github"
+        folder.mkdir()
         for name in ("rules.tf", "variables.tf", "terraform.tfvars"):
             shutil.copy(root / name, folder)
         told = "".join(f'output "{name}" {{\n  value = local.{name}\n}}\n' for name in names)
-        (Path(folder) / "told.tf").write_text(told, encoding="utf-8")
-        _terraform(Path(folder), "init", "-input=false", "-no-color")
-        _terraform(Path(folder), "plan", "-input=false", "-no-color", "-out=plan")
-        values = json.loads(_terraform(Path(folder), "show", "-json", "plan"))["planned_values"]["outputs"]
+        (folder / "told.tf").write_text(told, encoding="utf-8")
+        _terraform(folder, "init", "-input=false", "-no-color")
+        _terraform(folder, "plan", "-input=false", "-no-color", "-out=plan")
+        values = json.loads(_terraform(folder, "show", "-json", "plan"))["planned_values"]["outputs"]
     return {"values": {name: values[name]["value"] for name in names}, "written": written}
 
 

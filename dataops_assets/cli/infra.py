@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dataops_assets.contract import Catalog
-from dataops_assets.infrastructure.variables import as_text, files
+from dataops_assets.infrastructure.variables import as_text, files, nobody_delivers
 
 _LINES_SHOWN = 40
 
@@ -29,6 +29,7 @@ def write_variables(catalog: Catalog, infra: Path) -> None:
     for file in _files(infra):
         file.write_text(text, encoding="utf-8")
         click.echo(f"wrote {_shown(infra, file)}")
+    _tell_who_is_not_said(catalog)
 
 
 def check_variables(catalog: Catalog, infra: Path) -> bool:
@@ -57,7 +58,13 @@ def check_variables(catalog: Catalog, infra: Path) -> bool:
             click.echo("\n".join(f"  {line.rstrip()}" for line in lines[:_LINES_SHOWN]))
             if len(lines) > _LINES_SHOWN:
                 click.echo(f"  and {len(lines) - _LINES_SHOWN:,} lines more")
+    _tell_who_is_not_said(catalog)
     return not stale
+
+
+def _tell_who_is_not_said(catalog: Catalog) -> None:
+    for problem in nobody_delivers(catalog):
+        click.echo(str(problem), err=True)
 
 
 def _files(infra: Path) -> list[Path]:

@@ -24,7 +24,7 @@ from dataops_assets.components import writing
 from dataops_assets.components.inference import InferenceError, Sample, infer
 from dataops_assets.components.resource import defs_root
 from dataops_assets.contract import Catalog, ContractError, Dataset, Partitions, Policy
-from dataops_assets.contract.model import is_dataset_name
+from dataops_assets.contract.model import NOT_SAID, is_dataset_name
 from dataops_assets.gate.content import judge_delivery
 from dataops_assets.gate.examples import failed_examples, good_row
 from dataops_assets.gate.functions import CodeError
@@ -237,7 +237,7 @@ def _source(sample: Sample, provider: str | None, start: date | None) -> dict[st
         day = start.isoformat()
         files = files.replace(day, "{partition}") if day in files else f"{{partition}}/{files}"
     return {
-        "provider": provider or "unknown",
+        "provider": provider or NOT_SAID,
         "files": files,
         # Without any, the empty text means "no value".
         "null_values": [*sample.null_values] if set(sample.null_values) - {""} else None,

@@ -81,11 +81,15 @@ class Complete(_Attributes):
         return self
 
 
+NOT_SAID = "unknown"
+"""The provider of a dataset that nobody has said yet, as scaffolding writes it: nobody is given access for that name."""
+
+
 class Source(_Attributes):
     """Where the deliveries of a dataset come from, and how they are written.
 
     Attributes:
-        provider: Who delivers.
+        provider: Who delivers; `unknown` as long as nobody has said so.
         files: The files of one delivery below `landing/<dataset>/`: one name, or a glob (`*`) for several.
             `{partition}` stands for the partition's key. The ending tells the format: .csv, .csv.gz, .csv.zip
             (one member), .parquet, .ndjson.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataops_assets.contract import Catalog, ContractError, Dataset, Problem
+from dataops_assets.contract.model import NOT_SAID
 from dataops_assets.contract.policy import Zone
 from dataops_assets.infrastructure.quotas import quota_problems, slug
 from dataops_assets.infrastructure.tables import table_problems, tables
@@ -82,6 +83,17 @@ def variables(catalog: Catalog) -> dict[str, Any]:
     }
 
 
+def nobody_delivers(catalog: Catalog) -> list[Problem]:
+    """The datasets for which no role is made that may drop into landing, as it is not said yet who delivers."""
+    message = f"the provider is `{NOT_SAID}`: no role is made that may drop into landing/"
+    remedy = "say who delivers, and run `dataops export infra` again"
+    return [
+        one.problem(("source", "provider"), f"{message}{one.deliveries}/", remedy)
+        for one in _dropped(catalog)
+        if slug(_provider(one)) == NOT_SAID
+    ]
+
+
 def _tags(catalog: Catalog) -> dict[str, list[str]]:
     """The values of each tag that the pipeline puts on what it writes, sorted."""
     written = [layout.tags(dataset, zone) for dataset in catalog for zone in _zones(dataset)]
@@ -97,10 +109,14 @@ def _zones(dataset: Dataset) -> tuple[Zone, ...]:
 def _delivered(catalog: Catalog) -> dict[str, list[Dataset]]:
     """The datasets that each provider drops, by what its role is called; who is asked drops nothing."""
     found: dict[str, list[Dataset]] = {}
-    for dataset in sorted(catalog, key=lambda one: one.name):
-        if dataset.ingested and not dataset.fetch:
-            found.setdefault(slug(_provider(dataset)), []).append(dataset)
+    for dataset in _dropped(catalog):
+        found.setdefault(slug(_provider(dataset)), []).append(dataset)
+    found.pop(NOT_SAID, None)
     return found
+
+
+def _dropped(catalog: Catalog) -> list[Dataset]:
+    return sorted((one for one in catalog if one.ingested and not one.fetch), key=lambda one: one.name)
 
 
 def _provider(dataset: Dataset) -> str:

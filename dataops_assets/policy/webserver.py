@@ -31,12 +31,14 @@ from graphql import (
 from graphql.execution.values import get_argument_values, get_variable_values
 from pydantic import BaseModel, ConfigDict, Field
 
-from dataops_assets.contract.errors import Mistake
+from dataops_assets.contract.errors import ContractError, Mistake
+from dataops_assets.contract.parse import parse_yaml, validate
 from dataops_assets.policy.refused import Refused
 
 Role = Literal["viewers", "operators"]
 Who = Literal["everyone", "operators", "nobody"]
 
+_FILE = "dataops_assets/policy/webserver.yaml"
 _NOBODY_SAID = "it does not stand in the table of what may be asked for"
 _TOKENS = 20_000
 """The longest document of Dagster's UI has some 2,000."""
@@ -130,13 +132,14 @@ def read_table(folder: Path) -> Table:
         OSError: There is none.
         Refused: It is not as it must be.
     """
-    file = folder / "webserver.yaml"
     try:
-        return Table.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (ValueError, yaml.YAMLError) as error:
-        raise Refused(
-            str(file), "", "", f"it is no such table: {error}", "write it as this version of the code reads it"
-        ) from None
+        text = (folder / "webserver.yaml").read_text(encoding="utf-8")
+        return validate(Table, parse_yaml(text, _FILE))
+    except UnicodeDecodeError as error:
+        raise Refused(_FILE, "", "", f"it is not UTF-8: {error.reason}", "save it as UTF-8") from None
+    except ContractError as error:
+        first = error.problems[0]
+        raise Refused(f"{first.file}:{first.line}", "", "", first.message, first.remedy) from None
 
 
 def asked(query: str, variables: Mapping[str, Any], schema: GraphQLSchema) -> list[Asked]:

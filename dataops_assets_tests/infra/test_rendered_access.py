@@ -62,6 +62,20 @@ def test_what_is_told_to_github_in_a_form_that_is_not_read_is_refused(
         render.repository(tmp_path)
 
 
+@pytest.mark.parametrize(("root", "name", "wrong"), [("environments/dev", "prefix", "prefx"), ("github", "github", "gihub")])
+def test_a_value_of_no_variable_is_told_with_its_line(render: Any, tmp_path: Path, root: str, name: str, wrong: str) -> None:
+    shutil.copytree(INFRA / root, tmp_path / root, ignore=shutil.ignore_patterns(".terraform*"))
+    file = tmp_path / root / "terraform.tfvars"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith(f"{name} ")]
+    lines[at] = lines[at].replace(name, wrong, 1)
+    file.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(render.NotRendered) as refused:
+        render.repository(tmp_path) if root == "github" else render.plan("dev", tmp_path)
+    said = f"{Path(root).name}/terraform.tfvars:{at + 1}: no variable is called `{wrong}`: did you mean `{name}`?"
+    assert str(refused.value) == said
+
+
 def plan(*resources: dict[str, Any]) -> dict[str, Any]:
     """A plan of an environment that would make these, as `terraform show -json` says it."""
     accounts = {"dev": "111111111111", "prod": "222222222222"}

@@ -68,6 +68,17 @@ def test_every_tag_that_is_written_is_one_that_terraform_is_told_of() -> None:
         assert written["lifecycle"] in told["lifecycle_classes"]
 
 
+def test_a_provider_that_is_not_said_gets_no_role_and_that_is_told(clone: Tree) -> None:
+    clone.edit(STATIONS, "provider: The lab", "provider: unknown  # say who delivers")
+    assert variables(clone.catalog())["data_providers"] == {"the-lab": {"name": "The lab", "landing": ["readings"]}}
+    for words in ((), ("--check",)):
+        done = export(*words)
+        assert done.exit_code == 0, done.output
+        assert "defs/stations/defs.yaml:" in done.output
+        assert "the provider is `unknown`: no role is made that may drop into landing/stations/\n" in done.output
+        assert "remedy: say who delivers, and run `dataops export infra` again\n" in done.output
+
+
 def test_rules_of_buckets_are_those_of_dataops_export_lifecycle() -> None:
     told = variables(CATALOG)["lifecycle_rules"]
     assert told == {bucket: as_terraform(rules(CATALOG, bucket))["rule"] for bucket in ("landing", "prod", "dev", "audit")}

@@ -1,5 +1,6 @@
 """What a GraphQL document asks of the Dagster webserver, and who may: every mutation that its schema has, for every role."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from dagster_graphql.schema import create_schema
 from graphql import GraphQLSchema, get_named_type, is_input_object_type, parse
 
 from dataops_assets.contract.errors import Mistake
-from dataops_assets.policy.webserver import Asked, Role, asked, only_subscribes, table, why_not
+from dataops_assets.policy import webserver
+from dataops_assets.policy.refused import Refused
+from dataops_assets.policy.webserver import Asked, Role, asked, only_subscribes, read_table, table, why_not
 
 OPERATORS = {
     "launchRun": "launch",
@@ -232,3 +235,26 @@ def test_an_operator_says_what_runs_and_never_how(schema: GraphQLSchema, query: 
     [why] = judged(schema, "operators", query, variables)
     assert why
     assert told in why
+
+
+LAUNCHES = "launchRun:                    {who: operators, what: launch}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (LAUNCHES, "launchRun: {who: operator, what: launch}", "`who` is 'operator'"),
+        (LAUNCHES, "launchRun: {whom: operators, what: launch}", "unknown attribute `whom`\n    remedy: did you mean `who`?"),
+        (LAUNCHES, "launchRun {who: operators, what: launch}", "not readable as YAML"),
+    ],
+)
+def test_a_mistake_in_the_table_is_told_with_its_line_and_the_way_to_mend_it(tmp_path: Path, old: str, new: str, said: str):
+    text = (Path(webserver.__file__).parent / "webserver.yaml").read_text(encoding="utf-8")
+    line = text[: text.index(old)].count("\n") + 1
+    (tmp_path / "webserver.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(Refused) as refused:
+        read_table(tmp_path)
+    told = str(refused.value)
+    assert told.startswith(f"dataops_assets/policy/webserver.yaml:{line}: ")
+    assert said in told
+    assert "\n    remedy: " in told

@@ -76,8 +76,8 @@ variable "reached_from" {
   type        = list(string)
   default     = []
   validation {
-    condition     = alltrue([for range in var.reached_from : can(cidrnetmask(range)) && range != "0.0.0.0/0"])
-    error_message = "Ranges are written as 192.0.2.0/24, and that of everybody is refused."
+    condition     = alltrue([for range in var.reached_from : can(cidrnetmask(range)) && try(tonumber(split("/", range)[1]) >= 8, false)])
+    error_message = "Ranges are written as 192.0.2.0/24, of /8 or smaller: larger ones are near to everybody."
   }
 }
 

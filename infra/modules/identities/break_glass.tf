@@ -13,9 +13,16 @@ locals {
           Sid    = "RemoveAndUnlock"
           Effect = "Allow"
           Action = [
-            "s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObjectRetention", "s3:PutObjectRetention",
+            "s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObjectRetention",
           ]
           Resource = [for bucket in local.data_buckets : "${bucket}/*"]
+        },
+        {
+          # Landing locks nothing, and its policy tells this role of nothing that lies there.
+          Sid      = "SeeLocks"
+          Effect   = "Allow"
+          Action   = "s3:GetObjectRetention"
+          Resource = "${local.data}/*"
         },
         {
           Sid      = "ListData"

@@ -83,8 +83,8 @@ variable "reached_from" {
   default     = []
 
   validation {
-    condition     = alltrue([for range in var.reached_from : can(cidrnetmask(range)) && range != "0.0.0.0/0"])
-    error_message = "Write ranges as 192.0.2.0/24, and not that of everybody."
+    condition     = alltrue([for range in var.reached_from : can(cidrnetmask(range)) && try(tonumber(split("/", range)[1]) >= 8, false)])
+    error_message = "Write ranges as 192.0.2.0/24, of /8 or smaller: larger ones are near to everybody."
   }
 }
 

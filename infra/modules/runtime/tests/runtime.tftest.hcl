@@ -135,6 +135,36 @@ run "an_api_for_everybody_is_refused" {
   expect_failures = [var.reached_from]
 }
 
+run "an_api_for_everybody_written_otherwise_is_refused" {
+  command = plan
+
+  variables {
+    reached_from = ["192.0.2.0/24", "1.2.3.4/0"]
+  }
+  expect_failures = [var.reached_from]
+}
+
+run "an_api_for_half_of_everybody_is_refused" {
+  command = plan
+
+  variables {
+    reached_from = ["0.0.0.0/1"]
+  }
+  expect_failures = [var.reached_from]
+}
+
+run "an_api_for_one_company_is_taken" {
+  command = plan
+
+  variables {
+    reached_from = ["192.0.2.0/24", "10.0.0.0/8", "198.51.100.7/32"]
+  }
+  assert {
+    condition     = aws_eks_cluster.this.vpc_config[0].endpoint_public_access
+    error_message = "A range was named, and the cluster is not reached from there."
+  }
+}
+
 run "pods_of_a_role_that_is_not_there_are_refused" {
   command = plan
 
