@@ -195,6 +195,10 @@ EVENTS = {
         told(USER, "s3", "DeleteAccountPublicAccessBlock", {}, readOnly=False),
         CONFIGURED,
     ),
+    "a user makes another way into a bucket": (
+        told(USER, "s3", "CreateAccessPoint", {"name": "x"}, readOnly=False),
+        CONFIGURED,
+    ),
     "infra names a key": (changed(INFRA, "CreateAlias", "kms"), NONE),
     "a user names a key": (changed(USER, "CreateAlias", "kms"), CONFIGURED),
     "a user lets a key go": (changed(USER, "ScheduleKeyDeletion", "kms"), CONFIGURED | UNGUARDED),
