@@ -51,10 +51,6 @@ _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 """As it stands in a line; with ${ in it, it may hold others."""
 _DECLARED = re.compile(r'^variable "(\w+)"', re.MULTILINE)
 _GIVEN = re.compile(r"(\w+)\s*=")
-_ABOUT_ACCESS = re.compile(
-    r"aws_(iam|kms|s3\w*|ssoadmin|lakeformation|cloudformation|cloudcontrolapi|eks_(access|identity|pod))_|awscc_"
-)
-"""The families of resources that let somebody at data, or make what does."""
 _OF_CLUSTERS = ("aws_eks_access_entry", "aws_eks_access_policy_association", "aws_eks_pod_identity_association")
 _READ = frozenset(
     {"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment"}
@@ -65,7 +61,27 @@ _GIVES_NONE = frozenset(
     {"aws_iam_openid_connect_provider"}  # whom it lets in is said by the roles that trust it
     | {f"aws_s3_bucket_{of}" for of in ("lifecycle_configuration", "logging", "object_lock_configuration", "versioning")}
     | {f"aws_s3_bucket_{of}" for of in ("ownership_controls", "public_access_block", "server_side_encryption_configuration")}
+    | {"aws_athena_workgroup", "aws_glue_catalog_database", "aws_glue_catalog_table"}
+    | {"aws_cloudtrail", "aws_cloudwatch_event_rule", "aws_cloudwatch_log_group", "aws_cloudwatch_log_metric_filter"}
+    | {"aws_cloudwatch_event_target", "aws_cloudwatch_metric_alarm"}
+    | {"aws_sns_topic", "aws_sns_topic_policy", "aws_sns_topic_subscription"}  # who is told of alarms, no data
+    | {"aws_ecr_repository", "aws_ecr_lifecycle_policy"}
+    | {"aws_eks_addon", "aws_eks_cluster", "aws_eks_node_group", "aws_launch_template"}
+    | {"aws_db_instance", "aws_db_parameter_group", "aws_db_subnet_group"}
+    | {f"aws_{of}" for of in ("default_security_group", "eip", "internet_gateway", "nat_gateway", "security_group", "vpc")}
+    | {f"aws_{of}" for of in ("route", "route_table", "route_table_association", "subnet", "vpc_endpoint")}
+    | {"aws_vpc_security_group_ingress_rule"}
 )
+"""A kind that is in neither is refused: what it lets somebody do would be told by nobody."""
+_BY_THE_WAY = {
+    "aws_s3_bucket": ("policy", "grant", "acl"),
+    "aws_sns_topic": ("policy",),
+    "aws_vpc_endpoint": ("policy",),
+    "aws_cloudwatch_event_target": ("role_arn",),
+    "aws_eks_addon": ("pod_identity_association", "service_account_role_arn"),
+    "aws_launch_template": ("iam_instance_profile",),
+}
+"""Arguments by which a resource gives access itself, though another kind is there for it, and is read or refused."""
 Plan = dict[str, Any]
 
 
@@ -126,11 +142,15 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
     resources = [one for each in planned for one in _resources(each["planned_values"]["root_module"])]
     of = {kind: [one for one in resources if one["type"] == kind] for kind in {one["type"] for one in resources}}
     for one in resources:
-        if _ABOUT_ACCESS.match(one["type"]) and one["type"] not in _READ | _GIVES_NONE:
-            raise NotRendered(f"{one['address']}: who gets access by a resource of this kind is not read: infra/render.py")
-    for one in of.get("aws_s3_bucket", ()):
-        if any(one["values"].get(name) for name in ("policy", "grant", "acl")):
-            raise NotRendered(f"{one['address']} holds its policy itself: write it as an aws_s3_bucket_policy")
+        if one["type"] not in _READ | _GIVES_NONE:
+            raise NotRendered(
+                f"{one['address']}: who gets access by a resource of this kind is not read: "
+                "where it lets nobody do anything, list it in infra/render.py"
+            )
+        if held := [name for name in _BY_THE_WAY.get(one["type"], ()) if one["values"].get(name)]:
+            raise NotRendered(
+                f"{one['address']}: `{held[0]}` within it is not read: write a resource of its own, as aws_s3_bucket_policy"
+            )
     attachable = {
         f"arn:aws:iam::{account}:policy{one['values'].get('path') or '/'}{one['values']['name']}": one
         for one in of.get("aws_iam_policy", ())

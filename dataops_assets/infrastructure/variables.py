@@ -23,10 +23,8 @@ FILE = "contracts.auto.tfvars.json"
 _ENVIRONMENTS = ("dev", "prod")
 _KEPT = {
     "lock_days": "locked",
-    "access_logs_days": "access_logs",
     "query_results_days": "query_results",
     "logs_days": "logs",
-    "metrics_days": "metrics",
     "images_days": "images",
     "backups_days": "backups",
 }

@@ -204,9 +204,15 @@ def read_rights(folder: Path) -> Rights:
     """What the manifests of a folder allow.
 
     Raises:
-        Refused: One says something that is not understood, or names a role that is not there.
+        Refused: One says something that is not understood, or names a role that is not there; something else is in the folder.
     """
-    return judge(document for file in sorted(folder.glob("*.yaml")) for document in _documents(file))
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    for file in files:
+        # `kubectl apply` takes *.yml and *.json too, and with --recursive whatever is below.
+        if file.suffix != ".yaml" or not file.is_file():
+            message = "it is not read here, and `kubectl apply` may take it"
+            raise Refused(f"{_FOLDER}/{file.name}", "", "", message, "say it in a file that is called *.yaml, or take it away")
+    return judge(document for file in files for document in _documents(file))
 
 
 def judge(documents: Iterable[Document]) -> Rights:

@@ -257,10 +257,10 @@ def test_what_a_role_of_the_database_gains_is_told(project: Path):
 
 
 def test_a_revocation_that_comes_before_its_grant_is_told(project: Path):
-    revoked = "REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM PUBLIC, dagster, dataops_reader, dataops_pruner;\n"
-    granted = "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO dagster;\n"
+    revoked = "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM dagster;"
+    granted = "GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO dagster;"
     edit(project / SQL, revoked, "")
-    edit(project / SQL, granted, granted + revoked)
+    edit(project / SQL, granted, revoked + granted)
     assert told() == (1, {("deploy/postgres", "what stands there as before", "in another order")}, set())
 
 

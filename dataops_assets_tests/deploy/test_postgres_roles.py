@@ -204,6 +204,14 @@ def test_nobody_has_a_password_and_each_signs_in_by_iam(database: str):
         "GRANT TRUNCATE, REFERENCES ON runs TO dagster WITH GRANT OPTION",
         "GRANT UPDATE ON SEQUENCE runs_id_seq TO dataops_pruner",
         "GRANT CREATE ON SCHEMA public TO dagster",
+        "GRANT CREATE ON SCHEMA public TO anybody",
+        "GRANT USAGE ON SCHEMA public TO PUBLIC",
+        "GRANT CONNECT ON DATABASE {database} TO anybody",
+        "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO anybody",
+        "GRANT UPDATE (status) ON runs TO anybody",
+        "GRANT ALL ON SEQUENCE runs_id_seq TO anybody",
+        "GRANT SELECT ON runs TO dagster WITH GRANT OPTION; SET ROLE dagster; GRANT SELECT ON runs TO anybody; RESET ROLE",
         "ALTER TABLE kvs OWNER TO dagster",
         "ALTER ROLE dagster PASSWORD 'x'",
     ],
@@ -214,6 +222,7 @@ def test_what_is_granted_by_hand_is_taken_back(database: str, by_hand: str):
             "SELECT relname, relowner::regrole, relacl::text FROM pg_class WHERE relnamespace = 'public'::regnamespace",
             "SELECT attrelid::regclass, attname, attacl::text FROM pg_attribute WHERE attacl <> '{}' AND attrelid > 16384",
             "SELECT nspname, nspacl::text FROM pg_namespace WHERE nspname = 'public'",
+            "SELECT datname, datacl::text FROM pg_database WHERE datname = current_database()",
             "SELECT rolname, rolpassword IS NULL FROM pg_authid WHERE rolname IN ('dagster')",
         )
         with sa.create_engine(database, poolclass=sa.NullPool).connect() as connection:
@@ -224,7 +233,7 @@ def test_what_is_granted_by_hand_is_taken_back(database: str, by_hand: str):
 
     before = state()
     with sa.create_engine(database, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
-        connection.execute(sa.text(by_hand))
+        connection.execute(sa.text(by_hand.format(database=sa.make_url(database).database)))
     assert state() != before
     if "OWNER TO" in by_hand:  # whoever runs it must be of the owner's role to give away what is his
         grant(database, "postgres")
@@ -240,6 +249,11 @@ def test_what_is_granted_by_hand_is_taken_back(database: str, by_hand: str):
         ("ALTER ROLE dataops_reader BYPASSRLS", "ALTER ROLE dataops_reader NOBYPASSRLS"),
         ("GRANT dagster TO dataops_reader", "REVOKE dagster FROM dataops_reader"),
         ("GRANT pg_write_all_data TO dataops_reader", "REVOKE pg_write_all_data FROM dataops_reader"),
+        ("GRANT dataops_reader TO anybody", "REVOKE dataops_reader FROM anybody"),
+        (
+            "ALTER DEFAULT PRIVILEGES FOR ROLE dagster_owner GRANT INSERT ON TABLES TO dataops_reader",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE dagster_owner REVOKE INSERT ON TABLES FROM dataops_reader",
+        ),
     ],
 )
 def test_what_cannot_be_taken_back_is_told(database: str, by_hand: str, back: str):

@@ -72,9 +72,17 @@ def taken(who: dict[str, Any], name: str, of: str, account: str = PROD, **more: 
 PIPELINE, PROVIDER, INFRA = role("pipeline"), role("provider-openflights"), role("infra")
 GLASS = role("break-glass")
 NONE: set[str] = set()
-WRITTEN, LANDING, UNGUARDED = {"prod-written"}, {"prod-landing-written"}, {"prod-unguarded"}
+WRITTEN, LANDING, UNGUARDED = {"prod-written"}, {"prod-landing-written"}, {"unguarded"}
+RULES = UNGUARDED | {"rules-changed"}
 TAKEN, ACTS = {"break-glass-taken", "break-glass"}, {"break-glass-acts", "break-glass"}
 CONFIGURED, IDENTITIES, USED = {"configured-by-others"}, {"identities-changed-by-others"}, {"root-used"}
+SILENCE = {
+    "events": "DeleteRule DisableRule PutRule PutTargets RemoveTargets",
+    "monitoring": "DeleteAlarms DisableAlarmActions PutAlarmMuteRule PutMetricAlarm SetAlarmState",
+    "logs": "DeleteLogGroup DeleteLogStream DeleteMetricFilter PutMetricFilter PutRetentionPolicy DisassociateKmsKey",
+    "sns": "DeleteTopic SetSubscriptionAttributes SetTopicAttributes Unsubscribe",
+    "cloudtrail": "DeleteTrail PutEventSelectors StopLogging UpdateTrail",
+}
 ROW = "staged/flights/date=2013-01-01/data.parquet"
 DROP = "landing/airports/airports.csv"
 
@@ -132,7 +140,22 @@ EVENTS = {
         told(INFRA, "cloudtrail", "PutEventSelectors", {"trailName": f"{PREFIX}-prod"}),
         UNGUARDED,
     ),
-    "root silences an alarm": (told(ROOT, "events", "DisableRule", {"name": f"{PREFIX}-prod-written"}), UNGUARDED | USED),
+    "root silences an alarm": (told(ROOT, "events", "DisableRule", {"name": f"{PREFIX}-prod-written"}), RULES | USED),
+    "a user may not silence it": (told(USER, "events", "DisableRule", {"name": "x"}, errorCode="AccessDenied"), NONE),
+    **{
+        f"{who} silences by {name}": (told(by, service, name, {}, readOnly=False), RULES if service == "events" else UNGUARDED)
+        for who, by in (("infra", INFRA), ("a user", USER))
+        for service, names in SILENCE.items()
+        for name in names.split()
+    },
+    **{
+        f"drift looks by {name}": (told(role("drift"), service, name, {}, readOnly=True), NONE)
+        for service, name in (
+            *(("events", "DescribeRule"), ("monitoring", "DescribeAlarms"), ("logs", "DescribeMetricFilters")),
+            *(("sns", "GetTopicAttributes"), ("cloudtrail", "GetTrail")),
+        )
+    },
+    "the trail begins a stream": (told(SERVICE, "logs", "CreateLogStream", {}, readOnly=False), NONE),
     "a user may not let a key go": (told(USER, "kms", "ScheduleKeyDeletion", {"keyId": "1"}, errorCode="AccessDenied"), NONE),
     "the pipeline uses a key": (told(PIPELINE, "kms", "GenerateDataKey", {"keyId": "1"}, readOnly=True), NONE),
     # Who may do what, and what keeps data, changed by others than infra.
@@ -157,14 +180,23 @@ EVENTS = {
         told(ROOT | {"invokedBy": "AWS Internal"}, "s3", "ListBuckets", {}, readOnly=True),
         NONE,
     ),
-    "infra configures the bucket of the trail": (in_prod(INFRA, "PutBucketPolicy", None, f"{PREFIX}-audit-prod"), NONE),
-    "a user configures it": (in_prod(USER, "PutBucketLifecycle", None, f"{PREFIX}-audit-prod"), CONFIGURED),
+    "infra configures the bucket of the trail": (
+        in_prod(INFRA, "PutBucketLifecycle", None, f"{PREFIX}-audit-prod"),
+        UNGUARDED,
+    ),
+    "a user configures it": (in_prod(USER, "PutBucketPolicy", None, f"{PREFIX}-audit-prod"), CONFIGURED | UNGUARDED),
+    "drift looks at it": (in_prod(role("drift"), "GetBucketPolicy", None, f"{PREFIX}-audit-prod", readOnly=True), NONE),
+    "infra configures the bucket of states": (in_prod(INFRA, "PutBucketPolicy", None, f"{PREFIX}-state-prod"), NONE),
     "a role turns off versions of states": (
         in_prod(role("drift"), "PutBucketVersioning", None, f"{PREFIX}-state-prod"),
         CONFIGURED,
     ),
     "a user opens the account to the public": (
         told(USER, "s3", "DeleteAccountPublicAccessBlock", {}, readOnly=False),
+        CONFIGURED,
+    ),
+    "a user makes another way into a bucket": (
+        told(USER, "s3", "CreateAccessPoint", {"name": "x"}, readOnly=False),
         CONFIGURED,
     ),
     "infra names a key": (changed(INFRA, "CreateAlias", "kms"), NONE),
@@ -239,9 +271,16 @@ def test_in_dev_break_glass_alone_alarms(planned) -> None:
     assert alarms(planned["dev"], in_prod(role("break-glass", dev), "DeleteObject", "dev/me/x", bucket=f"{PREFIX}-dev")) == ACTS
 
 
+@pytest.mark.parametrize(("service", "name"), [(service, name) for service in SILENCE for name in SILENCE[service].split()])
+def test_what_silences_an_alarm_of_dev_alarms_there(planned, service: str, name: str) -> None:
+    expected = RULES if service == "events" else UNGUARDED
+    assert alarms(planned["dev"], told(role("infra", ACCOUNTS["dev"]), service, name, {}, readOnly=False)) == expected
+
+
 def test_what_is_done_to_roles_and_buckets_of_dev_alarms_there(planned) -> None:
     dev = ACCOUNTS["dev"]
     assert alarms(planned["dev"], changed(role("engineer", dev), "PutRolePolicy")) == IDENTITIES
     assert alarms(planned["dev"], changed(role("infra", dev), "PutRolePolicy")) == NONE
     assert alarms(planned["dev"], in_prod(role("engineer", dev), "PutBucketPolicy", None, f"{PREFIX}-dev")) == CONFIGURED
     assert alarms(planned["dev"], in_prod(role("infra", dev), "PutBucketPolicy", None, f"{PREFIX}-dev")) == NONE
+    assert alarms(planned["dev"], in_prod(role("infra", dev), "PutBucketLifecycle", None, f"{PREFIX}-audit-dev")) == UNGUARDED

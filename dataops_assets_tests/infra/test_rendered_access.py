@@ -106,6 +106,18 @@ def resource(kind: str, **values: Any) -> dict[str, Any]:
         "aws_s3control_multi_region_access_point_policy",
         "aws_cloudformation_stack",
         "awscc_iam_role_policy",
+        "aws_cognito_identity_pool_roles_attachment",
+        "aws_ecr_registry_policy",
+        "aws_ecr_repository_policy",
+        "aws_glue_resource_policy",
+        "aws_instance",
+        "aws_lambda_function",
+        "aws_secretsmanager_secret_policy",
+        "aws_transfer_user",
+        "aws_vpc_endpoint_policy",
+        "github_repository_collaborator",
+        "terraform_data",
+        "of_a_provider_to_come",
     ],
 )
 def test_what_could_give_access_and_is_not_read_is_refused(render: Any, kind: str) -> None:
@@ -113,9 +125,22 @@ def test_what_could_give_access_and_is_not_read_is_refused(render: Any, kind: st
         render.access([plan(resource(kind))])
 
 
-def test_a_policy_within_a_bucket_is_refused(render: Any) -> None:
-    with pytest.raises(render.NotRendered, match=r"aws_s3_bucket\.this holds its policy itself"):
-        render.access([plan(resource("aws_s3_bucket", bucket="company-prod", policy="{}"))])
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        ("aws_s3_bucket", "policy"),
+        ("aws_s3_bucket", "grant"),
+        ("aws_sns_topic", "policy"),
+        ("aws_vpc_endpoint", "policy"),
+        ("aws_cloudwatch_event_target", "role_arn"),
+        ("aws_eks_addon", "pod_identity_association"),
+        ("aws_eks_addon", "service_account_role_arn"),
+        ("aws_launch_template", "iam_instance_profile"),
+    ],
+)
+def test_access_that_a_resource_gives_by_the_way_is_refused(render: Any, kind: str, argument: str) -> None:
+    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{argument}` within it is not read"):
+        render.access([plan(resource(kind, **{argument: "x"}))])
 
 
 def rule(status: str = "Enabled", days: int | None = None, versions: int | None = None, **below: Any) -> dict[str, Any]:

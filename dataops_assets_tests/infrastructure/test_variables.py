@@ -51,10 +51,8 @@ def test_readers_lifecycles_and_providers_are_those_of_the_contracts(tree: Tree)
     assert told["data_providers"] == {"the-lab": {"name": "The lab", "landing": ["readings", "stations"]}}
     assert told["retention"] == {
         "lock_days": 14,
-        "access_logs_days": 400,
         "query_results_days": 7,
         "logs_days": 90,
-        "metrics_days": 400,
         "images_days": 365,
         "backups_days": 35,
     }

@@ -298,6 +298,18 @@ def test_what_is_not_understood_is_refused(manifest: Any, element: str):
     assert refused.value.args[0].partition("remedy: ")[2]
 
 
+@pytest.mark.parametrize("name", ["more.yml", "more.json", "more.YAML", ".more", "more", "more.yaml/more.yaml"])
+def test_a_file_that_is_not_read_is_refused_whatever_it_says(tmp_path: Path, name: str):
+    """A folder's files of other names are applied like the others."""
+    (tmp_path / "people.yaml").write_text((RBAC / "people.yaml").read_text())
+    assert read_rights(tmp_path).grants
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("kind: ClusterRoleBinding\n")
+    with pytest.raises(Refused) as refused:
+        read_rights(tmp_path)
+    assert refused.value.policy == f"deploy/rbac/{name.partition('/')[0]}"
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "told"),
     [

@@ -111,6 +111,22 @@ def test_prod_is_planned_where_dev_has_nothing_to_apply() -> None:
     assert [job["if"].startswith("${{ !failure() && !cancelled()") for job in after] == [True] * 3
 
 
+def test_what_ran_out_of_time_is_not_built_upon_and_is_told() -> None:
+    """A job out of time counts as cancelled: neither `failure()` nor `cancelled()`, which is of the whole run, is true then.
+
+    So a job that goes on in spite of one passed over asks for what the one before it did, not for what it did not.
+    """
+    account = WORKFLOWS["infra-account.yml"]
+    assert "needs.plan.result == 'success'" in account["jobs"]["apply"]["if"]
+    (apply,) = [step["id"] for step in account["jobs"]["apply"]["steps"] if step.get("run", "").startswith("make apply")]
+    assert account["jobs"]["apply"]["outputs"] == {"applied": f"${{{{ steps.{apply}.outcome }}}}"}
+    settled = "${{ jobs.plan.outputs.changes == 'false' || jobs.apply.outputs.applied == 'success' }}"
+    assert account["on"]["workflow_call"]["outputs"]["settled"]["value"] == settled
+    assert WORKFLOWS["infra.yml"]["jobs"]["prod"]["if"].endswith(" && needs.dev.outputs.settled == 'true' }}")
+    assert WORKFLOWS["drift.yml"]["jobs"]["tell"]["if"] == "${{ !success() }}"
+    assert [job.name for job in jobs() if job.written.get("if") == "failure()"] == []
+
+
 @pytest.mark.parametrize(
     ("shows", "ends", "told"),
     [

@@ -150,13 +150,10 @@ variable "tables" {
 variable "retention" {
   description = "For how many days things beside the data are kept."
   type = object({
-    lock_days        = number
-    logs_days        = number
-    images_days      = number
-    backups_days     = number
-    access_logs_days = number
-    metrics_days     = number
-
+    lock_days          = number
+    logs_days          = number
+    images_days        = number
+    backups_days       = number
     query_results_days = number
   })
   validation {

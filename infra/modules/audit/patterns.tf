@@ -52,14 +52,34 @@ locals {
     }
 
     # What ends all of it at once without touching an object, or has nobody told of it: also when infra does it, after a review.
-    prod-unguarded = {
+    unguarded = {
       detail = {
-        eventSource = ["kms.amazonaws.com", "cloudtrail.amazonaws.com", "events.amazonaws.com"]
-        eventName = [
-          "DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy", "StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors",
-          "DisableRule", "DeleteRule", "RemoveTargets",
-        ]
         errorCode = [{ exists = false }]
+        "$or" = [
+          { eventSource = ["kms.amazonaws.com"], eventName = ["DisableKey", "PutKeyPolicy", "ScheduleKeyDeletion"] },
+          { eventSource = ["cloudtrail.amazonaws.com"], eventName = ["DeleteTrail", "PutEventSelectors", "StopLogging", "UpdateTrail"] },
+          { eventSource = ["events.amazonaws.com"], eventName = local.of_rules },
+          {
+            eventSource = ["monitoring.amazonaws.com"]
+            eventName   = ["DeleteAlarms", "DisableAlarmActions", "PutAlarmMuteRule", "PutMetricAlarm", "SetAlarmState"]
+          },
+          {
+            eventSource = ["logs.amazonaws.com"]
+            eventName = [
+              "DeleteLogGroup", "DeleteLogStream", "DeleteMetricFilter", "PutMetricFilter", "PutRetentionPolicy",
+              "AssociateKmsKey", "DisassociateKmsKey",
+            ]
+          },
+          {
+            eventSource = ["sns.amazonaws.com"]
+            eventName = [
+              "AddPermission", "DeleteTopic", "RemovePermission", "SetSubscriptionAttributes", "SetTopicAttributes", "Subscribe",
+              "Unsubscribe",
+            ]
+          },
+          # What the bucket of the trail keeps, and for how long; CloudTrail itself configures nothing.
+          { eventSource = ["s3.amazonaws.com"], readOnly = [false], requestParameters = { bucketName = [var.bucket] } },
+        ]
       }
     }
 
@@ -88,11 +108,18 @@ locals {
     if var.environment == "prod" || !startswith(name, "prod-")
   }
 
+  of_rules  = ["DeleteRule", "DisableRule", "PutRule", "PutTargets", "RemoveTargets"]
   of_issuer = "$.userIdentity.sessionContext.sessionIssuer.arn"
   filters = {
     break-glass = {
       pattern = "{ ($.requestParameters.roleArn = \"${local.role}-break-glass\") || (${local.of_issuer} = \"${local.role}-break-glass\") }"
       meaning = "Break-glass was taken on, or did something, in any region. Who, and what for?"
+    }
+
+    # A rule that is disabled does not tell of that. What is done to the filters and alarms here is told by a rule.
+    rules-changed = {
+      pattern = "{ ($.errorCode NOT EXISTS) && (${join(" || ", [for name in local.of_rules : "($.eventName = \"${name}\")"])}) }"
+      meaning = "Somebody has changed what alarms: a rule of EventBridge, or whom it tells. Who, and what for?"
     }
 
     # Roles, policies, the boundary, who is trusted, issuers of tokens; also users and keys, of which there are none.

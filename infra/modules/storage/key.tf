@@ -5,10 +5,48 @@
 # beside this, the policy of the role itself has to allow it.
 
 locals {
-  through_s3 = "s3.${var.region}.amazonaws.com"
-  writers = {
-    prod = ["${local.roles}-pipeline", "${local.roles}-provider-*"]
-    dev  = ["${local.roles}-adhoc", "${local.roles}-branch", "${local.roles}-engineer", "${local.roles}-sweeper"]
+  both = ["kms:Decrypt", "kms:GenerateDataKey"] # an upload in parts is decrypted, too
+  of_s3 = {
+    prod = [
+      {
+        sid     = "WhoWritesThroughS3"
+        actions = local.both
+        account = local.account
+        test    = "ArnLike"
+        who     = ["${local.roles}-pipeline", "${local.roles}-provider-*"]
+      },
+      {
+        # What somebody reads is said by the policies of the bucket and of his role; results of queries are written with it, too.
+        sid     = "AnalystsThroughS3"
+        actions = local.both
+        account = local.account
+        test    = "ArnLike"
+        who     = ["${local.roles}-analyst-*"]
+      },
+      {
+        sid     = "CodeServerReadsThroughS3"
+        actions = ["kms:Decrypt"]
+        account = local.account
+        test    = "ArnEquals"
+        who     = ["${local.roles}-code-server"]
+      },
+      {
+        sid     = "DevReadsThroughS3"
+        actions = ["kms:Decrypt"]
+        account = var.accounts.dev
+        test    = "ArnEquals"
+        who     = ["${local.dev_roles}-adhoc", "${local.dev_roles}-branch", "${local.dev_roles}-engineer"]
+      },
+    ]
+    dev = [
+      {
+        sid     = "WhoWritesThroughS3"
+        actions = local.both
+        account = local.account
+        test    = "ArnLike"
+        who     = ["${local.roles}-adhoc", "${local.roles}-branch", "${local.roles}-engineer", "${local.roles}-sweeper"]
+      },
+    ]
   }
 }
 
@@ -70,91 +108,26 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
-  # S3 asks for these with the rights of whoever writes; an upload in parts is decrypted, too.
-  statement {
-    sid       = "WhoWritesThroughS3"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = ["*"]
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:aws:iam::${local.account}:root"]
-    }
-    condition {
-      test     = "ArnLike"
-      variable = "aws:PrincipalArn"
-      values   = local.writers[var.environment]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "kms:ViaService"
-      values   = [local.through_s3]
-    }
-  }
-
-  # What somebody reads is said by the policies of the bucket and of his role; results of queries are written with it, too.
+  # S3 asks for these with the rights of whoever writes or reads.
   dynamic "statement" {
-    for_each = var.environment == "prod" ? ["prod"] : []
+    for_each = local.of_s3[var.environment]
     content {
-      sid       = "AnalystsThroughS3"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      sid       = statement.value.sid
+      actions   = statement.value.actions
       resources = ["*"]
       principals {
         type        = "AWS"
-        identifiers = ["arn:aws:iam::${local.account}:root"]
+        identifiers = ["arn:aws:iam::${statement.value.account}:root"]
       }
       condition {
-        test     = "ArnLike"
+        test     = statement.value.test
         variable = "aws:PrincipalArn"
-        values   = ["${local.roles}-analyst-*"]
+        values   = statement.value.who
       }
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = [local.through_s3]
-      }
-    }
-  }
-  dynamic "statement" {
-    for_each = var.environment == "prod" ? ["prod"] : []
-    content {
-      sid       = "CodeServerReadsThroughS3"
-      actions   = ["kms:Decrypt"]
-      resources = ["*"]
-      principals {
-        type        = "AWS"
-        identifiers = ["arn:aws:iam::${local.account}:root"]
-      }
-      condition {
-        test     = "ArnEquals"
-        variable = "aws:PrincipalArn"
-        values   = ["${local.roles}-code-server"]
-      }
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = [local.through_s3]
-      }
-    }
-  }
-  dynamic "statement" {
-    for_each = var.environment == "prod" ? ["prod"] : []
-    content {
-      sid       = "DevReadsThroughS3"
-      actions   = ["kms:Decrypt"]
-      resources = ["*"]
-      principals {
-        type        = "AWS"
-        identifiers = ["arn:aws:iam::${var.accounts.dev}:root"]
-      }
-      condition {
-        test     = "ArnEquals"
-        variable = "aws:PrincipalArn"
-        values   = ["${local.dev_roles}-adhoc", "${local.dev_roles}-branch", "${local.dev_roles}-engineer"]
-      }
-      condition {
-        test     = "StringEquals"
-        variable = "kms:ViaService"
-        values   = [local.through_s3]
+        values   = ["s3.${var.region}.amazonaws.com"]
       }
     }
   }

@@ -23,11 +23,11 @@ run "prod" {
   command = plan
 
   assert {
-    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others", "prod-landing-written", "prod-unguarded", "prod-written"]
+    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others", "prod-landing-written", "prod-written", "unguarded"]
     error_message = "Other things alarm."
   }
   assert {
-    condition     = keys(aws_cloudwatch_log_metric_filter.this) == ["break-glass", "identities-changed-by-others", "root-used"] && keys(aws_cloudwatch_metric_alarm.found) == keys(aws_cloudwatch_log_metric_filter.this)
+    condition     = keys(aws_cloudwatch_log_metric_filter.this) == ["break-glass", "identities-changed-by-others", "root-used", "rules-changed"] && keys(aws_cloudwatch_metric_alarm.found) == keys(aws_cloudwatch_log_metric_filter.this)
     error_message = "Other things are looked for in the log group, or found and not told."
   }
   assert {
@@ -69,7 +69,7 @@ run "dev" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others"] && length(aws_cloudwatch_metric_alarm.found) == 3
+    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others", "unguarded"] && length(aws_cloudwatch_metric_alarm.found) == 4
     error_message = "In dev everybody writes: that is no alarm."
   }
   assert {
