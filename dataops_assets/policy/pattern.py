@@ -187,6 +187,8 @@ def matches(pattern: Template, text: str, context: Context, *, case: bool = True
         context: What fills in variables.
         case: Whether small letters differ from capitals.
     """
+    if not pattern:
+        return not text
     if len(pattern) == 1 and isinstance(pattern[0], str):  # most are such: plain text
         return pattern[0] == text if case else pattern[0].lower() == text.lower()
     filled = tuple(_fill(part, context) if isinstance(part, Variable) else part for part in pattern)
@@ -196,10 +198,11 @@ def matches(pattern: Template, text: str, context: Context, *, case: bool = True
 
 def arn_matches(pattern: Arn, text: str, context: Context) -> bool:
     """Whether an ARN is what the pattern says, part by part: no wildcard reaches from one of the six into the next."""
+    if not pattern:
+        return True
     parts = text.split(":", 5)
-    return not pattern or (
-        len(parts) == len(pattern) and all(matches(one, part, context) for one, part in zip(pattern, parts, strict=True))
-    )
+    # From behind, since there most ARNs differ.
+    return len(parts) == len(pattern) and all(matches(pattern[n], parts[n], context) for n in range(len(parts) - 1, -1, -1))
 
 
 def _fill(variable: Variable, context: Context) -> str | None:
