@@ -23,7 +23,7 @@ from dataops_assets.observe.access import (
     of_dataset,
     ways,
 )
-from dataops_assets.observe.written import Example
+from dataops_assets.observe.written import Example, Examples
 from dataops_assets.policy.access import Access, Caller
 from dataops_assets.policy.actions import ACTIONS
 from dataops_assets.policy.keys import read_context
@@ -50,7 +50,10 @@ def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) ->
         (gained if widens else lost).extend(grants)
         (widening if widens else narrowing).extend(examples)
     told = written.difference(
-        was.access, now.access, written.Examples(widening, was.arns()), written.Examples(narrowing, now.arns())
+        was.access,
+        now.access,
+        Examples(widening, now.tags - was.tags, was.arns()),
+        Examples(narrowing, was.tags - now.tags, now.arns()),
     )
     known = {"", *was.catalog.datasets}
     return Difference(
@@ -68,6 +71,7 @@ class _Side:
         self.callers = {one.name: one for one in callers(access)}
         found = [place for dataset in catalog for place in of_dataset(access, dataset)]
         self.datasets = {place.name: (place, self._class(place)) for place in found}
+        self.tags = {tag for place in found for tag in place.tags.items()}
         self._asks, self._rows = "", dict[_Class, _Rows]()
 
     def arns(self) -> list[str]:
@@ -140,9 +144,9 @@ def _changes(was: _Side, now: _Side) -> Iterator[tuple[bool, list[Grant], list[E
                 could = was.rows(old, *first) if old and first else {}
                 may = now.rows(new, *second) if new and second else {}
                 if new:
-                    yield (True, *_beyond(new, may, could, [two for _, two in pairs], first))
+                    yield (True, *_beyond(new, may, could, [two for _, two in pairs], first is not None))
                 if old:
-                    yield (False, *_beyond(old, could, may, [one for one, _ in pairs], second))
+                    yield (False, *_beyond(old, could, may, [one for one, _ in pairs], second is not None))
 
 
 def _together(before: Mapping[str, tuple[Place, _Class]], after: Mapping[str, tuple[Place, _Class]]) -> list[_Pairs]:
@@ -154,18 +158,17 @@ def _together(before: Mapping[str, tuple[Place, _Class]], after: Mapping[str, tu
 
 
 def _beyond(
-    caller: Caller, rows: _Rows, others: _Rows, placed: list[_Placed], other: _Placed
+    caller: Caller, rows: _Rows, others: _Rows, placed: list[_Placed], there: bool
 ) -> tuple[list[Grant], list[Example]]:
-    """What somebody may do on one side and not on the other."""
+    """What somebody may do on one side and not on the other, where the other has the same places or has them not."""
     places = [one[0] for one in placed if one]
-    alone = bool(places) and (other is None or other[0].tags != places[0].tags)
     grants, examples = list[Grant](), list[Example]()
     for (action, way), said in rows.items():
-        if differs := (action, way) not in others:
+        if (action, way) not in others:
             word, asked = ACTIONS[places[0].kind][action], f"{action} {way}".rstrip()
             grants += [Grant(caller.name, place.name, word, asked, place.dataset or "") for place in places]
-        if differs or alone:
-            examples.append(Example(caller, action, places[0].arn, read_context({**caller.context, **said}), alone))
+            context = read_context({**caller.context, **said})
+            examples.append(Example(caller, action, places[0].arn, context, alone=not there))
     return grants, examples
 
 

@@ -5,20 +5,21 @@ statements of both sides are compared in their parts: **what one side says and t
 written, unless a decision that differs is an example of it**. How a statement is called, and where it stands among the
 others, is no change. An Allow that is more and a Deny that is less is gained; the other way round it is lost.
 
-A dataset that is new, or whose tags are other ones, is an example of no more than its own: a resource that held nothing before,
-or the value of a tag. Not here: which decisions differ (`compared`).
+What is new is an example of no more than its own: of a resource that held nothing before. And a value of a tag that nothing
+carried before, beside others, is for what carries it now. Not here: which decisions differ (`compared`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from dataops_assets.observe.access import Difference, Grant, Place, name_of, ways
 from dataops_assets.policy.access import Access, Caller
 from dataops_assets.policy.actions import ACTIONS
+from dataops_assets.policy.condition import Condition
 from dataops_assets.policy.keys import Context, read_context
 from dataops_assets.policy.language import Policy, Statement, read_policy
-from dataops_assets.policy.parts import as_arn, beyond, is_literal, parts
+from dataops_assets.policy.parts import as_arn, beyond, parts
 from dataops_assets.policy.pattern import as_written
 from dataops_assets.policy.principal import Reach, asking, reaches
 
@@ -38,7 +39,7 @@ class Example:
         action: The action.
         arn: Of what.
         context: All that it says.
-        alone: Whether it is one for something alone that the other side has not, or with other tags.
+        alone: Whether it is about what the other side has not at all.
     """
 
     caller: Caller
@@ -51,28 +52,37 @@ class Example:
 class Examples:
     """The requests of one side that are examples of what it has beyond the other one."""
 
-    def __init__(self, examples: Iterable[Example], other: Sequence[str]) -> None:
+    def __init__(self, examples: Iterable[Example], tags: Collection[tuple[str, str]], other: Collection[str]) -> None:
         """Keep them.
 
         Args:
             examples: The requests.
+            tags: The tags, each with its value, that only something on this side carries.
             other: The ARNs of what there is on the other side.
         """
         self._by_action: dict[str, list[Example]] = {}
         for each in examples:
             self._by_action.setdefault(each.action.lower(), []).append(each)
-        self._other = other
+        self._tags, self._other = tags, other
 
-    def has_one(self, source: "_Source", part: Statement, value: str | None) -> bool:
-        """Whether there is one of a part, which differs by that value of a condition if it has one."""
+    def has_one(self, source: "_Source", part: Statement, value: Condition | None) -> bool:
+        """Whether there is one of a part, which differs by one value of a condition if that is given."""
+        if value and _tag(value) in self._tags:
+            return True
         if part.excepted & {"Action", "Principal"}:
             return False
         action = as_written(part.actions[0]).lower()  # what stands for more than one has never enough examples
         found = [each for each in self._by_action.get(action, ()) if _is_about(each, source, part)]
-        if any(not each.alone for each in found):
-            return True
-        by_value = value is not None and is_literal(part, value)
-        return bool(found) and (by_value or not any(part.may_be_about(arn) for arn in self._other))
+        return any(not each.alone for each in found) or (bool(found) and not any(part.may_be_about(arn) for arn in self._other))
+
+
+def _tag(condition: Condition) -> tuple[str, str] | None:
+    """The tag of an object, with its value, that a condition with one value asks for; None if it stands for several."""
+    about, _, tag = condition.key.name.partition("/")
+    value = condition.values[0]
+    if about not in ("s3:requestobjecttag", "s3:existingobjecttag") or not all(isinstance(piece, str) for piece in value):
+        return None
+    return tag, as_written(value)
 
 
 @dataclass(frozen=True)

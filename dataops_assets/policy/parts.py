@@ -35,10 +35,11 @@ def _split(values: tuple[Any, ...], excepted: bool) -> list[tuple[Any, ...]]:
     return [tuple(sorted(values, key=str))] if excepted or not values else [(value,) for value in values]
 
 
-def beyond(statements: Iterable[Statement], others: Iterable[Statement]) -> Iterator[tuple[Statement, str | None]]:
-    """The parts of some statements that none of the others covers, each with the one value of a condition that makes it differ.
+def beyond(statements: Iterable[Statement], others: Iterable[Statement]) -> Iterator[tuple[Statement, Condition | None]]:
+    """The parts of some statements that none of the others covers.
 
-    If another differs by values of conditions alone, only the values that it lacks are left; else the value is None.
+    If another differs by values of conditions alone, only the values that it lacks are left, each in a part of its own with the
+    condition that has it; else there is no such condition.
     """
     listed = list(others)
     known = {part for statement in listed for part in parts(statement)}
@@ -50,13 +51,7 @@ def beyond(statements: Iterable[Statement], others: Iterable[Statement]) -> Iter
         yield from rest or [(part, None)]
 
 
-def is_literal(part: Statement, value: str) -> bool:
-    """Whether a value by which a part differs stands for itself alone."""
-    found = [one for condition in part.conditions for one in condition.values if said(one) == value]
-    return all(isinstance(one, tuple) and all(isinstance(piece, str) for piece in one) for one in found)
-
-
-def said(value: Any) -> str:
+def _said(value: Any) -> str:
     """What a condition compares with, as it is written."""
     if not isinstance(value, tuple):
         return str(value).lower() if isinstance(value, bool) else str(value)
@@ -115,13 +110,13 @@ def _alike(one: Condition, other: Condition) -> bool:
     return next(shape) == next(shape)
 
 
-def _values_beyond(part: Statement, other: Statement) -> list[tuple[Statement, str | None]]:
+def _values_beyond(part: Statement, other: Statement) -> list[tuple[Statement, Condition | None]]:
     """What is left of a part, value by value; nothing if the other asks something else than other values."""
     pairs = [(one, next((each for each in other.conditions if _alike(one, each)), None)) for one in part.conditions]
     asked = [each for _, each in pairs if each]
     if len(asked) < len(other.conditions):
         return []
-    rest: list[tuple[Statement, str | None]] = []
+    rest: list[tuple[Statement, Condition | None]] = []
     for one, each in pairs:
         if each is None or _implies(one, each):
             continue
@@ -129,9 +124,9 @@ def _values_beyond(part: Statement, other: Statement) -> list[tuple[Statement, s
             return []
         for value in one.values:
             if value not in each.values:
-                text = said(value)
-                narrowed = replace(one, values=(value,), written=" ".join([*one.written.split(" ")[:2], text]))
-                rest.append((replace(part, conditions=tuple(narrowed if c is one else c for c in part.conditions)), text))
+                narrowed = replace(one, values=(value,), written=" ".join([*one.written.split(" ")[:2], _said(value)]))
+                conditions = tuple(narrowed if each is one else each for each in part.conditions)
+                rest.append((replace(part, conditions=conditions), narrowed))
     return rest
 
 
