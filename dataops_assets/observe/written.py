@@ -118,8 +118,9 @@ def difference(before: Access, after: Access, widening: Examples, narrowing: Exa
     accounts = {role.arn.split(":")[4] for access in (before, after) for role in access.roles}
     gained, lost = list[Grant](), list[Grant]()
     boundaries: dict[tuple[bool, Grant], list[str]] = {}
-    for name in was.keys() | now.keys():
-        if name[0] == "boundary" and not (name in was and name in now):
+    bounded = {name for kind, name in was.keys() & now.keys() if kind == "boundary"}
+    for kind, name in was.keys() | now.keys():
+        if kind == "boundary" and name not in bounded:
             continue  # it gives nothing by itself to whoever is new
         for widens, effect, one, two in (
             (True, "Allow", now, was),
@@ -127,9 +128,9 @@ def difference(before: Access, after: Access, widening: Examples, narrowing: Exa
             (False, "Allow", was, now),
             (False, "Deny", now, was),
         ):
-            source, other = one.get(name), two.get(name)
-            if source is None:
-                continue
+            source, other = one.get((kind, name)), two.get((kind, name))
+            if source is None or (other is None and effect == "Deny" and not widens):
+                continue  # to what is new there was no right that is denied now
             for part, value in beyond(source.of(effect), other.of(effect) if other else ()):
                 if (widening if widens else narrowing).has_one(source, part, value):
                     continue
@@ -139,7 +140,7 @@ def difference(before: Access, after: Access, widening: Examples, narrowing: Exa
                 else:
                     (gained if widens else lost).append(grant)
     for (widens, grant), names in boundaries.items():
-        (gained if widens else lost).extend(replace(grant, who=f"{who}{grant.who}") for who in _together(names, after))
+        (gained if widens else lost).extend(replace(grant, who=f"{who}{grant.who}") for who in _together(names, bounded))
     return Difference(gained=tuple(gained), lost=tuple(lost), new=())
 
 
@@ -223,13 +224,13 @@ def _listed(part: Statement, element: str, values: list[str]) -> str:
     return f"all but {', '.join(values)}" if element in part.excepted else ", ".join(values)
 
 
-def _together(names: list[str], access: Access) -> list[str]:
-    """Whose boundaries they are: those of all roles of an environment together."""
-    found = []
-    for environment in sorted({role.environment for role in access.roles}):
-        everybody = {role.full_name for role in access.roles if role.environment == environment}
-        some = sorted(everybody & set(names))
-        found += (
-            [f"boundary of every role of {environment}"] if set(some) == everybody else [f"boundary of {one}" for one in some]
-        )
-    return found
+def _together(names: Collection[str], bounded: Collection[str]) -> Iterator[str]:
+    """Whose boundaries they are, of all that are compared: those of an environment together, where they are most."""
+    for environment in sorted({name.partition("/")[0] for name in names}):
+        everybody = {name for name in bounded if name.startswith(f"{environment}/")}
+        some = everybody & set(names)
+        if len(some) * 2 <= len(everybody):
+            yield from (f"boundary of {name}" for name in sorted(some))
+        else:
+            but = f" but {', '.join(sorted(everybody - some))}" if some < everybody else ""
+            yield f"boundary of every role of {environment}{but}"

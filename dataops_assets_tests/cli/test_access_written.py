@@ -201,6 +201,33 @@ def test_a_role_without_its_boundary_has_gained_what_the_boundary_held(project: 
     assert (code, gained) == (1, {("boundary of prod/webserver", "*", "*")})
 
 
+def test_boundaries_of_most_roles_are_told_together_without_those_of_the_others(project: Path):
+    def widen(said: Said) -> None:
+        added = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{PREFIX}-state-prod/*"}
+        within_boundaries(said, added)
+        statements(said, "webserver").append(added)
+
+    change(project / PROD, widen)
+    code, gained, lost, _ = told()
+    assert (code, lost) == (1, set())
+    assert gained == {
+        ("prod/webserver", f"{PREFIX}-state-prod/anywhere", "s3:GetObject"),
+        ("boundary of every role of prod but prod/webserver", f"{PREFIX}-state-prod/*", "s3:GetObject"),
+    }
+
+
+def test_what_is_denied_about_a_bucket_that_is_new_is_no_right_lost(project: Path):
+    file = project / "infra/access/dev.json"
+
+    def another(said: Said) -> None:
+        text = json.dumps(said["buckets"][f"{PREFIX}-audit-dev"]).replace(f"{PREFIX}-audit-dev", f"{PREFIX}-logs-dev")
+        said["buckets"][f"{PREFIX}-logs-dev"] = json.loads(text)
+
+    change(file, another)
+    _, _, lost, _ = told()
+    assert lost == set()
+
+
 def otherwise_written(said: Said) -> None:
     """The same rights: other names, another order, one statement in two, and two in one."""
     for role in said["roles"].values():
