@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dataops_assets.observe.access import Allowed, Difference, Grant
     from dataops_assets.observe.beside import Beside
     from dataops_assets.policy.access import Access, Caller
+    from dataops_assets.policy.language import Statement
     from dataops_assets.policy.rbac import Rights
 
 _SHOWN = ("read", "write", "delete")
@@ -66,20 +67,27 @@ def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
     from dataops_assets.catalog import DEFS
     from dataops_assets.observe import access as observe
     from dataops_assets.observe import cluster
+    from dataops_assets.observe.written import unevaluated
     from dataops_assets.policy.rbac import read_rights
 
     access, catalog = _here()
     rights = read_rights(DEFS.parents[1] / "deploy" / "rbac")
     bound = cluster.called(rights, principal)
     caller = _caller(access, principal, tags, [name for name, _ in rights.subjects()])
-    found = list(observe.allowed(access, caller, observe.everything(access, catalog, caller))) if caller else []
+    places = observe.everything(access, catalog, caller) if caller else []
+    found = list(observe.allowed(access, caller, places)) if caller else []
+    beside = list(unevaluated(access, caller, places)) if caller else []
     inside = {name: list(cluster.allowed(rights, name, who)) for name, who in bound.items()}
     if as_json:
         told = [_plain(one) for one in found]
+        told += [{**asdict(grant), "by": [_called(by)], "missing": None, "if": _asked(by)} for grant, by in beside]
         told += [{**asdict(grant), "by": [by], "missing": None} for ones in inside.values() for grant, by in ones]
         click.echo(json.dumps(told, indent=1))
         return
-    lines = [*(_may(caller, found) if caller else ()), *itertools.chain(*itertools.starmap(_may_inside, inside.items()))]
+    lines = [
+        *(_may(caller, found, beside) if caller else ()),
+        *itertools.chain(*itertools.starmap(_may_inside, inside.items())),
+    ]
     click.echo("\n".join(lines))
 
 
@@ -90,10 +98,10 @@ def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
 def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     """Say who may do more, and who less, than in another commit; fail if anybody may do more.
 
-    Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. What
-    others decide by is compared as it is written: how long sessions last, who enters a cluster and from where, what buckets
-    lock and end, the roles of the database in deploy/postgres/, what the webserver may be asked for, what holds for the
-    repository, and who owns its code; what may be either counts as more.
+    Both sides are evaluated: the policies in infra/access/, the contracts, and the roles of the cluster in deploy/rbac/. What a
+    policy says beyond what is evaluated is told as it is written, and so is what others decide by: how long sessions last, who
+    enters a cluster and from where, what buckets lock and end, the roles of the database in deploy/postgres/, what the
+    webserver may be asked for, what holds for the repository, and who owns its code; what may be either counts as more.
 
     Made for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are
     told, and widen nothing.
@@ -101,7 +109,7 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.changing import catalog_of, extracted
     from dataops_assets.observe import beside, cluster
-    from dataops_assets.observe.access import difference
+    from dataops_assets.observe.compared import difference
     from dataops_assets.policy.access import load
     from dataops_assets.policy.refused import Refused
 
@@ -193,7 +201,7 @@ def _by_whom(found: "Iterable[Allowed]") -> list[tuple[str, str]]:
     return [(who, "; ".join(statements)) for who, statements in by.items()]
 
 
-def _may(caller: "Caller", found: "list[Allowed]") -> Iterator[str]:
+def _may(caller: "Caller", found: "list[Allowed]", beside: "list[tuple[Grant, Statement]]") -> Iterator[str]:
     yield f"{caller.name}: {caller.role.arn}" if caller.role else f"{caller.name}: whoever has not signed in"
     if caller.role:
         yield from (f"  becomes it: {line}" for line in _trusted(caller))
@@ -205,10 +213,14 @@ def _may(caller: "Caller", found: "list[Allowed]") -> Iterator[str]:
         if action not in actions:
             actions.append(action)
     told = [(place, word, ", ".join(actions)) for (place, word), actions in rows.items()]
-    yield from _aligned(("where", "may", "by the actions"), told, groups=1) if told else ["  nothing"]
-    if caller.role and (beside := sorted(_beside(caller))):
-        yield "of other services, as its policies say, not evaluated:"
-        yield from (f"  {line}" for line in beside)
+    yield from (
+        _aligned(("where", "may", "by the actions"), told, groups=1)
+        if told
+        else ["  nothing of what is evaluated" if beside else "  nothing"]
+    )
+    if beside:
+        yield "and as the policies say, not evaluated; its boundary may hold less:"
+        yield from (f"  {line}" for line in _beside(beside))
 
 
 def _caller(access: "Access", name: str, tags: dict[str, str], in_cluster: list[str]) -> "Caller | None":
@@ -252,16 +264,19 @@ def _trusted(caller: "Caller") -> Iterator[str]:
         yield f"{names} ({statement.sid or f'statement {statement.number}'})"
 
 
-def _beside(caller: "Caller") -> set[str]:
-    """What the policies allow of services that no place here belongs to."""
-    assert caller.role
-    known = ("s3:", "kms:", "sts:", "iam:")
-    return {
-        f"{statement.policy}: {statement.sid or statement.number}"
-        for policy in caller.role.policies
-        for statement in policy.statements
-        if statement.effect == "Allow" and not all(str(action[0]).startswith(known) for action in statement.actions)
-    }
+def _beside(found: "list[tuple[Grant, Statement]]") -> Iterator[str]:
+    """Of each statement the actions, with where and under which conditions."""
+    for by, ones in itertools.groupby(found, key=lambda one: one[1]):
+        where: dict[str, list[str]] = {}
+        for grant, _ in ones:
+            where.setdefault(grant.action, []).append(grant.place)
+        asked = f" if {' and '.join(_asked(by))}" if by.conditions else ""
+        for places, actions in itertools.groupby(where, key=where.__getitem__):
+            yield f"{_called(by)}: {', '.join(actions)} on {', '.join(places)}{asked}"
+
+
+def _asked(statement: "Statement") -> list[str]:
+    return [str(condition) for condition in statement.conditions]
 
 
 def _without_dataset(grant: "Grant") -> str:
@@ -302,4 +317,8 @@ def _plain(found: "Allowed") -> dict[str, object]:
 
 
 def _statements(found: "Allowed") -> list[str]:
-    return [f"{one.policy}: {one.sid or f'statement {one.number}'}" for one in found.decision.by]
+    return [_called(one) for one in found.decision.by]
+
+
+def _called(statement: "Statement") -> str:
+    return f"{statement.policy}: {statement.sid or f'statement {statement.number}'}"

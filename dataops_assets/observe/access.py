@@ -2,8 +2,8 @@
 
 Each answer is a decision of the evaluator about one request; nothing is told from the text of a policy. An object has its key
 and the tags that it carries by its contract. Of the ways to ask for something, the best counts: if one is allowed, he may. What
-changes is told of each way, since a condition that is gone opens one more. Not here: how policies are read and decide
-(`dataops_assets.policy`), and how it is printed (`cli.access`).
+changes is told of each way, since a condition that is gone opens one more. Not here: what changes between two versions
+(`observe.compared`), how policies are read and decide (`dataops_assets.policy`), and how it is printed (`cli.access`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,10 +14,9 @@ from dataops_assets.contract.policy import ZONES
 from dataops_assets.policy.access import ANYBODY, Access, Caller, Resource, session
 from dataops_assets.policy.actions import ACTIONS, Kind
 from dataops_assets.policy.evaluate import Decision
-from dataops_assets.policy.pattern import as_written
 from dataops_assets.storage import layout
 
-_Context = Mapping[str, str | Sequence[str]]
+Context = Mapping[str, str | Sequence[str]]
 _NEEDED = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}
 """What of the key of a bucket somebody needs beside, who reads or writes in it. Source: Amazon S3 User Guide, "Using
 server-side encryption with AWS KMS keys (SSE-KMS)", Permissions."""
@@ -79,6 +78,24 @@ class Allowed:
     missing: str | None
 
 
+@dataclass(frozen=True)
+class Difference:
+    """What changes for anybody between two versions.
+
+    Attributes:
+        gained: What somebody may do now and could not before.
+        lost: What somebody could do before and may not now.
+        new: What somebody may do with datasets that were not there before: nobody could do anything with them.
+    """
+
+    gained: tuple[Grant, ...]
+    lost: tuple[Grant, ...]
+    new: tuple[Grant, ...]
+
+    def __add__(self, other: "Difference") -> "Difference":
+        return Difference(self.gained + other.gained, self.lost + other.lost, self.new + other.new)
+
+
 def callers(access: Access) -> list[Caller]:
     """Everybody: a session of each role as its trust demands it, and whoever has not signed in."""
     return [ANYBODY, *sorted((session(role) for role in access.roles), key=lambda one: one.name)]
@@ -94,21 +111,31 @@ def allowed(access: Access, caller: Caller, places: Iterable[Place]) -> Iterator
         for action, word in ACTIONS[place.kind].items():
             if not access.names(caller, action, place.arn):
                 continue
-            decisions = (access.may(caller, action, place.arn, way) for way in _ways(action, place).values())
+            decisions = (access.may(caller, action, place.arn, way) for way in ways(action, place).values())
             if decision := next((one for one in decisions if one.allowed), None):
                 grant = Grant(caller.name, place.name, word, action, place.dataset or "")
-                yield Allowed(grant, decision, _missing(access, caller, action, place))
+                yield Allowed(grant, decision, missing(access, caller, action, place))
 
 
-def _missing(access: Access, caller: Caller, action: str, place: Place) -> str | None:
-    needed = _NEEDED.get(action)
-    bucket = access.buckets.get(place.arn.rpartition(":::")[2].partition("/")[0])
-    if needed is None or bucket is None or bucket.kind.startswith(_NOT_ENCRYPTED):
+def missing(access: Access, caller: Caller, action: str, place: Place) -> str | None:
+    """What of the key of the bucket somebody needs beside, and may not do; None if there is nothing."""
+    needed, key = _NEEDED.get(action), key_of(access, place)
+    if needed is None or key is None or access.may(caller, needed, key.arn, _through_s3(key.arn)).allowed:
         return None
-    key = next((one for one in access.keys.values() if (one.environment, one.kind) == (bucket.environment, "data")), None)
-    if key is None or access.may(caller, needed, key.arn, _through_s3(key.arn)).allowed:
+    return f"{needed} of {name_of(key)}"
+
+
+def key_of(access: Access, place: Place) -> Resource | None:
+    """The key by which what lies in a place is encrypted; None if none of ours is."""
+    bucket = access.buckets.get(bucket_of(place))
+    if bucket is None or bucket.kind.startswith(_NOT_ENCRYPTED):
         return None
-    return f"{needed} of {_name(key)}"
+    return next((one for one in access.keys.values() if (one.environment, one.kind) == (bucket.environment, "data")), None)
+
+
+def bucket_of(place: Place) -> str:
+    """The name of the bucket that a place is, or is in; of another place no bucket's."""
+    return place.arn.rpartition(":::")[2].partition("/")[0]
 
 
 def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
@@ -119,12 +146,17 @@ def everything(access: Access, catalog: Catalog, caller: Caller) -> list[Place]:
         catalog: The contracts.
         caller: Who asks: of the areas, those that are named like one of his session tags are his own.
     """
-    found = [place for dataset in catalog for place in of_dataset(access, dataset)]
+    return [*(place for dataset in catalog for place in of_dataset(access, dataset)), *beside_datasets(access, caller)]
+
+
+def beside_datasets(access: Access, caller: Caller) -> list[Place]:
+    """Every place that is none of a dataset; `everything` has the rest."""
+    found = []
     for bucket in access.buckets.values():
         folders = _folders(bucket.kind, caller)
         found += [Place("object", f"{bucket.name}/{folder}", f"{bucket.arn}/{folder}/x") for folder in folders]
         found.append(Place("bucket", bucket.name, bucket.arn))
-    found += [Place("key", _name(key), key.arn) for key in access.keys.values()]
+    found += [Place("key", name_of(key), key.arn) for key in access.keys.values()]
     return [*found, *(Place("role", f"role {role.full_name}", role.arn) for role in access.roles)]
 
 
@@ -176,7 +208,7 @@ def _folders(kind: str, caller: Caller) -> list[str]:
     return [*areas, "trash/any", "elsewhere"]
 
 
-def _ways(action: str, place: Place) -> dict[str, _Context]:
+def ways(action: str, place: Place) -> dict[str, Context]:
     """The requests by which something can be done, by what people call them; the first that is allowed counts."""
     carried = {f"s3:ExistingObjectTag/{tag}": value for tag, value in place.tags.items()}
     tags = place.tags or {"lifecycle": "operational", "readers": "branches"}
@@ -201,94 +233,25 @@ def _ways(action: str, place: Place) -> dict[str, _Context]:
     return {"": carried}
 
 
-def _through_s3(key: str) -> _Context:
+def each_way(action: str, place: Place) -> dict[str, Context]:
+    """The same, and those by which nobody asks who has nothing to hide."""
+    found = ways(action, place)
+    usual = next(iter(found.values()))
+    if place.kind in ("object", "bucket"):  # all other services take nothing in the open
+        found["over plain HTTP"] = {**usual, "aws:SecureTransport": "false"}
+    untagged = {key: value for key, value in usual.items() if not key.startswith("s3:ExistingObjectTag/")}
+    if untagged != usual:
+        found["of what has no tags"] = untagged
+    otherwise = {key: "another" if key.startswith("s3:RequestObjectTag/") else value for key, value in usual.items()}
+    if otherwise != usual:
+        found["with other tags"] = otherwise
+    return found
+
+
+def _through_s3(key: str) -> Context:
     return {"kms:ViaService": f"s3.{key.split(':')[3]}.amazonaws.com"}
 
 
-def _name(key: Resource) -> str:
+def name_of(key: Resource) -> str:
+    """What people call a key."""
     return f"key {key.environment}/{key.kind}"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What changes for anybody between two versions.
-
-    Attributes:
-        gained: What somebody may do now and could not before.
-        lost: What somebody could do before and may not now.
-        new: What somebody may do with datasets that were not there before: nobody could do anything with them.
-    """
-
-    gained: tuple[Grant, ...]
-    lost: tuple[Grant, ...]
-    new: tuple[Grant, ...]
-
-    def __add__(self, other: "Difference") -> "Difference":
-        return Difference(self.gained + other.gained, self.lost + other.lost, self.new + other.new)
-
-
-def grants(access: Access, catalog: Catalog) -> set[Grant]:
-    """Everything that anybody may do.
-
-    Raises:
-        Refused: A policy is not understood.
-    """
-    evaluated = set[Grant]()
-    for caller in callers(access):
-        places = everything(access, catalog, caller)
-        evaluated |= {found.grant for found in allowed(access, caller, places) if found.missing is None}
-        evaluated |= {grant for place in places for grant in _each_way(access, caller, place)}
-    return evaluated | set(let_in(access))
-
-
-def _each_way(access: Access, caller: Caller, place: Place) -> Iterator[Grant]:
-    """What somebody may do in a place, in each way that is not the usual one."""
-    for action, word in ACTIONS[place.kind].items():
-        if not access.names(caller, action, place.arn):
-            continue
-        ways = _ways(action, place)
-        usual = next(iter(ways.values()))
-        if place.kind in ("object", "bucket"):  # all other services take nothing in the open
-            ways["over plain HTTP"] = {**usual, "aws:SecureTransport": "false"}
-        untagged = {key: value for key, value in usual.items() if not key.startswith("s3:ExistingObjectTag/")}
-        if untagged != usual:
-            ways["of what has no tags"] = untagged
-        for way, said in ways.items():
-            if way and access.may(caller, action, place.arn, said).allowed and not _missing(access, caller, action, place):
-                yield Grant(caller.name, place.name, word, f"{action} {way}", place.dataset or "")
-
-
-def let_in(access: Access) -> Iterator[Grant]:
-    """Whom roles, buckets and keys let in who is none of our roles: tokens, pods, services, other accounts.
-
-    As it is written, with its conditions: what such a one brings along is known to nobody here, so each change counts.
-    """
-    ours = {role.arn.split(":")[4] for role in access.roles}
-    policies = [(f"role {role.full_name}", role.trust) for role in access.roles]
-    policies += [(bucket.name, bucket.policy) for bucket in access.buckets.values() if bucket.policy]
-    policies += [(_name(key), key.policy) for key in access.keys.values() if key.policy]
-    for place, policy in policies:
-        for statement in policy.statements:
-            if statement.effect == "Deny":
-                continue
-            asked = "".join(f", {condition}" for condition in sorted(map(str, statement.conditions)))
-            for principal in statement.principals:
-                if policy.kind == "trust" or principal.account not in ours:
-                    for action in statement.actions:
-                        yield Grant(f"{principal.name}{asked}", place, "let in", as_written(action))
-
-
-def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) -> Difference:
-    """What changes for anybody, by the policies and contracts of two versions.
-
-    Raises:
-        Refused: A policy of one of them is not understood.
-    """
-    was, now = grants(*before), grants(*after)
-    known = {"", *before[1].datasets}
-    gained = sorted(now - was)
-    return Difference(
-        gained=tuple(grant for grant in gained if grant.dataset in known),
-        lost=tuple(sorted(was - now)),
-        new=tuple(grant for grant in gained if grant.dataset not in known),
-    )

@@ -140,11 +140,15 @@ class Access:
         )
 
     def names(self, caller: Caller, action: str, resource: str) -> bool:
-        """Whether any statement that counts for a request allows the action, whatever else it asks: else it is denied."""
+        """Whether any statement that counts for a request allows the action there, whatever else it asks: else it is denied."""
         _, policy = self._of(resource, action, caller)
         own = caller.role.policies if caller.role else ()
         given = (*own, *((policy,) if policy else ()))
-        return any(each.effect == "Allow" for one in given for each in self._about(one, action).statements)
+        return any(
+            each.effect == "Allow" and each.may_be_about(resource)
+            for one in given
+            for each in self._about(one, action).statements
+        )
 
     def role(self, name: str) -> Role:
         """A role by the name that people call it, with its environment or without.

@@ -16,7 +16,17 @@ from typing import Any, Literal
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.policy.condition import Condition, holds, read_conditions
 from dataops_assets.policy.keys import Context
-from dataops_assets.policy.pattern import EVERYTHING, Arn, Template, arn_matches, matches, refuse_open, resource, template
+from dataops_assets.policy.pattern import (
+    EVERYTHING,
+    Arn,
+    Template,
+    arn_matches,
+    matches,
+    may_match,
+    refuse_open,
+    resource,
+    template,
+)
 from dataops_assets.policy.principal import Principal, read_principals, refuse_halves
 from dataops_assets.policy.refused import Refused
 
@@ -64,6 +74,10 @@ class Statement:
     def names(self, action: str) -> bool:
         """Whether it is about an action, whoever does it to what."""
         return any(matches(each, action, {}, case=False) for each in self.actions) != ("Action" in self.excepted)
+
+    def may_be_about(self, resource: str) -> bool:
+        """Whether it may be about a resource, whatever its variables stand for."""
+        return "Resource" in self.excepted or any(may_match(each, resource) for each in self.resources)
 
     def is_about(self, action: str, resource: str, context: Context) -> bool:
         """Whether it is about a request, whoever asks."""

@@ -133,9 +133,49 @@ def refuse_open(texts: Iterable[str]) -> None:
 
 
 def as_written(pattern: Template) -> str:
-    """A pattern without variables as it stands in a policy."""
+    """A pattern as it stands in a policy; a variable without its default."""
     stands = {wildcard: sign for sign, wildcard in _WILDCARDS.items()}
-    return "".join(stands[part] if isinstance(part, Wildcard) else str(part) for part in pattern)
+    return "".join(
+        stands[part] if isinstance(part, Wildcard) else f"${{{part.key}}}" if isinstance(part, Variable) else part
+        for part in pattern
+    )
+
+
+def within(narrow: Template, wide: Template, *, case: bool = True) -> bool:
+    """Whether a pattern surely matches all that another one, the narrow one, does.
+
+    A wildcard or variable of the narrow one counts as a character that only `*`, or the same variable, stands for.
+    """
+    if narrow == wide:
+        return True
+    signs = {
+        part: chr(0xE000 + n) for n, part in enumerate(dict.fromkeys(part for part in narrow if not isinstance(part, str)))
+    }
+    one = f"[^{''.join(signs.values())}]" if signs else "."
+
+    def expression(part: str | Wildcard | Variable) -> str:
+        if isinstance(part, Variable):
+            return signs.get(part, "(?!)")
+        return re.escape(part) if isinstance(part, str) else one if part is Wildcard.ONE else part.value
+
+    text = "".join(part if isinstance(part, str) else signs[part] for part in narrow)
+    flags = re.DOTALL if case else re.DOTALL | re.IGNORECASE
+    return re.fullmatch("".join(map(expression, wide)), text, flags) is not None
+
+
+def may_match(pattern: Arn, text: str) -> bool:
+    """Whether an ARN may be what the pattern says, whatever its variables stand for."""
+    return not pattern or arn_matches(_with_any(pattern), text, {})
+
+
+def has_variable(pattern: Arn) -> bool:
+    """Whether a pattern is filled in by the request."""
+    return any(isinstance(part, Variable) for each in pattern for part in each)
+
+
+@lru_cache(maxsize=10_000)
+def _with_any(pattern: Arn) -> Arn:
+    return tuple(tuple(Wildcard.ANY if isinstance(part, Variable) else part for part in each) for each in pattern)
 
 
 def matches(pattern: Template, text: str, context: Context, *, case: bool = True) -> bool:
@@ -147,6 +187,8 @@ def matches(pattern: Template, text: str, context: Context, *, case: bool = True
         context: What fills in variables.
         case: Whether small letters differ from capitals.
     """
+    if not pattern:
+        return not text
     if len(pattern) == 1 and isinstance(pattern[0], str):  # most are such: plain text
         return pattern[0] == text if case else pattern[0].lower() == text.lower()
     filled = tuple(_fill(part, context) if isinstance(part, Variable) else part for part in pattern)
@@ -156,10 +198,11 @@ def matches(pattern: Template, text: str, context: Context, *, case: bool = True
 
 def arn_matches(pattern: Arn, text: str, context: Context) -> bool:
     """Whether an ARN is what the pattern says, part by part: no wildcard reaches from one of the six into the next."""
+    if not pattern:
+        return True
     parts = text.split(":", 5)
-    return not pattern or (
-        len(parts) == len(pattern) and all(matches(one, part, context) for one, part in zip(pattern, parts, strict=True))
-    )
+    # From behind, since there most ARNs differ.
+    return len(parts) == len(pattern) and all(matches(pattern[n], parts[n], context) for n in range(len(parts) - 1, -1, -1))
 
 
 def _fill(variable: Variable, context: Context) -> str | None:

@@ -272,7 +272,7 @@ def a_service_decrypts(written: dict[str, Any]) -> None:
         (another_repository, f"repo:{OWNER}/*", "role prod/infra"),
         (one_factor, PEOPLE, "role prod/break-glass"),
         (any_pod, "pods.eks.amazonaws.com", "role prod/pipeline"),
-        (another_account_reads, "999999999999", f"{PREFIX}-prod"),
+        (another_account_reads, "999999999999", f"{PREFIX}-prod/staged/*"),
         (a_service_decrypts, "lambda.amazonaws.com", "key prod/data"),
     ],
 )
