@@ -114,7 +114,7 @@ def profile(
     thin = -(-held.height // _MOST_RELATED_ROWS)
     if thin > 1:
         held, numbers = held.gather_every(thin), numbers.gather_every(thin)
-    together = numbers.hstack(held.select(pl.all().is_null().cast(pl.Float64).name.suffix(NULL)))
+    together = held.select(pl.all().is_null().cast(pl.Float64).name.suffix(NULL)).hstack(numbers)  # of which there may be none
     return Profile(
         rows=height,
         every=every,

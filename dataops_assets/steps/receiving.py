@@ -91,7 +91,7 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         try:
             dataset.fetch(partition, brought.path("files"))
         # Whatever it raises is about this partition; the others go on.
-        except (Exception, pl.exceptions.PanicException) as error:
+        except (Exception, SystemExit, pl.exceptions.PanicException) as error:
             # What a network says is no value of a row.
             return f"fetch failed: {told(error, isinstance(error, OSError) or dataset.is_public)}"
         closed: dict[str, str] = {}
@@ -103,6 +103,8 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         odd = [key.removeprefix("files/") for key in brought.odd("files")] + [file for file in files if not file.isprintable()]
         if odd:
             return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
+        if not files:
+            return "fetch failed: it brought nothing"
         links = [f"{key}/" for key in lake.landing.odd(top)]
         for file in files:
             if link := next((link for link in links if f"{top}/{file}".startswith(link)), ""):

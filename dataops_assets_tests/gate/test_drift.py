@@ -266,3 +266,15 @@ def test_a_number_is_new_where_others_are_known_or_beyond_what_none_ever_passed(
     assert new("tens", 40, 45, 360, -40) == ["45", "360", "-40"]
     assert new("whole", 20, 20.5, 60) == ["20.5"], "hotter than any before is for other statistics"
     assert new("value", 20, 20.5) is None, "too many different ones"
+
+
+def test_rows_of_texts_alone_have_statistics_like_any_other():
+    def day(rows: int) -> Profile:
+        texts = pl.DataFrame({"name": [f"n{number % 7}" for number in range(rows)], "note": [None] * rows}).cast(pl.String)
+        return profile(texts, rows, 0, BEGAN, public=True)
+
+    history = History({"name": pl.String(), "note": pl.String()})
+    for number in range(USUAL):
+        history.add(str(number), day(5000 + number))
+    assert unusual(history, day(5010)) == set()
+    assert ".rows" in unusual(history, day(500))

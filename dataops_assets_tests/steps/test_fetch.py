@@ -102,6 +102,13 @@ def test_fetch_that_fails_is_told_and_holds_up_no_other_partition(tree: Tree) ->
     assert DAY in tree.pending("raw", "readings")
 
 
+@pytest.mark.parametrize(("body", "told"), [("return", "it brought nothing"), ("raise SystemExit(3)", "SystemExit: 3")])
+def test_fetch_that_brings_nothing_or_would_end_the_process_is_told(tree: Tree, body: str, told: str) -> None:
+    tree.write("readings/fetch.py", f"def fetch(partition, folder):\n    {body}\n")
+    outcomes = tree.receive("readings", DAY, NEXT)
+    assert [outcome.reason for outcome in outcomes] == [f"readings {day}: fetch failed: {told}" for day in (DAY, NEXT)]
+
+
 def test_error_of_fetch_shows_no_values_that_are_not_public(tree: Tree) -> None:
     tree.write("readings/fetch.py", "def fetch(partition, folder):\n    raise ValueError('a secret')\n")
     assert received(tree).reason.endswith("fetch failed: ValueError: a secret")
