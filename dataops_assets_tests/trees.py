@@ -12,6 +12,7 @@
 
 import io
 import os
+import shutil
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -272,6 +273,8 @@ class Tree:
         path = self.defs / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).lstrip("\n").encode())
+        # Of one that is as long and was written in the same second, Python would take what it has compiled before.
+        shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
         self._lake = None
 
     def edit(self, file: str, old: str, new: str) -> None:
