@@ -1,8 +1,10 @@
-"""What `dataops grants` tells of a project against its last commit. Not here: what it must tell (the tests beside)."""
+"""A project that is changed, and what `dataops grants` tells of it. Not here: what it must tell (the tests beside)."""
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -18,10 +20,22 @@ def commit(project: Path) -> None:
         subprocess.run(["git", "-C", str(project), *who, *asked], check=True)
 
 
-def told() -> tuple[int, Told, Told]:
-    """How the command ends, and what it says is gained and lost: who, where, by what."""
+def change(file: Path, by: Callable[[Any], None]) -> None:
+    """Change what a JSON file says."""
+    said = json.loads(file.read_text(encoding="utf-8"))
+    by(said)
+    file.write_text(json.dumps(said), encoding="utf-8")
+
+
+def answer() -> tuple[int, dict[str, Any]]:
+    """How the command ends, and all that it says."""
     done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD", "--json"])
     assert done.stdout, done.output
-    found = json.loads(done.stdout)
+    return done.exit_code, json.loads(done.stdout)
+
+
+def told() -> tuple[int, Told, Told]:
+    """How the command ends, and what it says is gained and lost: who, where, by what."""
+    code, found = answer()
     gained, lost = ({(one["who"], one["place"], one["action"]) for one in found[name]} for name in ("gained", "lost"))
-    return done.exit_code, gained, lost
+    return code, gained, lost

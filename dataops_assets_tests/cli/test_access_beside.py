@@ -13,7 +13,7 @@ from dataops_assets import catalog
 from dataops_assets.cli.main import cli
 from dataops_assets.policy.refused import Refused
 from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.cli.granted import commit, told
+from dataops_assets_tests.cli.granted import change, commit, told
 
 PROD = "infra/access/prod.json"
 RULES = "infra/github/rules.json"
@@ -39,12 +39,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commit(tmp_path)
     monkeypatch.setattr(catalog, "DEFS", tmp_path / "package" / "defs")
     return tmp_path
-
-
-def change(file: Path, by: Callable[[Any], None]) -> None:
-    said = json.loads(file.read_text(encoding="utf-8"))
-    by(said)
-    file.write_text(json.dumps(said), encoding="utf-8")
 
 
 def without_policies(said: Any) -> None:

@@ -13,12 +13,12 @@ from click.testing import CliRunner
 from dataops_assets import catalog
 from dataops_assets.cli.main import cli
 from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.cli.granted import Told, answer, change, commit, told
 from dataops_assets_tests.values import ACCOUNTS, PREFIX, REGION
 
 PROD = "infra/access/prod.json"
 ACCOUNT = f"arn:aws:iam::{ACCOUNTS['prod']}"
 BUCKET = f"arn:aws:s3:::{PREFIX}-prod"
-Told = set[tuple[str, str, str]]
 Said = dict[str, Any]
 
 
@@ -27,26 +27,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that is committed, with the contracts and policies of this one."""
     shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PROJECT / "infra/access", tmp_path / "infra/access")
-    who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
-    for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "As it was"]):
-        subprocess.run(["git", "-C", str(tmp_path), *who, *asked], check=True)
+    commit(tmp_path)
     monkeypatch.setattr(catalog, "DEFS", tmp_path / "package" / "defs")
     return tmp_path
-
-
-def change(file: Path, by: Callable[[Said], None]) -> None:
-    said = json.loads(file.read_text(encoding="utf-8"))
-    by(said)
-    file.write_text(json.dumps(said), encoding="utf-8")
-
-
-def told() -> tuple[int, Told, Told, Said]:
-    """How the command ends, and what is gained and lost: who, where, by what; and all of it."""
-    done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD", "--json"])
-    assert done.stdout, done.output
-    found = json.loads(done.stdout)
-    gained, lost = ({(one["who"], one["place"], one["action"]) for one in found[name]} for name in ("gained", "lost"))
-    return done.exit_code, gained, lost, found
 
 
 def statements(said: Said, role: str) -> list[Said]:
@@ -179,7 +162,7 @@ WIDER: dict[Callable[[Said], None], Told] = {
 @pytest.mark.parametrize("widen", WIDER, ids=lambda widen: widen.__name__)
 def test_rights_beyond_what_is_evaluated_are_gained_and_fail(project: Path, widen: Callable[[Said], None]):
     change(project / PROD, widen)
-    code, gained, lost, _ = told()
+    code, gained, lost = told()
     assert (code, lost) == (1, set())
     assert WIDER[widen] <= gained
 
@@ -190,14 +173,14 @@ def test_the_same_rights_taken_back_are_lost_and_pass(project: Path, widen: Call
     for asked in (["add", "."], ["-c", "user.name=lab", "-c", "user.email=lab@example.com", "commit", "-q", "-m", "Wider"]):
         subprocess.run(["git", "-C", str(project), *asked], check=True)
     shutil.copy(PROJECT / PROD, project / PROD)
-    code, gained, lost, _ = told()
+    code, gained, lost = told()
     assert (code, gained) == (0, set())
     assert WIDER[widen] <= lost
 
 
 def test_a_role_without_its_boundary_has_gained_what_the_boundary_held(project: Path):
     change(project / PROD, lambda said: said["roles"][f"{PREFIX}-webserver"].update(boundary=None))
-    code, gained, _, _ = told()
+    code, gained, _ = told()
     assert (code, gained) == (1, {("boundary of prod/webserver", "*", "*")})
 
 
@@ -208,7 +191,7 @@ def test_boundaries_of_most_roles_are_told_together_without_those_of_the_others(
         statements(said, "webserver").append(added)
 
     change(project / PROD, widen)
-    code, gained, lost, _ = told()
+    code, gained, lost = told()
     assert (code, lost) == (1, set())
     assert gained == {
         ("prod/webserver", f"{PREFIX}-state-prod/anywhere", "s3:GetObject"),
@@ -224,7 +207,7 @@ def test_what_is_denied_about_a_bucket_that_is_new_is_no_right_lost(project: Pat
         said["buckets"][f"{PREFIX}-logs-dev"] = json.loads(text)
 
     change(file, another)
-    _, _, lost, _ = told()
+    _, _, lost = told()
     assert lost == set()
 
 
@@ -250,7 +233,7 @@ def otherwise_written(said: Said) -> None:
 
 def test_policies_that_are_written_otherwise_give_nobody_anything(project: Path):
     change(project / PROD, otherwise_written)
-    assert told()[:3] == (0, set(), set())
+    assert told() == (0, set(), set())
 
 
 def narrower(said: Said) -> None:
@@ -264,7 +247,7 @@ def narrower(said: Said) -> None:
 
 def test_what_is_narrower_is_lost_and_nothing_is_gained(project: Path):
     change(project / PROD, narrower)
-    code, gained, lost, _ = told()
+    code, gained, lost = told()
     assert (code, gained) == (0, set())
     passed = {
         ("prod/infra, StringEquals iam:PassedToService ec2.amazonaws.com", f"{ACCOUNT}:role/{PREFIX}-{role}", "iam:PassRole")
@@ -299,8 +282,8 @@ def provider_may_drop(said: Said, feed: str) -> None:
 def test_what_a_new_dataset_needs_is_no_access_gained(project: Path):
     copy_of(project, "airports", "airfields", "operations")
     change(project / PROD, lambda said: (tags_may_be(said, "operations"), provider_may_drop(said, "airfields")))  # type: ignore[arg-type, return-value]
-    code, gained, lost, found = told()
-    assert (code, gained, lost) == (0, set(), set())
+    code, found = answer()
+    assert (code, found["gained"], found["lost"]) == (0, [], [])
     assert {one["dataset"] for one in found["new"]} == {"airfields"}
     assert {"prod/pipeline", "prod/provider-openflights"} <= {one["who"] for one in found["new"]}
 
@@ -310,7 +293,7 @@ def test_other_readers_of_a_dataset_are_no_access_gained_for_the_pipeline(projec
     text = file.read_text(encoding="utf-8")
     file.write_text(text.replace("[analysts, operations, branches]", "[operations, branches]"), encoding="utf-8")
     change(project / PROD, lambda said: tags_may_be(said, "branches+operations"))
-    code, gained, _, _ = told()
+    code, gained, _ = told()
     assert (code, gained) == (0, set())
 
 
@@ -319,14 +302,14 @@ def test_behind_a_new_dataset_no_other_right_hides(project: Path, tag: str):
     """What the new one does not need, or what more than it needs, is gained as without it."""
     copy_of(project, "routes", "paths", "operations")
     change(project / PROD, lambda said: tags_may_be(said, "operations", tag))
-    code, gained, _, _ = told()
+    code, gained, _ = told()
     assert code == 1
     assert {who.rsplit(" ", 1)[-1] for who, _, action in gained if action == "s3:PutObjectTagging"} == {tag}
 
 
 def test_a_policy_that_names_one_of_several_datasets_alike_tells_them_apart(project: Path):
     change(project / PROD, lambda said: gives(said, "analyst-analysts", "s3:GetObject", f"{BUCKET}/raw/airports/*"))  # type: ignore[arg-type, return-value]
-    code, gained, _, _ = told()
+    code, gained, _ = told()
     assert code == 1
     assert {place for _, place, _ in gained} == {"raw/airports"}
 
