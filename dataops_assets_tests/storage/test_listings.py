@@ -116,3 +116,22 @@ def test_what_is_missing_is_not_asked_for_one_by_one(sizes: dict[int, Tree], day
     with pytest.raises(NotPublished, match=f"and {days - 5} more"):
         lake.readable(dataset, dataset.partitions.keys(NOW))
     assert lake.store.asked["entry"] <= 5 * 10
+
+
+class Plain(Counting):
+    """A folder that counts, and is none but a folder."""
+
+    @property
+    def here(self) -> Folder:
+        return self
+
+
+def test_of_a_folder_nothing_is_listed_but_what_is_asked_for(sizes: dict[int, Tree]) -> None:
+    store = Plain(sizes[365].store.root)
+    lake = replace(sizes[365].lake, store=store)
+    dataset = lake.catalog["readings"]
+    few = dataset.partitions.keys(NOW)[:3]
+    assert lake.scan(dataset, few).collect().height == 3
+    listed = {asked.removeprefix("list ") for asked in store.asked if asked.startswith("list ")}
+    tops = ("staged/readings", "_provenance/staged/readings")
+    assert listed == {f"{top}/date={day}" for top in tops for day in few}
