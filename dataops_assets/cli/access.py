@@ -228,11 +228,9 @@ def _caller(access: "Access", name: str, tags: dict[str, str], in_cluster: list[
     from dataops_assets.observe import cluster
     from dataops_assets.policy.access import ANYBODY, session
 
-    if name == ANYBODY.name:
-        return ANYBODY
     roles = {called for role in access.roles for called in (role.name, role.full_name, role.arn)}
     inside = {called for known in in_cluster for called in cluster.names(known)}
-    if name not in roles | inside:
+    if name not in {*roles, *inside, ANYBODY.name}:
         near = difflib.get_close_matches(name, sorted(roles | inside), 1)
         meant = f": did you mean `{near[0]}`?" if near else "."
         known = ", ".join([*sorted(role.full_name for role in access.roles), *sorted(set(in_cluster)), ANYBODY.name])
@@ -240,7 +238,7 @@ def _caller(access: "Access", name: str, tags: dict[str, str], in_cluster: list[
     if name not in roles:
         if tags:
             raise click.UsageError(f"{name} is no role of AWS, and has no session tags: leave --tag out")
-        return None
+        return ANYBODY if name == ANYBODY.name else None
     try:
         return session(access.role(name), tags)
     except LookupError as error:

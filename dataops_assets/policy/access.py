@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from dataops_assets.contract.errors import choose
 from dataops_assets.policy.condition import Condition
 from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
@@ -245,9 +246,17 @@ def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
         role: The role.
         tags: The session tags that are known. What the trust demands beside, and leaves open, is written `<tag>`: a `pr-*`
             becomes `pr-<tag>`.
+
+    Raises:
+        LookupError: The trust asks for no tag of that name, so no session has one.
     """
     account, name = role.arn.split(":")[4], role.arn.rpartition("/")[2]
-    carried = {**_demanded(role.trust), **(tags or {})}
+    carried = _demanded(role.trust)
+    for tag, value in (tags or {}).items():
+        if tag.lower() not in carried:  # names of tags have no case
+            remedy = choose(tag, carried) if carried else "its sessions have none"
+            raise LookupError(f"the trust of {role.full_name} knows no session tag `{tag}`: {remedy}")
+        carried[tag.lower()] = value
     return Caller(
         name=" ".join([role.full_name, *(tags or {}).values()]),
         principal=f"arn:aws:sts::{account}:assumed-role/{name}/session",

@@ -88,6 +88,10 @@ def test_may_of_a_role_with_its_own_area():
     assert not {place for place, word in may if word in ("write", "delete", "tag")} - {f"{PREFIX}-dev/dev/ann"}
 
 
+def test_names_of_session_tags_have_no_case():
+    assert ask("may", "engineer", "--tag", "Person=ann").stdout == ask("may", "engineer", "--tag", "person=ann").stdout
+
+
 def test_what_the_trust_leaves_open_is_written_as_what_it_stands_for():
     done = ask("may", "branch")
     assert f"{PREFIX}-dev/branch/pr-<kubernetes-namespace>" in done.stdout
@@ -137,6 +141,11 @@ def test_anybody_may_nothing():
         (("may", "viewer"), "there is no `viewer`: did you mean `viewers`?"),
         (("may", "xyz"), "group viewers, service account adhoc/adhoc"),
         (("may", "viewers", "--tag", "person=ann"), "viewers is no role of AWS"),
+        (("may", "anybody", "--tag", "person=ann"), "anybody is no role of AWS"),
+        (("may", "engineer", "--tag", "nope=1"), "the trust of dev/engineer knows no session tag `nope`: use one of person"),
+        (("may", "engineer", "--tag", "persn=ann"), "did you mean `person`?"),
+        (("may", "branch", "--tag", "person=ann"), "kubernetes-namespace, kubernetes-service-account"),
+        (("may", "prod/infra", "--tag", "person=ann"), "knows no session tag `person`: its sessions have none"),
         (("who", "flightz"), "there is no dataset `flightz`"),
         (("who", "routes", "--zone", "raw"), "routes does not lie in raw"),
         (("grants",), "--diff"),
