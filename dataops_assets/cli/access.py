@@ -48,6 +48,8 @@ def who(dataset: str, zone: str | None, as_json: bool) -> None:
         raise click.UsageError(f"{name} does not lie in {zone}; it lies in {', '.join(zones)}")
     places = observe.of_dataset(access, catalog[name], zone)
     found = [one for caller in observe.callers(access) for one in observe.allowed(access, caller, places)]
+    if groups := observe.unrendered_readers(access, catalog[name]):
+        click.echo(f"infra/access has no role of {', '.join(groups)} yet, so what they may read is not told: {_ANEW}", err=True)
     if as_json:
         click.echo(json.dumps([_plain(one) for one in found], indent=1))
         return

@@ -15,6 +15,7 @@ from dataops_assets.policy.access import ANYBODY, Access, Caller, Resource, sess
 from dataops_assets.policy.actions import ACTIONS, Kind
 from dataops_assets.policy.evaluate import Decision
 from dataops_assets.storage import layout
+from dataops_assets.storage.lake import BRANCHES
 
 Context = Mapping[str, str | Sequence[str]]
 _NEEDED = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}
@@ -182,6 +183,13 @@ def of_dataset(access: Access, dataset: Dataset, zone: str | None = None) -> lis
 def zones_of(dataset: Dataset) -> list[str]:
     """Where a dataset lies in prod, from left to right."""
     return list(_keys(dataset))
+
+
+def unrendered_readers(access: Access, dataset: Dataset) -> list[str]:
+    """The reader groups of a dataset that have no role yet: nothing tells what they may do."""
+    roles = {role.full_name for role in access.roles}
+    groups = [group for group in dataset.attributes.readers if group != BRANCHES]  # whose roles are those of dev
+    return [group for group in groups if f"prod/analyst-{group}" not in roles]
 
 
 def _keys(dataset: Dataset) -> dict[str, str]:

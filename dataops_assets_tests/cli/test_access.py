@@ -319,6 +319,17 @@ def test_policies_of_readers_before_are_told_with_the_commands_that_make_them_an
     assert "the pipeline could not write routes as the contracts are now: run `dataops export infra`" in done.stderr
 
 
+def test_a_reader_group_whose_role_is_not_rendered_yet_is_told_with_the_commands_that_render_it(project: Path):
+    assert ask("who", "airlines").stderr == ""
+    defs = project / "package" / "defs"
+    edit(defs / "policy.yaml", "readers:\n", "readers:\n  finance: Everyone who bills.\n")
+    edit(defs / "aviation" / "airlines" / "defs.yaml", "operations, branches]", "operations, branches, finance]")
+    hint = "infra/access has no role of finance yet, so what they may read is not told: run `dataops export infra`, "
+    for asked in (("who", "airlines"), ("who", "airlines", "--json")):
+        done = ask(*asked)
+        assert (done.exit_code, done.stderr) == (0, f"{hint}then `make access`\n")
+
+
 def test_readers_of_a_contract_count_without_any_policy_being_touched(project: Path):
     contract = project / "package" / "defs" / "aviation" / "routes" / "defs.yaml"
     edit(contract, "readers: [analysts, operations, branches]", "readers: [analysts]")
