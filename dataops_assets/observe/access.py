@@ -97,6 +97,17 @@ class Difference:
         return Difference(self.gained + other.gained, self.lost + other.lost, self.new + other.new)
 
 
+UNCLEAR = "change"
+"""The word of a grant of which it cannot be told whether it gives or takes: it counts as gained."""
+
+
+def as_a_whole(what: str, before: object, after: object) -> Grant | None:
+    """What is told of a file or folder that one side has and the other has not, in place of all that it says."""
+    if bool(before) == bool(after):
+        return None
+    return Grant(what, "all that it says", UNCLEAR, "is gone" if before else "was not there before")
+
+
 def callers(access: Access) -> list[Caller]:
     """Everybody: a session of each role as its trust demands it, and whoever has not signed in."""
     return [ANYBODY, *sorted((session(role) for role in access.roles), key=lambda one: one.name)]

@@ -3,17 +3,18 @@ bucket keeps, database, repository and the owners of its code, webserver.
 
 What decides about these is AWS's STS, EKS and S3, Kubernetes, PostgreSQL, GitHub and `policy.guard`. So both versions are
 compared as they are written, entry by entry. Where a change only takes away, it is told as lost. Where it gives something, or
-where it cannot be told which way it goes, it is told as gained: whoever reviews it has to look. Not here: what is evaluated
-(`observe.access`, `observe.cluster`), and how the files are read (`dataops_assets.policy`).
+where it cannot be told which way it goes, it is told as gained: whoever reviews it has to look. So is a file that is gone as a
+whole, by that alone. Not here: what is evaluated (`observe.access`, `observe.cluster`), and how the files are read
+(`dataops_assets.policy`).
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, TypeVar
 
-from dataops_assets.observe.access import Difference, Grant
+from dataops_assets.observe.access import UNCLEAR, Difference, Grant, as_a_whole
 from dataops_assets.policy.access import Access
 from dataops_assets.policy.codeowners import Owners, is_plain, owners_of
 from dataops_assets.policy.database import Right
@@ -22,9 +23,11 @@ from dataops_assets.policy.rendered import Cluster, Lock
 from dataops_assets.policy.repository import Repository
 from dataops_assets.policy.webserver import Table
 
-_UNCLEAR = "change"
+_Said = TypeVar("_Said")
 _WORDS = {"SELECT": "read", "INSERT": "write", "UPDATE": "write", "DELETE": "delete", "TRUNCATE": "delete"}
 _SQL = "deploy/postgres"
+_RULES = "infra/github/rules.json"
+_TABLE = "dataops_assets/policy/webserver.yaml"
 _OWNERS = ".github/CODEOWNERS"
 _SHOWN = 100
 _HOLDS = {
@@ -47,7 +50,7 @@ class Beside:
         access: The rendered access, for sessions of its roles, for its clusters and for what its buckets keep.
         namespaces: Of the cluster, each with what its pods may ask of their machine, one of `LEVELS`.
         database: The statements that make the roles of the database.
-        repository: What holds for the repository.
+        repository: What holds for the repository; None if that is not rendered.
         owners: Who must agree to a change of what.
         webserver: Who may ask the webserver for what; None if that is not said.
     """
@@ -55,7 +58,7 @@ class Beside:
     access: Access
     namespaces: Mapping[str, str]
     database: tuple[Right | str, ...]
-    repository: Repository
+    repository: Repository | None
     owners: Owners
     webserver: Table | None
 
@@ -68,10 +71,10 @@ def difference(before: Beside, after: Beside) -> Difference:
         *_reached(before.access, after.access),
         *_asked_of_machines(before.namespaces, after.namespaces),
         *_kept(before.access, after.access),
-        *_database(before.database, after.database),
-        *_repository(before.repository, after.repository),
+        *_if_on_both(_SQL, _database, before.database, after.database),
+        *_if_on_both(_RULES, _repository, before.repository, after.repository),
         *_owned(before.owners, after.owners),
-        *_webserver(before.webserver, after.webserver),
+        *_if_on_both(_TABLE, _webserver, before.webserver, after.webserver),
     ]
     return Difference(
         gained=tuple(sorted(grant for widens, grant in found if widens)),
@@ -82,6 +85,13 @@ def difference(before: Beside, after: Beside) -> Difference:
 
 _Found = Iterator[tuple[bool, Grant]]
 """Each with whether it counts as gained."""
+
+
+def _if_on_both(what: str, compare: Callable[[_Said, _Said], _Found], before: _Said | None, after: _Said | None) -> _Found:
+    if whole := as_a_whole(what, before, after):
+        yield True, whole
+    elif before and after:
+        yield from compare(before, after)
 
 
 def _sessions(before: Access, after: Access) -> _Found:
@@ -193,14 +203,14 @@ def _database(before: tuple[Right | str, ...], after: tuple[Right | str, ...]) -
         if isinstance(item, Right):
             yield item.verb == "GRANT", _right(item, item.verb)
         else:
-            yield True, Grant(_SQL, _short(item), _UNCLEAR, "is new")
+            yield True, Grant(_SQL, _short(item), UNCLEAR, "is new")
     for item in was - now:
         if isinstance(item, Right):
             yield item.verb == "REVOKE", _right(item, f"no {item.verb}")
         else:
-            yield True, Grant(_SQL, _short(item), _UNCLEAR, "is gone")
+            yield True, Grant(_SQL, _short(item), UNCLEAR, "is gone")
     if [item for item in before if item in now] != [item for item in after if item in was]:
-        yield True, Grant(_SQL, "what stands there as before", _UNCLEAR, "in another order")
+        yield True, Grant(_SQL, "what stands there as before", UNCLEAR, "in another order")
 
 
 def _right(one: Right, said: str) -> Grant:
@@ -215,13 +225,13 @@ def _repository(before: Repository, after: Repository) -> _Found:
         if (path in was, old) != (path in now, new):
             said = f"{_said(new, path in now)}, {_said(old, path in was)} before"
             closes = _more(path, old, new)
-            yield not closes, Grant("repository", path, _UNCLEAR, said)
+            yield not closes, Grant("repository", path, UNCLEAR, said)
     for block in before.written.keys() | after.written.keys():
         old_lines, new_lines = before.written.get(block, ()), after.written.get(block, ())
         if old_lines != new_lines:
             lines = [f"+ {line}" for line in new_lines if line not in old_lines]
             lines += [f"- {line}" for line in old_lines if line not in new_lines]
-            yield from ((True, Grant("repository", block, _UNCLEAR, _short(line))) for line in lines or ["other order"])
+            yield from ((True, Grant("repository", block, UNCLEAR, _short(line))) for line in lines or ["other order"])
 
 
 def _owned(before: Owners, after: Owners) -> _Found:
@@ -235,27 +245,25 @@ def _owned(before: Owners, after: Owners) -> _Found:
             gone, new = Counter(before) - Counter(after), Counter(after) - Counter(before)
             lines = [("is gone", one) for one in gone] + [("is new", one) for one in new]
             for how, (about, owners) in lines or [("in another order", ("*", ()))]:
-                yield True, Grant(_OWNERS, _short(" ".join((about, *owners))), _UNCLEAR, how)
+                yield True, Grant(_OWNERS, _short(" ".join((about, *owners))), UNCLEAR, how)
         return
     for path in {about for about, _ in (*before, *after)}:
         was, now = sorted(owners_of(path, before)), sorted(owners_of(path, after))
         if was != now:
             yield (
                 bool(was),
-                Grant("whoever changes it", path, _UNCLEAR, f"owned by {_said(now, True)}, {_said(was, True)} before"),
+                Grant("whoever changes it", path, UNCLEAR, f"owned by {_said(now, True)}, {_said(was, True)} before"),
             )
 
 
-def _webserver(before: Table | None, after: Table | None) -> _Found:
+def _webserver(before: Table, after: Table) -> _Found:
     was, now = (_asked(table) for table in (before, after))
     yield from ((True, grant) for grant in now - was)
     yield from ((False, grant) for grant in was - now)
 
 
-def _asked(table: Table | None) -> set[Grant]:
+def _asked(table: Table) -> set[Grant]:
     """What each role may ask for, and what a launch may say."""
-    if table is None:
-        return set()
     found = set()
     for word, rows in (("use", table.paths), ("ask", table.mutations)):
         found |= {Grant(role, "webserver", word, name) for name, row in rows.items() for role in table.roles if row.lets(role)}

@@ -8,7 +8,7 @@ and matched (`policy.rbac`), and whom EKS lets into the cluster by entries of it
 from collections.abc import Iterator
 from itertools import product
 
-from dataops_assets.observe.access import Difference, Grant
+from dataops_assets.observe.access import Difference, Grant, as_a_whole
 from dataops_assets.policy.rbac import Request, Rights, Subject
 
 _WORDS = {
@@ -39,7 +39,9 @@ def allowed(rights: Rights, name: str, who: Subject) -> Iterator[tuple[Grant, st
 
 
 def difference(before: Rights, after: Rights) -> Difference:
-    """Who may do more in the cluster, and who less."""
+    """Who may do more in the cluster, and who less; where all manifests are gone, or new, that alone."""
+    if whole := as_a_whole("deploy/rbac", before.grants or before.accounts, after.grants or after.accounts):
+        return Difference(gained=(whole,), lost=(), new=())
     was, now = (_grants(rights, before, after) for rights in (before, after))
     return Difference(gained=tuple(sorted(now - was)), lost=tuple(sorted(was - now)), new=())
 

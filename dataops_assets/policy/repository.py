@@ -40,12 +40,10 @@ def _each(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def read_repository(file: Path) -> Repository:
-    """What a rendered file says; nothing, if it is not there.
+def read_repository(file: Path) -> Repository | None:
+    """What a rendered file says; None, if it is not there.
 
     Raises:
         Refused: It is not as it must be.
     """
-    if not file.exists():
-        return Repository()
-    return read_rendered(file, Repository)
+    return read_rendered(file, Repository) if file.exists() else None

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from dataops_assets import catalog
 from dataops_assets.cli.main import cli
 from dataops_assets_tests.checkout import PROJECT
+from dataops_assets_tests.cli.granted import commit
 from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX
 
 
@@ -388,13 +389,26 @@ subjects: [{kind: ServiceAccount, name: daemon, namespace: prod}]
     assert lost == set()
 
 
-def test_what_the_cluster_does_not_allow_any_more_is_told_also_where_its_folder_is_gone(project: Path):
-    shutil.rmtree(project / "deploy")
+def test_what_the_cluster_does_not_allow_any_more_is_told(project: Path):
+    (project / "deploy" / "rbac" / "people.yaml").unlink()
     done = ask("grants", "--diff", "HEAD", "--json")
     assert done.exit_code == 0, done.output
     gained, lost = in_the_cluster(done)
     assert gained == set()
     assert ("group viewers", "get", "pods in namespace prod") in lost
+
+
+def test_all_roles_of_the_cluster_that_are_gone_or_new_are_one_line(project: Path):
+    """Nobody loses what the cluster was given: whether that is taken from it, no file says any more."""
+    shutil.rmtree(project / "deploy")
+    done = ask("grants", "--diff", "HEAD")
+    assert done.exit_code == 1
+    title, _, line = done.stdout.splitlines()
+    assert (title, " ".join(line.split())) == ("gained:", "deploy/rbac all that it says change is gone")
+    commit(project)
+    shutil.copytree(PROJECT / "deploy/rbac", project / "deploy/rbac")
+    expected = {("deploy/rbac", "was not there before", "all that it says")}
+    assert in_the_cluster(ask("grants", "--diff", "HEAD", "--json")) == (expected, set())
 
 
 def test_what_is_not_rendered_is_told(project: Path):

@@ -341,11 +341,14 @@ def test_who_may_pass_by_the_ruleset_is_told_although_no_value_says_it(project: 
     assert told() == (1, {("repository", place, line) for line in added}, set())
 
 
-def test_rules_that_are_gone_are_no_access_lost(project: Path):
-    (project / RULES).unlink()
-    code, gained, lost = told()
-    assert (code, lost) == (1, set())
-    assert ("repository", "ruleset.enforcement", "not said, active before") in gained
+@pytest.mark.parametrize("what", [RULES, TABLE, "deploy/postgres", "deploy/rbac"])
+def test_what_is_gone_or_new_as_a_whole_is_one_line(project: Path, what: str):
+    path = project / what
+    path.rename(project / "away")
+    assert told() == (1, {(what, "all that it says", "is gone")}, set())
+    commit(project)
+    (project / "away").rename(path)
+    assert told() == (1, {(what, "all that it says", "was not there before")}, set())
 
 
 def test_rules_of_another_form_are_named_with_the_way_to_mend_them(project: Path):
