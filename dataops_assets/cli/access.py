@@ -290,8 +290,13 @@ def _differs(found: "Difference", commit: str) -> Iterator[str]:
         if listed:
             yield f"{title}:"
             grouped = itertools.groupby(listed, key=lambda grant: (grant.who, grant.place, grant.word))
-            rows = [(*about, ", ".join(grant.action for grant in ones)) for about, ones in grouped]
-            yield from _aligned(("who", "where", "may", "by the actions"), rows, groups=2)
+            rows = [(*about, line) for about, ones in grouped for line in _in_lines([grant.action for grant in ones])]
+            yield from _aligned(("who", "where", "may", "by the actions"), rows, groups=3)
+
+
+def _in_lines(actions: list[str]) -> list[str]:
+    """Actions in one line; each in its own, if it would not be seen where one ends."""
+    return actions if any("," in one for one in actions) else [", ".join(actions)]
 
 
 def _aligned(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], groups: int) -> Iterator[str]:

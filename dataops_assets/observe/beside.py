@@ -223,15 +223,16 @@ def _repository(before: Repository, after: Repository) -> _Found:
     for path in was.keys() | now.keys():
         old, new = was.get(path), now.get(path)
         if (path in was, old) != (path in now, new):
-            said = f"{_said(new, path in now)}, {_said(old, path in was)} before"
+            if isinstance(old, list) and isinstance(new, list):
+                said = _values(old, new)
+            else:
+                said = [f"{_said(new, path in now)}, {_said(old, path in was)} before"]
             closes = _more(path, old, new)
-            yield not closes, Grant("repository", path, UNCLEAR, said)
+            yield from ((not closes, Grant("repository", path, UNCLEAR, one)) for one in said)
     for block in before.written.keys() | after.written.keys():
-        old_lines, new_lines = before.written.get(block, ()), after.written.get(block, ())
-        if old_lines != new_lines:
-            lines = [f"+ {line}" for line in new_lines if line not in old_lines]
-            lines += [f"- {line}" for line in old_lines if line not in new_lines]
-            yield from ((True, Grant("repository", block, UNCLEAR, _short(line))) for line in lines or ["other order"])
+        lines = before.written.get(block, ()), after.written.get(block, ())
+        if lines[0] != lines[1]:
+            yield from ((True, Grant("repository", block, UNCLEAR, _short(line))) for line in _values(*lines))
 
 
 def _owned(before: Owners, after: Owners) -> _Found:
@@ -250,10 +251,8 @@ def _owned(before: Owners, after: Owners) -> _Found:
     for path in {about for about, _ in (*before, *after)}:
         was, now = sorted(owners_of(path, before)), sorted(owners_of(path, after))
         if was != now:
-            yield (
-                bool(was),
-                Grant("whoever changes it", path, UNCLEAR, f"owned by {_said(now, True)}, {_said(was, True)} before"),
-            )
+            said = f"owned by {' and '.join(now) or 'nobody'}, {' and '.join(was) or 'nobody'} before"
+            yield bool(was), Grant("whoever changes it", path, UNCLEAR, said)
 
 
 def _webserver(before: Table, after: Table) -> _Found:
@@ -282,9 +281,14 @@ def _more(path: str, old: Any, new: Any) -> bool:
 
 
 def _said(value: Any, there: bool) -> str:
-    if not there:
-        return "not said"
-    return ", ".join(map(str, value)) or "nobody" if isinstance(value, list) else str(value)
+    return str(value) if there else "not said"
+
+
+def _values(old: Iterable[Any], new: Iterable[Any]) -> list[str]:
+    """What a list has more and less, each value by itself: it may hold commas."""
+    listed, now = list(old), list(new)
+    differs = [f"+ {one}" for one in now if one not in listed] + [f"- {one}" for one in listed if one not in now]
+    return differs or ["other order"]
 
 
 def _short(text: str) -> str:

@@ -295,19 +295,19 @@ def at(path: str, value: Any) -> Callable[[Any], None]:
     return put
 
 
-PUSHED = ".github/workflows/*, .github/actions/**/*, .github/workflows/**/* before"
-OPENED = {
-    "ruleset.pull_request.required_approving_review_count": (0, "0, 1 before"),
-    "ruleset.required_status_checks.checks": (["check", "test"], "check, test, access, check, services, test before"),
-    "ruleset.enforcement": ("evaluate", "evaluate, active before"),
-    "ruleset.rules.non_fast_forward": (False, "False, True before"),
-    "workflows.can_approve_pull_request_reviews": (True, "True, False before"),
-    "environments.prod.branch": (None, "None, main before"),
-    "environments.drift.reviewers": (["everybody"], "everybody, nobody before"),
-    "environments.infra.reviewers": ([], "nobody, infra before"),
-    "push_ruleset.enforcement": ("evaluate", "evaluate, active before"),
-    "push_ruleset.passed_by": (["infra", "everybody"], "infra, everybody, infra before"),
-    "push_ruleset.restricted_file_paths": ([".github/workflows/*"], PUSHED),
+PUSHED = ("+ .github/workflows", "- .github/actions/**", "- .github/workflows/**")
+OPENED: dict[str, tuple[Any, list[str]]] = {
+    "ruleset.pull_request.required_approving_review_count": (0, ["0, 1 before"]),
+    "ruleset.required_status_checks.checks": (["check", "test"], ["- access", "- services"]),
+    "ruleset.enforcement": ("evaluate", ["evaluate, active before"]),
+    "ruleset.rules.non_fast_forward": (False, ["False, True before"]),
+    "workflows.can_approve_pull_request_reviews": (True, ["True, False before"]),
+    "environments.prod.branch": (None, ["None, main before"]),
+    "environments.drift.reviewers": (["everybody"], ["+ everybody"]),
+    "environments.infra.reviewers": ([], ["- infra"]),
+    "push_ruleset.enforcement": ("evaluate", ["evaluate, active before"]),
+    "push_ruleset.passed_by": (["infra", "everybody"], ["+ everybody"]),
+    "push_ruleset.restricted_file_paths": ([".github/workflows/*"], [f"{one}/*" for one in PUSHED]),
 }
 CLOSED = {
     "ruleset.pull_request.required_approving_review_count": 2,
@@ -321,7 +321,18 @@ CLOSED = {
 def test_what_the_repository_asks_for_less_or_otherwise_is_access_gained(project: Path):
     for path, (value, _) in OPENED.items():
         change(project / RULES, at(path, value))
-    assert told() == (1, {("repository", path, how) for path, (_, how) in OPENED.items()}, set())
+    assert told() == (1, {("repository", path, how) for path, (_, hows) in OPENED.items() for how in hows}, set())
+
+
+def test_values_that_hold_commas_are_told_line_by_line(project: Path):
+    paths = [".ci/{a, b}/*", ".github/{c, d}/*"]
+    change(project / RULES, at("push_ruleset.restricted_file_paths", paths))
+    change(project / PROD, ends_otherwise)
+    lines = CliRunner().invoke(cli, ["grants", "--diff", "HEAD"]).stdout.splitlines()
+    told = [line.split("  ")[-1].strip() for line in lines]
+    assert [line for line in told if "{" in line] == [f"+ {path}" for path in paths]
+    assert "objects below raw/ of lifecycle=operational: after 30 days, after 2,555 days before" in told
+    assert "objects below _verdicts/: after 400 days, never before" in told
 
 
 def test_what_the_repository_asks_for_beside_is_access_lost(project: Path):

@@ -35,13 +35,13 @@ def owned(project: Path, *lines: str) -> None:
 
 
 ALL, DOCS, TABLES = "* @x/infra", "/docs/", "/deploy/postgres/ @x/infra @x/data  # both"
-MORE = "owned by @x/data, @x/infra, @x/more, @x/data, @x/infra before"
+MORE = "owned by @x/data and @x/infra and @x/more, @x/data and @x/infra before"
 
 
 @pytest.mark.parametrize(
     ("lines", "path", "how"),
     [
-        ((ALL, DOCS), "/deploy/postgres/", "owned by @x/infra, @x/data, @x/infra before"),
+        ((ALL, DOCS), "/deploy/postgres/", "owned by @x/infra, @x/data and @x/infra before"),
         ((ALL, DOCS, "/deploy/postgres/ @x/infra @x/data @x/more"), "/deploy/postgres/", MORE),
         ((ALL, DOCS, TABLES, "/infra/ @x/data"), "/infra/", "owned by @x/data, @x/infra before"),
         ((ALL, DOCS, TABLES, "/deploy/"), "/deploy/", "owned by nobody, @x/infra before"),
@@ -63,7 +63,7 @@ def test_a_line_that_comes_last_counts_whatever_stands_before(project: Path):
     owned(project, DOCS, TABLES, ALL)
     code, gained, lost = told()
     assert (code, lost) == (1, {("whoever changes it", "/docs/", "owned by @x/infra, nobody before")})
-    assert gained == {("whoever changes it", "/deploy/postgres/", "owned by @x/infra, @x/data, @x/infra before")}
+    assert gained == {("whoever changes it", "/deploy/postgres/", "owned by @x/infra, @x/data and @x/infra before")}
 
 
 def test_what_had_no_owner_and_gets_one_is_access_lost(project: Path):
