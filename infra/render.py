@@ -54,7 +54,7 @@ _GIVEN = re.compile(r"(\w+)\s*=")
 _OF_CLUSTERS = ("aws_eks_access_entry", "aws_eks_access_policy_association", "aws_eks_pod_identity_association")
 _READ = frozenset(
     {"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_role_policy_attachment"}
-    | {"aws_kms_alias", "aws_kms_key", "aws_s3_bucket", "aws_s3_bucket_policy"}
+    | {"aws_kms_alias", "aws_kms_key", "aws_s3_bucket", "aws_s3_bucket_policy", "aws_sns_topic", "aws_sns_topic_policy"}
     | set(_OF_CLUSTERS)
 )
 _GIVES_NONE = frozenset(
@@ -64,7 +64,7 @@ _GIVES_NONE = frozenset(
     | {"aws_athena_workgroup", "aws_glue_catalog_database", "aws_glue_catalog_table"}
     | {"aws_cloudtrail", "aws_cloudwatch_event_rule", "aws_cloudwatch_log_group", "aws_cloudwatch_log_metric_filter"}
     | {"aws_cloudwatch_event_target", "aws_cloudwatch_metric_alarm"}
-    | {"aws_sns_topic", "aws_sns_topic_policy", "aws_sns_topic_subscription"}  # who is told of alarms, no data
+    | {"aws_sns_topic_subscription"}  # who is told of alarms, no data
     | {"aws_ecr_repository", "aws_ecr_lifecycle_policy"}
     | {"aws_eks_addon", "aws_eks_cluster", "aws_eks_node_group", "aws_launch_template"}
     | {"aws_db_instance", "aws_db_parameter_group", "aws_db_subnet_group"}
@@ -198,6 +198,7 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
             alias: {"arn": f"arn:aws:kms:{region}:{account}:key/{alias.removeprefix('alias/')}", "policy": policy}
             for alias, policy in keys.items()
         },
+        "topics": _topics(of, f"arn:aws:sns:{region}:{account}"),
         "clusters": clusters,
     }
 
@@ -317,6 +318,16 @@ def _cluster(planned: Plan, of: dict[str, list[dict[str, Any]]], values: dict[st
             for one in here["aws_eks_pod_identity_association"]
         },
     }
+
+
+def _topics(of: dict[str, list[dict[str, Any]]], below: str) -> dict[str, dict[str, Any]]:
+    """Each topic with its policy: one without a policy would let in all of its account."""
+    policies = {_known(one, "arn"): _policy(one) for one in of.get("aws_sns_topic_policy", ())}
+    topics = {f"{below}:{_known(one, 'name')}": one for one in of.get("aws_sns_topic", ())}
+    for arn in topics.keys() ^ policies.keys():
+        said = f"{topics[arn]['address']} has no policy: write" if arn in topics else f"{arn} is not planned here: leave out"
+        raise NotRendered(f"{said} its aws_sns_topic_policy")
+    return {topic["values"]["name"]: {"arn": arn, "policy": policies[arn]} for arn, topic in topics.items()}
 
 
 def _reached_from(cluster: dict[str, Any]) -> list[str]:

@@ -96,7 +96,7 @@ class _Source:
         policies: What it says.
     """
 
-    kind: Literal["role", "boundary", "trust", "bucket", "key"]
+    kind: Literal["role", "boundary", "trust", "bucket", "key", "topic"]
     name: str
     arn: str
     policies: tuple[Policy, ...]
@@ -203,13 +203,15 @@ def _sources(access: Access) -> Iterator[_Source]:
         yield _Source("bucket", bucket.name, bucket.arn, (bucket.policy,) if bucket.policy else ())
     for key in access.keys.values():
         yield _Source("key", name_of(key), key.arn, (key.policy,) if key.policy else ())
+    for topic in access.topics.values():
+        yield _Source("topic", f"topic {topic.environment}/{topic.kind}", topic.arn, (topic.policy,) if topic.policy else ())
 
 
 def _grant(source: _Source, part: Statement, accounts: Collection[str]) -> Grant:
     """A part for people; of whoever has a boundary, his name is left out."""
     names = _listed(part, "Principal", [one.name for one in part.principals]) if part.principals else source.name
     resource = _listed(part, "Resource", [as_arn(one).removeprefix(_S3) for one in part.resources])
-    place = f"role {source.name}" if source.kind == "trust" else source.name if source.kind == "key" else resource
+    place = f"role {source.name}" if source.kind == "trust" else source.name if source.kind in ("key", "topic") else resource
     strange = source.kind == "trust" or any(one.account not in accounts for one in part.principals)
     word = "no Deny" if part.effect == "Deny" else "let in" if part.principals and strange else UNEVALUATED
     who = "" if source.kind == "boundary" else names

@@ -1,7 +1,7 @@
-"""Access as it is rendered: the roles, buckets and keys of both environments, each with its policies, and who may do what.
+"""Access as it is rendered: roles, buckets, keys and topics of both environments, each with its policies; who may do what.
 
 `infra/access/<environment>.json` holds what a plan of Terraform comes to: of each role its trust, policies and boundary, of
-each bucket and key its policy. Both environments are read together: who asks is in one account, what he asks for may be in the
+all else its policy. Both environments are read together: who asks is in one account, what he asks for may be in the
 other. Here: reading these files, finding the policies that count for a request, and the session that a role's trust demands.
 Not here: how policies decide (`evaluate`), how the files are made (`infra/render.py`), which datasets lie where
 (`observe.access`).
@@ -19,7 +19,16 @@ from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets.policy.pattern import Template, Variable, Wildcard
 from dataops_assets.policy.refused import Refused
-from dataops_assets.policy.rendered import Cluster, Lock, Written, WrittenBucket, WrittenKey, WrittenRole, read_rendered
+from dataops_assets.policy.rendered import (
+    Cluster,
+    Lock,
+    Written,
+    WrittenBucket,
+    WrittenKey,
+    WrittenRole,
+    WrittenTopic,
+    read_rendered,
+)
 
 _TAGGED = "aws:requesttag/"
 
@@ -54,11 +63,11 @@ class Role:
 
 @dataclass(frozen=True)
 class Resource:
-    """A bucket or a key.
+    """A bucket, a key or a topic.
 
     Attributes:
         environment: Whose it is.
-        name: The name of a bucket, the alias of a key.
+        name: The name of a bucket or topic, the alias of a key.
         kind: What people call it: its name without the prefix, as `audit-prod` or `data`.
         arn: Its ARN.
         account: Its account.
@@ -106,12 +115,14 @@ class Access:
         roles: Every role.
         buckets: By name.
         keys: By ARN.
+        topics: By ARN; no request about one is decided.
         clusters: Of Kubernetes, by name.
     """
 
     roles: tuple[Role, ...]
     buckets: Mapping[str, Resource]
     keys: Mapping[str, Resource]
+    topics: Mapping[str, Resource]
     clusters: Mapping[str, Cluster]
 
     def may(
@@ -222,11 +233,13 @@ def combine(files: Iterable[Written]) -> Access:
     roles: list[Role] = []
     buckets: dict[str, Resource] = {}
     keys: dict[str, Resource] = {}
+    topics: dict[str, Resource] = {}
     for one in listed:
         try:
             roles += [_role(one, name, role) for name, role in one.roles.items()]
             buckets |= {name: _bucket(one, name, bucket) for name, bucket in one.buckets.items()}
             keys |= {key.arn: _key(one, alias, key) for alias, key in one.keys.items()}
+            topics |= {topic.arn: _topic(one, name, topic) for name, topic in one.topics.items()}
         except Refused as error:
             where = f"infra/access/{one.environment}.json, {error.policy}"
             raise Refused(where, error.statement, error.element, error.message, error.remedy) from None
@@ -236,7 +249,7 @@ def combine(files: Iterable[Written]) -> Access:
             message = f"two environments have a cluster `{min(twice)}`"
             raise Refused("infra/access", "", "clusters", message, "give each a name of its own")
         clusters |= one.clusters
-    return Access(tuple(roles), buckets, keys, clusters)
+    return Access(tuple(roles), buckets, keys, topics, clusters)
 
 
 def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
@@ -310,3 +323,8 @@ def _bucket(written: Written, name: str, bucket: WrittenBucket) -> Resource:
 def _key(written: Written, alias: str, key: WrittenKey) -> Resource:
     kind = alias.removeprefix(f"alias/{written.prefix}-")
     return Resource(written.environment, alias, kind, key.arn, written.account, read_policy(key.policy, alias, "resource"))
+
+
+def _topic(written: Written, name: str, topic: WrittenTopic) -> Resource:
+    policy = read_policy(topic.policy, name, "resource")
+    return Resource(written.environment, name, name.removeprefix(f"{written.prefix}-"), topic.arn, written.account, policy)

@@ -92,6 +92,18 @@ class WrittenKey(_Written):
     policy: Document
 
 
+class WrittenTopic(_Written):
+    """A topic by which people are told, as the file has it.
+
+    Attributes:
+        arn: Its ARN.
+        policy: Its policy.
+    """
+
+    arn: str = Field(pattern=r"^arn:[\w-]+:sns:[\w-]+:\d{12}:[\w-]+$")
+    policy: Document
+
+
 class Entry(_Written):
     """How somebody is let into a cluster.
 
@@ -136,7 +148,8 @@ class Written(_Written):
         roles: By name.
         buckets: By name.
         keys: By alias.
-        clusters: Of Kubernetes, by name; a file of before they were rendered has none.
+        topics: By name; a file of before they were rendered has none.
+        clusters: Of Kubernetes, by name; the same.
     """
 
     environment: str
@@ -145,4 +158,5 @@ class Written(_Written):
     roles: dict[str, WrittenRole]
     buckets: dict[str, WrittenBucket]
     keys: dict[str, WrittenKey]
+    topics: dict[str, WrittenTopic] = Field(default_factory=dict)
     clusters: dict[str, Cluster] = Field(default_factory=dict)

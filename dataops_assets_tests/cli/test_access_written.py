@@ -86,6 +86,14 @@ def trail_is_open_to_administrators(said: Said) -> None:
     without(said, "audit-prod", "NobodyWritesOrRemovesWhatIsTold")
 
 
+def anybody_floods_the_alarms(said: Said) -> None:
+    (rules, alarms) = said["topics"][f"{PREFIX}-alarms"]["policy"]["Statement"]
+    rules["Condition"]["ArnLike"]["aws:SourceArn"] = "arn:aws:events:*:*:rule/*"
+    said["topics"][f"{PREFIX}-alarms"]["policy"]["Statement"].append(
+        {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": alarms["Resource"]}
+    )
+
+
 def deployer_hands_on_roles(said: Said) -> None:
     services = {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "pods.eks.amazonaws.com"]}}
     gives(said, "deployer", "iam:PassRole", f"{ACCOUNT}:role/*", Condition=services)
@@ -138,6 +146,10 @@ WIDER: dict[Callable[[Said], None], Told] = {
     },
     trail_is_open_to_administrators: {
         ("*, BoolIfExists aws:PrincipalIsAWSService false", f"{PREFIX}-audit-prod/*", "s3:Delete*")
+    },
+    anybody_floods_the_alarms: {
+        ("events.amazonaws.com, ArnLike aws:SourceArn arn:aws:events:*:*:rule/*", "topic prod/alarms", "sns:Publish"),
+        ("*", "topic prod/alarms", "sns:Publish"),
     },
     deployer_hands_on_roles: {
         (f"prod/deployer, {HANDED}", f"{ACCOUNT}:role/*", "iam:PassRole"),

@@ -80,8 +80,22 @@ def test_all_of_it_is_found_wherever_it_stands():
         "keys": {
             "alias/company-data": {"arn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/company-data", "policy": policy("kms:*")}
         },
+        "topics": {},
         "clusters": {},
     }
+
+
+TOPIC = {"name": "company-alarms"}
+OF_TOPIC = {"arn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:company-alarms", "policy": policy("sns:Publish")}
+
+
+def test_a_topic_is_found_with_its_policy():
+    topic, its = resource("", "aws_sns_topic", "x", **TOPIC), resource("", "aws_sns_topic_policy", "x", **OF_TOPIC)
+    assert render.access([plan(topic, its)])["topics"] == {"company-alarms": OF_TOPIC}
+    with pytest.raises(render.NotRendered, match=r"aws_sns_topic\.x has no policy: write its aws_sns_topic_policy"):
+        render.access([plan(topic)])
+    with pytest.raises(render.NotRendered, match=r":company-alarms is not planned here: leave out its aws_sns_topic_policy"):
+        render.access([plan(its)])
 
 
 def of_cluster(kind: str, /, cluster: str = "company-dev", **values: Any) -> dict[str, Any]:

@@ -12,8 +12,9 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 resource "aws_sns_topic_policy" "alarms" {
-  arn    = aws_sns_topic.alarms.arn
-  policy = data.aws_iam_policy_document.topic.json
+  arn        = local.topic_arn # by its name: what is planned says then whose policy it is
+  policy     = data.aws_iam_policy_document.topic.json
+  depends_on = [aws_sns_topic.alarms]
 }
 
 data "aws_iam_policy_document" "topic" {
@@ -104,6 +105,22 @@ resource "aws_cloudwatch_metric_alarm" "found" {
   threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+}
+
+# Filters find nothing in a log group that nothing comes into: the role of the trail, its key or the trail itself may be why.
+resource "aws_cloudwatch_metric_alarm" "silent" {
+  alarm_name          = "${var.prefix}-trail-silent"
+  alarm_description   = "For an hour the trail has written nothing into its log group, so no filter finds anything: look at the trail and its role."
+  namespace           = "AWS/Logs"
+  metric_name         = "IncomingLogEvents"
+  dimensions          = { LogGroupName = aws_cloudwatch_log_group.trail.name }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 1
+  threshold           = 1
+  comparison_operator = "LessThanThreshold"
+  treat_missing_data  = "breaching" # where nothing comes there is no metric
   alarm_actions       = [aws_sns_topic.alarms.arn]
 }
 
