@@ -60,6 +60,11 @@ def changed(who: dict[str, Any], name: str, service: str = "iam", **more: Any) -
     return told(who, service, name, {"roleName": f"{PREFIX}-pipeline"}, **{"readOnly": False, **more})
 
 
+def of_trail(who: dict[str, Any], name: str, of: str = PREFIX, **more: Any) -> dict[str, Any]:
+    """Something about the role by which the trail writes its log group."""
+    return told(who, "iam", name, {"roleName": f"{of}-trail"}, **{"readOnly": False, **more})
+
+
 def in_landing(who: dict[str, Any], name: str, key: str | None) -> dict[str, Any]:
     return in_prod(who, name, key, f"{PREFIX}-landing")
 
@@ -76,6 +81,7 @@ WRITTEN, LANDING, UNGUARDED = {"prod-written"}, {"prod-landing-written"}, {"ungu
 RULES = UNGUARDED | {"rules-changed"}
 TAKEN, ACTS = {"break-glass-taken", "break-glass"}, {"break-glass-acts", "break-glass"}
 CONFIGURED, IDENTITIES, USED = {"configured-by-others"}, {"identities-changed-by-others"}, {"root-used"}
+TRAIL = {"trail-role-changed"}
 SILENCE = {
     "events": "DeleteRule DisableRule PutRule PutTargets RemoveTargets",
     "monitoring": "DeleteAlarms DisableAlarmActions PutAlarmMuteRule PutMetricAlarm SetAlarmState",
@@ -161,6 +167,14 @@ EVENTS = {
     # Who may do what, and what keeps data, changed by others than infra.
     "infra gives a role rights": (changed(INFRA, "PutRolePolicy"), NONE),
     "infra changes the boundary": (changed(INFRA, "CreatePolicyVersion"), NONE),
+    **{
+        f"infra changes the role of the trail by {name}": (of_trail(INFRA, name), TRAIL)
+        for name in ("DeleteRole", "DeleteRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "UpdateAssumeRolePolicy")
+    },
+    "a user changes the role of the trail": (of_trail(USER, "DeleteRolePolicy"), TRAIL | IDENTITIES),
+    "a user may not change the role of the trail": (of_trail(USER, "DeleteRolePolicy", errorCode="AccessDenied"), NONE),
+    "drift looks at the role of the trail": (of_trail(role("drift"), "GetRolePolicy", readOnly=True), NONE),
+    "infra changes a role that is called alike": (of_trail(INFRA, "PutRolePolicy", f"{PREFIX}-2"), NONE),
     "a user gives a role rights": (changed(USER, "PutRolePolicy"), IDENTITIES),
     "a role lets others in": (changed(role("deployer"), "UpdateAssumeRolePolicy"), IDENTITIES),
     "a role whose name begins like infra's takes a boundary away": (
@@ -277,10 +291,21 @@ def test_what_silences_an_alarm_of_dev_alarms_there(planned, service: str, name:
     assert alarms(planned["dev"], told(role("infra", ACCOUNTS["dev"]), service, name, {}, readOnly=False)) == expected
 
 
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_log_group_that_filters_read_and_nothing_comes_into_alarms(planned, environment: str) -> None:
+    read = {one["log_group_name"] for one in ours(planned[environment], "aws_cloudwatch_log_metric_filter")}
+    below_one = ("AWS/Logs", "IncomingLogEvents", "Sum", "LessThanThreshold", 1, "breaching")
+    about = ("namespace", "metric_name", "statistic", "comparison_operator", "threshold", "treat_missing_data")
+    silent = [one for one in ours(planned[environment], "aws_cloudwatch_metric_alarm") if one["namespace"] == "AWS/Logs"]
+    assert [tuple(one[name] for name in about) for one in silent] == [below_one]
+    assert {one["dimensions"]["LogGroupName"] for one in silent} == read
+
+
 def test_what_is_done_to_roles_and_buckets_of_dev_alarms_there(planned) -> None:
     dev = ACCOUNTS["dev"]
     assert alarms(planned["dev"], changed(role("engineer", dev), "PutRolePolicy")) == IDENTITIES
     assert alarms(planned["dev"], changed(role("infra", dev), "PutRolePolicy")) == NONE
+    assert alarms(planned["dev"], of_trail(role("infra", dev), "DeleteRolePolicy")) == TRAIL
     assert alarms(planned["dev"], in_prod(role("engineer", dev), "PutBucketPolicy", None, f"{PREFIX}-dev")) == CONFIGURED
     assert alarms(planned["dev"], in_prod(role("infra", dev), "PutBucketPolicy", None, f"{PREFIX}-dev")) == NONE
     assert alarms(planned["dev"], in_prod(role("infra", dev), "PutBucketLifecycle", None, f"{PREFIX}-audit-dev")) == UNGUARDED

@@ -131,6 +131,15 @@ locals {
       meaning = "Somebody but infra has changed a role, a policy, the boundary, or who is trusted. Who, and what for?"
     }
 
+    # Also infra. A change after which nothing can be written here may not be found here either: that is told by `trail-silent`.
+    trail-role-changed = {
+      pattern = join(" && ", [
+        "{ ($.eventSource = \"iam.amazonaws.com\")", "($.readOnly IS FALSE)", "($.errorCode NOT EXISTS)",
+        "($.requestParameters.roleName = \"${var.prefix}-trail\") }",
+      ])
+      meaning = "Somebody has changed the role by which the trail writes its log group, from which alarms are read. Who, and what for?"
+    }
+
     root-used = {
       pattern = "{ ($.userIdentity.type = \"Root\") && ($.userIdentity.invokedBy NOT EXISTS) && ($.eventType != \"AwsServiceEvent\") }"
       meaning = "The root of the account signed in, or did something. No policy holds it. Who, and what for?"

@@ -27,12 +27,16 @@ run "prod" {
     error_message = "Other things alarm."
   }
   assert {
-    condition     = keys(aws_cloudwatch_log_metric_filter.this) == ["break-glass", "identities-changed-by-others", "root-used", "rules-changed"] && keys(aws_cloudwatch_metric_alarm.found) == keys(aws_cloudwatch_log_metric_filter.this)
+    condition     = keys(aws_cloudwatch_log_metric_filter.this) == ["break-glass", "identities-changed-by-others", "root-used", "rules-changed", "trail-role-changed"] && keys(aws_cloudwatch_metric_alarm.found) == keys(aws_cloudwatch_log_metric_filter.this)
     error_message = "Other things are looked for in the log group, or found and not told."
   }
   assert {
     condition     = keys(aws_cloudwatch_event_target.this) == keys(aws_cloudwatch_event_rule.this) && keys(aws_cloudwatch_metric_alarm.untold) == keys(aws_cloudwatch_event_rule.this)
     error_message = "A rule tells nobody, or nobody hears that it could not."
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.silent.dimensions.LogGroupName == aws_cloudwatch_log_group.trail.name && aws_cloudwatch_metric_alarm.silent.treat_missing_data == "breaching"
+    error_message = "Nobody hears of a log group that nothing comes into."
   }
   assert {
     condition     = alltrue([for rule in aws_cloudwatch_event_rule.this : length(rule.event_pattern) <= 2048])
@@ -69,7 +73,7 @@ run "dev" {
   }
 
   assert {
-    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others", "unguarded"] && length(aws_cloudwatch_metric_alarm.found) == 4
+    condition     = keys(aws_cloudwatch_event_rule.this) == ["break-glass-acts", "break-glass-taken", "configured-by-others", "unguarded"] && length(aws_cloudwatch_metric_alarm.found) == 5
     error_message = "In dev everybody writes: that is no alarm."
   }
   assert {
