@@ -180,7 +180,7 @@ class Platform(_Attributes):
         access_logs: What the buckets note of each request, in a bucket of its own.
         query_results: What queries of Athena give, in a bucket of its own.
         logs: What the runs and services write for people.
-        metrics: What is measured of the pipeline over time.
+        metrics: What is measured of the pipeline over time; nothing keeps any yet.
         images: An image that no deployment runs any more.
         runs: Dagster's runs and their events, but for the latest of each partition.
         ticks: Dagster's ticks of sensors and schedules.

@@ -12,6 +12,7 @@ from dataops_assets.cli.main import cli
 from dataops_assets.contract.policy import ZONES
 from dataops_assets.lifecycle.rules import rules
 from dataops_assets.storage.folder import Folder
+from dataops_assets_tests.checkout import PROJECT
 
 HEADER = ["what", "kept for", "besides", "stated in", "ended by"]
 LONG_AGO = 1_400_000_000
@@ -32,6 +33,16 @@ def asked(*words: str) -> Result:
 def write(store: Folder, key: str) -> None:
     store.write(key, b"x" * 1_500_000, {})
     os.utime(store.path(key), (LONG_AGO, LONG_AGO))
+
+
+def test_terraform_ends_what_it_is_told_the_days_of_and_nothing_else() -> None:
+    terms = json.loads(asked("lifecycle", "--json").stdout)["terms"]
+    ended = {one["what"].replace(" ", "_") for one in terms if one["ends_by"] == "Terraform"}
+    for environment in ("dev", "prod"):
+        file = PROJECT / f"infra/environments/{environment}/contracts.auto.tfvars.json"
+        told = {name.removesuffix("_days") for name in json.loads(file.read_text(encoding="utf-8"))["retention"]}
+        assert ended == told - {"lock"}  # which ends nothing
+    assert {one["what"] for one in terms if one["ends_by"] == "nobody yet"} == {"metrics"}
 
 
 def test_the_whole_table_is_told_with_where_it_is_stated() -> None:
