@@ -1,6 +1,7 @@
 """What Kubernetes' RBAC lets each of us do in prod: each verb of each resource, as docs/access.md says by hand."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,14 @@ def test_every_service_account_that_aws_gives_a_role_to_is_there_and_has_a_token
     }
     assert asking <= accounts.keys()
     assert {account: accounts.get(account) for account in trusted} == {account: account in asking for account in trusted}
+
+
+def test_whatever_leaves_the_files_is_removed_by_the_command_of_the_guide() -> None:
+    guide = (RBAC.parents[1] / "infra/README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"kubectl apply -f deploy/rbac --prune(?:.*\\\n)*.*", guide)
+    documents = [one for file in RBAC.glob("*.yaml") for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
+    kinds = {f"{one['apiVersion']}/{one['kind']}" for one in documents}
+    assert set(re.findall(r"--prune-allowlist=(?:core/)?(\S+)", command)) == kinds
 
 
 def expected() -> Iterator[tuple[str, str, str, set[str]]]:
