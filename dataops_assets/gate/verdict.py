@@ -7,9 +7,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from dataops_assets.contract import Partition, Severity
+from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.wording import some
+
+VERSION = 1
+"""Of what the gates say, among the grounds of every verdict: whoever makes them say something else of the same delivery raises
+it by one, so that all is judged again. A test pins what they say (`dataops_assets_tests.gate.pinned`)."""
 
 Gate = Literal["envelope", "content"]
 Status = Literal["passed", "accepted", "tolerated", "warned", "refused"]
@@ -168,7 +172,7 @@ class Verdict(BaseModel):
         number: Which verdict of this gate on this partition it is, from 1; 0 as long as it is not written here.
         dataset: The dataset.
         partition: Its partition.
-        depends_on: Everything that the decision depends on: delivery or inputs, contract version, versions of references.
+        depends_on: Everything that the decision depends on: delivery or inputs, versions of contract, gate and references.
         arrived: By ingested dataset, when the newest delivery that it is about was received, in UTC.
         passed: Whether data may flow on.
         files: The names of the delivered files that it is about.
@@ -224,6 +228,11 @@ class Verdict(BaseModel):
         """Why it is right although it is unlike what came before it; empty if it is not, or if nobody said so."""
         unlike = any(rule.status == "accepted" for rule in self.rules)
         return str(self.depends_on["accepted"]) if unlike else ""
+
+
+def terms(dataset: Dataset) -> dict[str, Any]:
+    """Among the grounds of every verdict on a dataset: its contract, and the gates themselves."""
+    return {"contract": dataset.version, "gate": VERSION}
 
 
 def digest(value: Any) -> str:

@@ -24,6 +24,7 @@ _WORDS = {
     "delivery": "another delivery counts",
     "promised": "its manifest promises something else",
     "contract": "its contract is another",
+    "gate": "the gate has changed",
     "corrections": "its corrections are others",
     "accepted": "what is accepted of it has changed",
     "damaged": "a record of it is damaged",

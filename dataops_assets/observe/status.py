@@ -18,6 +18,7 @@ from dataops_assets.observe import awaited
 from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.erasures import open_requests
 from dataops_assets.observe.map import writer_of, zones_of
+from dataops_assets.observe.plan import planned
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.correcting import misfits
 from dataops_assets.steps.pending import partitions_of
@@ -204,6 +205,8 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     if latest := max(verdicts, key=lambda verdict: verdict.judged_at, default=None):
         word = "passed" if latest.passed else "refused"
         yield f"the last word{_for(latest.partition)}: {word} by the {latest.gate} gate at {moment(latest.judged_at)}"
+    if t.pending:
+        yield from _first([f"to be run: {one}" for one in planned(lake, [dataset], now)])
     yield from _first(list(_refusals(dataset, t)))
     yield from awaited.sentences(dataset, t.awaited)
     if t.unmade:

@@ -11,6 +11,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.content import Judged, judge_product
 from dataops_assets.gate.functions import code_of
 from dataops_assets.gate.rules import Rule, compile_rules
+from dataops_assets.gate.verdict import terms
 from dataops_assets.steps.content import (
     Referred,
     Work,
@@ -118,7 +119,7 @@ def grounds(
     for name, keys in parts.items():
         each = [made.sha256 for made in read[name]]
         versions[name] = each[0] if keys == [None] else dict(zip(keys, each, strict=True))
-    found = {"inputs": versions, "contract": dataset.version, "references": referred}
+    found = {"inputs": versions, **terms(dataset), "references": referred}
     accepted = dataset.accepted_reason(partition)
     return {**found, "accepted": accepted} if accepted else found
 

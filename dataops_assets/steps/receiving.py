@@ -20,7 +20,7 @@ from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.reading import DeliveryError, height, joined, read_files, read_text, try_apart
-from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
+from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, terms
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.content import ROUNDS, kept
 from dataops_assets.steps.outcome import Outcome
@@ -224,10 +224,10 @@ def _standing(dataset: Dataset, partition: Partition, said: Verdict | None, rece
 def grounds(dataset: Dataset, partition: Partition, receipt: Receipt | None) -> dict[str, Any]:
     """What reopens an envelope verdict."""
     if receipt is None:
-        return {"delivery": GAP, "contract": dataset.version}
+        return {"delivery": GAP, **terms(dataset)}
     promised = digest([dict(file.promised) for file in receipt.files])
     accepted = dataset.accepted_reason(partition, receipt.sha256)
-    judged = {"delivery": receipt.sha256, "contract": dataset.version, "promised": promised}
+    judged = {"delivery": receipt.sha256, **terms(dataset), "promised": promised}
     return {**judged, "accepted": accepted} if accepted else judged
 
 

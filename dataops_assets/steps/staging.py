@@ -12,7 +12,7 @@ from dataops_assets.corrections import Plan, of_partition, version_of
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import Rule, compile_rules
-from dataops_assets.gate.verdict import Released, Verdict
+from dataops_assets.gate.verdict import Released, Verdict, terms
 from dataops_assets.gate.wording import moment
 from dataops_assets.steps.content import (
     NotReady,
@@ -139,13 +139,14 @@ def grounds(
     if verdict is None or not verdict.passed:
         newest = lake.newest_verdict(dataset, partition)
         if verdict is None and newest and newest.passed and (receipt or dataset.gap_reason(partition)):
-            raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, its contract or delivery is new")
+            new = "its delivery or contract is new, or the gate has changed"
+            raise NotReady(f"{dataset.name} {partition or ''}: run raw/{dataset.name} first, {new}")
         raise NotReady(_refused(dataset, verdict) if verdict else lake.why_missing(dataset, [partition]))
     corrections = of_partition(dataset, partition)
     accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
     return receipt, {
         "delivery": receipt.sha256 if receipt else deliveries.GAP,
-        "contract": dataset.version,
+        **terms(dataset),
         "references": referred,
         # Only where there are any, so that the grounds of all other partitions stay as they are.
         **({"corrections": version_of(corrections)} if corrections else {}),

@@ -321,7 +321,8 @@ class Lake:
         envelope = self.last_word("envelope", dataset, partition) if dataset.ingested else None
         if envelope is None or content is None:
             return content or envelope
-        about_the_same = all(content.depends_on.get(name) == envelope.depends_on.get(name) for name in ("delivery", "contract"))
+        shared = ("delivery", "contract", "gate")
+        about_the_same = all(content.depends_on.get(name) == envelope.depends_on.get(name) for name in shared)
         return content if envelope.passed and about_the_same else envelope
 
     def has_expired(self, zone: Zone, dataset: Dataset, partition: Partition, now: datetime) -> bool:

@@ -129,7 +129,7 @@ def test_staging_needs_the_envelope_of_today(filled: Tree) -> None:
     [outcome] = filled.stage("readings", DAY)
     assert (outcome.status, outcome.reason) == (
         "refused",
-        f"readings {DAY}: run raw/readings first, its contract or delivery is new",
+        f"readings {DAY}: run raw/readings first, its delivery or contract is new, or the gate has changed",
     )
 
 

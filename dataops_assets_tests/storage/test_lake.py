@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from dataops_assets.gate.verdict import Gate, Verdict
+from dataops_assets.gate.verdict import VERSION, Gate, Verdict
 from dataops_assets.storage import layout
 from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.lake import NotPublished
@@ -69,6 +69,7 @@ def test_published_object_is_explained(filled: Tree) -> None:
     assert found.depends_on == {
         "delivery": hashlib.sha256(readings(DAY).encode()).hexdigest(),
         "contract": dataset.version,
+        "gate": VERSION,
         "references": {"stations": lake.version("staged", filled["stations"], None)},
     }
 
