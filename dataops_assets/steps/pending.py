@@ -114,7 +114,7 @@ def _grounds(
 ) -> dict[str, Any] | None:
     try:
         if dataset.ingested:
-            return staging.grounds(lake, dataset, partition, referred)[1]
+            return staging.grounds(lake, dataset, partition, referred)[-1]
         parts = deriving.input_partitions(lake, dataset, partition, now)
         return deriving.grounds(dataset, partition, parts, deriving.inputs(lake, parts), referred)
     except NotReady:

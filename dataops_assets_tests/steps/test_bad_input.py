@@ -150,8 +150,18 @@ REFUSED: dict[str, Refused] = {
     "wrong_totals": (listed(bytes=7), "control_totals: 2024-01-02/0.csv: bytes is ", "the totals that belong to them"),
     "parts_that_differ": (
         listed() | {f"{DAY}/1.csv": b"x\n1\n"},
-        f"{DAY}/1.csv: its columns differ from those of {DAY}/0.csv",
-        "Deliver parts that are alike",
+        f"columns: {DAY}/1.csv: missing: station, day, hour, temperature, note",
+        NAMED,
+    ),
+    "part_renamed": (
+        listed() | {f"{DAY}/1.csv": listed()[f"{DAY}/1.csv"].replace(b"temperature", b"temp")},
+        f"columns: {DAY}/1.csv: temperature seems to be renamed temp",
+        NAMED,
+    ),
+    "another_days_part": (
+        listed() | {f"{DAY}/1.csv": listed(NEXT)[f"{NEXT}/1.csv"]},
+        f"2 of 4 rows are of another partition; row 1 of {DAY}/1.csv has day {NEXT}",
+        "its own partition",
     ),
 }
 
@@ -325,6 +335,16 @@ READ: dict[str, tuple[Files, str, object]] = {
             .encode()
         },
         "another order: hour, day, station, note, temperature",
+        0,
+    ),
+    "part_reordered": (
+        listed() | {f"{DAY}/1.csv": frame(listed()[f"{DAY}/1.csv"])[:, ::-1].write_csv().encode()},
+        f"{DAY}/1.csv: another order: note, temperature, hour, day, station",
+        0,
+    ),
+    "part_with_a_column_added": (
+        listed() | {f"{DAY}/0.csv": frame(listed()[f"{DAY}/0.csv"]).with_columns(wind=pl.lit("5")).write_csv().encode()},
+        f"{DAY}/0.csv: extra: wind (kept in raw, not read)",
         0,
     ),
     "row_twice": ({f"{DAY}.csv": (readings(DAY) + readings(DAY).splitlines()[1] + "\n").encode()}, "", 1),
