@@ -268,7 +268,7 @@ def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
                 "checked": result.checked,
                 "broken": result.broken,
                 "status": result.effect,
-                "found": result.found,
+                "found": ". ".join(filter(None, (result.found, result.remedy))),
             }
         )
         for result in rules

@@ -31,7 +31,7 @@ class RuleResult(BaseModel):
         detail: What was found, in words; for the envelope.
         tolerance: The share of rows that may break it; None for a rule on the whole delivery.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
-        remedy: The way out, where the rule knows one; for the envelope.
+        remedy: The way out, where the rule knows one.
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
     """
 

@@ -101,6 +101,8 @@ def told(verdict: Verdict) -> Iterator[str]:
     broken = [result for result in verdict.rules if result.effect != "passed"]
     for result in sorted(broken, key=lambda result: (EFFECTS.index(result.effect), -result.extent)):
         yield f"    {result.effect:9} {result.rule}: {result.sentence}, but {result.found}"
+        if verdict.passed and result.remedy:  # else it is part of why it was refused
+            yield f"              {result.remedy}"
         yield from _offenders(verdict, result)
     holding = len(verdict.rules) - len(broken)
     yield f"    {holding} {'rule holds' if holding == 1 else 'rules hold'}"

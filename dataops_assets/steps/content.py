@@ -267,6 +267,7 @@ def content_verdict(
 ) -> Verdict:
     """What the content gate says of what it found."""
     mend = _MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT
+    known = [result.remedy for result in found.rules if result.remedy]
     unlike = any(result.rule in COMPARING and result.status == "refused" for result in found.rules)
     return Verdict(
         gate="content",
@@ -278,7 +279,7 @@ def content_verdict(
         files=files,
         file_rows=file_rows,
         reasons=found.reasons,
-        remedy=(mend + (f"; {REMEDY}" if unlike else "")) if found.reasons else "",
+        remedy=". ".join([*known, mend + (f"; {REMEDY}" if unlike else "")]) if found.reasons else "",
         judged_at=now,
         rows=found.rows,
         rules=found.rules,
