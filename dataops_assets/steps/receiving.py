@@ -21,7 +21,7 @@ from dataops_assets.gate.functions import told
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.reading import DeliveryError, height, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest
-from dataops_assets.gate.wording import in_print, moment
+from dataops_assets.gate.wording import in_print, moment, some
 from dataops_assets.steps.content import ROUNDS, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.redacting import redactor
@@ -105,6 +105,9 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
             return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
         if not files:
             return "fetch failed: it brought nothing"
+        if wrong := landing.misnamed(dataset, partition, files):
+            wanted = landing.expected(dataset.ingested.source, partition) + (f" and {last}" if last else "")
+            return f"fetch failed: it brought {some(wrong, most=3)}, which is no file of this delivery: name it {wanted}"
         links = [f"{key}/" for key in lake.landing.odd(top)]
         for file in files:
             if link := next((link for link in links if f"{top}/{file}".startswith(link)), ""):

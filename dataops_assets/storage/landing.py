@@ -205,6 +205,17 @@ def expected(source: Source, partition: Partition) -> str:
     return source.files.replace("{partition}", partition or "")
 
 
+def misnamed(dataset: Dataset, partition: Partition, names: Sequence[str]) -> list[str]:
+    """Which files, named as below the dataset's landing folder, are no part of a delivery for a partition."""
+    templates = _templates(dataset.ingested.source) if dataset.ingested else []
+
+    def fits(name: str) -> bool:
+        matches = filter(None, (_pattern(template, dataset).fullmatch(name) for template in templates))
+        return any(match.groupdict().get("partition") == partition for match in matches)
+
+    return [name for name in names if not fits(name)]
+
+
 def _on_the_way(dataset: Dataset, source: Source, name: str) -> re.Match[str] | None:
     """Whether deliveries may lie below a folder of this name, and by the match, for which partition; "" for the top."""
     depth = len(Path(name).parts)
