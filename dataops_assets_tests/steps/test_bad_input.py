@@ -167,7 +167,11 @@ REFUSED: dict[str, Refused] = {
 
 
 def promised(name: str) -> Files:
-    return listed() | {f"{DAY}/manifest.json": manifest({"name": name})}
+    return with_manifest(manifest({"name": name}))
+
+
+def with_manifest(content: bytes) -> Files:
+    return listed() | {f"{DAY}/manifest.json": content}
 
 
 WAITED_FOR: dict[str, Refused] = {
@@ -183,8 +187,24 @@ WAITED_FOR: dict[str, Refused] = {
         "it is delivered last",
     ),
     "manifest_is_rubbish": (
-        listed() | {f"{DAY}/manifest.json": RUBBISH},
-        f"landing/readings/{DAY}/manifest.json",
+        with_manifest(RUBBISH),
+        f"{DAY}/manifest.json (it is not readable as JSON: expected value at line 1 column 1: mend the syntax there)",
+        "written as {",
+    ),
+    "manifest_is_a_list": (with_manifest(b"[]"), "manifest.json (it is []: write an object)", "written as {"),
+    "manifest_names_nothing": (
+        with_manifest(b"{}"),
+        "(`files` is missing: write a list with an object for every file)",
+        "written as {",
+    ),
+    "manifest_names_no_object": (
+        with_manifest(b'{"files": [{"name": "0.csv"}, "1.csv"]}'),
+        "(entry 2 of `files` is '1.csv': write an object)",
+        "written as {",
+    ),
+    "manifest_promises_no_number": (
+        with_manifest(manifest({"name": "0.csv"}, {"name": "1.csv", "rows": "two", "bytes": -1})),
+        "(entry 2 of `files`: `rows` is 'two': write how many rows it has, as a whole number; 1 more like this)",
         "written as {",
     ),
     "manifest_leads_out": (promised("../../x.csv"), "../../x.csv lies outside of the delivery", "written as {"),
