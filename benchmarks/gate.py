@@ -30,8 +30,8 @@ from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli import sample
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.content import judge_delivery, quarantined
-from dataops_assets.gate.envelope import judge_envelope
-from dataops_assets.gate.reading import read_files, read_text, try_apart
+from dataops_assets.gate.envelope import Part, judge_envelope
+from dataops_assets.gate.reading import height, read_files, read_text, try_apart
 from dataops_assets.gate.rules import MISCAST, compile_rules
 
 CONTRACT = """
@@ -124,7 +124,7 @@ def envelope(folder: Path, file: Path) -> None:
     files = [file], [file.name], of.ingested.source
     try_apart(*files)
     [text] = read_files(*files, whole=True)
-    judge_envelope(of, None, [], text, [], {})
+    judge_envelope(of, None, [Part(file.name, "", 0, {}, height(text))], [text], [], {})
 
 
 def verdict(folder: Path, file: Path) -> None:

@@ -328,7 +328,7 @@ class Tree:
         return list(partitions) or partitions_of(self[name], now)
 
     def pending(self, zone: Any, name: str, now: datetime = NOW) -> list[Partition]:
-        return steps.pending(self.lake, self[name], zone, now)
+        return list(steps.pending(self.lake, self[name], zone, now))
 
     def run(self, *names: str, now: datetime = NOW) -> list[steps.Outcome]:
         """Do what is pending, from left to right: for the named datasets, else for all."""

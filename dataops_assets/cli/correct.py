@@ -87,7 +87,7 @@ def _judged(found: Proposal) -> Iterator[str]:
         return
     rejected = judged.rejected.filter(pl.col("row").is_in(found.numbers))
     for row, reasons in rejected.select("row", "reasons").head(_SHOWN).iter_rows():
-        yield f"{gate} would reject row {row}: {', '.join(reasons)}"
+        yield f"{gate} would reject row {found.place(row)}: {', '.join(reasons)}"
     if rejected.height > _SHOWN:
         yield f"… and {rejected.height - _SHOWN:,} rows more"
     among = [
@@ -96,7 +96,7 @@ def _judged(found: Proposal) -> Iterator[str]:
         if result.severity != "reject" and (rows := [one["row"] for one in result.offenders if one["row"] in found.numbers])
     ]
     for result, rows in among:
-        yield f"{gate} would find {result.rule} broken by row {', '.join(map(str, rows))}: {result.sentence}"
+        yield f"{gate} would find {result.rule} broken by row {', '.join(map(found.place, rows))}: {result.sentence}"
     yield from (f"{gate} would refuse the partition: {reason}" for reason in judged.reasons)
     if rejected.is_empty() and not among and not judged.reasons:
         yield f"{gate} would find nothing wrong with it"

@@ -60,7 +60,8 @@ def show_quarantine(
     elif len(keys) > 1:
         _tell(list(in_short(lake, datasets, rule, now)), _MORE, datasets, rule)
     else:
-        _tell(list(in_full(rejected(lake, dataset, keys, rule), limit)), "", datasets, rule)
+        found = rejected(lake, dataset, keys, rule)
+        _tell(list(in_full(lake, dataset, keys[0], found, limit)), "", datasets, rule)
 
 
 _MORE = "more: dataops quarantine DATASET PARTITION"

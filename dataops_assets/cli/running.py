@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import dagster as dg
@@ -74,6 +75,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
     began = time.monotonic()
     failures: list[str] = []
     altered: dict[tuple[Zone, Dataset, Partition], str] = {}
+    tried: dict[tuple[Zone, str, Partition], Any] = {}
     _wait_for_quiet(lake, datasets, console)
     runs = 0
     with open_instance() as instance, _progress(console) as progress, _interrupted() as interrupted:
@@ -89,7 +91,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             before = time.monotonic()
             done: dict[Dataset, set[Partition]] = {}
             for zone, layer in stages(lake.catalog, wanted):
-                for planned in due(seen, zone, layer, datetime.now(UTC), within, never_told):
+                for planned in due(seen, zone, layer, datetime.now(UTC), within, never_told, tried):
                     altered |= _altered(seen, planned)
                     failures += launch(definitions, instance, lake, planned, taken_on=whole)
                     seen = lake.at_a_glance()

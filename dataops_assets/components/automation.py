@@ -15,7 +15,6 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import digest
 from dataops_assets.steps.pending import partitions_of, pending, unsettled, zones_written
 from dataops_assets.storage.lake import Lake
-from dataops_assets.storage.landing import arrivals
 
 _DELIVERIES_EVERY_SECONDS = 10
 _FOLLOW_EVERY_SECONDS = 5
@@ -86,10 +85,9 @@ def automation(known: Collection[str], over_prod: bool) -> dg.Definitions:
 def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
     def deliveries(instance: dg.DagsterInstance, here: Lake, now: datetime) -> Iterator[dg.RunRequest]:
         for dataset in (dataset for dataset in here.catalog if dataset.name in known):
-            waiting = pending(here, dataset, "raw", now) if dataset.ingested else []
-            lying = arrivals(here.landing, dataset, now) if waiting else {}
-            for run in _runs(dataset, waiting):
-                seen = [[key, lying[key].fingerprint if key in lying else None] for key in run]
+            waiting = pending(here, dataset, "raw", now) if dataset.ingested else {}
+            for run in _runs(dataset, list(waiting)):
+                seen = [[key, waiting[key]] for key in run]
                 if request := _request(instance, dataset, "raw", run, digest([dataset.version, *seen])):
                     yield request
 

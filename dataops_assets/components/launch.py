@@ -1,11 +1,12 @@
 """Runs launched from here: one layer at a time, in this process, recorded in the instance like any other."""
 
 import socket
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 
 import dagster as dg
 
@@ -118,6 +119,7 @@ def due(
     now: datetime,
     within: Container[Partition] | None = None,
     never_told: Mapping[tuple[Zone, str], Collection[Partition]] = MappingProxyType({}),
+    tried: MutableMapping[tuple[Zone, str, Partition], Any] | None = None,
 ) -> list[Launch]:
     """The runs that would do what is pending in a layer; datasets that need the same partitions share a run.
 
@@ -128,10 +130,16 @@ def due(
         now: The time.
         within: Look at these partitions only.
         never_told: By zone and dataset, partitions to run again so that Dagster is told of them; see `untold`.
+        tried: By zone, dataset and partition, the state of what was due before; what is due now is added. What is still in
+            that state has failed, and would fail again: it is left out.
     """
+    tried = {} if tried is None else tried
     together: dict[tuple[dg.TimeWindowPartitionsDefinition | None, tuple[Partition, ...]], list[Dataset]] = {}
     for dataset in datasets:
-        keys = pending(lake, dataset, zone, now, within)
+        found = pending(lake, dataset, zone, now, within)
+        new = {key: state for key, state in found.items() if tried.get((zone, dataset.name, key)) != state}
+        tried.update({(zone, dataset.name, key): state for key, state in new.items()})
+        keys = list(new)
         told_again = never_told.get((zone, dataset.name), ())
         keys += [key for key in told_again if key not in keys and (within is None or key in within)]
         runs = dataset.partitions.in_a_row(key for key in keys if key) if dataset.partitions else [keys] if keys else []

@@ -229,7 +229,7 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     held = [result for result in ordered if result.effect == "passed"]
     broken = ordered[: len(ordered) - len(held)]
     metadata: dict[str, Any] = {"broken_rules": _rule_table(broken)} if broken else {}
-    offenders = [row for result in broken for row in _offenders(result)]
+    offenders = [row for result in broken for row in _offenders(verdict, result)]
     if offenders:
         metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])
     if verdict.rows:
@@ -268,7 +268,7 @@ def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
                 "checked": result.checked,
                 "broken": result.broken,
                 "status": result.effect,
-                "found": result.found,
+                "found": ". ".join(filter(None, (result.found, result.remedy))),
             }
         )
         for result in rules
@@ -276,10 +276,10 @@ def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in columns]))
 
 
-def _offenders(result: RuleResult) -> Iterator[dg.TableRecord]:
+def _offenders(verdict: Verdict, result: RuleResult) -> Iterator[dg.TableRecord]:
     for row in result.offenders:
         values = ", ".join(f"{name} {value}" for name, value in row.items() if name != "row")
-        yield dg.TableRecord({"rule": result.rule, "row": str(row["row"]), "key and values": values})
+        yield dg.TableRecord({"rule": result.rule, "row": verdict.place(row["row"]), "key and values": values})
 
 
 def _summary(dataset: Dataset, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> str:

@@ -77,6 +77,18 @@ def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
     return text.cast(wanted, strict=False)
 
 
+def is_moment(wanted: pl.DataType) -> bool:
+    """Whether a type has a time zone, so that its values are moments."""
+    return isinstance(wanted, pl.Datetime) and wanted.time_zone is not None
+
+
+def is_local(value: pl.Expr, given: pl.DataType) -> pl.Expr:
+    """Whether a delivered value is a date and time without an offset from UTC, which tells no moment."""
+    if given == pl.String:
+        return _parse(value.str.strip_chars(), pl.Datetime("us")).is_not_null()
+    return value.is_not_null() if isinstance(given, pl.Datetime) and not given.time_zone else pl.lit(False)
+
+
 def _matching(text: pl.Expr, beginning: str) -> pl.Expr:
     return pl.when(text.str.contains(f"^{beginning}")).then(text)
 

@@ -16,7 +16,7 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
 from dataops_assets.gate.called import with_answers
-from dataops_assets.gate.casting import as_text
+from dataops_assets.gate.casting import as_text, is_local, is_moment
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised, told
 from dataops_assets.gate.profile import Profile, profile
@@ -28,6 +28,10 @@ _BROKEN = "__broken_"
 _LEFT = "__left"
 _MEASURED = "__measured_"
 _OFFENDERS = 10
+_LOCAL_TIMES = (
+    "{0} has {1:,} local times, which without an offset from UTC are no moments: deliver it with one, as in "
+    "2024-02-17T08:00:00+01:00; or declare it without a time zone in a model `Delivered`, and set that in `normalise`"
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def judge_delivery(
     typed = normalised(dataset, text, query, corrections.originals if corrections else ())
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()
-    return _judge(dataset, rules, replace(typed, rows=rows, in_order=in_order), corrected, tables, public, query, began)
+    found = _judge(dataset, rules, replace(typed, rows=rows, in_order=in_order), corrected, tables, public, query, began)
+    return replace(found, rules=_local_times(dataset, text, found.rules, query))
 
 
 def judge_product(
@@ -165,6 +170,18 @@ def _judge(
             good if query.streamed else published, where.published, where.merged, began, public, dataset.attributes.key
         )
     return Judged(where, tuple(results), reasons, published, rejected, corrected, taken)
+
+
+def _local_times(dataset: Dataset, text: Table, results: Sequence[RuleResult], query: Query) -> tuple[RuleResult, ...]:
+    """The results, with the way out where all that values lack is an offset from UTC."""
+    given, broken = text.collect_schema(), {result.rule for result in results if result.broken}
+    columns = {f"{name}.type": name for name, column in dataset.delivered.columns.items() if is_moment(column.dtype)}
+    asked = [is_local(pl.col(name), given[name]).sum().alias(rule) for rule, name in columns.items() if rule in broken]
+    if not asked:
+        return tuple(results)
+    counts = query.asked(text, asked).row(0, named=True)
+    told = {rule: _LOCAL_TIMES.format(columns[rule], count) for rule, count in counts.items() if count}
+    return tuple(result.model_copy(update={"remedy": told.get(result.rule, "")}) for result in results)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 import difflib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -11,7 +12,7 @@ from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.accepted import REMEDY, ROW_COUNT, ROWS_KEPT
 from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.query import Table
-from dataops_assets.gate.reading import DeliveryError, as_separated, height, other_separator
+from dataops_assets.gate.reading import ALIKE, DeliveryError, as_separated, of_other_types, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
 from dataops_assets.gate.wording import in_print, some
 
@@ -31,6 +32,7 @@ class Part:
         bytes: Its size.
         promised: What the provider's manifest says of it: any of `bytes`, `sha256`, `rows`.
         rows: How many rows it holds; None if it cannot be read.
+        left_out: How many rows more it was delivered with, which were erased.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Part:
     bytes: int
     promised: Mapping[str, int | str]
     rows: int | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def judge_envelope(
     dataset: Dataset,
     partition: Partition,
     parts: Sequence[Part],
-    text: Table | DeliveryError,
+    tables: Sequence[Table] | DeliveryError,
     history: Sequence[int],
     others: Mapping[str, Sequence[str]],
     earlier: Earlier | None = None,
@@ -69,7 +72,7 @@ def judge_envelope(
         dataset: Whose delivery it should be.
         partition: Which partition it was delivered for.
         parts: Its files.
-        text: Its rows as `read_text` gives them; or why they cannot be read.
+        tables: The rows of each file, as `read_files` gives them; or why they cannot be read.
         history: Row counts of the partitions before it, the latest last; of a dataset without partitions, of its deliveries.
         others: The delivered columns of the other datasets, to recognise a file that was meant for one of them.
         earlier: What it takes the place of, if anything.
@@ -80,10 +83,10 @@ def judge_envelope(
     """
     results = [_totals(parts)]
     readable = "every file is readable to its last byte"
-    if isinstance(text, DeliveryError):
-        which = f"{in_print(text.file)}: " if len(parts) > 1 else ""
-        return (*results, _result("readable", readable, "fail", which + text.what, text.remedy))
-    rows, given = height(text), text.collect_schema().names()
+    if isinstance(tables, DeliveryError):
+        which = f"{in_print(tables.file)}: " if len(parts) > 1 else ""
+        return (*results, _result("readable", readable, "fail", which + tables.what, tables.remedy))
+    rows = sum(part.rows or 0 for part in parts)
     empty = "" if rows or left_out else "there is a header, but no row"
     results.append(_result("readable", readable, "fail", ""))
     results.append(_result("not_empty", "there is at least one row", "fail", empty, _WITH_ROWS))
@@ -92,19 +95,11 @@ def judge_envelope(
         results.append(_row_count(rows + left_out, source.rows, history, _COLD_START if dataset.partitions else 1))
     if earlier and rows:
         results.append(_rows_kept(rows + left_out, earlier))
-    expected = list(dataset.delivered.columns)
-    problem, warning = _columns(expected, given, dataset.is_public)
-    meant = _meant_for(expected, given, others)
-    remedy = "" if meant else _NAMED
-    other = other_separator(given, source) if source and problem else ""
-    if source and other and set(expected) <= set(given[0].split(other)):
-        problem, remedy = f"they are separated by {other!r}", as_separated(source)
-    results.append(_result("columns", "the columns are the promised ones", "fail", problem, remedy))
-    results.append(_result("columns_order", "the columns come in the promised order, and no more of them", "warn", warning))
-    results.append(_result("own_file", "the file belongs to this dataset", "fail", meant, _OWN_FILE))
+    results += _columns(dataset, parts, tables, others)
     named = dataset.partitions.columns if dataset.partitions else ()
-    if partition and named and all(column in given for column in named):
-        results.append(_partition(partition, named, text, rows))
+    telling = [(part, table) for part, table in zip(parts, tables, strict=True) if {*named} <= {*table.collect_schema()}]
+    if partition and named and telling:
+        results.append(_partition(partition, named, telling, rows, len(parts) > 1))
     return tuple(results)
 
 
@@ -114,6 +109,7 @@ _OWN_FILE = "Deliver the file of this dataset here, and that one where it belong
 _IN_ITS_PARTITION = "Deliver every row in the file of its own partition"
 _TOTALLED = "Deliver the files again, and the totals that belong to them"
 _AS_USUAL = "Deliver it whole, or widen `rows` in defs.yaml"
+_MOST = 5
 
 
 def _result(rule: str, sentence: str, severity: Severity, found: str, remedy: str = "") -> RuleResult:
@@ -133,7 +129,8 @@ def _result(rule: str, sentence: str, severity: Severity, found: str, remedy: st
 def _totals(parts: Sequence[Part]) -> RuleResult:
     found = []
     for part in parts:
-        for total, actual in (("bytes", part.bytes), ("sha256", part.sha256), ("rows", part.rows)):
+        rows = None if part.rows is None else part.rows + part.left_out
+        for total, actual in (("bytes", part.bytes), ("sha256", part.sha256), ("rows", rows)):
             if total in part.promised and actual is not None and str(part.promised[total]).lower() != str(actual):
                 found.append(f"{in_print(part.name)}: {total} is {actual}, promised was {in_print(str(part.promised[total]))}")
     return _result("control_totals", "the delivery equals the provider's control totals", "fail", "; ".join(found), _TOTALLED)
@@ -158,7 +155,44 @@ def _rows_kept(rows: int, earlier: Earlier) -> RuleResult:
     return _result(ROWS_KEPT, sentence, severity, found, f"Deliver it whole; {REMEDY}")
 
 
-def _columns(expected: list[str], given: list[str], public: bool) -> tuple[str, str]:
+def _columns(
+    dataset: Dataset, parts: Sequence[Part], tables: Sequence[Table], others: Mapping[str, Sequence[str]]
+) -> Iterator[RuleResult]:
+    """The rules on the columns: each part has them for itself, since the parts are read by name."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for part, table in zip(parts, tables, strict=True):
+        alike.setdefault(tuple(table.collect_schema().names()), []).append(part.name)
+    source, expected = dataset.ingested.source if dataset.ingested else None, list(dataset.delivered.columns)
+    problems, warnings, strange, remedies = list[str](), list[str](), list[str](), list[str]()
+    for given, names in alike.items():
+        problem, warning = _differences(expected, given, dataset.is_public)
+        meant = _meant_for(expected, given, others)
+        other = other_separator(given, source) if source and problem else ""
+        if source and other and set(expected) <= set(given[0].split(other)):
+            problem = f"they are separated by {other!r}"
+            remedies.append(as_separated(source))
+        elif problem and not meant:
+            remedies.append(_NAMED)
+        where = f"{some(names, most=3)}: " if len(alike) > 1 else ""
+        problems += [where + problem] if problem else []
+        warnings += [where + warning] if warning else []
+        strange += [where + meant] if meant else []
+    if mixed := of_other_types([part.name for part in parts], tables):
+        problems.append(some(mixed, most=3))
+        remedies.append(ALIKE)
+    remedy = ". ".join(dict.fromkeys(remedies))
+    yield _result("columns", "the columns are the promised ones", "fail", _few(problems), remedy)
+    promised = "the columns come in the promised order, and no more of them"
+    yield _result("columns_order", promised, "warn", _few(warnings))
+    yield _result("own_file", "the file belongs to this dataset", "fail", _few(strange), _OWN_FILE)
+
+
+def _few(told: Sequence[str]) -> str:
+    """What was found in each of some parts that are unlike."""
+    return "; ".join(told[:_MOST]) + (f"; and {len(told) - _MOST} more" if len(told) > _MOST else "")
+
+
+def _differences(expected: Sequence[str], given: Sequence[str], public: bool) -> tuple[str, str]:
     """What is wrong with the columns, and what is merely unusual.
 
     The names of strange columns are told of public data only: in a file without a header, they are the values of its first row.
@@ -181,19 +215,39 @@ def _columns(expected: list[str], given: list[str], public: bool) -> tuple[str, 
     if added:
         unusual.append(f"extra: {some(added) if public else len(added)} (kept in raw, not read)")
     common = [column for column in given if column in expected]
-    if not missing and common != expected:
+    if not missing and common != list(expected):
         unusual.append(f"another order: {some(common)}")
     return "; ".join(found), "; ".join(unusual)
 
 
-def _meant_for(expected: list[str], given: list[str], others: Mapping[str, Sequence[str]]) -> str:
+def _meant_for(expected: Sequence[str], given: Sequence[str], others: Mapping[str, Sequence[str]]) -> str:
     if set(expected) == set(given):
         return ""
     meant = [name for name, columns in others.items() if set(columns) == set(given)]
     return f"its columns are those of {' or '.join(meant)}" if meant else ""
 
 
-def _partition(partition: str, named: Sequence[str], text: Table, rows: int) -> RuleResult:
+def _partition(
+    partition: str, named: Sequence[str], telling: Sequence[tuple[Part, Table]], rows: int, several: bool
+) -> RuleResult:
+    odd, first = 0, ""
+    for part, table in telling:
+        found = _odd_rows(partition, named, table)
+        odd += found["__rows"]
+        if found["__rows"] and not first:
+            values = ", ".join(f"{column} {in_print(str(found[column]))}" for column in named)
+            first = f"row {found['__row']}{f' of {in_print(part.name)}' if several else ''} has {values}"
+    return _result(
+        "partition",
+        f"every row is of the partition it was delivered for, by {', '.join(named)}",
+        "fail",
+        f"{odd} of {rows} rows are of another partition; {first}" if odd else "",
+        _IN_ITS_PARTITION,
+    )
+
+
+def _odd_rows(partition: str, named: Sequence[str], text: Table) -> dict[str, Any]:
+    """How many rows of a part are of another partition, and the first of them."""
     types = text.collect_schema()
     given = text.lazy().select(as_text(pl.col(name), types[name]).str.strip_chars().alias(name) for name in named)
     if len(named) == 1:
@@ -204,15 +258,4 @@ def _partition(partition: str, named: Sequence[str], text: Table, rows: int) -> 
             pl.col(column).cast(pl.Int64, strict=False) == value for column, value in zip(named, wanted, strict=False)
         )
     odd = given.with_row_index("__row", 1).filter(~fits.fill_null(False)).select(pl.len().alias("__rows"), pl.all().first())
-    first = odd.collect(engine="in-memory" if isinstance(text, pl.DataFrame) else "streaming").row(0, named=True)
-    found = ""
-    if first["__rows"]:
-        values = ", ".join(f"{column} {in_print(str(first[column]))}" for column in named)
-        found = f"{first['__rows']} of {rows} rows are of another partition; row {first['__row']} has {values}"
-    return _result(
-        "partition",
-        f"every row is of the partition it was delivered for, by {', '.join(named)}",
-        "fail",
-        found,
-        _IN_ITS_PARTITION,
-    )
+    return odd.collect(engine="in-memory" if isinstance(text, pl.DataFrame) else "streaming").row(0, named=True)

@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
@@ -40,6 +39,7 @@ class DeliveryError(Exception):
 
 LARGE_BYTES = 128 * 2**20
 """A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
+ALIKE = "Deliver parts that are alike"
 _APART = {
     False: "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]",
     True: "import sys, polars; [polars.scan_parquet(file).sink_batches(lambda _: None) for file in sys.argv[1:]]",
@@ -83,34 +83,32 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source, whole
         columns keep their type. A LazyFrame, if it is large.
 
     Raises:
-        DeliveryError: A file is damaged, empty, or not of its format; or two files have different columns.
+        DeliveryError: A file is damaged, empty, or not of its format; or a column is of another type in another file.
     """
-    return joined(read_files(files, names, source, whole), source)
-
-
-def joined(frames: Sequence[Table], source: Source) -> Table:
-    """The files of one delivery, one below the other."""
-    how: Literal["diagonal", "vertical"] = "diagonal" if source.format == "ndjson" else "vertical"
-    whole: Table = pl.concat(frames, how=how)  # type: ignore[type-var]  # all of them are of one kind
-    return whole.lazy() if isinstance(whole, pl.DataFrame) and whole.estimated_size() > LARGE_BYTES else whole
+    tables = read_files(files, names, source, whole)
+    if mixed := of_other_types(names, tables):
+        raise DeliveryError(some(names), mixed[0], ALIKE)
+    # By name: what a file lacks is null in its rows.
+    joined: Table = pl.concat(tables, how="diagonal")  # type: ignore[type-var]  # all of them are of one kind
+    return joined.lazy() if isinstance(joined, pl.DataFrame) and joined.estimated_size() > LARGE_BYTES else joined
 
 
 def read_files(files: Sequence[Path], names: Sequence[str], source: Source, whole: bool = False) -> list[Table]:
-    """As `read_text`, but file by file.
+    """As `read_text`, but file by file: each has its own columns.
 
     Raises:
-        DeliveryError: As `read_text`.
+        DeliveryError: A file is damaged, empty, or not of its format.
     """
     frames: list[Table]
     if _is_large(files, source):
         frames = [_scan(path, name, source, whole) for path, name in zip(files, names, strict=True)]
     else:
         frames = [_read(path, name, source) for path, name in zip(files, names, strict=True)]
+    if source.format == "ndjson" and len(frames) > 1:  # where a key without a value may be left out, and comes in any order
+        of_all = pl.DataFrame(schema={name: pl.String for frame in frames for name in frame.collect_schema()})
+        frames = [pl.concat([of_all, frame], how="diagonal") for frame in frames if isinstance(frame, pl.DataFrame)]
     if any(isinstance(frame, pl.LazyFrame) for frame in frames):
         frames = [frame.lazy() for frame in frames]
-    for name, frame in zip(names[1:], frames[1:], strict=True):
-        if differs := _difference(frames[0], names[0], frame, source):
-            raise DeliveryError(name, differs, "Deliver parts that are alike")
     return frames
 
 
@@ -119,17 +117,16 @@ def height(frame: Table) -> int:
     return frame.height if isinstance(frame, pl.DataFrame) else int(frame.select(pl.len()).collect(engine="streaming").item())
 
 
-def _difference(first: Table, name: str, other: Table, source: Source) -> str:
-    """How the columns of a part are not those of the first. They are counted, not named: without a header, they are values."""
-    if source.format == "ndjson":  # where a key without a value may be left out, and comes in any order
-        return ""
-    types, others = first.collect_schema(), other.collect_schema()
-    lost, added = (len(a.keys() - b.keys()) for a, b in ((types, others), (others, types)))
-    if lost or added:
-        return f"its columns differ from those of {name}: it lacks {lost} of {len(types)}, and has {added} more"
-    if types.names() != others.names():
-        return f"its columns come in another order than those of {name}"
-    return f"its types differ from those of {name}" if types != others else ""
+def of_other_types(names: Sequence[str], tables: Sequence[Table]) -> list[str]:
+    """The columns that are of another type in a later file than in an earlier one, in words."""
+    first: dict[str, tuple[str, pl.DataType]] = {}
+    found = []
+    for name, table in zip(names, tables, strict=True):
+        for column, dtype in table.collect_schema().items():
+            earlier, known = first.setdefault(column, (name, dtype))
+            if dtype != known:
+                found.append(f"{in_print(column)} is {dtype} in {in_print(name)}, and {known} in {in_print(earlier)}")
+    return found
 
 
 def _read(path: Path, name: str, source: Source) -> pl.DataFrame:

@@ -283,8 +283,8 @@ def _in_words(dtype: pl.DataType) -> str:
         return f"a whole number from {lower:,} to {upper:,}"
     if dtype.is_float():
         return "a number"
-    if dtype == pl.Datetime:
-        return "a date and time"
+    if isinstance(dtype, pl.Datetime):
+        return "a date and time" + (" with its offset from UTC" if dtype.time_zone else "")
     return {pl.Date: "a date", pl.Boolean: "true or false", pl.Time: "a time"}.get(dtype.base_type(), str(dtype))
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.profile import Profile
-from dataops_assets.gate.wording import some
+from dataops_assets.gate.wording import in_print, some
 
 VERSION = 1
 """Of what the gates say, among the grounds of every verdict: whoever makes them say something else of the same delivery raises
@@ -35,7 +35,7 @@ class RuleResult(BaseModel):
         detail: What was found, in words; for the envelope.
         tolerance: The share of rows that may break it; None for a rule on the whole delivery.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
-        remedy: The way out, where the rule knows one; for the envelope.
+        remedy: The way out, where the rule knows one.
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
     """
 
@@ -176,6 +176,7 @@ class Verdict(BaseModel):
         arrived: By ingested dataset, when the newest delivery that it is about was received, in UTC.
         passed: Whether data may flow on.
         files: The names of the delivered files that it is about.
+        file_rows: How many rows each of them has, where there are several that can be read.
         reasons: Why it was refused, in words; empty if it passed.
         remedy: The way out; empty if it passed.
         judged_at: When, in UTC.
@@ -197,6 +198,7 @@ class Verdict(BaseModel):
     arrived: dict[str, datetime] = {}
     passed: bool
     files: tuple[str, ...] = ()
+    file_rows: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
     remedy: str = ""
     judged_at: datetime
@@ -217,6 +219,15 @@ class Verdict(BaseModel):
         """Why it was refused, in one line: the files, the reasons, and the way out; empty if it passed."""
         told = "; ".join(self.reasons)
         return (f"{some(self.files)}: " if self.files and told else "") + told + (f". {self.remedy}" if self.remedy else "")
+
+    def place(self, row: int) -> str:
+        """The number of a row, and where several files were delivered, where it stands: `6 (row 2 of b.csv)`."""
+        before = 0
+        for name, rows in zip(self.files, self.file_rows, strict=False):  # without rows, it is from before they were counted
+            if row - before <= rows:
+                return f"{row} (row {row - before} of {in_print(name)})"
+            before += rows
+        return str(row)
 
     @property
     def warnings(self) -> list[RuleResult]:

@@ -95,19 +95,22 @@ def told(verdict: Verdict) -> Iterator[str]:
         yield "    rows: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
     for one in verdict.released:
         more = f" and {len(one.rows) - _MOST:,} more" if len(one.rows) > _MOST else ""
-        yield f"    released row {', '.join(map(str, one.rows[:_MOST]))}{more}, rejected before by {', '.join(one.reasons)}"
+        which = ", ".join(map(verdict.place, one.rows[:_MOST]))
+        yield f"    released row {which}{more}, rejected before by {', '.join(one.reasons)}"
     yield from (f"    {applied(correction)}" for correction in verdict.corrections)
     broken = [result for result in verdict.rules if result.effect != "passed"]
     for result in sorted(broken, key=lambda result: (EFFECTS.index(result.effect), -result.extent)):
         yield f"    {result.effect:9} {result.rule}: {result.sentence}, but {result.found}"
-        yield from _offenders(result)
+        if verdict.passed and result.remedy:  # else it is part of why it was refused
+            yield f"              {result.remedy}"
+        yield from _offenders(verdict, result)
     holding = len(verdict.rules) - len(broken)
     yield f"    {holding} {'rule holds' if holding == 1 else 'rules hold'}"
 
 
-def _offenders(result: RuleResult) -> Iterator[str]:
+def _offenders(verdict: Verdict, result: RuleResult) -> Iterator[str]:
     for row in result.offenders[:_MOST]:
         values = ", ".join(f"{name} {value}" for name, value in row.items() if name != "row")
-        yield f"              row {row['row']}: {values}"
+        yield f"              row {verdict.place(row['row'])}: {values}"
     if result.broken > _MOST and result.offenders:
         yield f"              … and {result.broken - min(_MOST, len(result.offenders)):,} more"

@@ -72,18 +72,23 @@ def in_short(lake: Lake, datasets: Iterable[Dataset], rule: str | None, now: dat
             yield f"{name_of(dataset, partition):32} {of_it.height:>8,}  {told}"
 
 
-def in_full(rows: pl.DataFrame, most: int) -> Iterator[str]:
-    """Rejected rows, one after the other: where from, why, and what was delivered.
+def in_full(lake: Lake, dataset: Dataset, partition: Partition, rows: pl.DataFrame, most: int) -> Iterator[str]:
+    """Rejected rows of a partition, one after the other: where from, why, and what was delivered.
 
     Args:
+        lake: Where the verdicts on it lie.
+        dataset: Whose rows.
+        partition: Of which partition.
         rows: As `rejected` gives them.
         most: How many are told.
     """
+    judged = {verdict.id: verdict for verdict in lake.verdicts("content", dataset, partition)} if rows.height else {}
     for row in rows.head(most).iter_rows(named=True):
         delivered = ", ".join(f"{name} {in_print(str(value))}" for name, value in row.items() if name not in _OURS)
         kind, _, correction = (row.get("delivery") or "").partition(":")
         of = f" added by the correction {correction[:12]}" if correction else f" of the delivery {kind[:12]}" if kind else ""
-        yield f"row {row['row']}{of}: {', '.join(row['reasons'])}"
+        by = judged.get(row.get("verdict", ""))
+        yield f"row {by.place(row['row']) if by else row['row']}{of}: {', '.join(row['reasons'])}"
         yield f"    {delivered}"
     if rows.height > most:
         yield f"… and {rows.height - most:,} more: --limit {rows.height}, or --export FILE"
@@ -121,7 +126,7 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
 
 def _rejected(row: int, by: Verdict | None, reasons: Iterable[str]) -> Iterator[str]:
     delivery = by.depends_on.get("delivery") if by else None
-    yield f"row {row}" + (f" of the delivery {delivery[:12]}" if delivery else "")
+    yield f"row {by.place(row) if by else row}" + (f" of the delivery {delivery[:12]}" if delivery else "")
     when = f" {moment(by.judged_at)}" if by else ""
     sentences = {result.rule: result.sentence for result in by.rules} if by else {}
     for reason in reasons:

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.envelope import Earlier, judge_envelope
+from dataops_assets.gate.envelope import Earlier, Part, judge_envelope
 from dataops_assets.gate.rules import STATISTICS, Rule, compile_rules
 from dataops_assets.gate.wording import in_print
 from dataops_assets.storage.lake import name_of
@@ -47,7 +47,7 @@ def _envelope(dataset: Dataset) -> Iterator[str]:
     a_row = pl.DataFrame({name: [None] for name in dataset.delivered.columns})
     partitions = dataset.partitions
     first = partitions.key_of(partitions.first) if partitions else None
-    for result in judge_envelope(dataset, first, [], a_row, [], {}, Earlier("", rows=1)):
+    for result in judge_envelope(dataset, first, [Part("", "", 0, {}, rows=1)], [a_row], [], {}, Earlier("", rows=1)):
         yield f"    {result.rule} · {result.severity}"
         yield f"        {result.sentence}"
 

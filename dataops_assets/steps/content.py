@@ -48,6 +48,7 @@ class Work:
         read: How all came to be that is read of other partitions. The same bytes that come again are another version: what lay
             there in between may have been read.
         files: The names of the delivered files that it is made from.
+        file_rows: How many rows each of them has, where there are several.
     """
 
     depends_on: dict[str, Any]
@@ -56,6 +57,7 @@ class Work:
     note: Callable[[], str]
     read: tuple[Provenance, ...] = ()
     files: tuple[str, ...] = ()
+    file_rows: tuple[int, ...] = ()
 
 
 def references(lake: Lake, dataset: Dataset) -> dict[str, Provenance]:
@@ -230,7 +232,7 @@ def _settle(
             return Outcome(partition, "refused", reason, facts={"note": work.note()})
         except FileNotFoundError:  # what was to be read is there no more: another version is
             continue
-        verdict = content_verdict(dataset, partition, found, work.depends_on, now, work.arrived, work.files)
+        verdict = content_verdict(dataset, partition, found, work.depends_on, now, work.arrived, work.files, work.file_rows)
         if _commit(lake, verdict, said, given_away, look, work.read, found.good, quarantine, run_id, now):
             wrote = True
             done = settled(lake, dataset, partition, work.depends_on, lake.last_word("content", dataset, partition))
@@ -261,9 +263,11 @@ def content_verdict(
     now: datetime,
     arrived: dict[str, datetime],
     files: tuple[str, ...] = (),
+    file_rows: tuple[int, ...] = (),
 ) -> Verdict:
     """What the content gate says of what it found."""
     mend = _MEND_DELIVERY if dataset.ingested else _MEND_PRODUCT
+    known = [result.remedy for result in found.rules if result.remedy]
     unlike = any(result.rule in COMPARING and result.status == "refused" for result in found.rules)
     return Verdict(
         gate="content",
@@ -273,8 +277,9 @@ def content_verdict(
         arrived=arrived,
         passed=not found.reasons,
         files=files,
+        file_rows=file_rows,
         reasons=found.reasons,
-        remedy=(mend + (f"; {REMEDY}" if unlike else "")) if found.reasons else "",
+        remedy=". ".join([*known, mend + (f"; {REMEDY}" if unlike else "")]) if found.reasons else "",
         judged_at=now,
         rows=found.rows,
         rules=found.rules,

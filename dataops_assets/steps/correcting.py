@@ -5,6 +5,7 @@ Here: which rows one is about, what becomes of them, the file, and what does not
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 from dataops_assets.steps.content import NotReady
-from dataops_assets.steps.receiving import read_delivery
+from dataops_assets.steps.receiving import read_delivery, standing_verdict
 from dataops_assets.steps.staging import try_rows
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.errors import Damaged, Withheld
@@ -49,6 +50,7 @@ class Proposal:
         after: The same rows as they are then, or the one that it adds.
         numbers: The numbers of these.
         judged: What the content gate would find in the partition then; or why it cannot be asked.
+        place: Gives the number of a row, and of several files the one where it stands; see `Verdict.place`.
     """
 
     file: Path
@@ -59,6 +61,7 @@ class Proposal:
     after: pl.DataFrame
     numbers: tuple[int, ...]
     judged: Judged | str
+    place: Callable[[int], str]
 
     def write(self) -> None:
         """Write the file; whoever reads it meanwhile sees the old one or the new one.
@@ -112,7 +115,9 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     after = done.filter(changed).tail(max(hit.height, 1))
     accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
     judged = _judged(lake, corrected, partition, text, now, accepted)
-    return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after), tuple(after[ROW]), judged)
+    envelope = standing_verdict(lake, dataset, partition, receipt)
+    place = envelope.place if envelope else str
+    return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after), tuple(after[ROW]), judged, place)
 
 
 def _judged(lake: Lake, corrected: Dataset, partition: Partition, text: Table, now: datetime, accepted: str) -> Judged | str:

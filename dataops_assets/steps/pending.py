@@ -26,7 +26,7 @@ def zones_written(dataset: Dataset) -> tuple[Zone, ...]:
 
 def pending(
     lake: Lake, dataset: Dataset, zone: Zone, now: datetime, within: Container[Partition] | None = None
-) -> list[Partition]:
+) -> dict[Partition, Any]:
     """The partitions that a run of this zone would change or judge anew, in order.
 
     A partition that was refused is not pending until something that it depends on changes; one that has expired never is. Of a
@@ -38,13 +38,17 @@ def pending(
         zone: The zone that the run would write.
         now: The time.
         within: Look at these partitions only.
+
+    Returns:
+        For each of them the state that it is in: of raw the fingerprint of what lies in landing, else its grounds. As long as
+        that is the same, another run would do the same.
     """
     lake = lake.at_a_glance()
     partitions = [key for key in partitions_of(dataset, now) if within is None or key in within]
     if zone == "raw":
         partitions = _not_ended(lake, dataset, partitions, now)
-        return _unreceived(lake, dataset, partitions, now) if partitions else []
-    return list(unsettled(lake, dataset, partitions, now))
+        return _unreceived(lake, dataset, partitions, now) if partitions else {}
+    return unsettled(lake, dataset, partitions, now)
 
 
 def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> dict[Partition, dict[str, Any]]:
@@ -92,21 +96,24 @@ def _not_ended(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], no
     return [key for key in partitions if not ended or lake.holder(dataset.zone, dataset, key) is None]
 
 
-def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> list[Partition]:
+def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> dict[Partition, str]:
     lying = landing.arrivals(lake.landing, dataset, now)
 
-    def is_new(partition: Partition) -> bool:
+    def state(partition: Partition) -> str | None:
         arrival = lying.get(partition)
+        fingerprint = arrival.fingerprint if arrival else ""
         try:
             receipt = lake.receipt(dataset, partition)
-            arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint)
+            arrived = arrival and not arrival.waiting_for and (receipt is None or receipt.landed != fingerprint)
             fetched = dataset.fetch and not lake.has_expired("raw", dataset, partition, now)
             known = receipt or dataset.gap_reason(partition) or fetched
-            return bool(arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None))
-        except Damaged:
-            return True
+            new = arrived or (known and standing_verdict(lake, dataset, partition, receipt) is None)
+        except Damaged:  # the run that is asked for tells it
+            new = True
+        return fingerprint if new else None
 
-    return [key for key, new in zip(partitions, lake.store.each(is_new, partitions), strict=True) if new]
+    found = zip(partitions, lake.store.each(state, partitions), strict=True)
+    return {key: fingerprint for key, fingerprint in found if fingerprint is not None}
 
 
 def _grounds(
@@ -114,7 +121,7 @@ def _grounds(
 ) -> dict[str, Any] | None:
     try:
         if dataset.ingested:
-            return staging.grounds(lake, dataset, partition, referred)[1]
+            return staging.grounds(lake, dataset, partition, referred)[-1]
         parts = deriving.input_partitions(lake, dataset, partition, now)
         return deriving.grounds(dataset, partition, parts, deriving.inputs(lake, parts), referred)
     except NotReady:

@@ -19,9 +19,9 @@ from dataops_assets.gate.accepted import accept
 from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
 from dataops_assets.gate.query import Table
-from dataops_assets.gate.reading import DeliveryError, height, joined, read_files, read_text, try_apart
+from dataops_assets.gate.reading import DeliveryError, height, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, terms
-from dataops_assets.gate.wording import in_print, moment
+from dataops_assets.gate.wording import in_print, moment, some
 from dataops_assets.steps.content import ROUNDS, kept
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.redacting import redactor
@@ -105,6 +105,9 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
             return f"fetch failed: it brought {in_print(odd[0])}: deliver plain files, with names that can be printed"
         if not files:
             return "fetch failed: it brought nothing"
+        if wrong := landing.misnamed(dataset, partition, files):
+            wanted = landing.expected(dataset.ingested.source, partition) + (f" and {last}" if last else "")
+            return f"fetch failed: it brought {some(wrong, most=3)}, which is no file of this delivery: name it {wanted}"
         links = [f"{key}/" for key in lake.landing.odd(top)]
         for file in files:
             if link := next((link for link in links if f"{top}/{file}".startswith(link)), ""):
@@ -258,22 +261,19 @@ def envelope_verdict(
         history: The `RowCounts` before it.
         now: The time.
     """
-    text: Table | DeliveryError
-    parts, heights = receipt.parts, list[int]()
+    tables: Sequence[Table] | DeliveryError
+    parts = receipt.parts
     try:
         try_apart(*files)
-        frames = read_files(*files, whole=True)
-        heights = [height(frame) for frame in frames]
-        left_out = receipt.left_out
-        parts = [replace(part, rows=rows + left_out.get(part.name, 0)) for part, rows in zip(parts, heights, strict=True)]
-        text = joined(frames, files[-1]) if frames else nothing(dataset)
+        tables = read_files(*files, whole=True)
+        parts = [replace(part, rows=height(table)) for part, table in zip(parts, tables, strict=True)]
     except DeliveryError as error:
-        text = error
-    rows = sum(heights)
+        tables = error
+    heights, unreadable = tuple(part.rows or 0 for part in parts), isinstance(tables, DeliveryError)
     earlier = _earlier(lake, dataset, partition, receipt)
     strangers = [other for other in lake.catalog if other.ingested and other.deliveries != dataset.deliveries]
     others = {other.name: list(other.delivered.columns) for other in strangers}
-    results = judge_envelope(dataset, partition, parts, text, history, others, earlier, sum(receipt.left_out.values()))
+    results = judge_envelope(dataset, partition, parts, tables, history, others, earlier, sum(receipt.left_out.values()))
     results = accept(results, dataset.accepted_reason(partition, receipt.sha256))
     refused = [result for result in results if result.status == "refused"]
     return Verdict(
@@ -287,10 +287,11 @@ def envelope_verdict(
         },
         passed=not refused,
         files=receipt.names,
+        file_rows=heights if len(heights) > 1 and not unreadable else (),
         reasons=tuple(f"{result.rule}: {result.detail}" for result in refused),
         remedy=". ".join(dict.fromkeys(result.remedy for result in refused if result.remedy)),
         judged_at=now,
-        rows=None if isinstance(text, DeliveryError) else Rows(delivered=rows, published=rows),
+        rows=None if unreadable else Rows(delivered=sum(heights), published=sum(heights)),
         rules=results,
     )
 

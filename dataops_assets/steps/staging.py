@@ -65,7 +65,7 @@ def _look(
     tables: dict[str, pl.DataFrame],
     now: datetime,
 ) -> Work:
-    receipt, depends_on = grounds(lake, dataset, partition, versions_of(known))
+    receipt, envelope, depends_on = grounds(lake, dataset, partition, versions_of(known))
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
         text = read_delivery(lake, dataset, partition, receipt, whole=True) if receipt else nothing(dataset)
@@ -86,6 +86,7 @@ def _look(
         lambda: "; ".join(filter(None, (prods, gap_note, *references_refused_since(lake, dataset)))),
         tuple(known.values()),
         receipt.names if receipt else (),
+        envelope.file_rows,
     )
 
 
@@ -128,8 +129,8 @@ def _judged(
 
 def grounds(
     lake: Lake, dataset: Dataset, partition: Partition, referred: dict[str, str]
-) -> tuple[Receipt | None, dict[str, Any]]:
-    """The delivery that counts (None for a declared gap), and all that a staged partition depends on.
+) -> tuple[Receipt | None, Verdict, dict[str, Any]]:
+    """The delivery that counts (None for a declared gap), its envelope verdict, and all that a staged partition depends on.
 
     Raises:
         NotReady: There is none, or its envelope was not found good.
@@ -144,14 +145,18 @@ def grounds(
         raise NotReady(_refused(dataset, verdict) if verdict else lake.why_missing(dataset, [partition]))
     corrections = of_partition(dataset, partition)
     accepted = dataset.accepted_reason(partition, receipt.sha256) if receipt else ""
-    return receipt, {
-        "delivery": receipt.sha256 if receipt else deliveries.GAP,
-        **terms(dataset),
-        "references": referred,
-        # Only where there are any, so that the grounds of all other partitions stay as they are.
-        **({"corrections": version_of(corrections)} if corrections else {}),
-        **({"accepted": accepted} if accepted else {}),
-    }
+    return (
+        receipt,
+        verdict,
+        {
+            "delivery": receipt.sha256 if receipt else deliveries.GAP,
+            **terms(dataset),
+            "references": referred,
+            # Only where there are any, so that the grounds of all other partitions stay as they are.
+            **({"corrections": version_of(corrections)} if corrections else {}),
+            **({"accepted": accepted} if accepted else {}),
+        },
+    )
 
 
 def _with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery: str, found: Judged) -> Judged:

@@ -45,5 +45,6 @@ def try_files(lake: Lake, dataset: Dataset, partition: Partition, files: Sequenc
         found = try_rows(
             lake, dataset, partition, read_text(*read, whole=True), now, str(envelope.depends_on.get("accepted", ""))
         )
-        verdict = content_verdict(dataset, partition, found, envelope.depends_on, now, {dataset.name: now}, receipt.names)
+        named = receipt.names, envelope.file_rows
+        verdict = content_verdict(dataset, partition, found, envelope.depends_on, now, {dataset.name: now}, *named)
         yield verdict if verdict.passed else verdict.model_copy(update={"remedy": _MEND})

@@ -109,7 +109,11 @@ class Receipt(BaseModel):
     def parts(self) -> list[Part]:
         """The files as they were delivered, as the envelope gate wants them: a manifest does not know what was erased."""
         came = {one.name: (one.sha256, one.bytes) for one in self.erased[::-1]}
-        return [Part(file.name, *came.get(file.name, (file.sha256, file.bytes)), file.promised) for file in self.files]
+        gone = self.left_out
+        return [
+            Part(file.name, *came.get(file.name, (file.sha256, file.bytes)), file.promised, left_out=gone.get(file.name, 0))
+            for file in self.files
+        ]
 
     @property
     def left_out(self) -> dict[str, int]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails, from_json
 
 from dataops_assets.contract import Catalog, Dataset, Partition, Source
-from dataops_assets.contract.errors import choose
+from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.gate.verdict import digest
 from dataops_assets.gate.wording import in_print, some
 from dataops_assets.storage import layout
@@ -78,14 +79,14 @@ _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _ManifestFile(BaseModel):
-    name: str
-    rows: _Count | None = None
-    bytes: _Count | None = None
-    sha256: str | None = None
+    name: str = Field(description="what the file is called, as text")
+    rows: _Count | None = Field(default=None, description="how many rows it has, as a whole number")
+    bytes: _Count | None = Field(default=None, description="how many bytes it has, as a whole number")
+    sha256: str | None = Field(default=None, description="the SHA-256 of its bytes in hex, as text")
 
 
 class _Manifest(BaseModel):
-    files: list[_ManifestFile] = Field(min_length=1)
+    files: list[_ManifestFile] = Field(min_length=1, description="a list with an object for every file")
 
 
 def arrivals(store: Store, dataset: Dataset, now: datetime) -> dict[Partition, Arrival]:
@@ -205,6 +206,17 @@ def expected(source: Source, partition: Partition) -> str:
     return source.files.replace("{partition}", partition or "")
 
 
+def misnamed(dataset: Dataset, partition: Partition, names: Sequence[str]) -> list[str]:
+    """Which files, named as below the dataset's landing folder, are no part of a delivery for a partition."""
+    templates = _templates(dataset.ingested.source) if dataset.ingested else []
+
+    def fits(name: str) -> bool:
+        matches = filter(None, (_pattern(template, dataset).fullmatch(name) for template in templates))
+        return any(match.groupdict().get("partition") == partition for match in matches)
+
+    return [name for name in names if not fits(name)]
+
+
 def _on_the_way(dataset: Dataset, source: Source, name: str) -> re.Match[str] | None:
     """Whether deliveries may lie below a folder of this name, and by the match, for which partition; "" for the top."""
     depth = len(Path(name).parts)
@@ -238,8 +250,30 @@ def _still(source: Source, files: Sequence[Entry], now: datetime) -> str:
 
 @lru_cache(maxsize=10_000)
 def _manifest(store: Store, proof: Entry) -> _Manifest:
-    """What a manifest says, read once for each time that it is written."""
-    return _Manifest.model_validate_json(store.read(proof.key) or b"")
+    """What a manifest says, read once for each time that it is written.
+
+    Raises:
+        Mistake: It is not a manifest.
+    """
+    try:
+        return _Manifest.model_validate(from_json(store.read(proof.key) or b""))
+    except ValidationError as error:
+        raise _mistake(error.errors()) from error
+    except ValueError as error:
+        raise Mistake(f"it is not readable as JSON: {error}", "mend the syntax there") from error
+
+
+def _mistake(found: Sequence[ErrorDetails]) -> Mistake:
+    """The first mistake in a manifest: with its place, since all of it may stand in one line."""
+    path, given = found[0]["loc"], in_print(repr(found[0]["input"]))
+    more = f"; {len(found) - 1} more like this" if len(found) > 1 else ""
+    entry = f"entry {int(path[1]) + 1} of `files`" if path[1:] else ""
+    key = str(path[-1]) if path and isinstance(path[-1], str) else ""
+    if not key:
+        return Mistake(f"{entry or 'it'} is {given}", f"write an object{more}")
+    what = f"`{key}` is missing" if found[0]["type"] == "missing" else f"`{key}` is {given}"
+    owner: type[BaseModel] = _ManifestFile if entry else _Manifest
+    return Mistake(f"{entry}: {what}" if entry else what, f"write {owner.model_fields[key].description}{more}")
 
 
 def _by_manifest(store: Store, partition: Partition, lying: Sequence[Entry], proof: Entry, top: str) -> Arrival:
@@ -255,9 +289,8 @@ def _by_manifest(store: Store, partition: Partition, lying: Sequence[Entry], pro
         return Arrival(partition, tuple(lying), proof, f"a manifest that can be read: {error}")
     except PermissionError:
         return Arrival(partition, tuple(lying), proof, f"the right to read {proof.key}: give it to this user")
-    except ValidationError as error:
-        first = error.errors()[0]
-        return broken(f"{first['msg'].lower()} at {'.'.join(map(str, first['loc'])) or 'the top'}")
+    except Mistake as error:
+        return broken(str(error))
     # Named as seen from the manifest, or from the top of the dataset's landing folder.
     by_key, beside = {entry.key: entry for entry in lying}, proof.key.rpartition("/")[0]
     files, promised, missing = [], {}, []

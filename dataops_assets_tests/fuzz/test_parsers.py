@@ -83,7 +83,9 @@ def read(place: Path, form: str, content: bytes) -> pl.DataFrame | DeliveryError
 
 def is_judged(dataset: Dataset, text: pl.DataFrame | DeliveryError) -> None:
     """Both gates have an answer, in one line, and account for every row."""
-    results = judge_envelope(dataset, DAY, [Part("a.csv", "ab", 1, {})], text, [], {"stations": ["station", "height"]})
+    part = Part("a.csv", "ab", 1, {}, None if isinstance(text, DeliveryError) else text.height)
+    tables = text if isinstance(text, DeliveryError) else [text]
+    results = judge_envelope(dataset, DAY, [part], tables, [], {"stations": ["station", "height"]})
     assert all(result.detail.isprintable() and len(result.detail) < 3000 for result in results)
     if isinstance(text, DeliveryError) or any(result.status == "refused" for result in results):
         return

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -41,12 +42,23 @@ def readings(catalog: Catalog) -> Dataset:
 def judge(
     dataset: Dataset,
     text: pl.DataFrame | DeliveryError = GOOD,
-    parts: Sequence[Part] = (PART,),
+    part: Part = PART,
     history: Sequence[int] = (),
     others: Mapping[str, Sequence[str]] | None = None,
     partition: Partition = DAY,
 ) -> dict[str, RuleResult]:
-    return {result.rule: result for result in judge_envelope(dataset, partition, parts, text, history, others or {})}
+    tables = text if isinstance(text, DeliveryError) else [text]
+    parts = [part if isinstance(text, DeliveryError) else replace(part, rows=text.height)]
+    return {result.rule: result for result in judge_envelope(dataset, partition, parts, tables, history, others or {})}
+
+
+def judge_parts(
+    dataset: Dataset, tables: Mapping[str, pl.DataFrame], others: Mapping[str, Sequence[str]] | None = None, **promised: int
+) -> dict[str, RuleResult]:
+    """Parts by their names, and for each the rows that are promised of it, if any are."""
+    totals = {name: {"rows": promised[name]} if name in promised else {} for name in tables}
+    parts = [Part(name, "ab12", 100, totals[name], table.height) for name, table in tables.items()]
+    return {result.rule: result for result in judge_envelope(dataset, DAY, parts, [*tables.values()], [], others or {})}
 
 
 def broken(results: dict[str, RuleResult]) -> dict[str, str]:
@@ -78,21 +90,22 @@ def test_good_delivery_passes_every_rule(readings: Dataset) -> None:
     ],
 )
 def test_control_totals(readings: Dataset, promised: dict[str, Any], detail: str) -> None:
-    results = judge(readings, parts=[Part(PART.name, "ab12", 100, promised, rows=4)])
+    results = judge(readings, part=Part(PART.name, "ab12", 100, promised))
     assert results["control_totals"].detail == detail
     assert broken(results) == ({"control_totals": "refused"} if detail else {})
 
 
 def test_every_part_is_totalled_for_itself(readings: Dataset) -> None:
-    first, second, loose = (
-        Part("1.csv", "a", 1, {"rows": 3}, 3),
-        Part("2.csv", "b", 2, {"rows": 1}, 1),
-        Part("3.csv", "c", 3, {}, 9),
-    )
-    assert broken(judge(readings, parts=[first, second, loose])) == {}
-    shifted = [Part("1.csv", "a", 1, {"rows": 2}, 3), Part("2.csv", "b", 2, {"rows": 2}, 1)]
-    found = judge(readings, parts=[*shifted, loose])["control_totals"]
-    assert found.detail == "1.csv: rows is 3, promised was 2; 2.csv: rows is 1, promised was 2"
+    tables = {"a": GOOD[:3], "b": GOOD[:1], "c": GOOD}
+    assert broken(judge_parts(readings, tables, a=3, b=1)) == {}
+    found = judge_parts(readings, tables, a=2, b=2)["control_totals"]
+    assert found.detail == "a: rows is 3, promised was 2; b: rows is 1, promised was 2"
+
+
+def test_rows_that_were_erased_are_among_those_promised(readings: Dataset) -> None:
+    assert broken(judge(readings, part=replace(PART, promised={"rows": 6}, left_out=2))) == {}
+    found = judge(readings, part=replace(PART, promised={"rows": 5}, left_out=2))
+    assert found["control_totals"].detail == f"{DAY}.csv: rows is 6, promised was 5"
 
 
 def test_table_without_partitions_is_compared_with_its_deliveries_before(catalog: Catalog) -> None:
@@ -111,7 +124,7 @@ def test_a_key_that_only_begins_like_the_partition_is_another(catalog: Catalog) 
 
 def test_unreadable_delivery_says_why_and_nothing_else(readings: Dataset) -> None:
     results = judge(
-        readings, DeliveryError("a.csv", "it is damaged", "Mend it"), parts=[Part("a.csv", "a", 1, {"bytes": 2, "rows": 5})]
+        readings, DeliveryError("a.csv", "it is damaged", "Mend it"), part=Part("a.csv", "a", 1, {"bytes": 2, "rows": 5})
     )
     assert broken(results) == {"control_totals": "refused", "readable": "refused"}
     assert (results["readable"].detail, results["readable"].remedy) == ("it is damaged", "Mend it")
@@ -190,6 +203,58 @@ def test_columns_that_differ_are_told_apart(readings: Dataset, text: pl.DataFram
     results = judge(readings, text)
     assert broken(results) == red
     assert results[next(iter(red))].detail == detail
+
+
+WIND = GOOD.with_columns(wind=pl.lit("1"))
+
+
+@pytest.mark.parametrize(
+    ("tables", "red", "told"),
+    [
+        pytest.param({"a": GOOD, "b": GOOD.drop("note")}, "columns", "b: missing: note", id="missing"),
+        pytest.param({"a": GOOD.drop("note"), "b": GOOD}, "columns", "a: missing: note", id="missing_in_the_first"),
+        pytest.param(
+            {"a": GOOD, "b": GOOD.rename({"hour": "hours"})}, "columns", "b: hour seems to be renamed hours", id="renamed"
+        ),
+        pytest.param({"a": GOOD, "b": WIND}, "columns_order", "b: extra: wind (kept in raw, not read)", id="extra"),
+        pytest.param(
+            {"a": GOOD, "b": GOOD.select(GOOD.columns[::-1])},
+            "columns_order",
+            "b: another order: note, temperature, hour, day, station",
+            id="reordered",
+        ),
+        pytest.param({"a": WIND, "b": WIND}, "columns_order", "extra: wind (kept in raw, not read)", id="all_alike"),
+        pytest.param(
+            {"a": GOOD.drop("note"), "b": GOOD, "c": GOOD.drop("note"), "d": GOOD.drop("hour")},
+            "columns",
+            "a, c: missing: note; d: missing: hour",
+            id="several",
+        ),
+        pytest.param(
+            {"a": GOOD, "b": GOOD.with_columns(pl.col("hour").cast(pl.Int8))},
+            "columns",
+            "hour is Int8 in b, and String in a",
+            id="of_another_type",
+        ),
+    ],
+)
+def test_columns_of_each_part_are_told_apart(readings: Dataset, tables: dict[str, pl.DataFrame], red: str, told: str) -> None:
+    results = judge_parts(readings, tables)
+    assert broken(results) == {red: "refused" if red == "columns" else "warned"}
+    assert results[red].detail == told
+
+
+def test_part_that_belongs_to_another_dataset_is_recognised(readings: Dataset) -> None:
+    stations = pl.DataFrame({"station": ["oslo"], "height": ["94"]})
+    results = judge_parts(readings, {"a": GOOD, "b": stations}, others={"stations": ["station", "height"]})
+    assert results["own_file"].detail == "b: its columns are those of stations"
+
+
+def test_row_of_another_partition_is_told_by_its_part(readings: Dataset) -> None:
+    other = GOOD.with_columns(day=pl.Series([DAY, "2024-01-06", DAY, DAY]))
+    results = judge_parts(readings, {"a": GOOD, "b": other, "c": other})
+    assert broken(results) == {"partition": "refused"}
+    assert results["partition"].detail == "2 of 12 rows are of another partition; row 2 of b has day 2024-01-06"
 
 
 def test_file_of_another_dataset_is_recognised(readings: Dataset) -> None:

@@ -150,14 +150,28 @@ REFUSED: dict[str, Refused] = {
     "wrong_totals": (listed(bytes=7), "control_totals: 2024-01-02/0.csv: bytes is ", "the totals that belong to them"),
     "parts_that_differ": (
         listed() | {f"{DAY}/1.csv": b"x\n1\n"},
-        f"{DAY}/1.csv: its columns differ from those of {DAY}/0.csv",
-        "Deliver parts that are alike",
+        f"columns: {DAY}/1.csv: missing: station, day, hour, temperature, note",
+        NAMED,
+    ),
+    "part_renamed": (
+        listed() | {f"{DAY}/1.csv": listed()[f"{DAY}/1.csv"].replace(b"temperature", b"temp")},
+        f"columns: {DAY}/1.csv: temperature seems to be renamed temp",
+        NAMED,
+    ),
+    "another_days_part": (
+        listed() | {f"{DAY}/1.csv": listed(NEXT)[f"{NEXT}/1.csv"]},
+        f"2 of 4 rows are of another partition; row 1 of {DAY}/1.csv has day {NEXT}",
+        "its own partition",
     ),
 }
 
 
 def promised(name: str) -> Files:
-    return listed() | {f"{DAY}/manifest.json": manifest({"name": name})}
+    return with_manifest(manifest({"name": name}))
+
+
+def with_manifest(content: bytes) -> Files:
+    return listed() | {f"{DAY}/manifest.json": content}
 
 
 WAITED_FOR: dict[str, Refused] = {
@@ -173,8 +187,24 @@ WAITED_FOR: dict[str, Refused] = {
         "it is delivered last",
     ),
     "manifest_is_rubbish": (
-        listed() | {f"{DAY}/manifest.json": RUBBISH},
-        f"landing/readings/{DAY}/manifest.json",
+        with_manifest(RUBBISH),
+        f"{DAY}/manifest.json (it is not readable as JSON: expected value at line 1 column 1: mend the syntax there)",
+        "written as {",
+    ),
+    "manifest_is_a_list": (with_manifest(b"[]"), "manifest.json (it is []: write an object)", "written as {"),
+    "manifest_names_nothing": (
+        with_manifest(b"{}"),
+        "(`files` is missing: write a list with an object for every file)",
+        "written as {",
+    ),
+    "manifest_names_no_object": (
+        with_manifest(b'{"files": [{"name": "0.csv"}, "1.csv"]}'),
+        "(entry 2 of `files` is '1.csv': write an object)",
+        "written as {",
+    ),
+    "manifest_promises_no_number": (
+        with_manifest(manifest({"name": "0.csv"}, {"name": "1.csv", "rows": "two", "bytes": -1})),
+        "(entry 2 of `files`: `rows` is 'two': write how many rows it has, as a whole number; 1 more like this)",
         "written as {",
     ),
     "manifest_leads_out": (promised("../../x.csv"), "../../x.csv lies outside of the delivery", "written as {"),
@@ -325,6 +355,16 @@ READ: dict[str, tuple[Files, str, object]] = {
             .encode()
         },
         "another order: hour, day, station, note, temperature",
+        0,
+    ),
+    "part_reordered": (
+        listed() | {f"{DAY}/1.csv": frame(listed()[f"{DAY}/1.csv"])[:, ::-1].write_csv().encode()},
+        f"{DAY}/1.csv: another order: note, temperature, hour, day, station",
+        0,
+    ),
+    "part_with_a_column_added": (
+        listed() | {f"{DAY}/0.csv": frame(listed()[f"{DAY}/0.csv"]).with_columns(wind=pl.lit("5")).write_csv().encode()},
+        f"{DAY}/0.csv: extra: wind (kept in raw, not read)",
         0,
     ),
     "row_twice": ({f"{DAY}.csv": (readings(DAY) + readings(DAY).splitlines()[1] + "\n").encode()}, "", 1),

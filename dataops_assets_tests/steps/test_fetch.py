@@ -62,13 +62,13 @@ FETCH_PARTS = """
         for part in ("1", "2"):
             rows = f"oslo,{partition},{part},1.5,\\n"
             (folder / partition / f"{part}.csv").write_text("station,day,hour,temperature,note\\n" + rows)
-        (folder / partition / "0_DONE").touch()
     """
+DONE = '        (folder / partition / "0_DONE").touch()\n'
 
 
 @pytest.mark.parametrize("proof", ["", '\n    complete: {marker: "{partition}/0_DONE"}'])
 def test_fetch_that_was_killed_half_way_is_made_again(tree: Tree, monkeypatch: pytest.MonkeyPatch, proof: str) -> None:
-    tree.write("readings/fetch.py", FETCH_PARTS)
+    tree.write("readings/fetch.py", FETCH_PARTS.rstrip(" ") + (DONE if proof else ""))
     tree.edit("readings/defs.yaml", FILES, f'files: "{{partition}}/*.csv"{proof}')
     copy, copied = receiving.shutil.copyfile, list[str]()
 
@@ -82,7 +82,7 @@ def test_fetch_that_was_killed_half_way_is_made_again(tree: Tree, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         received(tree)
     monkeypatch.undo()
-    assert copied == (["1.csv"] if proof else ["0_DONE", "1.csv"])  # what proves that it is whole comes last
+    assert copied == ["1.csv"]  # what proves that it is whole comes last
 
     outcome = received(tree, NOW + timedelta(hours=1))
     assert (outcome.status, outcome.facts["rows"]) == ("done", 2)
@@ -107,6 +107,39 @@ def test_fetch_that_brings_nothing_or_would_end_the_process_is_told(tree: Tree, 
     tree.write("readings/fetch.py", f"def fetch(partition, folder):\n    {body}\n")
     outcomes = tree.receive("readings", DAY, NEXT)
     assert [outcome.reason for outcome in outcomes] == [f"readings {day}: fetch failed: {told}" for day in (DAY, NEXT)]
+
+
+@pytest.mark.parametrize(
+    ("brings", "files", "wanted"),
+    [
+        pytest.param(["other.csv"], FILES, f"{DAY}.csv", id="another_name"),
+        pytest.param([f"{NEXT}.csv"], FILES, f"{DAY}.csv", id="another_partition"),
+        pytest.param(
+            ["a.csv", f"{DAY}/a.csv"],
+            'files: "{partition}/*.csv"\n    complete: {marker: "{partition}/DONE"}',
+            f"{DAY}/*.csv and {DAY}/DONE",
+            id="one_in_the_wrong_place",
+        ),
+    ],
+)
+def test_file_that_fetch_brings_under_a_wrong_name_is_told_as_its_fault(
+    tree: Tree, brings: list[str], files: str, wanted: str
+) -> None:
+    tree.edit("readings/defs.yaml", FILES, files)
+    tree.write(
+        "readings/fetch.py",
+        f"""
+        def fetch(partition, folder):
+            for name in {brings}:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text("station,day,hour,temperature,note\\n")
+        """,
+    )
+    outcome = received(tree)
+    why = f"it brought {brings[0]}, which is no file of this delivery: name it {wanted}"
+    assert (outcome.status, outcome.reason) == ("absent", f"readings {DAY}: fetch failed: {why}")
+    assert landing.strays(tree.store, tree["readings"], NOW) == []
+    assert landing.arrivals(tree.store, tree["readings"], NOW) == {}
 
 
 def test_error_of_fetch_shows_no_values_that_are_not_public(tree: Tree) -> None:

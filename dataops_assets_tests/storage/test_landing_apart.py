@@ -66,12 +66,12 @@ def test_what_is_dropped_there_is_received_from_there_and_lies_nowhere_else(apar
     [absent] = steps.receive(apart, readings_, [DAY], NOW)
     assert absent.reason.endswith(f"nothing was delivered: drop {DAY}.csv into {apart.drops.where}/landing/readings")
     fill(apart)
-    assert steps.pending(apart, readings_, "raw", NOW) == [DAY]
+    assert list(steps.pending(apart, readings_, "raw", NOW)) == [DAY]
     assert {outcome.status for outcome in run(apart)} == {"done"}
     tops = {store.where: {entry.key.split("/")[0] for entry in store.list("")} for store in (apart.store, apart.drops)}
     assert "landing" not in tops[apart.store.where]
     assert tops[apart.drops.where] == {"landing"}
-    assert steps.pending(apart.at_a_glance(), readings_, "raw", NOW) == []
+    assert list(steps.pending(apart.at_a_glance(), readings_, "raw", NOW)) == []
 
 
 def test_what_was_received_is_put_right_from_there(apart: Lake) -> None:

@@ -80,7 +80,7 @@ def branch_of(prod: Tree) -> tuple[Lake, Counting, Counting]:
 @pytest.mark.parametrize("days", STARTS)
 def test_what_is_pending_takes_one_listing_for_each_folder(sizes: dict[int, Tree], days: int) -> None:
     lake, own, base = branch_of(sizes[days])
-    assert steps.pending(lake, lake.catalog["daily"], "curated", NOW) == [None]
+    assert list(steps.pending(lake, lake.catalog["daily"], "curated", NOW)) == [None]
     for store in (own, base):
         assert set(store.asked.values()) == {1}, store.asked
     assert (
