@@ -102,6 +102,7 @@ class Catalog:
     def _problems_of(self, dataset: Dataset) -> Iterator[Problem]:
         yield from self._names(dataset)
         yield from self._columns(dataset)
+        yield from self._since(dataset)
         yield from self._exceptions(dataset)
         yield from self._lifecycle(dataset)
         yield from self._versions(dataset)
@@ -174,6 +175,23 @@ class Catalog:
             if hive in columns:
                 message = f"column `{hive}` collides with the partition of that name in storage"
                 yield dataset.problem(("partitions",), message, f"rename the column in schema.py, for instance to `{hive}_`")
+
+    def _since(self, dataset: Dataset) -> Iterator[Problem]:
+        """The columns that were not always delivered."""
+        delivered, partitions = dataset.delivered.columns, dataset.partitions
+        for column, first in dataset.ingested.source.since.items() if dataset.ingested else ():
+            path: Path = ("source", "since", column)
+            if column not in delivered:
+                yield dataset.problem(path, f"column `{column}` is not delivered", choose(column, delivered))
+            elif not delivered[column].nullable:
+                message = f"column `{column}` cannot be missing before {first}, since it is never without a value"
+                yield dataset.problem(path, message, "make it nullable in schema.py; where the two differ, in `Delivered`")
+            if not partitions:
+                remedy = "take it out: the next delivery has the column for every row"
+                yield dataset.problem(path, "this dataset has no partitions", remedy)
+            elif not partitions.contains(first, _END_OF_TIME):
+                remedy = "name the first one that the provider delivers the column with"
+                yield dataset.problem(path, f"`{first}` is no partition of this dataset", remedy)
 
     def _exceptions(self, dataset: Dataset) -> Iterator[Problem]:
         """Gaps, and what is accepted."""

@@ -51,7 +51,7 @@ class CorrectionAttributes(BaseModel):
         rows: How many rows `where` must be true of.
         changes: By column, `{from: <expected value>, to: <new value>}`; with `where`, `{to: <new value>}`.
         drop: The row is left out: `{<column>: <expected value>}`, at least one; with `where`, `true`.
-        add: A row more: a value for every column.
+        add: A row more: a value for every column that must have one.
         reason: Why.
         requested_by: Who asked for it: a team of `policy.yaml`.
         reference: Where that can be read: an address, or what it is called.

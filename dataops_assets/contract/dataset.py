@@ -109,6 +109,11 @@ class Dataset:
         gaps = self.ingested.gaps if self.ingested else ()
         return next((gap.reason for gap in gaps if gap.partition == partition), "")
 
+    def may_lack(self, partition: Partition) -> list[str]:
+        """The delivered columns that the provider did not have yet, so that a delivery for the partition may be without."""
+        since = self.ingested.source.since if self.ingested else {}
+        return [column for column, first in since.items() if partition and partition < first]
+
     def deadline(self, partition: str) -> datetime:
         """The moment, in UTC, by which a partition must be there."""
         assert self.partitions

@@ -85,6 +85,10 @@ NOT_SAID = "unknown"
 """The provider of a dataset that nobody has said yet, as scaffolding writes it: nobody is given access for that name."""
 
 
+PartitionKey = Annotated[str, BeforeValidator(str, json_schema_input_type=str | int)]
+"""As it stands in YAML, where `2024-01-31` is a date and `2024` a number."""
+
+
 class Source(_Attributes):
     """Where the deliveries of a dataset come from, and how they are written.
 
@@ -99,6 +103,8 @@ class Source(_Attributes):
         deliveries: The dataset whose deliveries these are, where this one is a new version of it: they are dropped and kept
             once, and judged by the contract of each.
         rows: How many rows a delivery may have, as shares of the median of the partitions before it; `null` for any.
+        since: By column that the provider has not always delivered, the partition that it came with. A delivery for an earlier
+            one may lack it, and its rows have no value there.
     """
 
     provider: str
@@ -108,6 +114,7 @@ class Source(_Attributes):
     separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","
     deliveries: Annotated[str, Field(pattern=DATASET_NAME)] | None = None
     rows: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=1)]] | None = (0.5, 2.0)
+    since: dict[str, PartitionKey] = {}
 
     @field_validator("files")
     @classmethod
@@ -196,7 +203,7 @@ class Gap(_Attributes):
         reason: Why.
     """
 
-    partition: Annotated[str, BeforeValidator(str, json_schema_input_type=str | int)]
+    partition: PartitionKey
     reason: Reason
 
 

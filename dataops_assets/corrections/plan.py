@@ -282,7 +282,8 @@ class Plan:
 
     @cached_property
     def _adds(self) -> list[tuple[Correction, dict[str, Any]]]:
-        return [(entry, entry.attributes.add) for entry in self._entries if entry.attributes.add is not None]
+        nothing = dict.fromkeys(self._types)
+        return [(entry, nothing | added) for entry in self._entries if (added := entry.attributes.add) is not None]
 
     def _added_rows(self, schema: pl.Schema, delivered: int) -> pl.LazyFrame:
         """The rows that are added, with all that the frame has beside the columns."""

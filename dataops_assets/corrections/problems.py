@@ -61,7 +61,7 @@ def _of(correction: Correction, dataset: Dataset, policy: Policy) -> Iterator[Pr
     if said.changes:
         yield from _changes(correction, dataset)
     if said.add is not None:
-        yield from _names(correction, ("add",), said.add, tuple(dataset.schema.columns), dataset)
+        yield from _names(correction, ("add",), said.add, tuple(dataset.schema.columns), dataset, nullable=True)
         yield from _new_values(correction, {name: (("add", name), value) for name, value in said.add.items()}, dataset)
         yield from _elsewhere(correction, said.add, dataset)
 
@@ -96,12 +96,20 @@ def _changes(correction: Correction, dataset: Dataset) -> Iterator[Problem]:
 
 
 def _names(
-    correction: Correction, path: Path, said: Iterable[str], wanted: tuple[str, ...], dataset: Dataset
+    correction: Correction,
+    path: Path,
+    said: Iterable[str],
+    wanted: tuple[str, ...],
+    dataset: Dataset,
+    nullable: bool = False,
 ) -> Iterator[Problem]:
-    """Columns that must all be named, and no others; one that is misspelled is not missing, too."""
+    """Columns that must all be named, and no others; one that is misspelled is not missing, too.
+
+    If `nullable`, those may be left out that may be without a value.
+    """
     unknown = list(_unknown(correction, path, said, dataset))
     yield from unknown
-    missing = [name for name in wanted if name not in said]
+    missing = [name for name in wanted if name not in said and not (nullable and dataset.schema.columns[name].nullable)]
     others = [name for name in said if name in dataset.schema.columns and name not in wanted]
     if missing and not unknown:
         yield correction.problem(path, f"`{path[0]}` leaves out {', '.join(missing)}", f"name all of {', '.join(wanted)}")

@@ -95,7 +95,7 @@ def judge_envelope(
         results.append(_row_count(rows + left_out, source.rows, history, _COLD_START if dataset.partitions else 1))
     if earlier and rows:
         results.append(_rows_kept(rows + left_out, earlier))
-    results += _columns(dataset, parts, tables, others)
+    results += _columns(dataset, partition, parts, tables, others)
     named = dataset.partitions.columns if dataset.partitions else ()
     telling = [(part, table) for part, table in zip(parts, tables, strict=True) if {*named} <= {*table.collect_schema()}]
     if partition and named and telling:
@@ -105,6 +105,7 @@ def judge_envelope(
 
 _WITH_ROWS = "Deliver it with its rows; a partition that rightly has none is declared under `gaps` in defs.yaml"
 _NAMED = "Deliver it with the promised names, or change schema.py"
+_NEWER = "A column that was not always delivered is named under `source.since`, with the partition that it came with"
 _OWN_FILE = "Deliver the file of this dataset here, and that one where it belongs"
 _IN_ITS_PARTITION = "Deliver every row in the file of its own partition"
 _TOTALLED = "Deliver the files again, and the totals that belong to them"
@@ -156,15 +157,20 @@ def _rows_kept(rows: int, earlier: Earlier) -> RuleResult:
 
 
 def _columns(
-    dataset: Dataset, parts: Sequence[Part], tables: Sequence[Table], others: Mapping[str, Sequence[str]]
+    dataset: Dataset,
+    partition: Partition,
+    parts: Sequence[Part],
+    tables: Sequence[Table],
+    others: Mapping[str, Sequence[str]],
 ) -> Iterator[RuleResult]:
     """The rules on the columns: each part has them for itself, since the parts are read by name."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for part, table in zip(parts, tables, strict=True):
         alike.setdefault(tuple(table.collect_schema().names()), []).append(part.name)
-    source, expected = dataset.ingested.source if dataset.ingested else None, list(dataset.delivered.columns)
+    source, not_yet = dataset.ingested.source if dataset.ingested else None, dataset.may_lack(partition)
     problems, warnings, strange, remedies = list[str](), list[str](), list[str](), list[str]()
     for given, names in alike.items():
+        expected = [column for column in dataset.delivered.columns if column in given or column not in not_yet]
         problem, warning = _differences(expected, given, dataset.is_public)
         meant = _meant_for(expected, given, others)
         other = other_separator(given, source) if source and problem else ""
@@ -173,6 +179,8 @@ def _columns(
             remedies.append(as_separated(source))
         elif problem and not meant:
             remedies.append(_NAMED)
+            may_be_none = (dataset.delivered.columns[name].nullable for name in expected if name not in given)
+            remedies += [_NEWER] if partition and {*given} < {*expected} and all(may_be_none) else []
         where = f"{some(names, most=3)}: " if len(alike) > 1 else ""
         problems += [where + problem] if problem else []
         warnings += [where + warning] if warning else []

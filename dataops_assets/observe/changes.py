@@ -79,6 +79,11 @@ def _told(was: Dataset, now: Dataset) -> Iterator[str]:
     more = [name for name in now.schema.columns if name not in was.schema.columns]
     if more:
         yield f"has more columns: {', '.join(more)}"
+    since = now.ingested.source.since if now.ingested else {}
+    newer = [name for name in now.delivered.columns if name not in was.delivered.columns and name not in since]
+    if newer and now.partitions:
+        remedy = "if the provider has not always delivered them, name the partition that each came with under `source.since`"
+        yield f"refuses every delivery without {', '.join(newer)}: {remedy}"
     loose = [name for name, one in now.schema.columns.items() if one.nullable and _was_filled(was, name)]
     if loose:
         yield f"may be without a value now: {', '.join(loose)}"

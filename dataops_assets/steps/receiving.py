@@ -311,7 +311,13 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
     """
     if not receipt.files:
         return nothing(dataset)
-    return read_text(*_files(lake, dataset, partition, receipt), whole=whole)
+    return with_all_columns(dataset, partition, read_text(*_files(lake, dataset, partition, receipt), whole=whole))
+
+
+def with_all_columns(dataset: Dataset, partition: Partition, text: Table) -> Table:
+    """The rows of a delivery, with those columns empty that the provider did not have yet."""
+    given = text.collect_schema()
+    return text.with_columns(pl.lit(None, pl.String).alias(name) for name in dataset.may_lack(partition) if name not in given)
 
 
 def nothing(dataset: Dataset) -> pl.DataFrame:
