@@ -70,6 +70,11 @@ class Dataset:
         """Whether its values may be shown to anyone, as in messages and in the UI."""
         return self.attributes.classification == "public"
 
+    @property
+    def withheld(self) -> str:
+        """Why no value of it is shown, keys included, in words; empty if they may be."""
+        return "" if self.is_public else f"values are withheld, since the data is {self.attributes.classification}"
+
     @cached_property
     def partitions(self) -> Partitions | None:
         """Its partitions in time, if it has any; none begins after its end."""

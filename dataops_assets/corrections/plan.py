@@ -108,7 +108,7 @@ class Plan:
             try:
                 rows.select(hit.sum()).collect()
             except FAILURES as error:
-                why = told(error, self._dataset.is_public)
+                why = told(error, self._dataset.withheld)
                 wrong.append(f"{entry.at}: `where` cannot be evaluated on these rows: {why}")
         return "; ".join(wrong)
 

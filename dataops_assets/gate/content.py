@@ -132,7 +132,8 @@ def _judge(
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
     rules = with_answers(rules, left, dataset, query)
-    answers = _evaluate(left, rules, tables, public, query)
+    withheld = "" if public else dataset.withheld or "values are withheld"
+    answers = _evaluate(left, rules, tables, withheld, query)
     found, failed = answers.counts, answers.failed
     came, merged = found[_LEFT] + together.equal.len(), together.equal.len()
     rejected = _rejected(answers.bad, rules)
@@ -152,7 +153,7 @@ def _judge(
             measured = value if public and value is not None and math.isfinite(value) else None
             results.append(_result(rule, int(not found[rule.name]), 1, measured=measured))
         else:
-            results.append(_result(rule, found[_BROKEN + rule.name], came, offenders.get(rule.name, ())))
+            results.append(_result(rule, found[_BROKEN + rule.name], came, offenders.get(rule.name, ()), withheld=withheld))
     where = Rows(
         delivered=came + corrected.dropped - corrected.added.height,
         published=came - merged - rejected.height,
@@ -202,13 +203,13 @@ class _Answers:
     failed: dict[str, str]
 
 
-def _evaluate(rows: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame], public: bool, query: Query) -> _Answers:
+def _evaluate(rows: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame], withheld: str, query: Query) -> _Answers:
     """Ask every rule."""
     try:
         return _ask(rows, rules, tables, query)
     except FAILURES:
         referring = with_references(rows, rules, tables)
-        failed = {rule.name: why for rule in rules if (why := _why_not(referring, rule, query, public))}
+        failed = {rule.name: why for rule in rules if (why := _why_not(referring, rule, query, withheld))}
         if not failed:
             raise
     return replace(_ask(rows, [rule for rule in rules if rule.name not in failed], tables, query), failed=failed)
@@ -241,11 +242,11 @@ def _judged(rows: Table, asked: Sequence[Rule], known: Sequence[Rule], tables: d
     return with_references(rows, known, tables).with_columns(broken)
 
 
-def _why_not(rows: Table, rule: Rule, query: Query, public: bool) -> str:
+def _why_not(rows: Table, rule: Rule, query: Query, withheld: str) -> str:
     try:
         query.asked(rows, [rule.passes])
     except FAILURES as error:
-        return told(error, public)
+        return told(error, withheld)
     return ""
 
 
@@ -261,12 +262,12 @@ def _rejected(bad: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
 def _offenders(
     dataset: Dataset, rows: Table, rules: Sequence[Rule], first: dict[str, pl.Series], public: bool, query: Query
 ) -> dict[str, tuple[dict[str, object], ...]]:
-    """By rule, the first rows that break it: number and key, and for public data the values that it looks at."""
+    """By rule, the first rows that break it: their numbers, and for public data the key and the values that it looks at."""
     numbers, shown = {}, {}
     for rule in (rule for rule in rules if rule.name in first):
         numbers[rule.name] = first[rule.name].to_list()
-        looked_at = (column for column in rule.columns if public and column in dataset.schema.columns)
-        shown[rule.name] = dict.fromkeys([*dataset.attributes.key, *looked_at])
+        looked_at = (column for column in rule.columns if column in dataset.schema.columns)
+        shown[rule.name] = dict.fromkeys([*dataset.attributes.key, *looked_at] if public else [])
     wanted = pl.Series(sorted({number for each in numbers.values() for number in each}), dtype=pl.UInt32)
     if wanted.is_empty():
         return {}
@@ -306,6 +307,7 @@ def _result(
     offenders: tuple[dict[str, object], ...] = (),
     detail: str = "",
     measured: float | None = None,
+    withheld: str = "",
 ) -> RuleResult:
     """What a rule found; of a rule on the whole delivery, or one that could not be evaluated, nothing is tolerable."""
     status: Status = "passed"
@@ -325,6 +327,7 @@ def _result(
         measured=measured,
         bound=rule.bound,
         offenders=offenders,
+        withheld=withheld if offenders else "",
     )
 
 

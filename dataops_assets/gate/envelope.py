@@ -99,7 +99,7 @@ def judge_envelope(
     named = dataset.partitions.columns if dataset.partitions else ()
     telling = [(part, table) for part, table in zip(parts, tables, strict=True) if {*named} <= {*table.collect_schema()}]
     if partition and named and telling:
-        results.append(_partition(partition, named, telling, rows, len(parts) > 1))
+        results.append(_partition(partition, named, telling, rows, len(parts) > 1, dataset.withheld))
     return tuple(results)
 
 
@@ -171,7 +171,7 @@ def _columns(
     problems, warnings, strange, remedies = list[str](), list[str](), list[str](), list[str]()
     for given, names in alike.items():
         expected = [column for column in dataset.delivered.columns if column in given or column not in not_yet]
-        problem, warning = _differences(expected, given, dataset.is_public)
+        problem, warning = _differences(expected, given, dataset.withheld)
         meant = _meant_for(expected, given, others)
         other = other_separator(given, source) if source and problem else ""
         if source and other and set(expected) <= set(given[0].split(other)):
@@ -200,11 +200,12 @@ def _few(told: Sequence[str]) -> str:
     return "; ".join(told[:_MOST]) + (f"; and {len(told) - _MOST} more" if len(told) > _MOST else "")
 
 
-def _differences(expected: Sequence[str], given: Sequence[str], public: bool) -> tuple[str, str]:
+def _differences(expected: Sequence[str], given: Sequence[str], withheld: str) -> tuple[str, str]:
     """What is wrong with the columns, and what is merely unusual.
 
-    The names of strange columns are told of public data only: in a file without a header, they are the values of its first row.
+    Names of columns are no values, except in a file without a header, where they are those of its first row.
     """
+    named = not withheld or any(column in expected for column in given)
     missing = [column for column in expected if column not in given]
     extra = [column for column in given if column not in expected]
     renamed: dict[str, str] = {}
@@ -214,14 +215,15 @@ def _differences(expected: Sequence[str], given: Sequence[str], public: bool) ->
         near = difflib.get_close_matches(column, extra, 1) or same_place
         if near and near[0] not in renamed.values():
             renamed[column] = near[0]
-    found = [f"{old} seems to be renamed" + (f" {in_print(new)}" if public else "") for old, new in renamed.items()]
+    found = [f"{old} seems to be renamed" + (f" {in_print(new)}" if named else "") for old, new in renamed.items()]
     lost = [column for column in missing if column not in renamed]
     if lost:
         found.append(f"missing: {some(lost)}")
     added = [column for column in extra if column not in renamed.values()]
     unusual = []
     if added:
-        unusual.append(f"extra: {some(added) if public else len(added)} (kept in raw, not read)")
+        which = some(added) if named else f"{len(added)}, without a header, so that {withheld}"
+        unusual.append(f"extra: {which} (kept in raw, not read)")
     common = [column for column in given if column in expected]
     if not missing and common != list(expected):
         unusual.append(f"another order: {some(common)}")
@@ -236,7 +238,7 @@ def _meant_for(expected: Sequence[str], given: Sequence[str], others: Mapping[st
 
 
 def _partition(
-    partition: str, named: Sequence[str], telling: Sequence[tuple[Part, Table]], rows: int, several: bool
+    partition: str, named: Sequence[str], telling: Sequence[tuple[Part, Table]], rows: int, several: bool, withheld: str
 ) -> RuleResult:
     odd, first = 0, ""
     for part, table in telling:
@@ -244,7 +246,8 @@ def _partition(
         odd += found["__rows"]
         if found["__rows"] and not first:
             values = ", ".join(f"{column} {in_print(str(found[column]))}" for column in named)
-            first = f"row {found['__row']}{f' of {in_print(part.name)}' if several else ''} has {values}"
+            place = f"row {found['__row']}" + (f" of {in_print(part.name)}" if several else "")
+            first = f"{place} is the first; {withheld}" if withheld else f"{place} has {values}"
     return _result(
         "partition",
         f"every row is of the partition it was delivered for, by {', '.join(named)}",

@@ -93,7 +93,7 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         # Whatever it raises is about this partition; the others go on.
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:
             # What a network says is no value of a row.
-            return f"fetch failed: {told(error, isinstance(error, OSError) or dataset.is_public)}"
+            return f"fetch failed: {told(error, '' if isinstance(error, OSError) else dataset.withheld)}"
         closed: dict[str, str] = {}
         files = [entry.key.removeprefix("files/") for entry in brought.list("files", closed)]
         shut = [key.removeprefix("files/") for key in closed]

@@ -219,14 +219,15 @@ def test_values_of_data_that_is_not_public_are_not_told(measured: Tree) -> None:
     measured.receive("readings", DAY)
     correct(measured, "readings", hour(0, set=temperature(41, -4)))
     [refused] = measured.stage("readings", DAY)
-    assert "hour 0: `temperature` has another value than expected" in refused.reason
+    assert "a row by its key: `temperature` has another value than expected" in refused.reason
     correct(measured, "readings", hour(0, set=temperature(41, 40)))
     [refused] = measured.stage("readings", DAY)
-    assert "hour 0: the provider delivers `temperature` as it is set here now, so it has nothing to do" in refused.reason
+    told = "a row by its key: the provider delivers `temperature` as it is set here now, so it has nothing to do"
+    assert told in refused.reason
     correct(measured, "readings", hour(0, set=temperature(40, -4)))
     [done] = measured.stage("readings", DAY)
     assert done.verdict
-    assert [one.what for one in done.verdict.corrections] == ["station oslo, day 2024-01-01, hour 0: temperature set"]
+    assert [one.what for one in done.verdict.corrections] == ["a row by its key: temperature set"]
 
 
 def test_a_corrected_row_that_is_rejected_keeps_its_original_text(measured: Tree) -> None:

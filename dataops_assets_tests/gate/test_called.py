@@ -131,5 +131,6 @@ def test_values_of_private_data_are_not_told(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "classification: public", "classification: secret")
     tree.edit("daily/defs.yaml", "classification: public", "classification: secret")
     dataset = with_check(tree, EVEN, "raise KeyError(value)")
-    with pytest.raises(CodeError, match=r"check `hour.even` of readings failed: KeyError \(defs/readings/schema.py:\d+\)$"):
+    told = r"KeyError \(values are withheld, since the data is secret\) \(defs/readings/schema.py:\d+\)$"
+    with pytest.raises(CodeError, match=f"check `hour.even` of readings failed: {told}"):
         judge(dataset, delivered(2), public=False)

@@ -94,13 +94,15 @@ def test_rule_on_the_whole_delivery_tells_what_it_measured(
     assert next(one.found for one in hidden if one.rule == "mostly_measured") == "not here", "a measure may be a value"
 
 
-def test_offenders_are_named_by_row_and_key_and_shown_only_if_public(readings: Dataset) -> None:
+def test_offenders_are_named_by_row_and_shown_only_if_public(readings: Dataset) -> None:
     text = delivered(20).with_columns(temperature=pl.lit("99"))
-    for public, values in ((True, {"temperature": 99.0}), (False, {})):
+    key = {"station": "oslo", "day": "2024-01-01", "hour": 3}
+    for public, values in ((True, key | {"temperature": 99.0}), (False, {})):
         result = next(r for r in judge(readings, text, public).rules if r.rule == "temperature.less_than_or_equal_to")
         assert result.broken == 20
         assert len(result.offenders) == 10
-        assert result.offenders[3] == {"row": 4, "station": "oslo", "day": "2024-01-01", "hour": 3, **values}
+        assert result.offenders[3] == {"row": 4, **values}
+        assert result.withheld == ("" if public else "values are withheld")
 
 
 # Rules that cannot be evaluated on what was delivered.
@@ -143,4 +145,5 @@ def test_error_of_a_rule_shows_no_values_that_are_not_public(tree: Tree) -> None
     secret = delivered(1).with_columns(note=pl.lit("a secret"))
     dataset = with_options(tree, "tolerance: 1", (NOTED, 'pl.col("note").str.to_date("%Y") > pl.date(2024, 1, 1)'))
     assert "a secret" in judge(dataset, secret, public=True).reasons[0]
-    assert judge(dataset, secret, public=False).reasons[0].endswith("on these rows: InvalidOperationError")
+    told = "on these rows: InvalidOperationError (values are withheld)"
+    assert judge(dataset, secret, public=False).reasons[0].endswith(told)
