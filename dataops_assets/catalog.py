@@ -20,7 +20,7 @@ from dataops_assets.contract import Catalog, ContractError, Dataset, DerivedAttr
 from dataops_assets.contract.correction import CORRECTIONS, Correction, CorrectionAttributes
 from dataops_assets.contract.erasure import ERASURES, Erasure, ErasureAttributes
 from dataops_assets.contract.errors import choose
-from dataops_assets.contract.model import DatasetAttributes, is_dataset_name
+from dataops_assets.contract.model import NOT_JUDGED, DatasetAttributes, is_dataset_name
 from dataops_assets.contract.parse import Document, parse_yaml, validate
 from dataops_assets.contract.schema import Schema
 from dataops_assets.corrections import correction_problems
@@ -34,8 +34,6 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
 }
 _Entry = TypeVar("_Entry", bound=BaseModel)
 _OURS = "dataops_assets."
-_NOT_JUDGED = ("accepted", "ends")
-"""Attributes by which not every partition is judged: what is accepted is a ground of its partition alone."""
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
 DEFS = Path(__file__).parent / "defs"
 
@@ -180,8 +178,8 @@ def _entries(model: type[_Entry], document: Document) -> list[tuple[_Entry, Docu
 
 def _version(folder: Path, document: Document) -> str:
     """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
-    attributes = {name: value for name, value in document.data["attributes"].items() if name not in _NOT_JUDGED}
-    files: dict[str, Any] = {"defs.yaml": _jsonable(document.data | {"attributes": attributes})}
+    attributes = _jsonable(_judged(document.data["attributes"]))
+    files: dict[str, Any] = {"defs.yaml": {"type": document.data["type"], "attributes": attributes}}
     below = [path.parent for path in folder.glob("*/**/defs.yaml")]  # another component, with a contract of its own
     for path in folder.rglob("*"):
         if not is_declared(path, folder) or any(path.is_relative_to(other) for other in below):
@@ -192,6 +190,14 @@ def _version(folder: Path, document: Document) -> str:
         elif path.name not in _NOT_DATA:
             files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
+
+
+def _judged(said: Any, below: str = "") -> Any:
+    """What attributes say, without those on which nothing depends."""
+    if not isinstance(said, dict):
+        return said
+    judged = {name: value for name, value in said.items() if f"{below}{name}" not in NOT_JUDGED}
+    return {name: _judged(value, f"{below}{name}.") for name, value in judged.items()}
 
 
 def _said(path: Path, file: str) -> str:
