@@ -38,8 +38,8 @@ class Dataset:
         fetch: The function that brings one partition's file, where the provider is asked instead of waited for.
         examples: `examples.yaml`: a good row, and for each rule the change that it must reject.
         corrections: The entries of `corrections.yaml`, in their order.
-        version: SHA-256 of all that the files in its folder say but examples, corrections, and what is `accepted` and when it
-            `ends`, as hex: two equal versions judge and make alike.
+        version: SHA-256 of all that the files in its folder say but examples, corrections, and the attributes that nothing is
+            judged by (`model.NOT_JUDGED`), as hex: two equal versions judge and make alike.
     """
 
     name: str

@@ -227,7 +227,7 @@ def _standing(dataset: Dataset, partition: Partition, said: Verdict | None, rece
 def grounds(dataset: Dataset, partition: Partition, receipt: Receipt | None) -> dict[str, Any]:
     """What reopens an envelope verdict."""
     if receipt is None:
-        return {"delivery": GAP, **terms(dataset)}
+        return {"delivery": GAP, **terms(dataset), "gap": dataset.gap_reason(partition)}
     promised = digest([dict(file.promised) for file in receipt.files])
     accepted = dataset.accepted_reason(partition, receipt.sha256)
     judged = {"delivery": receipt.sha256, **terms(dataset), "promised": promised}
