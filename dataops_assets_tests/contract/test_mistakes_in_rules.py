@@ -33,6 +33,14 @@ CASES: dict[str, Broken] = {
         "key column `note` may be without a value",
         "make it not nullable in schema.py, or choose another key",
     ),
+    "key_float": Broken(
+        (SCHEMA, "hour: pl.Int8", "hour: pl.Float64"),
+        "key column `hour` is a float, which is rounded when it is read",
+        "make it a whole number or a pl.Decimal in schema.py, or choose another key",
+        at="key:",
+        told_in=READINGS,
+        mended="hour: pl.Decimal(4, 2)",
+    ),
     "chart_column": Broken(
         (DAILY, "key: [station, day]", "key: [station, day]\n  chart: {x: dey, y: warmest, title: Warm}"),
         "column `dey` is not in the schema",
