@@ -67,6 +67,7 @@ EDITS = {
     "source.separator": Edit("    rows: [0.5, 2]", '    rows: [0.5, 2]\n    separator: ";"'),
     "source.deliveries": Edit("    rows: [0.5, 2]", "    rows: [0.5, 2]\n    deliveries: measured"),
     "source.rows": Edit("    rows: [0.5, 2]", "    rows: [0.5, 3]"),
+    "source.since": Edit("    rows: [0.5, 2]", "    rows: [0.5, 2]\n    since: {note: 2024-01-05}"),
     "gaps": Edit(*more("gaps: [{partition: 2024-01-19, reason: the mast fell}]")),
     "inputs": Edit("inputs: [readings, stations]", "inputs: [stations, readings]", file=DAILY),
     "declassified": Edit(*more("declassified: nobody can tell a place from it"), file=DAILY),
