@@ -33,9 +33,10 @@ class Modules:
 
     def __init__(self, defs: Path):
         self._defs, self._package = defs, f"_defs_{next(_READINGS)}"
-        self._trees: dict[Path, ast.Module] = {}
-        for place in [place for place in sys.path_importer_cache if Path(place).is_relative_to(defs)]:
-            del sys.path_importer_cache[place]  # it need not know what was written since
+        self._nodes: dict[Path, list[ast.AST]] = {}
+        for place in list(sys.path_importer_cache):  # another thread may add to it
+            if Path(place).is_relative_to(defs):
+                sys.path_importer_cache.pop(place, None)  # it need not know what was written since
 
     def load(self, path: Path) -> ModuleType:
         """Import a module.
@@ -60,8 +61,9 @@ class Modules:
 
     def forget(self) -> None:
         """Let go of what was imported."""
-        for name in [name for name in sys.modules if name.partition(".")[0] == self._package]:
-            sys.modules.pop(name, None)
+        for name in list(sys.modules):
+            if name.partition(".")[0] == self._package:
+                sys.modules.pop(name, None)
 
     def said(self, path: Path) -> dict[Path, str]:
         """What a module says, and every one of `defs/` that it imports, without comments and layout.
@@ -78,15 +80,15 @@ class Modules:
             ContractError: One of them cannot be parsed.
         """
         for one in self._followed(path):
-            tree = self._parsed(one)
-            for line, name in in_python(tree):
+            nodes = self._parsed(one)
+            for line, name in in_python(nodes):
                 message = f"asks for `{name}`, which is not the same whenever it is asked"
                 remedy = "judge and make rows by what they hold, so that the same rows give the same; `fetch.py` may ask"
                 yield self._problem(one, line, message, remedy)
-            for line, name in unseen_in_python(tree):
+            for line, name in unseen_in_python(nodes):
                 message = f"`{name}` runs code that the version of the dataset does not know of"
                 yield self._problem(one, line, message, "import it by its name")
-            for line, name in _imported(tree):
+            for line, name in _imported(nodes):
                 if not _is_library(name.partition(".")[0]):
                     message = f"imports `{name}`, which is neither in defs/ nor a library: nobody would see that it has changed"
                     remedy = f"move it below defs/, and write `from ..{name.rpartition('.')[2]} import …`"
@@ -113,20 +115,21 @@ class Modules:
                 waiting += _beside(one, self._parsed(one))
         return list(found)
 
-    def _parsed(self, path: Path) -> ast.Module:
-        if path not in self._trees:
+    def _parsed(self, path: Path) -> list[ast.AST]:
+        """The nodes of a module, itself first."""
+        if path not in self._nodes:
             try:
-                self._trees[path] = ast.parse(path.read_text(encoding="utf-8"), path.name)
+                self._nodes[path] = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"), path.name)))
             except UnicodeDecodeError as error:
                 line, what = error.object[: error.start].count(b"\n") + 1, f"is not UTF-8 ({error.reason})"
                 raise ContractError([self._problem(path, line, what, "save it as UTF-8 text")]) from error
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
                 raise ContractError([self._problem(path, _line_in(path, error), _told(error), "mend the module")]) from error
-        return self._trees[path]
+        return self._nodes[path]
 
     def _said(self, path: Path) -> str:
         try:
-            return ast.unparse(self._parsed(path))
+            return ast.unparse(self._parsed(path)[0])
         except (RecursionError, MemoryError) as error:
             raise ContractError([self._problem(path, _line_in(path, error), _told(error), "mend the module")]) from error
 
@@ -134,9 +137,9 @@ class Modules:
         return Problem(os.path.relpath(path, self._defs.parent), line, message, remedy)
 
 
-def _beside(path: Path, module: ast.Module) -> Iterator[Path]:
+def _beside(path: Path, module: list[ast.AST]) -> Iterator[Path]:
     """The files that the relative imports of a module lead to."""
-    for node in ast.walk(module):
+    for node in module:
         if isinstance(node, ast.ImportFrom) and node.level:
             place, parts = path.parents[min(node.level, len(path.parents)) - 1], (node.module or "").split(".")
             places = [place := place / part for part in parts if part] or [place]
@@ -145,8 +148,8 @@ def _beside(path: Path, module: ast.Module) -> Iterator[Path]:
                 yield from (file for file in (one.with_name(f"{one.name}.py"), one / "__init__.py") if file.is_file())
 
 
-def _imported(module: ast.Module) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(module):
+def _imported(module: list[ast.AST]) -> Iterator[tuple[int, str]]:
+    for node in module:
         if isinstance(node, ast.Import):
             yield from ((node.lineno, one.name) for one in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

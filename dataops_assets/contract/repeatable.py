@@ -5,6 +5,7 @@ Here: how a condition in SQL and a module in Python ask for it. Not here: who re
 
 import ast
 import re
+from collections.abc import Sequence
 
 _SQL = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "now", "random", "row_number")
 _PYTHON = (
@@ -30,6 +31,7 @@ _METHODS = ("now", "today", "utcnow")
 _UNLESS_SEEDED = ("sample", "shuffle")
 _BUILTINS = ("hash", "input")
 _UNSEEN = ("__import__", "eval", "exec", "importlib", "runpy")
+_ASKED = {name.partition(".")[0] for name in (*_PYTHON, *_BUILTINS, *_UNSEEN)}
 
 
 def in_sql(condition: str) -> str:
@@ -38,37 +40,37 @@ def in_sql(condition: str) -> str:
     return next((word for word in words if word in _SQL), "")
 
 
-def in_python(module: ast.Module) -> list[tuple[int, str]]:
-    """What a module asks for that is not the same whenever it is asked, each with its line."""
+def in_python(module: Sequence[ast.AST]) -> list[tuple[int, str]]:
+    """What the nodes of a module ask for that is not the same whenever it is asked, each with its line."""
     called, found = _names(module), set[tuple[int, str]]()
-    for node in ast.walk(module):
+    for node in module:
         if isinstance(node, ast.Call):
             name, seeded = _dotted(node.func, called) or _method(node), any(word.arg == "seed" for word in node.keywords)
             within, _, last = name.rpartition(".")
             asked = within and (last in _METHODS or (last in _UNLESS_SEEDED and not seeded))
             if name in _BUILTINS or (asked and not _among(_PYTHON, name)):
                 found.add((node.lineno, name))
-        elif isinstance(node, ast.Name | ast.Attribute) and (name := _among(_PYTHON, _dotted(node, called))):
-            found.add((node.lineno, name))
+        elif name := _among(_PYTHON, _everything_of(node) or _dotted(node, called)):
+            found.add((node.lineno, name))  # type: ignore[attr-defined]
     return sorted(found)
 
 
-def unseen_in_python(module: ast.Module) -> list[tuple[int, str]]:
-    """How a module runs code that nobody sees by reading it, each with its line."""
+def unseen_in_python(module: Sequence[ast.AST]) -> list[tuple[int, str]]:
+    """How the nodes of a module run code that nobody sees by reading it, each with its line."""
     called = _names(module)
-    nodes = (node for node in ast.walk(module) if isinstance(node, ast.Name | ast.Attribute))
+    nodes = (node for node in module if isinstance(node, ast.Name | ast.Attribute))
     return sorted({(node.lineno, name) for node in nodes if (name := _among(_UNSEEN, _dotted(node, called)))})
 
 
 def _among(names: tuple[str, ...], name: str) -> str:
     """The one that a name is, or is a part of; empty if there is none."""
-    return next((one for one in names if name == one or name.startswith(f"{one}.")), "")
+    return name and next((one for one in names if name == one or name.startswith(f"{one}.")), "")
 
 
-def _names(module: ast.Module) -> dict[str, str]:
-    """What the names of a module stand for, where it imports them or they are built in."""
+def _names(module: Sequence[ast.AST]) -> dict[str, str]:
+    """What the names of a module stand for, as far as anything is asked of it."""
     found = {name: name for name in (*_BUILTINS, *_UNSEEN)}
-    for node in ast.walk(module):
+    for node in module:
         if isinstance(node, ast.Import):
             for one in node.names:
                 found[one.asname or one.name.partition(".")[0]] = one.name if one.asname else one.name.partition(".")[0]
@@ -78,7 +80,7 @@ def _names(module: ast.Module) -> dict[str, str]:
             }
             names = [(name, name) for name in every] if node.names[0].name == "*" else [(n.name, n.asname) for n in node.names]
             found |= {name or said: f"{node.module}.{said}" for said, name in names}
-    return found
+    return {name: stands for name, stands in found.items() if stands.partition(".")[0] in _ASKED}
 
 
 def _dotted(node: ast.AST, called: dict[str, str]) -> str:
@@ -87,6 +89,11 @@ def _dotted(node: ast.AST, called: dict[str, str]) -> str:
         return called.get(node.id, "")
     within = _dotted(node.value, called) if isinstance(node, ast.Attribute) else ""
     return f"{within}.{node.attr}" if within and isinstance(node, ast.Attribute) else ""
+
+
+def _everything_of(node: ast.AST) -> str:
+    """The module from which all names are imported."""
+    return node.module or "" if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" else ""
 
 
 def _method(call: ast.Call) -> str:
