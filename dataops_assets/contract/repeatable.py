@@ -50,10 +50,8 @@ def in_python(module: Sequence[ast.AST]) -> list[tuple[int, str]]:
             asked = within and (last in _METHODS or (last in _UNLESS_SEEDED and not seeded))
             if name in _BUILTINS or (asked and not _among(_PYTHON, name)):
                 found.add((node.lineno, name))
-        elif isinstance(node, ast.Name | ast.Attribute) and (name := _among(_PYTHON, _dotted(node, called))):
-            found.add((node.lineno, name))
-        elif isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and (name := _among(_PYTHON, node.module or "")):
-            found.add((node.lineno, name))
+        elif name := _among(_PYTHON, _everything_of(node) or _dotted(node, called)):
+            found.add((node.lineno, name))  # type: ignore[attr-defined]
     return sorted(found)
 
 
@@ -91,6 +89,11 @@ def _dotted(node: ast.AST, called: dict[str, str]) -> str:
         return called.get(node.id, "")
     within = _dotted(node.value, called) if isinstance(node, ast.Attribute) else ""
     return f"{within}.{node.attr}" if within and isinstance(node, ast.Attribute) else ""
+
+
+def _everything_of(node: ast.AST) -> str:
+    """The module from which all names are imported."""
+    return node.module or "" if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" else ""
 
 
 def _method(call: ast.Call) -> str:
