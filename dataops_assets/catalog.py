@@ -24,7 +24,7 @@ from dataops_assets.contract.parse import Document, parse_yaml, validate
 from dataops_assets.contract.schema import Schema
 from dataops_assets.corrections import correction_problems
 from dataops_assets.erasure import erasure_problems
-from dataops_assets.gate.rules import rule_problems
+from dataops_assets.gate.problems import rule_problems
 from dataops_assets.gate.verdict import digest
 from dataops_assets.modules import Modules
 

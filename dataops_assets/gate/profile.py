@@ -90,7 +90,7 @@ def profile(
     rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]
     repeated = None
     if rest and every == 1:
-        repeated = _short(1 - held.select(pl.struct(rest).hash().n_unique()).item() / held.height)
+        repeated = short(1 - held.select(pl.struct(rest).hash().n_unique()).item() / held.height)
     answers = next(held.select(_asked(shown)).iter_rows(named=True), {})
     columns, categories = {}, {}
     for name, dtype in types.items():
@@ -110,7 +110,7 @@ def profile(
             found |= _measured(numbers[name])
         for what in _OF_ALL_ROWS if every > 1 else ():
             found.pop(what, None)  # of a part of the rows, it depends on how large the part is
-        columns[name] = {what: _short(one) for what, one in found.items() if one is not None and math.isfinite(one)}
+        columns[name] = {what: short(one) for what, one in found.items() if one is not None and math.isfinite(one)}
     thin = -(-held.height // _MOST_RELATED_ROWS)
     if thin > 1:
         held, numbers = held.gather_every(thin), numbers.gather_every(thin)
@@ -118,7 +118,7 @@ def profile(
     return Profile(
         rows=height,
         every=every,
-        merged=_short(merged / (height + merged)),
+        merged=short(merged / (height + merged)),
         repeated=repeated,
         columns=columns,
         categories=categories,
@@ -222,5 +222,6 @@ def _number(name: str, dtype: pl.DataType, zone: str) -> pl.Expr:
     return value.cast(pl.Float64)
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """A number with six significant digits."""
     return float(f"{value:.{_DIGITS}g}")
