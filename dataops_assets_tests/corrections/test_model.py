@@ -90,10 +90,6 @@ def model(given_rows: list[Row], said: list[Row]) -> tuple[list[Row], int, int, 
             expected = {name: change["from"] for name, change in one.get("set", {}).items()} | one.get("drop", {})
         apart = {i for i in found if given_rows[i]["temperature"] == "warm" and not texts_known}
         alone = {i if i in apart else str(given_rows[i]) for i in found}
-            i if row["temperature"] == "warm" and not texts_known else str(row)
-            for i, row in enumerate(given_rows)
-            if i in found
-        }
         if "add" not in one and len(found if "where" in one else alone) != one.get("rows", 1):
             return None
         if any(given_rows[i][name] != value for i in found for name, value in expected.items() if "key" in one):
