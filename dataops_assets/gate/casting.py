@@ -14,24 +14,32 @@ from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 _VALUE = "__value_"
 
 
-def cast(text: Table, delivered: Schema, originals: Collection[str] = ()) -> Table:
+def cast(text: Table, delivered: Schema, originals: Collection[str] = (), nulls: Collection[str] = ()) -> Table:
     """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked.
 
     Args:
         text: The delivered columns.
         delivered: What they should be.
         originals: The columns whose delivered text is kept beside the value.
+        nulls: The texts that mean "no value".
     """
     given = text.collect_schema()
     casts, values, marks = [], [], [as_text(pl.col(name), given[name]).alias(ORIGINAL + name) for name in originals]
     for name, column in delivered.columns.items():
-        casts.append(read_as(pl.col(name), given[name], column.dtype).alias(_VALUE + name))
+        said = _said(pl.col(name), given[name], nulls)
+        casts.append(read_as(said, given[name], column.dtype).alias(_VALUE + name))
         values.append(pl.col(_VALUE + name).alias(name))
         if column.dtype != pl.String:
-            marks.append((pl.col(_VALUE + name).is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
+            marks.append((pl.col(_VALUE + name).is_null() & said.is_not_null()).alias(MISCAST + name))
     # Columns that nobody asked for are left behind first: they may be called anything. In one step, each value would be read
     # twice: once more for its mark.
     return text.select(*delivered.columns).with_row_index(ROW, 1).with_columns(casts).select(ROW, *values, *marks)
+
+
+def _said(value: pl.Expr, given: pl.DataType, nulls: Collection[str]) -> pl.Expr:
+    """A delivered value, or null where its text means that there is none."""
+    # Streaming, `replace` would hold all rows.
+    return pl.when(~value.is_in(list(nulls))).then(value) if nulls and given == pl.String else value
 
 
 def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:

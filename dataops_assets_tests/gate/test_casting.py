@@ -32,7 +32,9 @@ TYPES = {
     "moment": 'pl.Datetime("ms", "America/New_York")',
     "moment_ns": 'pl.Datetime("ns", "UTC")',
 }
-NUMBER = st.from_regex(r"[+-]?[0-9]{0,12}(\.[0-9]{0,3}0?[0-9]?(0{30,40}[0-9])?)?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+NUMBER = st.from_regex(r"[+-]?[0-9]{0,12}(\.[0-9]{0,3}0?[0-9]?(0{30,40}[0-9])?)?([eE][+-]?[0-9]{1,2})?", fullmatch=True).filter(
+    bool
+)
 YEAR_AND_DAY = "[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 DAY = f"(1[0-9]|20|22){YEAR_AND_DAY}"
 CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]{0,11})?"
@@ -164,3 +166,14 @@ def test_the_fraction_of_a_time_stands_in_quarantine(tmp_path: Path) -> None:
     dataset = with_columns(Tree(tmp_path), "row", {"row": "pl.Int8", "at": "pl.Time"})
     typed = pl.DataFrame({"row": [1000], "at": pl.Series([1]).cast(pl.Time)})
     assert quarantined("d1", typed, judge(dataset, typed))["at"].to_list() == ["00:00:00.000000001"]
+
+
+def test_a_text_that_means_no_value_is_none_and_stands_in_quarantine(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.edit("stations/defs.yaml", "files: stations.csv", "files: stations.csv\n    null_values: [NA]")
+    tree.edit("stations/defs.yaml", "key: [station]", "key: [station]\n  tolerance: 1")
+    tree.drop("stations", "stations.csv", "station,height\noslo,NA\nbergen,\nmoss,5\n")
+    tree.run("stations")
+    assert tree.read("stations")["station"].to_list() == ["moss"]
+    kept = tree.quarantine("stations").select("station", "height", "reasons").rows()
+    assert kept == [("oslo", "NA", ["height.not_null"]), ("bergen", None, ["height.not_null"])]
