@@ -77,7 +77,8 @@ def _tell(lines: list[str], more: str, datasets: list[Dataset], rule: str | None
 def _export(rows: pl.DataFrame, file: Path) -> None:
     try:
         if file.suffix == ".csv":
-            rows.with_columns(pl.col("reasons").list.join("; ")).write_csv(file)
+            flat = rows.drop("earlier", strict=False)  # a text has no room for it: --row tells it
+            flat.with_columns(pl.col("reasons").list.join("; ")).write_csv(file)
         elif file.suffix == ".parquet":
             rows.write_parquet(file)
         else:

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from dataops_assets import deployment
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.rules import compile_rules
 from dataops_assets.observe.findings import Finding, findings
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.storage import landing
@@ -115,8 +114,7 @@ def _table(counted: Sequence[tuple[Dataset, Tally]]) -> Table:
         counted, key=lambda pair: (-len(pair[1].refusals), -len(pair[1].missing), -pair[1].warned, -pair[1].rejected)
     )
     for dataset, tally in ordered[:_MOST_DATASETS]:
-        rejecting = {rule.name for rule in compile_rules(dataset) if rule.severity == "reject"}
-        by_rule = ", ".join(f"{rule} {count:,}" for rule, count in tally.broken.most_common() if rule in rejecting)
+        by_rule = ", ".join(f"{rule} {count:,}" for rule, count in tally.rejecting.most_common())
         rejected = f"{tally.rejected:,}" + (f": {by_rule}" if by_rule else "")
         counts = (tally.delivered, tally.good, tally.merged, tally.warned)
         published = f"{tally.published}/{tally.expected}"

@@ -315,7 +315,7 @@ def quarantined(delivery: str, text: Table, found: Judged) -> pl.DataFrame:
     return pl.concat([lie, more], how="diagonal")
 
 
-_TAKEN = ("partition", "verdict", "delivery", "row", "reasons")
+_TAKEN = ("partition", "verdict", "delivery", "row", "reasons", "earlier")
 
 
 def _originals(rows: pl.DataFrame) -> pl.DataFrame:

@@ -130,20 +130,30 @@ class Rows(BaseModel):
     released: int = 0
 
 
-class Released(BaseModel):
-    """Rows of a delivery that an earlier verdict had rejected, and this one does not.
+class Rejection(BaseModel):
+    """That a verdict had rejected a row, or several.
 
     Attributes:
-        verdict: The id of the verdict that had rejected them.
-        reasons: The rules that they had broken.
-        rows: Their numbers in the delivery.
+        verdict: Its id.
+        reasons: The rules that were broken.
     """
 
     model_config = ConfigDict(frozen=True)
 
     verdict: str
     reasons: tuple[str, ...]
+
+
+class Released(Rejection):
+    """Rows of a delivery that an earlier verdict had rejected, and this one does not.
+
+    Attributes:
+        rows: Their numbers in the delivery.
+        earlier: What had rejected them before that, the oldest first.
+    """
+
     rows: tuple[int, ...]
+    earlier: tuple[Rejection, ...] = ()
 
 
 class AppliedCorrection(BaseModel):

@@ -3,13 +3,13 @@
 Not here: why a row is rejected (`gate.content`), and what is done with it (`steps.content`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.verdict import Verdict
+from dataops_assets.gate.verdict import Rejection, Verdict
 from dataops_assets.gate.wording import in_print, moment
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage.lake import Lake, name_of
@@ -21,6 +21,7 @@ _OURS: dict[str, pl.DataType] = {
     "row": pl.UInt64(),
     "reasons": pl.List(pl.String),
 }
+_EARLIER = "earlier"
 
 
 def rejected(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], rule: str | None = None) -> pl.DataFrame:
@@ -34,7 +35,8 @@ def rejected(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], rule
 
     Returns:
         `partition`, `verdict` (the id of the one that rejected it), `delivery` (its SHA-256), `row` (its number there, from 1),
-        `reasons`, and every column as it was delivered. One row for each that was rejected, in order.
+        `reasons`, and every column as it was delivered; and if any of them was rejected before, `earlier`: by which verdicts
+        for which reasons, the oldest first. One row for each that was rejected, in order.
 
     Raises:
         Damaged: A file or its record is not what was written.
@@ -84,7 +86,7 @@ def in_full(lake: Lake, dataset: Dataset, partition: Partition, rows: pl.DataFra
     """
     judged = {verdict.id: verdict for verdict in lake.verdicts("content", dataset, partition)} if rows.height else {}
     for row in rows.head(most).iter_rows(named=True):
-        delivered = ", ".join(f"{name} {in_print(str(value))}" for name, value in row.items() if name not in _OURS)
+        delivered = ", ".join(f"{name} {in_print(str(value))}" for name, value in row.items() if name not in {*_OURS, _EARLIER})
         kind, _, correction = (row.get("delivery") or "").partition(":")
         of = f" added by the correction {correction[:12]}" if correction else f" of the delivery {kind[:12]}" if kind else ""
         by = judged.get(row.get("verdict", ""))
@@ -107,16 +109,20 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
         LookupError: Nothing is known of it.
     """
     verdicts = lake.verdicts("content", dataset, partition)
-    judged: dict[str, Verdict] = {}  # by their ids, each the last so far: the same may be said again
     lines: list[str] = []
-    for verdict in verdicts:
+    for number, verdict in enumerate(verdicts):
         for one in (one for one in verdict.released if row in one.rows):
-            lines += _rejected(row, judged.get(one.verdict), one.reasons)
-            lines.append(f"    released {moment(verdict.judged_at)}")
-        judged[verdict.id] = verdict
-    for found in rejected(lake, dataset, [partition]).filter(pl.col("row") == row).iter_rows(named=True):
-        lines += _rejected(row, judged.get(found.get("verdict", "")), found["reasons"])
-        lines.append("    lies in quarantine")
+            told, _ = _rejected(row, [*one.earlier, one], verdicts[:number])
+            lines += [*told, f"    released {moment(verdict.judged_at)}"]
+    lie = rejected(lake, dataset, [partition]).filter(pl.col("row") == row)
+    # Of several verdicts on a row of a delivery, the newest stands last, and tells of those before.
+    lie = lie.unique([name for name in ("delivery", "row") if name in lie.columns], keep="last", maintain_order=True)
+    for found in lie.iter_rows(named=True):
+        rejections = [Rejection.model_validate(one) for one in found.get(_EARLIER) or ()]
+        rejections.append(Rejection(verdict=found.get("verdict") or "", reasons=found["reasons"]))
+        told, first = _rejected(row, rejections, verdicts)
+        since = f", first rejected {moment(first.judged_at)}" if first and len(rejections) > 1 else ""
+        lines += [*told, f"    lies in quarantine{since}"]
     if not lines:
         unnamed = sum(said.rows.released - sum(len(one.rows) for one in said.released) for said in verdicts if said.rows)
         more = f"; of {unnamed:,} rows it is not known which they were" if unnamed else ""
@@ -124,10 +130,24 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
     yield from lines
 
 
-def _rejected(row: int, by: Verdict | None, reasons: Iterable[str]) -> Iterator[str]:
+def _rejected(row: int, rejections: Sequence[Rejection], said: Sequence[Verdict]) -> tuple[list[str], Verdict | None]:
+    """When a row was rejected by which rules, the oldest first, and the verdict that did so first, if it is known.
+
+    Args:
+        row: Its number.
+        rejections: What has rejected it, the oldest first.
+        said: The verdicts until then. The same may have been said several times: the last of them before the next is meant.
+    """
+    lines: list[str] = []
+    by: Verdict | None = None
+    until = len(said)
+    for one in reversed(rejections):
+        place = next((place for place in range(until - 1, -1, -1) if said[place].id == one.verdict), None)
+        by, until = (None, until) if place is None else (said[place], place)
+        when = f" {moment(by.judged_at)}" if by else ""
+        sentences = {result.rule: result.sentence for result in by.rules} if by else {}
+        told = (f"{name}: {sentences[name]}" if name in sentences else name for name in one.reasons)
+        lines = [*(f"    rejected{when} by {reason}" for reason in told), *lines]
     delivery = by.depends_on.get("delivery") if by else None
-    yield f"row {by.place(row) if by else row}" + (f" of the delivery {delivery[:12]}" if delivery else "")
-    when = f" {moment(by.judged_at)}" if by else ""
-    sentences = {result.rule: result.sentence for result in by.rules} if by else {}
-    for reason in reasons:
-        yield f"    rejected{when} by {reason}" + (f": {sentences[reason]}" if reason in sentences else "")
+    title = f"row {by.place(row) if by else row}" + (f" of the delivery {delivery[:12]}" if delivery else "")
+    return [title, *lines], by

@@ -12,7 +12,6 @@ from itertools import zip_longest
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
-from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.wording import moment
 from dataops_assets.observe import awaited
 from dataops_assets.observe.corrections import expired
@@ -227,11 +226,9 @@ def _refusals(dataset: Dataset, t: Tally) -> Iterator[str]:
 
 def _rules(lake: Lake, dataset: Dataset, t: Tally) -> Iterator[str]:
     """What broke rules: what was warned of, what was rejected, what the contract tolerates."""
-    severity = {rule.name: rule.severity for rule in compile_rules(dataset)}
-    broken = t.broken.most_common()
     warned = [f"{rule} {len(where)} (the last{_for(where[-1])})" for rule, where in t.warnings.items()]
-    rejected = [f"{rule} {count:,}" for rule, count in broken if severity.get(rule) == "reject"]
-    tolerated = [f"{rule} {count:,}" for rule, count in broken if severity.get(rule) == "warn" and rule not in t.warnings]
+    rejected = [f"{rule} {count:,}" for rule, count in t.rejecting.most_common()]
+    tolerated = [f"{rule} {count:,}" for rule, count in t.tolerated.most_common()]
     if warned:
         yield f"warned of, by partitions: {', '.join(warned)}"
     if tolerated:

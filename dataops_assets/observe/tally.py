@@ -32,6 +32,8 @@ class Tally:
         refusals: The newest verdicts that refused, by partition.
         accepted: The partitions that are unlike those before them and right all the same, and why.
         broken: Rows that broke each rule.
+        rejecting, tolerated: Those of them that were rejected for it, and that the contract tolerates; as it was when they were
+            judged, since a rule in shadow rejects none.
         warnings: The partitions in which each rule warned.
         worst: By rule, the partition in which it was broken worst, and what was found there.
         pending: The partitions of which something is new, but not run yet; known only where all were counted.
@@ -60,6 +62,8 @@ class Tally:
     refusals: dict[Partition, Verdict] = field(default_factory=dict)
     accepted: dict[Partition, str] = field(default_factory=dict)
     broken: Counter[str] = field(default_factory=Counter)
+    rejecting: Counter[str] = field(default_factory=Counter)
+    tolerated: Counter[str] = field(default_factory=Counter)
     warnings: dict[str, list[Partition]] = field(default_factory=lambda: defaultdict(list))
     worst: dict[str, tuple[Partition, RuleResult]] = field(default_factory=dict)
     pending: set[Partition] = field(default_factory=set)
@@ -139,6 +143,8 @@ def _count(found: Tally, verdict: Verdict) -> None:
         found.added += rows.added
         found.dropped += rows.dropped
         found.broken.update({result.rule: result.broken for result in broken})
+        found.rejecting.update({result.rule: result.broken for result in broken if result.severity == "reject"})
+        found.tolerated.update({result.rule: result.broken for result in broken if result.effect == "tolerated"})
 
 
 def tally_all(lake: Lake, dataset: Dataset, now: datetime) -> Tally:

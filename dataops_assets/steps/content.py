@@ -28,6 +28,7 @@ from dataops_assets.storage.store import jitter_seconds
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
+_EARLIER = pl.List(pl.Struct({"verdict": pl.String, "reasons": pl.List(pl.String)}))
 ROUNDS = 10
 """How often a partition is looked at anew because it changed meanwhile."""
 
@@ -349,15 +350,38 @@ def _with_those_of_what_stays(
     A version whose rows lie in quarantine already may be just about to be published, so they stay, too.
     """
     rows = rejected.select(pl.lit(verdict.id).alias("verdict"), pl.all())
-    lie = None if verdict.passed else lake.provenance("quarantine", dataset, partition)
+    lie = lake.provenance("quarantine", dataset, partition)
     if lie is None:
+        return rows
+    before = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256))
+    rows = _with_history(rows, before, verdict)
+    if verdict.passed:
         return rows
     stays, comes = lake.published(dataset, partition), lake.verdict_of(lie)
     good = {stays.verdict} if stays else set()
     good |= {lie.verdict} if comes and comes.passed else set()
-    before = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256))
     left_behind = before.filter(pl.col("verdict").is_in(good - {verdict.id})) if "verdict" in before.columns else before.clear()
     return pl.concat([left_behind, rows], how="diagonal")
+
+
+def _with_history(rows: pl.DataFrame, before: pl.DataFrame, verdict: Verdict) -> pl.DataFrame:
+    """Rejected rows, with what had rejected them before, as far as they lie in quarantine already.
+
+    Args:
+        rows: The rows that a verdict rejects.
+        before: What lies in quarantine.
+        verdict: The verdict. Of one that is said again, what lies there is its own.
+    """
+    if not {"verdict", "delivery", "row"} <= {*before.columns} & {*rows.columns}:  # those of products have no lasting numbers
+        return rows
+    if "earlier" not in before.columns:
+        before = before.with_columns(earlier=pl.lit(None, _EARLIER))
+    once_more = pl.concat_list(pl.col("earlier").fill_null([]), pl.struct("verdict", "reasons"))
+    before = before.with_columns(earlier=pl.when(pl.col("verdict") == verdict.id).then("earlier").otherwise(once_more))
+    # Of several verdicts on a row, the newest stands last.
+    before = before.select("delivery", "row", "earlier").unique(["delivery", "row"], keep="last")
+    found = rows.join(before, on=["delivery", "row"], how="left", maintain_order="left")
+    return found if found["earlier"].count() else rows
 
 
 def _outcome(

@@ -169,12 +169,16 @@ def _with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery:
     if lie is None or not lie.rows or "verdict" not in lie.columns:  # the last: from before rows named theirs
         return found
     path = lake.read("quarantine", dataset, partition, lie.sha256)
-    before = pl.read_parquet(path, columns=["verdict", "delivery", "row", "reasons"])
+    columns = ["verdict", "delivery", "row", "reasons", *(["earlier"] if "earlier" in lie.columns else [])]
+    before = pl.read_parquet(path, columns=columns)
     # Of several verdicts on a row, the newest stands last.
     before = before.filter(pl.col("delivery") == delivery).unique("row", keep="last", maintain_order=True)
     free = before.join(found.rejected, on="row", how="anti", maintain_order="left")
-    named = free.head(_NAMED).group_by("verdict", "reasons", maintain_order=True).agg("row")
-    released = tuple(Released(verdict=by, reasons=why, rows=rows) for by, why, rows in named.iter_rows())
+    rows: dict[Released, list[int]] = {}
+    for one in free.head(_NAMED).iter_rows(named=True):
+        of_it = Released(verdict=one["verdict"], reasons=one["reasons"], rows=(), earlier=one.get("earlier") or ())
+        rows.setdefault(of_it, []).append(one["row"])
+    released = tuple(one.model_copy(update={"rows": tuple(numbers)}) for one, numbers in rows.items())
     return replace(found, rows=found.rows.model_copy(update={"released": free.height}), released=released)
 
 

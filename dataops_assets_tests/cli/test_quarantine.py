@@ -129,14 +129,53 @@ def test_what_became_of_a_row_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         "    rejected 2024-03-01 14:00:00 UTC by hour.in_range: hour is between 0 and 23",
         "    lies in quarantine",
     ]
-    assert Ask()("readings", DAYS[0], "--row", "2")[1:] == [
+    assert Ask()("readings", DAYS[0], "--row", "2") == [
+        f"row 2 of the delivery {receipt.sha256[:12]}",
+        "    rejected 2024-03-01 12:00:00 UTC by hour.in_range: hour is between 0 and 23",
+        "    rejected 2024-03-01 13:00:00 UTC by hour.in_range: hour is between 0 and 24",
         "    rejected 2024-03-01 14:00:00 UTC by hour.in_range: hour is between 0 and 23",
-        "    lies in quarantine",
+        "    lies in quarantine, first rejected 2024-03-01 12:00:00 UTC",
     ]
     told = describe_partition(tree.lake, tree["readings"], DAYS[0], NOW)
     assert told.count("    released row 1, rejected before by hour.in_range\n") == 1
     of = f"row 3 of staged/readings {DAYS[0]}"
     assert f"{of} does not lie in quarantine, and was not released" in Ask().tried("readings", DAYS[0], "--row", "3").output
+
+
+def test_a_row_that_stays_keeps_the_reasons_that_it_had_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule is mended, another delivery is refused meanwhile, and at last the row is released."""
+    tree = short_tree(tmp_path)
+    monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
+    tree.drop("stations", "stations.csv", STATIONS)
+    first = readings(DAYS[0], {"hour": 24, "temperature": 61})
+    tree.drop("readings", f"{DAYS[0]}.csv", first)
+    tree.run()
+    tree.edit("readings/schema.py", "le=60", "le=61")
+    tree.run(now=NOW + timedelta(hours=1))
+    stays = [
+        "    rejected 2024-03-01 12:00:00 UTC by hour.in_range: hour is between 0 and 23",
+        "    rejected 2024-03-01 12:00:00 UTC by temperature.less_than_or_equal_to: temperature is at most 60",
+        "    rejected 2024-03-01 13:00:00 UTC by hour.in_range: hour is between 0 and 23",
+    ]
+    lies = [*stays, "    lies in quarantine, first rejected 2024-03-01 12:00:00 UTC"]
+    assert Ask()("readings", DAYS[0], "--row", "1")[1:] == lies
+    assert "    station oslo, day 2024-01-01, hour 24, temperature 61, note None" in Ask()("readings", DAYS[0])
+    for kind in ("csv", "parquet"):
+        Ask()("readings", "--export", str(tmp_path / f"rejected.{kind}"))
+    assert len(pl.read_csv(tmp_path / "rejected.csv")) == 1
+    [[before]] = pl.read_parquet(tmp_path / "rejected.parquet")["earlier"]
+    assert before["reasons"] == ["hour.in_range", "temperature.less_than_or_equal_to"]
+
+    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], *[{"hour": 99}] * 4))
+    assert tree.run(now=NOW + timedelta(hours=2))[-1].status == "refused"
+    assert [line for line in Ask()("readings", DAYS[0], "--row", "1") if "12:00" in line or "13:00" in line] == lies[:3] + lies[
+        3:
+    ]
+
+    tree.drop("readings", f"{DAYS[0]}.csv", first)
+    tree.edit("readings/schema.py", '"max_value": 23', '"max_value": 24')
+    tree.run(now=NOW + timedelta(hours=3))
+    assert Ask()("readings", DAYS[0], "--row", "1")[1:] == [*stays, "    released 2024-03-01 15:00:00 UTC"]
 
 
 def test_a_thousand_released_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,3 +78,13 @@ def test_rows_of_refused_deliveries_are_told_since_they_went_nowhere(tmp_path: P
     tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[{"temperature": "mild"}] * 4))
     tree.run()
     assert line(tree, "of the rows in, 4 are of deliveries that were refused")
+
+
+def test_a_rule_in_shadow_is_not_named_among_those_that_rejected(tmp_path: Path) -> None:
+    tree = short_tree(tmp_path)
+    tree.edit("readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.5\n  rules: {hour.in_range: {shadow_until: 2024-12-31}}")
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], {"hour": 24}, {"temperature": 61}))
+    tree.run()
+    assert "1: temperature.less_than_or_equal_to 1" in line(tree, "staged/readings  ")
+    assert "hour.in_range" not in line(tree, "staged/readings  ")

@@ -152,6 +152,16 @@ def test_warnings_and_what_is_tolerated(tree: Tree) -> None:
     assert "rejected, by rows" not in told(tree, "readings")
 
 
+def test_a_rule_in_shadow_rejects_nothing(tree: Tree) -> None:
+    options = "rules:\n    temperature.less_than_or_equal_to: {shadow_until: 2024-12-31}"
+    tree.edit("readings/defs.yaml", "tolerance: 0.5", options)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", "2024-01-01.csv", readings("2024-01-01", {"temperature": 61}))
+    tree.run()
+    assert "warned of, by partitions: temperature.less_than_or_equal_to 1" in told(tree, "readings")
+    assert "rejected, by rows" not in told(tree, "readings")
+
+
 def test_what_it_is_and_where_it_comes_from(closed: Tree) -> None:
     answer = told(closed, "readings")
     assert "One hour at one station. 5 columns; key: station, day, hour" in answer
