@@ -106,6 +106,7 @@ def judge_envelope(
 _WITH_ROWS = "Deliver it with its rows; a partition that rightly has none is declared under `gaps` in defs.yaml"
 _NAMED = "Deliver it with the promised names, or change schema.py"
 _NEWER = "A column that was not always delivered is named under `source.since`, with the partition that it came with"
+_AS_TEXT = "Deliver it as text in UTF-8, or give the column its type in schema.py"
 _OWN_FILE = "Deliver the file of this dataset here, and that one where it belongs"
 _IN_ITS_PARTITION = "Deliver every row in the file of its own partition"
 _TOTALLED = "Deliver the files again, and the totals that belong to them"
@@ -185,6 +186,9 @@ def _columns(
         problems += [where + problem] if problem else []
         warnings += [where + warning] if warning else []
         strange += [where + meant] if meant else []
+    if no_text := _no_text(dataset, parts, tables):
+        problems.append(some(no_text, most=3))
+        remedies.append(_AS_TEXT)
     if mixed := of_other_types([part.name for part in parts], tables):
         problems.append(some(mixed, most=3))
         remedies.append(ALIKE)
@@ -193,6 +197,18 @@ def _columns(
     promised = "the columns come in the promised order, and no more of them"
     yield _result("columns_order", promised, "warn", _few(warnings))
     yield _result("own_file", "the file belongs to this dataset", "fail", _few(strange), _OWN_FILE)
+
+
+def _no_text(dataset: Dataset, parts: Sequence[Part], tables: Sequence[Table]) -> list[str]:
+    """The columns of text that come as bytes or as lists, of which there is no one text."""
+    wanted = [name for name, column in dataset.delivered.columns.items() if column.dtype == pl.String]
+    found = dict[str, str]()
+    for part, table in zip(parts, tables, strict=True):
+        types = table.collect_schema()
+        for name, dtype in ((name, types[name]) for name in wanted if name in types):
+            if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+                found.setdefault(name, f"{in_print(name)} is {dtype} in {in_print(part.name)}, which is no text")
+    return list(found.values())
 
 
 def _few(told: Sequence[str]) -> str:
