@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandera.polars as pa
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
@@ -172,7 +173,7 @@ def _columns(
     problems, warnings, strange, remedies = list[str](), list[str](), list[str](), list[str]()
     for given, names in alike.items():
         expected = [column for column in dataset.delivered.columns if column in given or column not in not_yet]
-        problem, warning = _differences(expected, given, dataset.withheld)
+        problem, warning = _differences(expected, given, dataset.withheld, dataset.delivered.pandera)
         meant = _meant_for(expected, given, others)
         other = other_separator(given, source) if source and problem else ""
         if source and other and set(expected) <= set(given[0].split(other)):
@@ -216,8 +217,8 @@ def _few(told: Sequence[str]) -> str:
     return "; ".join(told[:_MOST]) + (f"; and {len(told) - _MOST} more" if len(told) > _MOST else "")
 
 
-def _differences(expected: Sequence[str], given: Sequence[str], withheld: str) -> tuple[str, str]:
-    """What is wrong with the columns, and what is merely unusual.
+def _differences(expected: Sequence[str], given: Sequence[str], withheld: str, model: pa.DataFrameSchema) -> tuple[str, str]:
+    """What is wrong with the columns, and what is merely unusual: of a model that is `strict` or `ordered`, that is wrong, too.
 
     Names of columns are no values, except in a file without a header, where they are those of its first row.
     """
@@ -236,13 +237,16 @@ def _differences(expected: Sequence[str], given: Sequence[str], withheld: str) -
     if lost:
         found.append(f"missing: {some(lost)}")
     added = [column for column in extra if column not in renamed.values()]
-    unusual = []
+    unusual = list[str]()
     if added:
         which = some(added) if named else f"{len(added)}, without a header, so that {withheld}"
-        unusual.append(f"extra: {which} (kept in raw, not read)")
+        if model.strict is True:
+            found.append(f"extra: {which}")
+        else:
+            unusual.append(f"extra: {which} (kept in raw, not read)")
     common = [column for column in given if column in expected]
     if not missing and common != list(expected):
-        unusual.append(f"another order: {some(common)}")
+        (found if model.ordered else unusual).append(f"another order: {some(common)}")
     return "; ".join(found), "; ".join(unusual)
 
 

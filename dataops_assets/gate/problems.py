@@ -90,9 +90,9 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
                 message = f"column `{name}` begins with `{RESERVED}`, as the columns do that the gate has beside it"
                 remedy = "give it another name; if it is delivered as this one, leave it out"
                 yield _written(dataset, schema, name, message, remedy)
-        settings = ("strict", "ordered", "drop_invalid_rows", "add_missing_columns")
+        settings = ("drop_invalid_rows", "add_missing_columns")
         for setting in (setting for setting in settings if getattr(model, setting)):
-            remedy = "remove it: the envelope compares the columns, and the contract's tolerance decides on rows"
+            remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"
             yield _problem(dataset, "", f"`{setting}` of the model's Config is not what decides here", remedy)
 
 

@@ -226,11 +226,11 @@ CASES: dict[str, Broken] = {
         f"config_{setting}": Broken(
             (SCHEMA, "    note: str", f"    class Config:\n        {setting} = True\n\n    note: str"),
             f"`{setting}` of the model's Config is not what decides here",
-            "remove it: the envelope compares the columns, and the contract's tolerance decides on rows",
+            "remove it: `normalise` makes columns, and the contract's tolerance decides on rows",
             at="import pandera",
             mended="    note: str",
         )
-        for setting in ("strict", "ordered", "drop_invalid_rows", "add_missing_columns")
+        for setting in ("drop_invalid_rows", "add_missing_columns")
     },
     "column_of_a_reserved_name": Broken(
         (SCHEMA, "    hour: pl.Int8", '    row: str = pa.Field(alias="__row")\n    hour: pl.Int8'),

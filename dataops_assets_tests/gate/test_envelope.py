@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pandera.polars as pa
 import polars as pl
 import pytest
 
@@ -342,3 +344,24 @@ def test_typed_columns_do_not_break_the_gate(readings: Dataset, day: pl.Expr) ->
 def test_extra_columns_may_be_called_anything(readings: Dataset) -> None:
     text = GOOD.with_columns(pl.lit("1").alias(name) for name in ("__row", "row", "__was_day", ""))
     assert broken(judge(readings, text)) == {"columns_order": "warned"}
+
+
+@pytest.mark.parametrize(
+    "config", [{"strict": True}, {"ordered": True}, {"strict": True, "ordered": True}, {"strict": "filter"}, {}]
+)
+@pytest.mark.parametrize("given", ["dhntw", "shdtn", "sdhtnw", "sdhtn", "wsdhtn", "sdhtwn"])
+def test_columns_are_refused_where_pandera_refuses_them(tmp_path: Path, config: dict[str, object], given: str) -> None:
+    """A model may say `strict` and `ordered`; without, columns more and another order are what warns."""
+    tree = Tree(tmp_path)
+    said = "".join(f"        {name} = {value!r}\n" for name, value in config.items())
+    tree.edit("readings/schema.py", "    note: str", f"    class Config:\n{said or '        name = None'}\n    note: str")
+    dataset = tree.catalog()["readings"]
+    text = GOOD.with_columns(wind=pl.lit("1")).select([c for g in given for c in [*GOOD.columns, "wind"] if c[0] == g])
+    try:
+        dataset.schema.model.to_schema().validate(
+            pl.DataFrame(schema={c: dataset.schema.polars.get(c, pl.String) for c in text.columns})
+        )
+        refused = False
+    except pa.errors.SchemaError:
+        refused = True
+    assert (judge(dataset, text)["columns"].status == "refused") == refused
