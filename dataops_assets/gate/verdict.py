@@ -90,6 +90,8 @@ class Unusual(BaseModel):
         told: All that in words.
         value: What it is; only of public data.
         before: What it was in the 28 partitions before, the latest last; only of public data.
+        limit, broken: Beyond what it is unusual, and a break, on the side where it is; None if it cannot get there, and of data
+            that is not public.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,6 +101,8 @@ class Unusual(BaseModel):
     told: str
     value: float | None = None
     before: tuple[float | None, ...] = ()
+    limit: float | None = None
+    broken: float | None = None
 
 
 class Rows(BaseModel):
