@@ -285,6 +285,8 @@ def _beside(column: str) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for them
+        return "NaN" if math.isnan(value) else str(value)
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 

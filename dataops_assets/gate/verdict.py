@@ -39,7 +39,7 @@ class RuleResult(BaseModel):
         offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     rule: str
     sentence: str
