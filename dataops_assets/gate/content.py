@@ -23,6 +23,7 @@ from dataops_assets.gate.profile import Profile, profile
 from dataops_assets.gate.query import FAILURES, Query, Table
 from dataops_assets.gate.rules import ROW, Rule, with_references
 from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
+from dataops_assets.gate.wording import percent
 
 _BROKEN = "__broken_"
 _LEFT = "__left"
@@ -296,8 +297,8 @@ def _reasons(dataset: Dataset, results: Sequence[RuleResult], came: int, rows: R
     if share > tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        found = f"{rows.rejected} of {came} rows rejected, {share:.1%}"
-        reasons.append(f"{found}; {tolerance:.1%} tolerated: {named}")
+        found = f"{rows.rejected} of {came} rows rejected, {percent(share)}"
+        reasons.append(f"{found}; {percent(tolerance)} tolerated: {named}")
     return tuple(reasons)
 
 

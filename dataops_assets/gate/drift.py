@@ -25,7 +25,7 @@ from dataops_assets.gate.profile import Profile, related_of, statistics_of
 from dataops_assets.gate.relations import NULL, Numbers, Relations
 from dataops_assets.gate.rules import STATISTICS, Rule
 from dataops_assets.gate.verdict import RuleResult, Status, Unusual
-from dataops_assets.gate.wording import some
+from dataops_assets.gate.wording import percent, some
 
 USUAL = 28
 """How many partitions before one tell what is usual: four weeks, if they are days."""
@@ -392,7 +392,7 @@ def _named(column: str, what: str) -> str:
 
 def _said(value: float, what: str) -> str:
     if what in _SHARES:
-        return f"{value:.1%}"
+        return percent(value)
     return f"{value:,.0f}" if what in (_ROWS, "distinct") else f"{value:,.4g}"
 
 

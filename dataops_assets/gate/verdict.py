@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.profile import Profile
-from dataops_assets.gate.wording import in_print, some
+from dataops_assets.gate.wording import in_print, percent, some
 
 VERSION = 1
 """Of what the gates say, among the grounds of every verdict: whoever makes them say something else of the same delivery raises
@@ -73,12 +73,12 @@ class RuleResult(BaseModel):
             return self.detail
         if self.measured is not None:
             share = "%" in self.sentence and self.bound is not None and abs(self.bound) <= 1
-            return f"it is {self.measured:.1%}" if share else f"it is {self.measured:,.6g}"
+            return f"it is {percent(self.measured)}" if share else f"it is {self.measured:,.6g}"
         if not self.broken:
             return ""
         if not self.offenders:
             return "not here"
-        return f"{self.broken:,} of {self.checked:,} rows ({self.broken / self.checked:.1%}) break it"
+        return f"{self.broken:,} of {self.checked:,} rows ({percent(self.broken / self.checked)}) break it"
 
 
 class Unusual(BaseModel):

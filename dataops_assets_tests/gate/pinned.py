@@ -43,7 +43,7 @@ _DEFS = """
       key: [id]
       tolerance: 1
       rules:
-        small.type: {{severity: warn, tolerance: 0.01}}
+        positive.not_equal_to: {{severity: warn, tolerance: 0.01}}
         whole.in_range: {{severity: fail, tolerance: 0.9}}
         code.str_length: {{shadow_until: 2024-12-31}}
     """
