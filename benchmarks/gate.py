@@ -10,6 +10,7 @@ of the processors that is as what it is compared with.
 * `envelope`: what raw pays: reading to the last byte, apart, and the envelope gate.
 * `verdict`: what staged pays before it writes: uniqueness, and every rule. By its hash, raw has read these bytes.
 * `whole`: that, and quarantine and partition written.
+* `verdict_statistics`, `whole_statistics`: the same of a dataset with partitions, each of which has its statistics taken.
 * `pandera`: the same model, validated by pandera itself; it knows neither keys that are null nor NaN.
 * `unique`: pandera, asked for uniqueness of the key as well, as the verdict is.
 """
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -127,20 +129,29 @@ def envelope(folder: Path, file: Path) -> None:
     judge_envelope(of, None, [Part(file.name, "", 0, {}, height(text))], [text], [], {})
 
 
-def verdict(folder: Path, file: Path) -> None:
-    of = dataset(folder, file.suffix[1:])
-    assert of.ingested
-    judge_delivery(of, compile_rules(of), read_text([file], [file.name], of.ingested.source, whole=True), {}, public=True)
-
-
-def whole(folder: Path, file: Path) -> None:
+def verdict(folder: Path, file: Path, began: datetime | None = None) -> None:
     of = dataset(folder, file.suffix[1:])
     assert of.ingested
     text = read_text([file], [file.name], of.ingested.source, whole=True)
-    found = judge_delivery(of, compile_rules(of), text, {}, public=True)
+    judge_delivery(of, compile_rules(of), text, {}, public=True, began=began)
+
+
+def verdict_statistics(folder: Path, file: Path) -> None:
+    verdict(folder, file, BEGAN)
+
+
+def whole(folder: Path, file: Path, began: datetime | None = None) -> None:
+    of = dataset(folder, file.suffix[1:])
+    assert of.ingested
+    text = read_text([file], [file.name], of.ingested.source, whole=True)
+    found = judge_delivery(of, compile_rules(of), text, {}, public=True, began=began)
     if found.rejected.height:
         quarantined("delivery", text, found).lazy().sink_parquet(folder / "quarantine", compression="zstd")
     found.good.lazy().sink_parquet(folder / "staged", compression="zstd", row_group_size=131_072)
+
+
+def whole_statistics(folder: Path, file: Path) -> None:
+    whole(folder, file, BEGAN)
 
 
 def pandera(folder: Path, file: Path, unique: bool = False) -> None:
@@ -163,11 +174,21 @@ MEASURED: dict[Callable[[Path, Path], None], tuple[str, ...]] = {
     copy: FILES[:3:2],
     envelope: FILES[:4:3],
     verdict: FILES[:4],
+    verdict_statistics: FILES[:3:2],
     whole: FILES,
+    whole_statistics: FILES[:4],
     pandera: FILES[:2],
     unique: FILES[:1],
 }
-AGAINST = {"verdict": "bare", "whole": "copy", "pandera": "verdict", "unique": "verdict"}
+AGAINST = {
+    "verdict": "bare",
+    "verdict_statistics": "verdict",
+    "whole": "copy",
+    "whole_statistics": "whole",
+    "pandera": "verdict",
+    "unique": "verdict",
+}
+BEGAN = datetime(2013, 1, 1, tzinfo=UTC)
 Cost = tuple[float, float, float]
 """Seconds, seconds of the processors, and the most bytes."""
 
@@ -196,7 +217,7 @@ def tell(costs: dict[tuple[str, str], list[Cost]]) -> None:
         seconds, peak = min(one for one, _, _ in each), max(one for _, _, one in each)
         figures = f"{seconds:7.2f} s{typical[name, file]:9.2f} s of processors{peak / 1e9:7.2f} GB"
         ratio = f"{typical[name, file] / base:7.2f} times {other}" if other != name else ""
-        print(f"{name:9}{file:18}{figures}{ratio}", flush=True)
+        print(f"{name:19}{file:18}{figures}{ratio}", flush=True)
 
 
 def main(rows: int = 10_000_000, rounds: int = 3) -> None:

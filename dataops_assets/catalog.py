@@ -3,11 +3,10 @@
 A dataset is a folder with a `defs.yaml` whose type is one of ours; `schema.py` and the rest stand beside it.
 """
 
-import ast
 import hashlib
-import importlib.util
 import inspect
-import sys
+import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -20,13 +19,14 @@ from dataops_assets.contract import Catalog, ContractError, Dataset, DerivedAttr
 from dataops_assets.contract.correction import CORRECTIONS, Correction, CorrectionAttributes
 from dataops_assets.contract.erasure import ERASURES, Erasure, ErasureAttributes
 from dataops_assets.contract.errors import choose
-from dataops_assets.contract.model import DatasetAttributes, is_dataset_name
+from dataops_assets.contract.model import NOT_JUDGED, DatasetAttributes, is_dataset_name
 from dataops_assets.contract.parse import Document, parse_yaml, validate
 from dataops_assets.contract.schema import Schema
 from dataops_assets.corrections import correction_problems
 from dataops_assets.erasure import erasure_problems
-from dataops_assets.gate.rules import rule_problems
+from dataops_assets.gate.problems import rule_problems
 from dataops_assets.gate.verdict import digest
+from dataops_assets.modules import Modules
 
 _TYPES: dict[str, type[DatasetAttributes]] = {
     "dataops_assets.components.IngestedDataset": IngestedAttributes,
@@ -34,8 +34,6 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
 }
 _Entry = TypeVar("_Entry", bound=BaseModel)
 _OURS = "dataops_assets."
-_NOT_JUDGED = ("accepted", "ends")
-"""Attributes by which not every partition is judged: what is accepted is a ground of its partition alone."""
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
 DEFS = Path(__file__).parent / "defs"
 
@@ -62,9 +60,10 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
     except ContractError as error:
         problems += error.problems
     datasets: dict[str, Dataset] = {}
+    modules = Modules(defs)
     for file in sorted(path for path in defs.rglob("defs.yaml") if is_declared(path, defs)):
         try:
-            dataset = _load_dataset(file, defs)
+            dataset = _load_dataset(file, defs, modules)
         except ContractError as error:
             problems += error.problems
             continue
@@ -78,8 +77,10 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
         datasets[dataset.name] = dataset
     # Without a policy, or with a dataset missing, every check across datasets would only repeat that.
     if policy is None or written is None or problems:
+        modules.forget()
         raise ContractError(problems)
     catalog = Catalog(policy, datasets.values(), written, erasures)
+    weakref.finalize(catalog, modules.forget)
     problems = catalog.problems() + erasure_problems(catalog)
     for dataset in catalog:
         problems += rule_problems(dataset)
@@ -105,7 +106,7 @@ def _text(path: Path, file: str) -> str:
         raise ContractError([Problem(file, line, f"is not UTF-8 ({error.reason})", "save it as UTF-8 text")]) from error
 
 
-def _load_dataset(file: Path, defs: Path) -> Dataset | None:
+def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     document = _read(file, defs)
     named = str(document.data.get("type"))
     if "type" not in document.data:
@@ -128,7 +129,7 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
         )
     attributes_document = document.below(("attributes",))
     attributes = validate(model, attributes_document)
-    schema_module = _module(file.parent / "schema.py", folder)
+    schema_module = _module(file.parent / "schema.py", folder, modules)
     schema = _schema(schema_module, "Schema", folder)
     ingested = isinstance(attributes, IngestedAttributes)
     examples, written = file.parent / "examples.yaml", file.parent / CORRECTIONS
@@ -139,10 +140,10 @@ def _load_dataset(file: Path, defs: Path) -> Dataset | None:
         source=attributes_document,
         schema=schema,
         delivered=_schema(schema_module, "Delivered", folder) if hasattr(schema_module, "Delivered") else schema,
-        version=_version(file.parent, document),
+        version=_version(file.parent, document, modules),
         normalise=getattr(schema_module, "normalise", None),
-        transform=None if ingested else _transform(file.parent, folder, attributes),
-        fetch=_function(file.parent / "fetch.py", "fetch", folder) if (file.parent / "fetch.py").exists() else None,
+        transform=None if ingested else _transform(file.parent, folder, attributes, modules),
+        fetch=_function(file.parent / "fetch.py", "fetch", folder, modules) if (file.parent / "fetch.py").exists() else None,
         examples=_read(examples, defs).data if examples.exists() else {},
         corrections=corrections_of(_read(written, defs, list)) if written.exists() else (),
     )
@@ -178,29 +179,28 @@ def _entries(model: type[_Entry], document: Document) -> list[tuple[_Entry, Docu
     return found
 
 
-def _version(folder: Path, document: Document) -> str:
-    """SHA-256 over what the dataset's files say, not how they are laid out; of data beside them, over every byte."""
-    attributes = {name: value for name, value in document.data["attributes"].items() if name not in _NOT_JUDGED}
-    files: dict[str, Any] = {"defs.yaml": _jsonable(document.data | {"attributes": attributes})}
+def _version(folder: Path, document: Document, modules: Modules) -> str:
+    """SHA-256 over what the dataset's files say, and the modules that they import; of data beside them, over every byte."""
+    attributes = _jsonable(_judged(document.data["attributes"]))
+    files: dict[str, Any] = {"defs.yaml": {"type": document.data["type"], "attributes": attributes}}
     below = [path.parent for path in folder.glob("*/**/defs.yaml")]  # another component, with a contract of its own
     for path in folder.rglob("*"):
         if not is_declared(path, folder) or any(path.is_relative_to(other) for other in below):
             continue
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".py":
-            files[name] = _said(path, f"{Path(document.file).parent}/{name}")
+            files |= {Path(os.path.relpath(one, folder)).as_posix(): said for one, said in modules.said(path).items()}
         elif path.name not in _NOT_DATA:
             files[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return digest(files)
 
 
-def _said(path: Path, file: str) -> str:
-    """What a module says, without comments and layout."""
-    try:
-        return ast.unparse(ast.parse(_text(path, file), path.name))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
-        problem = Problem(file, _line_in(path, error), f"{type(error).__name__}: {error}", "mend the module")
-        raise ContractError([problem]) from error
+def _judged(said: Any, below: str = "") -> Any:
+    """What attributes say, without those on which nothing depends."""
+    if not isinstance(said, dict):
+        return said
+    judged = {name: value for name, value in said.items() if f"{below}{name}" not in NOT_JUDGED}
+    return {name: _judged(value, f"{below}{name}.") for name, value in judged.items()}
 
 
 def is_declared(path: Path, root: Path) -> bool:
@@ -218,36 +218,14 @@ def _jsonable(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def _module(path: Path, folder: str) -> ModuleType:
-    """Import a file beside a `defs.yaml`; the same name in two folders gives two modules."""
-    file = f"{folder}/{path.name}"
+def _module(path: Path, folder: str, modules: Modules) -> ModuleType:
+    """A file beside a `defs.yaml`, imported; what it is judged or made by asks for nothing that the version does not tell."""
     if not path.exists():
-        raise ContractError([Problem(f"{folder}/defs.yaml", 1, f"{path.name} is missing", f"write {file}")])
-    name = f"_defs_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ContractError([Problem(file, 1, "cannot be imported", "write a Python module")])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    # Whatever a user's module raises is told with its file and line.
-    except Exception as error:
-        line = _line_in(path, error)
-        raise ContractError([Problem(file, line, f"{type(error).__name__}: {error}", "mend the module")]) from error
+        raise ContractError([Problem(f"{folder}/defs.yaml", 1, f"{path.name} is missing", f"write {folder}/{path.name}")])
+    module = modules.load(path)
+    if path.name != "fetch.py" and (problems := list(modules.problems(path))):
+        raise ContractError(problems)
     return module
-
-
-def _line_in(path: Path, error: Exception) -> int:
-    if isinstance(error, SyntaxError):
-        return error.lineno or 1
-    lines = []
-    trace = error.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            lines.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return lines[-1] if lines else 1
 
 
 def _schema(module: ModuleType, name: str, folder: str) -> Schema:
@@ -265,8 +243,8 @@ def _schema(module: ModuleType, name: str, folder: str) -> Schema:
     return schema
 
 
-def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes) -> Callable[..., Any]:
-    transform: FunctionType = _function(folder_path / "transform.py", "transform", folder)
+def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, modules: Modules) -> Callable[..., Any]:
+    transform: FunctionType = _function(folder_path / "transform.py", "transform", folder, modules)
     inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
     arguments = tuple(inspect.signature(transform).parameters)
     if set(arguments) != set(inputs):
@@ -276,8 +254,8 @@ def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes) ->
     return transform
 
 
-def _function(path: Path, name: str, folder: str) -> FunctionType:
-    found = getattr(_module(path, folder), name, None)
+def _function(path: Path, name: str, folder: str, modules: Modules) -> FunctionType:
+    found = getattr(_module(path, folder, modules), name, None)
     if not inspect.isfunction(found):
         raise ContractError([Problem(f"{folder}/{path.name}", 1, f"there is no function `{name}`", f"write `def {name}(…)`")])
     return found

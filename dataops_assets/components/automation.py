@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dataops_assets.components.arrivals import tell_arrivals
-from dataops_assets.components.keys import asset_key, range_tags
+from dataops_assets.components.keys import asset_key, published_key, range_tags
 from dataops_assets.components.launch import TAKEN_ON_TAG, UNFINISHED, abandoned, bury, untold
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Dataset, Partition
@@ -20,6 +20,8 @@ _DELIVERIES_EVERY_SECONDS = 10
 _FOLLOW_EVERY_SECONDS = 5
 _RECONCILE_EVERY_SECONDS = 300
 _RECONCILE_OVER_PROD_EVERY_SECONDS = 30
+LEFT_TO_FOLLOW_SECONDS = 120
+"""For how long `reconcile` leaves to `follow` what can be made since a run has ended: if both asked, it would be made twice."""
 _PAUSE_SECONDS = 300
 _AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
 _STATE_TAG = "dataops/state"
@@ -78,8 +80,7 @@ def automation(known: Collection[str], over_prod: bool) -> dg.Definitions:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts the next layer for every partition of which an input has changed, once all of them are published.",
     )
-    pause_seconds = _RECONCILE_OVER_PROD_EVERY_SECONDS if over_prod else _RECONCILE_EVERY_SECONDS
-    return dg.Definitions(sensors=[_deliveries_sensor(known), _reconcile_sensor(known, pause_seconds), follow])
+    return dg.Definitions(sensors=[_deliveries_sensor(known), _reconcile_sensor(known, over_prod), follow])
 
 
 def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
@@ -101,15 +102,22 @@ def _deliveries_sensor(known: Collection[str]) -> dg.SensorDefinition:
     )
 
 
-def _reconcile_sensor(known: Collection[str], pause_seconds: int) -> dg.SensorDefinition:
+def _reconcile_sensor(known: Collection[str], over_prod: bool) -> dg.SensorDefinition:
+    pause_seconds = _RECONCILE_OVER_PROD_EVERY_SECONDS if over_prod else _RECONCILE_EVERY_SECONDS
+
     def reconcile(instance: dg.DagsterInstance, here: Lake, now: datetime) -> Iterator[dg.RunRequest]:
         tell_arrivals(instance, here, (dataset for dataset in here.catalog if dataset.name in known), now)
-        busy = _under_way(instance)
+        followed = now - timedelta(seconds=0 if over_prod else LEFT_TO_FOLLOW_SECONDS)
         for dataset in (dataset for dataset in here.catalog.in_order if dataset.name in known):
-            for zone in (zone for zone in zones_written(dataset) if asset_key(zone, dataset) not in busy):
+            inputs = {published_key(here.catalog[name]) for name in dataset.upstream}
+            for zone in zones_written(dataset):
                 # A condition can miss a change: one that comes between a request and the tick after it counts as handled.
                 missed = unsettled(here.at_a_glance(), dataset, partitions_of(dataset, now), now) if zone != "raw" else {}
                 differing: dict[Partition, Any] = {**untold(instance, here, dataset, zone, now), **missed}
+                read = {asset_key("raw", dataset), *inputs} if zone == "staged" else inputs if zone == "curated" else set()
+                # After the look: what was found may be that of a run which has begun since, and may have ended since.
+                if differing and (asset_key(zone, dataset) in _made(instance, now) or read & _made(instance, followed, True)):
+                    continue
                 for run in _runs(dataset, list(differing)):
                     if request := _request(instance, dataset, zone, run, digest([[key, differing[key]] for key in run])):
                         yield request
@@ -174,10 +182,16 @@ def _at_work(instance: dg.DagsterInstance, lake: Lake) -> bool:
     return False
 
 
-def _under_way(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
-    """The assets of runs that have not ended: they tell Dagster at their end, and until then look as if they were forgotten."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-    return {key for run in runs for key in run.asset_selection or ()}
+def _made(instance: dg.DagsterInstance, since: datetime, followed: bool = False) -> set[dg.AssetKey]:
+    """The assets of runs that have not ended, or have since: they tell Dagster at their end, and until then look forgotten.
+
+    Args:
+        instance: Where runs are recorded.
+        since: How far back.
+        followed: Only of runs whose launcher leaves to `follow` what follows from them.
+    """
+    runs = [*instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)), *instance.get_runs(dg.RunsFilter(updated_after=since))]
+    return {key for run in runs if not (followed and TAKEN_ON_TAG in run.tags) for key in run.asset_selection or ()}
 
 
 def _runs(dataset: Dataset, waiting: list[Partition]) -> list[list[Partition]]:

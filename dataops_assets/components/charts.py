@@ -20,10 +20,12 @@ _COLOUR, _STRIKING = "#4f43dd", "#d92d20"
 
 
 def chart_metadata(lake: Lake, dataset: Dataset, partition: Partition) -> dict[str, Any]:
-    """The chart as metadata; empty if the contract asks for none."""
+    """The chart as metadata; empty if the contract asks for none, and of data that is not public, why there is none."""
     chart = dataset.derived.chart if dataset.derived else None
     if chart is None:
         return {}
+    if dataset.withheld:
+        return {"chart": dataset.withheld}
     x, y = chart.x, chart.y
     rows = lake.scan(dataset, [partition]).group_by(x).agg(pl.col(y).sum()).sort(x).head(_MOST_BARS).collect()
     title = chart.title + (f", {partition}" if partition else "")

@@ -279,7 +279,8 @@ def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
 def _offenders(verdict: Verdict, result: RuleResult) -> Iterator[dg.TableRecord]:
     for row in result.offenders:
         values = ", ".join(f"{name} {value}" for name, value in row.items() if name != "row")
-        yield dg.TableRecord({"rule": result.rule, "row": verdict.place(row["row"]), "key and values": values})
+        place = verdict.place(row["row"])
+        yield dg.TableRecord({"rule": result.rule, "row": place, "key and values": values or result.withheld})
 
 
 def _summary(dataset: Dataset, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> str:

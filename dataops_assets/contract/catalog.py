@@ -166,6 +166,10 @@ class Catalog:
             if column in columns and columns[column].nullable:
                 remedy = "make it not nullable in schema.py, or choose another key"
                 yield dataset.problem(("key", i), f"key column `{column}` may be without a value", remedy)
+            if column in columns and columns[column].dtype.is_float():
+                # Two that were delivered as different numbers may be read as one.
+                remedy = "make it a whole number or a pl.Decimal in schema.py, or choose another key"
+                yield dataset.problem(("key", i), f"key column `{column}` is a float, which is rounded when it is read", remedy)
         if attributes.partitions:
             for i, column in enumerate(attributes.partitions.columns):
                 if column not in dataset.delivered.columns:

@@ -38,8 +38,8 @@ class Dataset:
         fetch: The function that brings one partition's file, where the provider is asked instead of waited for.
         examples: `examples.yaml`: a good row, and for each rule the change that it must reject.
         corrections: The entries of `corrections.yaml`, in their order.
-        version: SHA-256 of all that the files in its folder say but examples, corrections, and what is `accepted` and when it
-            `ends`, as hex: two equal versions judge and make alike.
+        version: SHA-256 of all that the files in its folder say but examples, corrections, and the attributes that nothing is
+            judged by (`model.NOT_JUDGED`), as hex: two equal versions judge and make alike.
     """
 
     name: str
@@ -69,6 +69,11 @@ class Dataset:
     def is_public(self) -> bool:
         """Whether its values may be shown to anyone, as in messages and in the UI."""
         return self.attributes.classification == "public"
+
+    @property
+    def withheld(self) -> str:
+        """Why no value of it is shown, keys included, in words; empty if they may be."""
+        return "" if self.is_public else f"values are withheld, since the data is {self.attributes.classification}"
 
     @cached_property
     def partitions(self) -> Partitions | None:

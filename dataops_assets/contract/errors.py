@@ -46,7 +46,7 @@ class ContractError(Exception):
     """The declared datasets cannot be loaded. Carries every problem that was found, not only the first."""
 
     def __init__(self, problems: Iterable[Problem]):
-        self.problems = sorted(problems)
+        self.problems = sorted(set(problems))  # datasets may share a module, and its mistakes
         super().__init__(_listed(self.problems))
 
     def seen_from(self, here: Path, package: Path) -> str:

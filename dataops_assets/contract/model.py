@@ -323,6 +323,24 @@ class Chart(_Attributes):
     title: str
 
 
+NOT_JUDGED = {
+    "description",
+    "owner",
+    "lifecycle",  # what is published keeps the tag that it was written with, judged again or not
+    "partitions.start",
+    "partitions.end",
+    "due",
+    "ends",
+    "accepted",  # a ground of its own partition, as `gaps` are
+    "source.provider",
+    "source.complete",  # what was received is known by its receipt
+    "gaps",
+    "declassified",
+    "chart",
+}
+"""The attributes on which no verdict depends, nor what is published, nor its record: they reopen nothing."""
+
+
 def is_dataset_name(name: str) -> bool:
     """Whether a folder's name can be a dataset's."""
     return re.fullmatch(DATASET_NAME, name) is not None

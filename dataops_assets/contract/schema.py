@@ -8,6 +8,9 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
+RESERVED = "__"
+"""How the columns begin that the gate has beside those of a dataset."""
+
 
 @dataclass(frozen=True)
 class Column:

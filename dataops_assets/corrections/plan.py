@@ -5,6 +5,7 @@ table that is joined to the rows, however many they are; each condition is an ex
 applied (`gate.corrected`), what can be told without rows (`problems`), how they are told (`wording`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,7 +30,7 @@ from dataops_assets.gate.verdict import AppliedCorrection
 _SLOT, _DROPS, _WHERE = "__slot", "__drops", "__where_"
 _EXPECTS, _FROM, _UNREAD, _HAS = "__expects_", "__from_", "__unread_", "__has_"
 _SETS, _TO, _AGREES, _IS, _MARKED, _MENDED = "__sets_", "__to_", "__agrees_", "__is_", "__marked_", "__mended_"
-_ROWS, _CHANGED = "__rows", "__changed"
+_ROWS, _CHANGED, _ALIKE = "__rows", "__changed", "__alike_"
 
 
 @dataclass
@@ -77,12 +78,9 @@ class Plan:
         self.originals = [name for name in self._types if any(self._unread(slot, name) is not None for slot in slots)]
         self._expected = [name for name in self._types if any(name in slot.expects for slot in slots)]
         self._set = [name for name in self._types if any(name in slot.sets for slot in slots)]
-        self._pairs = [
-            (i, j) for (i, (one, _)), (j, (other, _)) in combinations(enumerate(self._where), 2) if collide(one, other)
-        ]
 
     def asked(self, rows: pl.LazyFrame) -> Sequence[pl.LazyFrame]:
-        """The rows whose keys are named, and how many rows each condition is true of."""
+        """The rows whose keys are named, how many rows each condition is true of, and how many several are true of together."""
         marks = [name for name in rows.collect_schema() if name.startswith(MISCAST)]
         hits = [hit.alias(f"{_WHERE}{i}") for i, (_, hit) in enumerate(self._where)]
         # The conditions first: one may compare a row with all others.
@@ -95,11 +93,14 @@ class Plan:
             *(as_text(pl.col(name), self._types[name]).alias(_IS + name) for name in self._expected),
             *(pl.col(MISCAST + name).alias(_MARKED + name) for name in self._expected if MISCAST + name in marks),
             *(pl.col(ORIGINAL + name) for name in self.originals),
+            *self._alike(marks),
         )
         counts = [hit.sum().alias(f"{_WHERE}{i}") for i, (_, hit) in enumerate(self._where)]
-        counts += [(self._where[i][1] & self._where[j][1]).sum().alias(f"{_WHERE}{i}_{j}") for i, j in self._pairs]
         changed = pl.any_horizontal(pl.lit(False), *(hit for entry, hit in self._where if entry.columns))
-        return found, rows.select(pl.len().alias(_ROWS), changed.sum().alias(_CHANGED), *counts)
+        counted = rows.select(pl.len().alias(_ROWS), changed.sum().alias(_CHANGED), *counts)
+        # Of many conditions, hardly any two are true of the same row: to ask for each pair would take most of the time.
+        met = rows.select(hits).filter(pl.sum_horizontal(pl.all()) > 1).group_by(pl.all()).len(_ROWS)
+        return (found, counted, met) if len(hits) > 1 else (found, counted)
 
     def failed(self, rows: pl.LazyFrame) -> str:
         """Which conditions cannot be evaluated on these rows; empty if all can."""
@@ -108,7 +109,7 @@ class Plan:
             try:
                 rows.select(hit.sum()).collect()
             except FAILURES as error:
-                why = told(error, self._dataset.is_public)
+                why = told(error, self._dataset.withheld)
                 wrong.append(f"{entry.at}: `where` cannot be evaluated on these rows: {why}")
         return "; ".join(wrong)
 
@@ -119,27 +120,33 @@ class Plan:
             CorrectionError: One has expired, does not find its rows, expects another value, or meets another one.
         """
         named, counts = answers[0].to_dicts(), answers[1].row(0, named=True)
+        # Rows that are equal are one, as the gate merges them: an entry is about all of them.
+        compared = [name for name in answers[0].columns if not name.startswith(ORIGINAL)]
         by_slot: dict[int, list[Mapping[str, Any]]] = {}
-        for row in named:
+        for row in answers[0].unique(compared, keep="first", maintain_order=True).iter_rows(named=True):
             by_slot.setdefault(row[_SLOT], []).append(row)
-        wrong = [*self._expired(), *self._wrong_by_key(by_slot), *self._wrong_by_condition(counts)]
+        met = self._met(answers[2]) if len(answers) > 2 else {}
+        wrong = [*self._expired(), *self._wrong_by_key(by_slot), *self._wrong_by_condition(counts, met)]
         if wrong:
             raise CorrectionError("; ".join(dict.fromkeys(wrong)) + f". {REMEDY}")
         conditions = {entry: counts[f"{_WHERE}{i}"] for i, (entry, _) in enumerate(self._where)}
         setting = {number for number, slot in enumerate(self._slots.values()) if slot.sets}
         hit = [row for row in named if row[_SLOT] in setting and not list(self._by_condition(row))]
-        drops = [slot for slot in self._slots.values() if slot.drops]
+        drops = {number for number, slot in enumerate(self._slots.values()) if slot.drops}
+        copies = Counter(row[_SLOT] for row in named)
+        by_key = {id_of(entry): copies[i] for i, slot in enumerate(self._slots.values()) for entry in slot.entries}
         return Corrected(
             delivered=counts[_ROWS],
             corrected=counts[_CHANGED] + len(hit),
             added=self._as_text,
             added_by=tuple(id_of(entry) for entry, _ in self._adds),
-            dropped=len(drops) + sum(n for entry, n in conditions.items() if entry.attributes.drop is not None),
+            dropped=sum(row[_SLOT] in drops for row in named)
+            + sum(n for entry, n in conditions.items() if entry.attributes.drop is not None),
             applied=tuple(
                 AppliedCorrection(
                     id=id_of(entry),
                     what=self._wording.what(entry),
-                    rows=conditions.get(entry, 1),
+                    rows=1 if entry.attributes.add is not None else conditions.get(entry, by_key.get(id_of(entry), 0)),
                     reason=entry.attributes.reason,
                     requested_by=entry.attributes.requested_by,
                     reference=entry.attributes.reference,
@@ -219,6 +226,14 @@ class Plan:
             same |= marked & pl.col(ORIGINAL + name).eq(pl.col(_UNREAD + name)).fill_null(False)
         return same | ~pl.col(_EXPECTS + name)
 
+    def _alike(self, marks: Sequence[str]) -> Iterator[pl.Expr]:
+        """What tells a row from others with its key; what could not be read is compared where its text is known."""
+        yield from (pl.col(name).alias(_ALIKE + name) for name in self._types)
+        known = [name for name in self.originals if MISCAST + name in marks]
+        yield from (pl.when(MISCAST + name).then(ORIGINAL + name).alias(_ALIKE + MISCAST + name) for name in known)
+        others = [mark for mark in marks if mark.removeprefix(MISCAST) not in known]
+        yield pl.when(pl.any_horizontal(pl.lit(False), *others)).then(ROW).alias(_ALIKE + ROW)
+
     def _mended(self, name: str, marks: Sequence[str]) -> pl.Expr:
         """Whether what takes the place of the expected value is what was delivered."""
         read = ~pl.col(MISCAST + name) if MISCAST + name in marks else pl.lit(True)
@@ -240,7 +255,7 @@ class Plan:
                     if any(not slot.drops and not self._dropped(row) for row in rows):
                         yield f"{entry.at}: it adds a row that is there already: {key}"
                 elif len(rows) != 1:
-                    found = f"{len(rows)} rows have" if rows else "no row has"
+                    found = f"{len(rows)} different rows have" if rows else "no row has"
                     yield f"{entry.at}: {found} {key}"
                 else:
                     yield from (f"{entry.at}: {key}: {wrong}" for wrong in self._differences(entry, slot, rows[0]))
@@ -262,16 +277,22 @@ class Plan:
     def _found(self, row: Mapping[str, Any], name: str) -> dict[str, Any]:
         return {"found": row[_IS + name], "unread": row.get(_MARKED + name, False), "original": row.get(ORIGINAL + name)}
 
-    def _wrong_by_condition(self, counts: Mapping[str, int]) -> Iterator[str]:
+    def _met(self, several: pl.DataFrame) -> dict[tuple[int, int], int]:
+        """How many rows two conditions are true of, by their numbers, where that is any."""
+        found: Counter[tuple[int, int]] = Counter()
+        for row in several.iter_rows(named=True):
+            found.update(dict.fromkeys(combinations(self._by_condition(row), 2), row[_ROWS]))
+        return found
+
+    def _wrong_by_condition(self, counts: Mapping[str, int], met: Mapping[tuple[int, int], int]) -> Iterator[str]:
         for i, (entry, _) in enumerate(self._where):
             found = counts[f"{_WHERE}{i}"]
             if found != entry.attributes.rows:
                 yield f"{entry.at}: `where` is true of {found:,} rows, not of {entry.attributes.rows:,}"
-        for i, j in self._pairs:
+        for (i, j), rows in sorted(met.items()):
             one, other = self._where[i][0], self._where[j][0]
-            if counts[f"{_WHERE}{i}_{j}"]:
-                rows = counts[f"{_WHERE}{i}_{j}"]
-                yield f"{other.at}: it collides with {one.at} on {rows:,} rows: {collide(one, other)}"
+            if both := collide(one, other):
+                yield f"{other.at}: it collides with {one.at} on {rows:,} rows: {both}"
 
     def _by_condition(self, row: Mapping[str, Any]) -> list[int]:
         """The conditions that are true of a row that is named by key."""

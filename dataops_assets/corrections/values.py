@@ -1,6 +1,5 @@
 """Values as YAML has them, read as the values of a column: just as the gate reads what a provider wrote."""
 
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
@@ -9,10 +8,8 @@ import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.errors import Mistake
+from dataops_assets.contract.repeatable import in_sql
 from dataops_assets.gate.casting import read_as
-
-_MOODY = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp", "now", "random", "row_number")
-"""What SQL can ask for that is told by neither the row nor its columns."""
 
 
 def as_written(value: Any, dtype: pl.DataType) -> str | None:
@@ -64,9 +61,7 @@ def condition(where: str, dataset: Dataset) -> pl.Expr:
     Raises:
         Mistake: It cannot be evaluated, or is not true or false of a row.
     """
-    words = re.findall(r"[a-z_]+", re.sub("'[^']*'", "", where.lower()))
-    moody = next((word for word in words if word in _MOODY), "")
-    if moody:
+    if moody := in_sql(where):
         remedy = "write a condition over the columns, which is true of the same rows at any time"
         raise Mistake(f"`where` asks for `{moody}`, which is not the same whenever it is asked", remedy)
     try:

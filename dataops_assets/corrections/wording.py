@@ -19,6 +19,8 @@ class Wording:
 
     def key(self, values: tuple[Any, ...]) -> str:
         """The key of a row: `origin EWR, hour 3`."""
+        if not self._public:
+            return "a row by its key"
         return ", ".join(f"{name} {value}" for name, value in zip(self._keys, values, strict=True))
 
     def what(self, correction: Correction) -> str:

@@ -15,7 +15,7 @@ import yaml
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.corrections.values import checked, column_of, condition
-from dataops_assets.gate.rules import MISCAST, ORIGINAL
+from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
 _NONE = "null"
 _WIDTH = 120
@@ -60,10 +60,11 @@ def entry_of(dataset: Dataset, partition: Partition, wish: Wish, hit: pl.DataFra
         return (
             entry | ({"drop": True} if wish.drop else {"set": {name: {"to": value} for name, value in new.items()}}) | wish.said
         )
-    if hit.height != 1:
+    different = hit.drop(ROW).unique().height
+    if different != 1:
         told = ", ".join(f"{name} {value}" for name, value in wish.key.items())
-        remedy = "name them by `--where`" if hit.height else "look for it in what was delivered"
-        raise Mistake(f"{f'{hit.height} rows' if hit.height else 'no row'} of {dataset.name}: {told}", remedy)
+        remedy = "name them by `--where`" if different else "look for it in what was delivered"
+        raise Mistake(f"{f'{different} different rows' if different else 'no row'} of {dataset.name}: {told}", remedy)
     entry["key"] = _values(dataset, wish.key)
     if wish.drop:
         guards = [name for name in dataset.schema.columns if name not in dataset.attributes.key] or [*dataset.schema.columns]

@@ -44,7 +44,7 @@ def with_answers(rules: Sequence[Rule], rows: Table, dataset: Dataset, query: Qu
     numbers = query.collected(rows.select(ROW))[ROW] if others else pl.Series()
     for rule in others:
         holds = _answer(rule, rows.lazy().select(*dataset.schema.columns), numbers.len(), dataset)
-        found[rule.name] = pl.lit(holds[0]) if rule.kind == "frame" else ~is_in(numbers.filter(~holds))
+        found[rule.name] = pl.lit(bool(holds.all())) if rule.kind == "frame" else ~is_in(numbers.filter(~holds))
     return [replace(rule, passes=found[rule.name]) if rule.name in found else rule for rule in rules]
 
 
@@ -53,6 +53,6 @@ def _answer(rule: Rule, rows: pl.LazyFrame, height: int, dataset: Dataset) -> pl
     what, written = f"check `{rule.name}`", written_at(dataset, rule.name)
     with code_of(dataset, what, written):
         holds = rule.called.answer(rows)
-    if wrong := is_no_answer(holds, 1 if rule.kind == "frame" else height, height):
+    if wrong := is_no_answer(holds, holds.len() if rule.kind == "frame" else height, height):
         raise CodeError(f"{what} of {dataset.name} {wrong} ({written})")
     return holds

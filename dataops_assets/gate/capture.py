@@ -1,12 +1,13 @@
 """A pandera check as an expression, or as what has to be called.
 
 A check that selects one boolean expression is captured: it is handed a recorder in place of the frame. One that does more, or
-is element-wise, is called through pandera; two rows without any value are what it is tried on first.
+is element-wise, is called through pandera; two rows without any value are what it is tried on first. So is one that selects
+columns by a type or a pattern: where it would be evaluated, columns of the gate's own stand beside those of the dataset.
 
 Not here: rules and their options (`rules`), and calling a check on rows that came (`called`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from pandera.backends.polars.checks import PolarsCheckBackend
 from pandera.backends.polars.register import register_polars_backends
 from polars.io.plugins import register_io_source
 
-from dataops_assets.contract.schema import Schema
+from dataops_assets.contract.schema import RESERVED, Schema
 from dataops_assets.gate.query import FAILURES
 
 register_polars_backends()  # with them the built-in checks; pandera itself does so once it validates something
@@ -29,12 +30,14 @@ class Captured:
 
     Attributes:
         passes: A boolean expression, never null: by row, or a single value.
+        columns: The columns that it looks at.
         of_frame: Whether it is a single value, for a frame of any height.
         measured: What is compared with `bound`; None if it is no comparison with a number.
         bound: The number.
     """
 
     passes: pl.Expr
+    columns: tuple[str, ...]
     of_frame: bool
     measured: pl.Expr | None = None
     bound: float | None = None
@@ -48,7 +51,7 @@ class Called:
         check: The check.
         column: The column that it is a check of; None if it is one of the frame.
         columns: The columns that it looks at.
-        of_frame: Whether it gives a single value.
+        of_frame: Whether it is about the frame: all that it gives must hold, however many that are.
         why: What makes it more than an expression, in words.
     """
 
@@ -64,7 +67,7 @@ class Called:
         return bool(self.check.element_wise)
 
     def answer(self, rows: pl.LazyFrame) -> pl.Series:
-        """Whether it holds: for each row, or a single value. Whatever the check raises comes through."""
+        """Whether it holds: for each row, or for the frame. Whatever the check raises comes through."""
         output: pl.LazyFrame = self.check(rows, self.column).check_output
         return output.collect().to_series()
 
@@ -107,14 +110,20 @@ def compiled(check: Check, column: str | None, name: str, schema: Schema) -> Cap
         NotCompiled: It cannot be evaluated on the columns, or gives something else than true and false.
     """
     if check.element_wise:
-        columns = (column,) if column else tuple(schema.columns)
-        return Called(check, column, columns, of_frame=False, why="element-wise: Python is called for each value")
+        looked_at = (column,) if column else tuple(schema.columns)
+        return Called(check, column, looked_at, of_frame=False, why="element-wise: Python is called for each value")
     selected = _selected(check, column)
     if isinstance(selected, str):
         return _tried(check, column, name, schema, selected)
     of_frame = _is_aggregate(selected, schema.two_rows, name)
+    columns = _named(selected, schema)
+    if columns is None:
+        return _tried(check, column, name, schema, "it selects columns by a type or a pattern, not by their names")
     passes = pl.all_horizontal(selected).fill_null(bool(check.ignore_na))
-    return Captured(passes, of_frame, **(_comparison(selected, schema.two_rows) if of_frame else {}))
+    if not of_frame:
+        return Captured(passes, columns, of_frame)
+    # One value for two rows without any may be more for others: `unique`, `mode`.
+    return Captured(passes.all(), columns, of_frame, **_comparison(selected, schema.two_rows.clear()))
 
 
 class _Selection:
@@ -125,22 +134,42 @@ class _Selection:
 
 
 class _Recorder:
-    """Stands in for the frame in a check of the form `data.lazyframe.select(<expression>)`, and keeps the expression."""
+    """Stands in for the frame in a check of the form `data.lazyframe.select(<expression>)`, and keeps the expression.
 
-    def select(self, *expressions: Any, **named: Any) -> _Selection:
-        return _Selection([*expressions, *(value.alias(key) for key, value in named.items())])
+    Attributes:
+        missed: What else a check asks of the frame; it may decide by that, even if it selects an expression at last.
+    """
+
+    missed = ""
+
+    def __getattr__(self, name: str) -> Any:
+        self.missed = name
+        raise AttributeError(f"there are no rows to ask for `{name}`", name=name, obj=self)
+
+    def select(self, *selected: Any, **named: Any) -> _Selection:
+        several = len(selected) == 1 and isinstance(selected[0], Iterable) and not isinstance(selected[0], str | pl.Series)
+        expressions = map(_as_expression, selected[0] if several else selected)
+        return _Selection([*expressions, *(_as_expression(value).alias(name) for name, value in named.items())])
+
+
+def _as_expression(value: Any) -> pl.Expr:
+    """What polars makes of something that is selected."""
+    if isinstance(value, pl.Expr):
+        return value
+    return pl.col(value) if isinstance(value, str) else pl.lit(value)
 
 
 def _selected(check: Check, column: str | None) -> list[pl.Expr] | str:
     """The expressions that a check selects, or why it does more than that."""
-    data = PolarsData(_Recorder(), column or "*")  # type: ignore[arg-type]
+    recorder, found, why = _Recorder(), None, ""
     try:
-        found = PolarsCheckBackend(check).check_fn(data)
+        found = PolarsCheckBackend(check).check_fn(PolarsData(recorder, column or "*"))  # type: ignore[arg-type]
     # Whatever a check does that a recorder cannot, it is more than a selection.
     except Exception as error:
         ours = isinstance(error, AttributeError) and isinstance(error.obj, _Recorder | _Selection)
-        what = f"`{getattr(error, 'name', '')}`" if ours else _first_line(error)
-        return f"it does more than select an expression ({what})"
+        why = f"`{getattr(error, 'name', '')}`" if ours else _first_line(error)
+    if why or recorder.missed:
+        return f"it does more than select an expression ({why or f'`{recorder.missed}`'})"
     if not isinstance(found, _Selection) or not found.expressions:
         return f"it gives {type(found).__name__}, no selection"
     return found.expressions
@@ -152,30 +181,55 @@ def _tried(check: Check, column: str | None, name: str, schema: Schema, why: str
     Raises:
         NotCompiled: The call fails, or gives neither one value nor two.
     """
-    looked_at: dict[str, None] = {}
-    nothing = schema.two_rows
-
-    def read(columns: list[str] | None, predicate: pl.Expr | None, most: int | None, _: int | None) -> Iterator[pl.DataFrame]:
-        """A source of rows, which polars asks for just the columns that it needs."""
-        looked_at.update(dict.fromkeys(nothing.columns if columns is None else columns))
-        rows = nothing if predicate is None else nothing.filter(predicate)
-        rows = rows if most is None else rows.head(most)
-        yield rows if columns is None else rows.select(columns)
-
     found = Called(check, column, (), False, why)
+    answers: list[pl.Series] = []
     try:
-        holds = found.answer(register_io_source(read, schema=nothing.schema))
+        looked_at = _asked_for(schema.two_rows, lambda rows: answers.append(found.answer(rows)))
     # It is somebody's own code, which may raise anything.
     except (Exception, pl.exceptions.PanicException) as error:
         raise NotCompiled(f"check `{name}` fails on two rows without any value: {_first_line(error)}", name) from error
+    [holds] = answers
     if wrong := is_no_answer(holds, 1, 2):
         raise NotCompiled(f"check `{name}` {wrong}", name)
     columns = tuple(one for one in schema.columns if one in looked_at or one == column)
     return Called(check, column, columns, holds.len() == 1, why)
 
 
+def _named(selected: list[pl.Expr], schema: Schema) -> tuple[str, ...] | None:
+    """The columns that expressions look at; None if others of other names, beside them, would be looked at as well."""
+    if not any(one.meta.has_multiple_outputs() for one in selected):
+        names = {name for one in selected for name in one.meta.root_names()}
+        return tuple(name for name in schema.columns if name in names)
+    rows = schema.two_rows
+    # Of each type that columns of the gate have, and with the names of the others at their ends, as `__miscast_<column>`.
+    types = pl.UInt32, pl.Boolean, pl.String
+    others = pl.DataFrame(schema={f"{RESERVED}{i}_{name}": dtype for name in rows.columns for i, dtype in enumerate(types)})
+    others = others.clear(rows.height)
+    both = (rows, pl.concat([others[:, :1], rows, others[:, 1:]], how="horizontal"))
+    try:
+        alone, beside = (_asked_for(each, lambda frame: frame.select(selected).collect()) for each in both)
+    except FAILURES:  # with some of those others they cannot live
+        return None
+    return tuple(name for name in schema.columns if name in alone) if alone == beside else None
+
+
+def _asked_for(rows: pl.DataFrame, ask: Callable[[pl.LazyFrame], object]) -> set[str]:
+    """The columns that polars reads of some rows to answer a question."""
+    columns: set[str] = set()
+
+    def read(names: list[str] | None, predicate: pl.Expr | None, most: int | None, _: int | None) -> Iterator[pl.DataFrame]:
+        """A source of rows, which polars asks for just the columns that it needs."""
+        columns.update(rows.columns if names is None else names)
+        found = rows if predicate is None else rows.filter(predicate)
+        found = found if most is None else found.head(most)
+        yield found if names is None else found.select(names)
+
+    ask(register_io_source(read, schema=rows.schema))
+    return columns
+
+
 def _is_aggregate(selected: list[pl.Expr], two_rows: pl.DataFrame, name: str) -> bool:
-    """Whether the expressions give one value for a frame of any height; two rows without values tell."""
+    """Whether the expressions are about the frame as a whole; that they give one value for two rows tells."""
     try:
         found = two_rows.select(selected)
     except FAILURES as error:
@@ -189,14 +243,17 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _comparison(selected: list[pl.Expr], two_rows: pl.DataFrame) -> dict[str, Any]:
-    """What a selection compares with a number, and the number, as attributes of `Captured`."""
+def _comparison(selected: list[pl.Expr], no_rows: pl.DataFrame) -> dict[str, Any]:
+    """What a selection compares with a number, and the number, as attributes of `Captured`.
+
+    Of no rows, only what is a single value whatever there is gives one: `mean`, but not `unique`.
+    """
     operands = selected[0].meta.pop() if len(selected) == 1 else []
     bounds = [operand for operand in operands if operand.meta.is_literal()]
     values = [operand for operand in operands if not operand.meta.is_literal()]
     if (len(bounds), len(values)) != (1, 1):
         return {}
-    found = two_rows.select(measured=values[0], bound=bounds[0])
-    if not all(dtype.is_numeric() for dtype in found.dtypes) or found["bound"][0] is None:
+    found = no_rows.select(measured=values[0], bound=bounds[0])
+    if found.height != 1 or not all(dtype.is_numeric() for dtype in found.dtypes) or found["bound"][0] is None:
         return {}
     return {"measured": values[0].cast(pl.Float64), "bound": float(found["bound"][0])}

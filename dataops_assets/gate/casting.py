@@ -14,24 +14,32 @@ from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 _VALUE = "__value_"
 
 
-def cast(text: Table, delivered: Schema, originals: Collection[str] = ()) -> Table:
+def cast(text: Table, delivered: Schema, originals: Collection[str] = (), nulls: Collection[str] = ()) -> Table:
     """Give every delivered column its type, and rows their number; what cannot be read becomes null and is marked.
 
     Args:
         text: The delivered columns.
         delivered: What they should be.
         originals: The columns whose delivered text is kept beside the value.
+        nulls: The texts that mean "no value".
     """
     given = text.collect_schema()
     casts, values, marks = [], [], [as_text(pl.col(name), given[name]).alias(ORIGINAL + name) for name in originals]
     for name, column in delivered.columns.items():
-        casts.append(read_as(pl.col(name), given[name], column.dtype).alias(_VALUE + name))
+        said = _said(pl.col(name), given[name], nulls)
+        casts.append(read_as(said, given[name], column.dtype).alias(_VALUE + name))
         values.append(pl.col(_VALUE + name).alias(name))
         if column.dtype != pl.String:
-            marks.append((pl.col(_VALUE + name).is_null() & pl.col(name).is_not_null()).alias(MISCAST + name))
+            marks.append((pl.col(_VALUE + name).is_null() & said.is_not_null()).alias(MISCAST + name))
     # Columns that nobody asked for are left behind first: they may be called anything. In one step, each value would be read
     # twice: once more for its mark.
     return text.select(*delivered.columns).with_row_index(ROW, 1).with_columns(casts).select(ROW, *values, *marks)
+
+
+def _said(value: pl.Expr, given: pl.DataType, nulls: Collection[str]) -> pl.Expr:
+    """A delivered value, or null where its text means that there is none."""
+    # Streaming, `replace` would hold all rows.
+    return pl.when(~value.is_in(list(nulls))).then(value) if nulls and given == pl.String else value
 
 
 def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
@@ -57,22 +65,32 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     return read if wanted.is_float() else pl.when(read.cast(given, strict=False) == value).then(read)
 
 
-_DAY, _TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_MONTH_AND_DAY, _TIME = "-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-5][0-9]"
+_YEAR = "[0-9]{4}"
+_YEAR_IN_NANOSECONDS = "(167[89]|16[89][0-9]|1[7-9][0-9]{2}|2[01][0-9]{2}|22[0-5][0-9]|226[01])"
+"""They count from 1677 to 2262; polars takes any other year for one of these."""
+_DIGITS = {"ms": 3, "us": 6, "ns": 9}
 
 
 def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
-    """A text as its type; times are ISO 8601, with `T` or a space, and with an offset where the type has a time zone."""
+    """A text as its type; times are ISO 8601, with `T` or a space, and with an offset where the type has a time zone.
+
+    As of typed values, what would lose something is not read: polars rounds a decimal to its scale, and a time to its unit.
+    """
     if wanted == pl.Boolean:
         words = {"true": True, "false": False, "1": True, "0": False}
         return text.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.Boolean)
-    # Without the patterns, the year 13 is read where 2013 is meant.
+    if isinstance(wanted, pl.Decimal):
+        return pl.when(_fits(text, wanted.scale)).then(text.cast(wanted, strict=False))
+    # Without the patterns, the year 13 is read where 2013 is meant, and the second 60 as the next minute.
     if wanted == pl.Date:
-        return _matching(text, _DAY).str.to_date("%Y-%m-%d", strict=False)
+        return _matching(text, _YEAR + _MONTH_AND_DAY).str.to_date("%Y-%m-%d", strict=False)
     if wanted == pl.Time:
-        return _matching(text, _TIME).str.to_time("%H:%M:%S%.f", strict=False)
+        return _matching(text, _TIME + _fraction("ns")).str.to_time("%H:%M:%S%.f", strict=False)
     if isinstance(wanted, pl.Datetime):
         layout = "%Y-%m-%dT%H:%M:%S%.f" + ("%#z" if wanted.time_zone else "")
-        whole = _matching(text, f"{_DAY}[T ]{_TIME}").str.replace("^(.{10}) ", "${1}T")
+        day = (_YEAR_IN_NANOSECONDS if wanted.time_unit == "ns" else _YEAR) + _MONTH_AND_DAY
+        whole = _matching(text, f"{day}[T ]{_TIME}{_fraction(wanted.time_unit)}").str.replace("^(.{10}) ", "${1}T")
         return whole.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
     return text.cast(wanted, strict=False)
 
@@ -93,6 +111,25 @@ def _matching(text: pl.Expr, beginning: str) -> pl.Expr:
     return pl.when(text.str.contains(f"^{beginning}")).then(text)
 
 
+def _fraction(unit: str) -> str:
+    """The pattern of a fraction of a second, of which a unit holds all digits but zeros."""
+    return rf"(\.[0-9]{{0,{_DIGITS[unit]}}}0*)?($|[^0-9.])"
+
+
+_NUMBER = r"^[+-]?0*(?<whole>[0-9]*)\.?(?<fraction>[0-9]*?)0*(?:[eE](?<exponent>[+-]?[0-9]+))?$"
+
+
+def _fits(number: pl.Expr, scale: int) -> pl.Expr:
+    """Whether a written number has no more digits behind the point than a scale holds, zeros at its end not counted."""
+    # Only what is not plain is taken apart, which takes several times as long: 1e5, 0E-8, 1.005.
+    plain = number.str.contains(rf"^[^.eE]*(\.[0-9]{{0,{scale}}}0*)?$")
+    whole, fraction, exponent = (pl.field(name) for name in ("whole", "fraction", "exponent"))
+    digits = (whole + fraction).str.strip_chars_end("0").str.len_bytes().cast(pl.Float64)
+    behind = digits - whole.str.len_bytes() - exponent.cast(pl.Float64).fill_null(0)
+    parts = pl.when(~plain).then(number).str.extract_groups(_NUMBER)
+    return parts.struct.with_fields(fits=(digits == 0) | (behind <= scale)).struct.field("fits").fill_null(True)
+
+
 def _alike(given: pl.DataType, wanted: pl.DataType) -> bool:
     """Whether a typed value can mean the same in another type; a number is no date, a local time no moment."""
     if given.is_numeric():
@@ -105,4 +142,5 @@ def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     """A value of any type as text."""
     if given.is_nested() or given in (pl.Binary, pl.Duration, pl.Object):
         return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
-    return value.cast(pl.String)
+    # A cast would leave out fractions of a second.
+    return value.dt.to_string("iso") if given == pl.Time else value.cast(pl.String)

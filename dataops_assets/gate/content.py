@@ -18,17 +18,14 @@ from dataops_assets.gate import uniqueness
 from dataops_assets.gate.called import with_answers
 from dataops_assets.gate.casting import as_text, is_local, is_moment
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
-from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised, told
-from dataops_assets.gate.profile import Profile, profile
-from dataops_assets.gate.query import FAILURES, Query, Table
-from dataops_assets.gate.rules import ROW, Rule, with_references
+from dataops_assets.gate.evaluation import BROKEN, LEFT, MEASURED, Answers, evaluate
+from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised
+from dataops_assets.gate.profile import Profile, profile, short
+from dataops_assets.gate.query import Query, Table
+from dataops_assets.gate.rules import ROW, STATISTICS, Rule
 from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
 from dataops_assets.gate.wording import percent
 
-_BROKEN = "__broken_"
-_LEFT = "__left"
-_MEASURED = "__measured_"
-_OFFENDERS = 10
 _LOCAL_TIMES = (
     "{0} has {1:,} local times, which without an offset from UTC are no moments: deliver it with one, as in "
     "2024-02-17T08:00:00+01:00; or declare it without a time zone in a model `Delivered`, and set that in `normalise`"
@@ -133,14 +130,17 @@ def _judge(
     together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
     left = together.marked(typed.rows)
     rules = with_answers(rules, left, dataset, query)
-    answers = _evaluate(left, rules, tables, public, query)
+    withheld = "" if public else dataset.withheld or "values are withheld"
+    answers = evaluate(dataset, left, rules, tables, withheld, query)
     found, failed = answers.counts, answers.failed
-    came, merged = found[_LEFT] + together.equal.len(), together.equal.len()
+    came, merged = found[LEFT] + together.equal.len(), together.equal.len()
     rejected = _rejected(answers.bad, rules)
     offenders = _offenders(dataset, left, rules, answers.first, public, query)
 
     good = left.select(ROW, *dataset.schema.columns)
-    good = uniqueness.among(good, rejected["row"].cast(pl.UInt32), negate=True).drop(ROW)
+    good = uniqueness.among(good, rejected["row"].cast(pl.UInt32), negate=True)
+    rest = _of_the_rest(dataset, good, rules, answers, withheld, query) if rejected.height else {}
+    good = good.drop(ROW)
     ordered = good if typed.in_order else good.sort(dataset.attributes.key, maintain_order=True)
     published = ordered if query.streamed else query.collected(ordered)
     results = []
@@ -149,11 +149,9 @@ def _judge(
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
             results.append(_result(rule, max(came, 1), came, detail=detail))
         elif rule.kind == "frame":
-            value = found[_MEASURED + rule.name] if rule.measured is not None else None
-            measured = value if public and value is not None and math.isfinite(value) else None
-            results.append(_result(rule, int(not found[rule.name]), 1, measured=measured))
+            results.append(_of_frame(rule, found, rest, public))
         else:
-            results.append(_result(rule, found[_BROKEN + rule.name], came, offenders.get(rule.name, ())))
+            results.append(_result(rule, found[BROKEN + rule.name], came, offenders.get(rule.name, ()), withheld=withheld))
     where = Rows(
         delivered=came + corrected.dropped - corrected.added.height,
         published=came - merged - rejected.height,
@@ -185,89 +183,48 @@ def _local_times(dataset: Dataset, text: Table, results: Sequence[RuleResult], q
     return tuple(result.model_copy(update={"remedy": told.get(result.rule, "")}) for result in results)
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """What the rules say of rows.
+def _of_the_rest(
+    dataset: Dataset, rows: Table, rules: Sequence[Rule], answers: Answers, withheld: str, query: Query
+) -> dict[str, Any]:
+    """What the rules on the whole delivery that hold give for the rows that are left, once some are rejected.
 
-    Attributes:
-        counts: How many there are, how many break each rule on rows, whether each rule on the frame holds, and what it
-            measured.
-        bad: The numbers of those that a rule rejects, and whether each such rule does.
-        first: By rule, the numbers of the first rows that break it.
-        failed: Why rules could not be evaluated, by their names: some cannot live with every value (a date with a 13th month).
+    Also what is published must keep them: of what was delivered, the share of something may be another.
     """
-
-    counts: dict[str, Any]
-    bad: pl.DataFrame
-    first: dict[str, pl.Series]
-    failed: dict[str, str]
-
-
-def _evaluate(rows: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame], public: bool, query: Query) -> _Answers:
-    """Ask every rule."""
-    try:
-        return _ask(rows, rules, tables, query)
-    except FAILURES:
-        referring = with_references(rows, rules, tables)
-        failed = {rule.name: why for rule in rules if (why := _why_not(referring, rule, query, public))}
-        if not failed:
-            raise
-    return replace(_ask(rows, [rule for rule in rules if rule.name not in failed], tables, query), failed=failed)
+    holding = [rule for rule in rules if rule.kind == "frame" and rule.name != STATISTICS and answers.counts.get(rule.name)]
+    if not holding:
+        return {}
+    found = evaluate(dataset, rows, with_answers(holding, rows, dataset, query), {}, withheld, query)
+    return found.counts | dict.fromkeys(found.failed, False)
 
 
-def _ask(rows: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame], query: Query) -> _Answers:
-    of_rows = [rule for rule in rules if rule.kind != "frame"]
-    questions = [pl.len().alias(_LEFT), pl.col([_BROKEN + rule.name for rule in of_rows]).sum()]
-    questions += [rule.passes.alias(rule.name) for rule in rules if rule.kind == "frame"]
-    questions += [rule.measured.alias(_MEASURED + rule.name) for rule in rules if rule.measured is not None]
-    whole = _judged(rows, of_rows, rules, tables)
-    counts = query.asked(whole, questions).row(0, named=True)
-    # What is not held is asked again, by the rules that some rows break alone: nothing else is read for it.
-    broken = [rule for rule in of_rows if counts[_BROKEN + rule.name]]
-    judged = _judged(rows, broken, broken, tables) if query.streamed else whole
-    rejecting = [_BROKEN + rule.name for rule in broken if rule.severity == "reject"]
-    # They are filtered, not gathered by an expression, for which streaming would hold all rows.
-    bad = judged.select(ROW, *rejecting).filter(pl.any_horizontal(rejecting)) if rejecting else None
-    wrong = pl.DataFrame() if bad is None else query.collected(bad)
-    first = {}
-    for rule in broken:  # the least of them, as a rule
-        those, breaks = wrong if rule.severity == "reject" else judged, _BROKEN + rule.name
-        first[rule.name] = query.collected(those.select(ROW, breaks).filter(breaks).head(_OFFENDERS))[ROW]
-    return _Answers(counts, wrong, first, {})
-
-
-def _judged(rows: Table, asked: Sequence[Rule], known: Sequence[Rule], tables: dict[str, pl.DataFrame]) -> Table:
-    """The rows, with a column for each rule that is asked: whether they break it."""
-    broken = [(~rule.passes).alias(_BROKEN + rule.name) for rule in asked]
-    return with_references(rows, known, tables).with_columns(broken)
-
-
-def _why_not(rows: Table, rule: Rule, query: Query, public: bool) -> str:
-    try:
-        query.asked(rows, [rule.passes])
-    except FAILURES as error:
-        return told(error, public)
-    return ""
+def _of_frame(rule: Rule, found: dict[str, Any], rest: dict[str, Any], public: bool) -> RuleResult:
+    """What a rule on the whole delivery found, of all rows, or where it holds for these, of the rest."""
+    breaks_later = not rest.get(rule.name, True)
+    value = (rest if breaks_later else found).get(MEASURED + rule.name)
+    # A float that is streamed differs from run to run in its last digits; a verdict that is said again does not.
+    measured = short(value) if public and value is not None and math.isfinite(value) else None
+    result = _result(rule, int(not found[rule.name] or breaks_later), 1, measured=measured)
+    return result.model_copy(update={"detail": f"{result.found} without the rejected rows"}) if breaks_later else result
 
 
 def _rejected(bad: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     if bad.is_empty():
         return pl.DataFrame(schema={"row": pl.UInt64, "reasons": pl.List(pl.String)})
     known = set(bad.columns)
-    names = [rule.name for rule in rules if _BROKEN + rule.name in known]
-    reasons = pl.concat_list(pl.lit(None, pl.String), *(pl.when(_BROKEN + name).then(pl.lit(name)) for name in names))
+    names = [rule.name for rule in rules if BROKEN + rule.name in known]
+    reasons = pl.concat_list(pl.lit(None, pl.String), *(pl.when(BROKEN + name).then(pl.lit(name)) for name in names))
     return bad.select(row=pl.col(ROW).cast(pl.UInt64), reasons=reasons.list.drop_nulls())
 
 
 def _offenders(
     dataset: Dataset, rows: Table, rules: Sequence[Rule], first: dict[str, pl.Series], public: bool, query: Query
 ) -> dict[str, tuple[dict[str, object], ...]]:
-    """By rule, the first rows that break it: number and key, and for public data the values that it looks at."""
+    """By rule, the first rows that break it: their numbers, and for public data the key and the values that it looks at."""
     numbers, shown = {}, {}
     for rule in (rule for rule in rules if rule.name in first):
         numbers[rule.name] = first[rule.name].to_list()
-        looked_at = (column for column in rule.columns if public and column in dataset.schema.columns)
-        shown[rule.name] = dict.fromkeys([*dataset.attributes.key, *looked_at])
+        looked_at = (column for column in rule.columns if column in dataset.schema.columns)
+        shown[rule.name] = dict.fromkeys([*dataset.attributes.key, *looked_at] if public else [])
     wanted = pl.Series(sorted({number for each in numbers.values() for number in each}), dtype=pl.UInt32)
     if wanted.is_empty():
         return {}
@@ -309,6 +266,7 @@ def _result(
     offenders: tuple[dict[str, object], ...] = (),
     detail: str = "",
     measured: float | None = None,
+    withheld: str = "",
 ) -> RuleResult:
     """What a rule found; of a rule on the whole delivery, or one that could not be evaluated, nothing is tolerable."""
     status: Status = "passed"
@@ -328,6 +286,7 @@ def _result(
         measured=measured,
         bound=rule.bound,
         offenders=offenders,
+        withheld=withheld if offenders else "",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandera.polars as pa
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
@@ -99,13 +100,14 @@ def judge_envelope(
     named = dataset.partitions.columns if dataset.partitions else ()
     telling = [(part, table) for part, table in zip(parts, tables, strict=True) if {*named} <= {*table.collect_schema()}]
     if partition and named and telling:
-        results.append(_partition(partition, named, telling, rows, len(parts) > 1))
+        results.append(_partition(partition, named, telling, rows, len(parts) > 1, dataset.withheld))
     return tuple(results)
 
 
 _WITH_ROWS = "Deliver it with its rows; a partition that rightly has none is declared under `gaps` in defs.yaml"
 _NAMED = "Deliver it with the promised names, or change schema.py"
 _NEWER = "A column that was not always delivered is named under `source.since`, with the partition that it came with"
+_AS_TEXT = "Deliver it as text in UTF-8, or give the column its type in schema.py"
 _OWN_FILE = "Deliver the file of this dataset here, and that one where it belongs"
 _IN_ITS_PARTITION = "Deliver every row in the file of its own partition"
 _TOTALLED = "Deliver the files again, and the totals that belong to them"
@@ -171,7 +173,7 @@ def _columns(
     problems, warnings, strange, remedies = list[str](), list[str](), list[str](), list[str]()
     for given, names in alike.items():
         expected = [column for column in dataset.delivered.columns if column in given or column not in not_yet]
-        problem, warning = _differences(expected, given, dataset.is_public)
+        problem, warning = _differences(expected, given, dataset.withheld, dataset.delivered.pandera)
         meant = _meant_for(expected, given, others)
         other = other_separator(given, source) if source and problem else ""
         if source and other and set(expected) <= set(given[0].split(other)):
@@ -185,6 +187,9 @@ def _columns(
         problems += [where + problem] if problem else []
         warnings += [where + warning] if warning else []
         strange += [where + meant] if meant else []
+    if no_text := _no_text(dataset, parts, tables):
+        problems.append(some(no_text, most=3))
+        remedies.append(_AS_TEXT)
     if mixed := of_other_types([part.name for part in parts], tables):
         problems.append(some(mixed, most=3))
         remedies.append(ALIKE)
@@ -195,16 +200,29 @@ def _columns(
     yield _result("own_file", "the file belongs to this dataset", "fail", _few(strange), _OWN_FILE)
 
 
+def _no_text(dataset: Dataset, parts: Sequence[Part], tables: Sequence[Table]) -> list[str]:
+    """The columns of text that come as bytes or as lists, of which there is no one text."""
+    wanted = [name for name, column in dataset.delivered.columns.items() if column.dtype == pl.String]
+    found = dict[str, str]()
+    for part, table in zip(parts, tables, strict=True):
+        types = table.collect_schema()
+        for name, dtype in ((name, types[name]) for name in wanted if name in types):
+            if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+                found.setdefault(name, f"{in_print(name)} is {dtype} in {in_print(part.name)}, which is no text")
+    return list(found.values())
+
+
 def _few(told: Sequence[str]) -> str:
     """What was found in each of some parts that are unlike."""
     return "; ".join(told[:_MOST]) + (f"; and {len(told) - _MOST} more" if len(told) > _MOST else "")
 
 
-def _differences(expected: Sequence[str], given: Sequence[str], public: bool) -> tuple[str, str]:
-    """What is wrong with the columns, and what is merely unusual.
+def _differences(expected: Sequence[str], given: Sequence[str], withheld: str, model: pa.DataFrameSchema) -> tuple[str, str]:
+    """What is wrong with the columns, and what is merely unusual: of a model that is `strict` or `ordered`, that is wrong, too.
 
-    The names of strange columns are told of public data only: in a file without a header, they are the values of its first row.
+    Names of columns are no values, except in a file without a header, where they are those of its first row.
     """
+    named = not withheld or any(column in expected for column in given)
     missing = [column for column in expected if column not in given]
     extra = [column for column in given if column not in expected]
     renamed: dict[str, str] = {}
@@ -214,17 +232,21 @@ def _differences(expected: Sequence[str], given: Sequence[str], public: bool) ->
         near = difflib.get_close_matches(column, extra, 1) or same_place
         if near and near[0] not in renamed.values():
             renamed[column] = near[0]
-    found = [f"{old} seems to be renamed" + (f" {in_print(new)}" if public else "") for old, new in renamed.items()]
+    found = [f"{old} seems to be renamed" + (f" {in_print(new)}" if named else "") for old, new in renamed.items()]
     lost = [column for column in missing if column not in renamed]
     if lost:
         found.append(f"missing: {some(lost)}")
     added = [column for column in extra if column not in renamed.values()]
-    unusual = []
+    unusual = list[str]()
     if added:
-        unusual.append(f"extra: {some(added) if public else len(added)} (kept in raw, not read)")
+        which = some(added) if named else f"{len(added)}, without a header, so that {withheld}"
+        if model.strict is True:
+            found.append(f"extra: {which}")
+        else:
+            unusual.append(f"extra: {which} (kept in raw, not read)")
     common = [column for column in given if column in expected]
     if not missing and common != list(expected):
-        unusual.append(f"another order: {some(common)}")
+        (found if model.ordered else unusual).append(f"another order: {some(common)}")
     return "; ".join(found), "; ".join(unusual)
 
 
@@ -236,7 +258,7 @@ def _meant_for(expected: Sequence[str], given: Sequence[str], others: Mapping[st
 
 
 def _partition(
-    partition: str, named: Sequence[str], telling: Sequence[tuple[Part, Table]], rows: int, several: bool
+    partition: str, named: Sequence[str], telling: Sequence[tuple[Part, Table]], rows: int, several: bool, withheld: str
 ) -> RuleResult:
     odd, first = 0, ""
     for part, table in telling:
@@ -244,7 +266,8 @@ def _partition(
         odd += found["__rows"]
         if found["__rows"] and not first:
             values = ", ".join(f"{column} {in_print(str(found[column]))}" for column in named)
-            first = f"row {found['__row']}{f' of {in_print(part.name)}' if several else ''} has {values}"
+            place = f"row {found['__row']}" + (f" of {in_print(part.name)}" if several else "")
+            first = f"{place} is the first; {withheld}" if withheld else f"{place} has {values}"
     return _result(
         "partition",
         f"every row is of the partition it was delivered for, by {', '.join(named)}",

@@ -12,6 +12,7 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.casting import read_as
 from dataops_assets.gate.content import Judged, judge_delivery, judge_product
+from dataops_assets.gate.functions import CodeError
 from dataops_assets.gate.rules import STATISTICS, Rule, compile_rules
 
 _UNREADABLE = "not of this type"
@@ -28,13 +29,15 @@ def failed_examples(dataset: Dataset) -> list[str]:
     if not isinstance(good, dict):
         return [f"{file}: `good` is missing: write one good row as a mapping of columns to values"]
     rules = compile_rules(dataset)
-    found = _judge(dataset, rules, [good], good)
+    try:
+        found, nothing = (_judge(dataset, rules, rows, good) for rows in ([good], []))
+    except CodeError as error:
+        return [f"{file}: the good row, or an empty delivery, cannot be judged: {error}"]
     failures = [
         f"{file}: the good row breaks {result.rule}: {result.sentence}"
         for rule, result in zip(rules, found.rules, strict=True)
         if result.broken and rule.kind != "frame"
     ]
-    nothing = _judge(dataset, rules, [], good)
     failures += [
         f"{file}: the good row alone breaks {one.rule}, and so does an empty delivery: does it ever hold? ({one.sentence})"
         for rule, one, none in zip(rules, found.rules, nothing.rules, strict=True)
@@ -54,9 +57,17 @@ def failed_examples(dataset: Dataset) -> list[str]:
                 f"{file}: rule `{rule.name}` has no example: add `{rule.name}: {{<column>: <bad value>}}` to `reject`"
             )
             continue
-        changed = [{**good, **row} for row in (change if isinstance(change, list) else [change])]
-        rows = [good, *changed] if rule.kind == "key" else changed
-        result = next(result for result in _judge(dataset, rules, rows, good).rules if result.rule == rule.name)
+        several = change if isinstance(change, list) else [change]
+        if not all(isinstance(row, dict) for row in several):
+            failures.append(f"{file}: `{rule.name}` is {change}, no example: write `{{<column>: <bad value>}}` or several")
+            continue
+        changed = [{**good, **row} for row in several]
+        try:
+            judged = _judge(dataset, rules, [good, *changed] if rule.kind == "key" else changed, good)
+        except CodeError as error:
+            failures.append(f"{file}: the example {change} of `{rule.name}` cannot be judged: {error}")
+            continue
+        result = next(result for result in judged.rules if result.rule == rule.name)
         if result.detail or not result.broken:
             why = f": {result.detail}" if result.detail else ""
             failures.append(f"{file}: rule `{rule.name}` does not catch its example {change}{why}")

@@ -44,7 +44,7 @@ def code_of(dataset: Dataset, step: str, written: str = "") -> Iterator[None]:
     except (CodeError, OSError, MemoryError):
         raise
     except (Exception, pl.exceptions.PanicException) as error:
-        why = told(error, dataset.is_public)
+        why = told(error, dataset.withheld)
         place = _raised_in(dataset, error) or written
         raise CodeError(f"{step} of {dataset.name} failed: {why}" + (f" ({place})" if place else "")) from error
 
@@ -56,9 +56,16 @@ def _raised_in(dataset: Dataset, error: BaseException) -> str:
     return own[-1] if own else ""
 
 
-def told(error: BaseException, public: bool) -> str:
-    """An exception in a line; polars puts values into its messages, which only public data may show."""
-    text = next(iter(str(error).strip().splitlines()), "") if public else ""
+def told(error: BaseException, withheld: str) -> str:
+    """An exception in a line; polars puts values into its messages, which only public data may show.
+
+    Args:
+        error: The exception.
+        withheld: Why no value may be shown; empty if they may.
+    """
+    if withheld:
+        return f"{type(error).__name__} ({withheld})"
+    text = next(iter(str(error).strip().splitlines()), "")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -89,7 +96,8 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
     """
-    rows = cast(text, dataset.delivered, originals)
+    nulls = dataset.ingested.source.null_values if dataset.ingested else ()
+    rows = cast(text, dataset.delivered, originals, nulls)
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
     marks += [ORIGINAL + name for name in originals]
     if dataset.normalise is None:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from dataops_assets.gate.relations import NULL, Moments, moments
 
 _MOST_ROWS = 1_000_000
+_SAMPLED_ROWS = 250_000
 _MOST_CATEGORIES = 128
 _MOST_NUMBERS = 48
 _MOST_RELATED = 24
@@ -67,8 +68,8 @@ def profile(
     """Take the statistics of rows.
 
     Args:
-        rows: The good rows, a frame in the order of the key; of a LazyFrame, which may be more than fits into memory, about a
-            million at most are looked at.
+        rows: The good rows, a frame in the order of the key; of a LazyFrame, which may be more than fits into memory, every
+            so many of more than a million are looked at, an eighth to a quarter of a million in all.
         height: How many they are.
         merged: How many more were delivered that equal one of them.
         began: When the partition began, with its time zone.
@@ -79,10 +80,12 @@ def profile(
     if not height:
         return Profile(rows=0, merged=float(merged > 0), columns={})
     # A power of two, so that partitions of about the same size are looked at in the same way.
-    every = 1 << max(0, math.ceil(math.log2(height / _MOST_ROWS))) if isinstance(rows, pl.LazyFrame) else 1
+    few = isinstance(rows, pl.DataFrame) or height <= _MOST_ROWS
+    every = 1 if few else 1 << math.ceil(math.log2(height / _SAMPLED_ROWS))
     # The sample is held in memory; what is asked of it is no more exact for being streamed.
     held = _every(rows, every).collect(engine="streaming") if isinstance(rows, pl.LazyFrame) else rows
-    held = held.sort(key, maintain_order=True) if key and held is not rows else held
+    # Only the step from row to row asks for their order, and of a part of them it tells nothing.
+    held = held.sort(key, maintain_order=True) if key and held is not rows and every == 1 else held
     types = held.schema
     shown = tuple(types.items())
     since = pl.lit(began.replace(tzinfo=UTC).timestamp()).alias(_BEGAN)
@@ -90,7 +93,7 @@ def profile(
     rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]
     repeated = None
     if rest and every == 1:
-        repeated = _short(1 - held.select(pl.struct(rest).hash().n_unique()).item() / held.height)
+        repeated = short(1 - held.select(pl.struct(rest).hash().n_unique()).item() / held.height)
     answers = next(held.select(_asked(shown)).iter_rows(named=True), {})
     columns, categories = {}, {}
     for name, dtype in types.items():
@@ -110,7 +113,7 @@ def profile(
             found |= _measured(numbers[name])
         for what in _OF_ALL_ROWS if every > 1 else ():
             found.pop(what, None)  # of a part of the rows, it depends on how large the part is
-        columns[name] = {what: _short(one) for what, one in found.items() if one is not None and math.isfinite(one)}
+        columns[name] = {what: short(one) for what, one in found.items() if one is not None and math.isfinite(one)}
     thin = -(-held.height // _MOST_RELATED_ROWS)
     if thin > 1:
         held, numbers = held.gather_every(thin), numbers.gather_every(thin)
@@ -118,7 +121,7 @@ def profile(
     return Profile(
         rows=height,
         every=every,
-        merged=_short(merged / (height + merged)),
+        merged=short(merged / (height + merged)),
         repeated=repeated,
         columns=columns,
         categories=categories,
@@ -222,5 +225,6 @@ def _number(name: str, dtype: pl.DataType, zone: str) -> pl.Expr:
     return value.cast(pl.Float64)
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
+    """A number with six significant digits."""
     return float(f"{value:.{_DIGITS}g}")

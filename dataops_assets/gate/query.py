@@ -38,6 +38,12 @@ class Query:
         """The rows themselves, where they are known to be few."""
         return rows if isinstance(rows, pl.DataFrame) else rows.collect(engine=self.engine)
 
+    def all_collected(self, several: Iterable[Table]) -> list[pl.DataFrame]:
+        """Several of which each is known to be few; what they are made from is read once for all of them."""
+        if not self.streamed:
+            return [self.collected(rows) for rows in several]
+        return pl.collect_all([rows.lazy() for rows in several], engine=self.engine)
+
     def batches(self, rows: Table) -> Iterator[pl.DataFrame]:
         """The rows themselves, some at a time."""
         yield from (rows,) if isinstance(rows, pl.DataFrame) else rows.collect_batches(engine=self.engine)

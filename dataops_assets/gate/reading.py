@@ -79,8 +79,8 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source, whole
         whole: Whether it is known that these bytes can be read to the last one: large parquet is not read for that alone then.
 
     Returns:
-        Every delivered column as text, under its delivered name; a value that means "none" is null. For parquet, the
-        columns keep their type. A LazyFrame, if it is large.
+        Every delivered column as text, under its delivered name, also where that means "none"; what is null has no text at
+        all. For parquet, the columns keep their type. A LazyFrame, if it is large.
 
     Raises:
         DeliveryError: A file is damaged, empty, or not of its format; or a column is of another type in another file.
@@ -135,10 +135,10 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
         if not data:
             raise DeliveryError(name, "it is empty", "Deliver it again")
         if source.format == "parquet":
-            return _without_nulls(pl.read_parquet(data).lazy(), source).collect()
+            return pl.read_parquet(data)
         text = _text(_unpack(data, name, source), name)
         if source.format == "ndjson":
-            return _without_nulls(_ndjson(text, name).lazy(), source).collect()
+            return _ndjson(text, name)
         return _csv(text, name, source)
 
 
@@ -151,7 +151,7 @@ def _scan(path: Path, name: str, source: Source, whole: bool) -> Table:
             frame = pl.scan_parquet(path)
             if not whole:
                 frame.sink_batches(lambda batch: None)
-            return _without_nulls(frame, source)
+            return frame
         scanned = _scan_csv(path, made_of, source) if made_of else None
     return _read(path, name, source) if scanned is None else scanned
 
@@ -206,7 +206,7 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
         other = other_separator(error.header, source)
         remedy = as_separated(source) if other else "Deliver rows of equal length, and quote values that hold the separator"
         raise DeliveryError(name, str(error) + (f", as if {other!r} separated them" if other else ""), remedy) from error
-    frame = pl.read_csv(text.encode(), infer_schema=False, null_values=list(source.null_values), separator=source.separator)
+    frame = pl.read_csv(text.encode(), infer_schema=False, separator=source.separator)
     if frame.columns != made_of.header:
         # Not by their names: in a file without a header, they are the values of its first row.
         again = [number for number, column in enumerate(made_of.header, 1) if column in made_of.header[: number - 1]]
@@ -220,7 +220,7 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
 
 def _scan_csv(path: Path, made_of: Structure, source: Source) -> pl.LazyFrame | None:
     """A csv of a known structure; None if polars finds another."""
-    frame = pl.scan_csv(path, infer_schema=False, null_values=list(source.null_values), separator=source.separator)
+    frame = pl.scan_csv(path, infer_schema=False, separator=source.separator)
     return frame if frame.collect_schema().names() == made_of.header and height(frame) == made_of.rows else None
 
 
@@ -274,9 +274,3 @@ def _with_numbers(value: object) -> object:
     if isinstance(value, dict):
         return {key: _with_numbers(item) for key, item in value.items()}
     return [_with_numbers(item) for item in value] if isinstance(value, list) else value
-
-
-def _without_nulls(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
-    # Streaming, `replace` would hold all rows.
-    text = pl.col(pl.String)
-    return frame.with_columns(pl.when(~text.is_in(list(source.null_values))).then(text)) if source.null_values else frame

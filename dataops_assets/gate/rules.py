@@ -1,12 +1,13 @@
 """Rules: a dataset's pandera model, key and references, compiled to polars expressions.
 
 pandera runs check after check, each over the whole frame, and on a LazyFrame looks at no value at all. Here the expression of
-every check is captured instead where it has one (`capture`), and all are evaluated together.
+every check is captured instead where it has one (`capture`), and all are evaluated together (`evaluation`).
+
+Not here: mistakes in them (`problems`).
 """
 
 import inspect
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -14,10 +15,9 @@ from typing import Any, Literal
 
 import polars as pl
 from pandera.api.checks import Check
+from polars.datatypes import DataTypeClass
 
-from dataops_assets.contract import Dataset, Problem, Reference, Severity
-from dataops_assets.contract.errors import choose
-from dataops_assets.contract.model import RuleOptions
+from dataops_assets.contract import Dataset, Reference, Severity
 from dataops_assets.gate.capture import Called, NotCompiled, compiled
 from dataops_assets.gate.query import Table
 
@@ -98,102 +98,6 @@ def compile_rules(dataset: Dataset, today: date | None = None) -> list[Rule]:
     return [_with_options(rule, dataset, today) for rule in (*_column_rules(dataset), *_table_rules(dataset))]
 
 
-def rule_problems(dataset: Dataset) -> list[Problem]:
-    """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    try:
-        rules = compile_rules(dataset)
-    except NotCompiled as error:
-        remedy = (
-            "write it as `return data.lazyframe.select(<boolean expression>)`; where that cannot be, return a LazyFrame with"
-        )
-        return [_problem(dataset, error.rule, str(error), f"{remedy} one true or false for each row, or one bool for all")]
-    problems = [*_type_problems(dataset), *_ignored(dataset)]
-    known = {rule.name: rule for rule in rules}
-    for name, options in dataset.attributes.rules.items():
-        softened = options.severity in ("warn", "fail") or options.shadow_until is not None
-        if name not in known:
-            message = f"options for the unknown rule `{name}`"
-            problems.append(dataset.problem(("rules", name), message, choose(name, known)))
-        elif options.severity == "reject" and known[name].kind == "frame":
-            message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
-            problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
-        elif softened and name == "key.unique":
-            # A warning, or a tolerated failure, would publish rows that nobody can tell apart.
-            message = "rule `key.unique` must reject, since the key is what tells rows apart"
-            remedy = "name more columns as the `key`; `{tolerance: 0}` refuses all where one row is rejected"
-            problems.append(dataset.problem(("rules", name), message, remedy))
-        elif softened and name.endswith(".finite"):
-            message = f"rule `{name}` must reject, since no sum and no mean over NaN or infinity means anything"
-            problems.append(
-                dataset.problem(("rules", name), message, "make it none in `normalise`, or leave the rule as it is")
-            )
-        elif softened and name.endswith(".not_null"):
-            # A warning, or a tolerated failure, would publish what the schema says cannot be there.
-            message = f"rule `{name}` must reject, since the schema says that the column always has a value"
-            remedy = "make the column nullable in schema.py, or leave the rule as it is"
-            problems.append(dataset.problem(("rules", name), message, remedy))
-        elif known[name].kind == "type" and (softening := _softening(options)):
-            what, remedy = softening
-            message = f"rule `{name}` cannot {what}, since a value that cannot be read would be published as none"
-            problems.append(dataset.problem(("rules", name), message, remedy))
-    for rule in rules:
-        if not rule.sentence:
-            message = f"rule `{rule.name}` has no sentence in words"
-            problems.append(_problem(dataset, rule.name, message, "give the check a docstring or `description`"))
-    for name, count in Counter(rule.name for rule in rules).items():
-        if count > 1:
-            problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
-    return problems
-
-
-def _softening(options: RuleOptions) -> tuple[str, str] | None:
-    """What lets rows through that break a rule, and how to mend it; None if none come through."""
-    if options.shadow_until:
-        return "be in shadow", "remove `shadow_until`"
-    if options.severity == "warn":
-        return "only warn", "use `reject` or `fail`, or declare the column as text"
-    if options.severity == "fail" and options.tolerance:
-        return "fail beyond a share alone", "use `reject`, or remove `tolerance`"
-    return None
-
-
-def _ignored(dataset: Dataset) -> Iterator[Problem]:
-    """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
-    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
-        model = schema.pandera
-        for name, column in model.columns.items():
-            said = {
-                "is optional": not column.required,
-                "stands for many by a pattern": column.regex,
-                "has a default": column.default is not None,
-            }
-            for what in (what for what, is_said in said.items() if is_said):
-                remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
-                yield _problem(dataset, "", f"column `{name}` {what}, which the gate does not do", remedy)
-        settings = ("strict", "ordered", "drop_invalid_rows", "add_missing_columns")
-        for setting in (setting for setting in settings if getattr(model, setting)):
-            remedy = "remove it: the envelope compares the columns, and the contract's tolerance decides on rows"
-            yield _problem(dataset, "", f"`{setting}` of the model's Config is not what decides here", remedy)
-
-
-def _type_problems(dataset: Dataset) -> Iterator[Problem]:
-    source = dataset.ingested.source if dataset.ingested else None
-    for column in dataset.delivered.columns.values() if source and source.format != "parquet" else ():
-        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
-            message = f"column `{column.name}` is {column.dtype}, which cannot be read from text"
-            yield _problem(dataset, "", message, "deliver it as a plain value, or as parquet")
-    lost = [name for name in dataset.schema.columns if name not in dataset.delivered.columns]
-    if lost and not dataset.normalise:
-        message = f"`Schema` has {', '.join(lost)}, which `Delivered` has not, and there is no `normalise` to make it"
-        yield _problem(dataset, "", message, "write `normalise`, or remove `Delivered`")
-
-
-def _problem(dataset: Dataset, rule: str, message: str, remedy: str) -> Problem:
-    """A mistake in `schema.py`: at the method that makes the rule, if there is one."""
-    file, _, line = written_at(dataset, rule).partition(":")
-    return Problem(file, int(line), message, remedy)
-
-
 def written_at(dataset: Dataset, rule: str) -> str:
     """Where a rule is written, as file and line: the method that makes it, if there is one, or the top of `schema.py`."""
     method = getattr(dataset.schema.model, rule.rpartition(".")[2], None)
@@ -231,15 +135,30 @@ def _column_rules(dataset: Dataset) -> list[Rule]:
             if dataset.ingested and delivered and delivered.dtype != pl.String and _rejects_miscast(name, dataset):
                 present |= pl.col(MISCAST + name)  # the type rule has rejected it
             rules.append(_rule(f"{name}.not_null", f"{name} has a value", "value", (name,), present))
-        if column.dtype.is_float():
-            finite = value.is_finite().fill_null(True)
-            rules.append(_rule(f"{name}.finite", f"{name} is a finite number", "value", (name,), finite))
+        if (finite := _finite(value, column.dtype)) is not None:
+            sentence = f"{name} is a finite number" if column.dtype.is_float() else f"all numbers in {name} are finite"
+            rules.append(_rule(f"{name}.finite", sentence, "value", (name,), finite.fill_null(True)))
         pandera_column = dataset.schema.pandera.columns[name]
         for check in pandera_column.checks:
             rules.append(_check_rule(check, name, dataset))
         if pandera_column.unique:
             rules.append(_unique_rule(f"{name}.unique", (name,)))
     return rules
+
+
+def _finite(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr | None:
+    """Whether all floats in a value are finite numbers; None where there are none."""
+    if dtype.is_float():
+        return value.is_finite()
+    if isinstance(dtype, pl.Struct):
+        fields = (_finite(value.struct.field(field.name), field.dtype) for field in dtype.fields)
+        several = [each for each in fields if each is not None]
+        return pl.all_horizontal(several) if several else None
+    if isinstance(dtype, pl.List | pl.Array):
+        each = _finite(pl.element(), dtype.inner)
+        values = value.arr.to_list() if isinstance(dtype, pl.Array) else value
+        return None if each is None else values.list.eval(each).list.all()
+    return None
 
 
 def _rejects_miscast(column: str, dataset: Dataset) -> bool:
@@ -250,9 +169,10 @@ def _rejects_miscast(column: str, dataset: Dataset) -> bool:
 def _table_rules(dataset: Dataset) -> list[Rule]:
     schema, attributes = dataset.schema, dataset.attributes
     rules = [_check_rule(check, None, dataset) for check in schema.pandera.checks]
-    unique = schema.pandera.unique
-    if unique:
-        rules.append(_unique_rule("unique", (unique,) if isinstance(unique, str) else tuple(unique)))
+    unique: Any = schema.pandera.unique or ()
+    several = [[unique]] if isinstance(unique, str) else [unique] if all(isinstance(one, str) for one in unique) else unique
+    for columns in filter(None, several):
+        rules.append(_unique_rule("unique" if len(several) == 1 else f"{'_'.join(columns)}.unique", tuple(columns)))
     rules.append(_unique_rule("key.unique", attributes.key))
     for reference in attributes.references:
         sentence = f"{' and '.join(reference.columns)} exists in {reference.dataset}"
@@ -270,13 +190,18 @@ def _unique_rule(name: str, columns: tuple[str, ...]) -> Rule:
 def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
     label = check.name or "check"
     name = label if column is None else f"{column}.{label}"
-    found = compiled(check, column, name, dataset.schema)
+    try:
+        found = compiled(check, column, name, dataset.schema)
+    except NotCompiled:
+        raise
+    # It is somebody's own code.
+    except Exception as error:
+        raise NotCompiled(f"check `{name}` fails: {type(error).__name__}: {error}", name) from error
     severity: Severity = "warn" if check.raise_warning else "fail" if found.of_frame else "reject"
     rule = _rule(name, _sentence(check, column), "frame" if found.of_frame else "value", (), pl.lit(True), severity)
     if isinstance(found, Called):
         return replace(rule, columns=found.columns, called=found)
-    looked_at = [column] if column else [one for one in found.passes.meta.root_names() if one in dataset.schema.columns]
-    columns = tuple(dict.fromkeys(looked_at))
+    columns = (column,) if column else found.columns
     return replace(rule, columns=columns, passes=found.passes, measured=found.measured, bound=found.bound)
 
 

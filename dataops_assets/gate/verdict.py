@@ -36,7 +36,8 @@ class RuleResult(BaseModel):
         tolerance: The share of rows that may break it; None for a rule on the whole delivery.
         measured, bound: What a rule on the whole delivery compares, and with what: 0.57 and 0.2.
         remedy: The way out, where the rule knows one.
-        offenders: Up to 10 offending rows: row number and key, and for public data the values that the rule looks at.
+        offenders: Up to 10 offending rows: row number, and for public data the key and the values that the rule looks at.
+        withheld: Why they are told by their number alone, in words; empty if they are not.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -53,6 +54,7 @@ class RuleResult(BaseModel):
     bound: float | None = None
     remedy: str = ""
     offenders: tuple[dict[str, Any], ...] = ()
+    withheld: str = ""
 
     @property
     def effect(self) -> str:

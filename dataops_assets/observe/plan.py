@@ -25,6 +25,7 @@ _WORDS = {
     "promised": "its manifest promises something else",
     "contract": "its contract is another",
     "gate": "the gate has changed",
+    "gap": "another reason is declared for its gap",
     "corrections": "its corrections are others",
     "accepted": "what is accepted of it has changed",
     "damaged": "a record of it is damaged",

@@ -93,7 +93,7 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         # Whatever it raises is about this partition; the others go on.
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:
             # What a network says is no value of a row.
-            return f"fetch failed: {told(error, isinstance(error, OSError) or dataset.is_public)}"
+            return f"fetch failed: {told(error, '' if isinstance(error, OSError) else dataset.withheld)}"
         closed: dict[str, str] = {}
         files = [entry.key.removeprefix("files/") for entry in brought.list("files", closed)]
         shut = [key.removeprefix("files/") for key in closed]
@@ -227,7 +227,7 @@ def _standing(dataset: Dataset, partition: Partition, said: Verdict | None, rece
 def grounds(dataset: Dataset, partition: Partition, receipt: Receipt | None) -> dict[str, Any]:
     """What reopens an envelope verdict."""
     if receipt is None:
-        return {"delivery": GAP, **terms(dataset)}
+        return {"delivery": GAP, **terms(dataset), "gap": dataset.gap_reason(partition)}
     promised = digest([dict(file.promised) for file in receipt.files])
     accepted = dataset.accepted_reason(partition, receipt.sha256)
     judged = {"delivery": receipt.sha256, **terms(dataset), "promised": promised}

@@ -141,7 +141,8 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
     """Let others read what was drafted, unless what stands there has a higher number.
 
     The record of how it came to be is written first: an object that can be seen can be explained. Where the same bytes stand
-    already, the record alone is added.
+    already, the record alone is added; if they have other tags, they are written again first, since rights go by tags: whoever
+    is killed in between has published nothing yet.
 
     Returns:
         How what stands there now came to be.
@@ -151,7 +152,7 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
     """
     made = draft.provenance
     dataset = lake.catalog[made.dataset]
-    key = layout.data(made.zone, dataset, made.partition)
+    key, tags = layout.data(made.zone, dataset, made.partition), layout.tags(dataset, made.zone)
     for _ in range(_ROUNDS):
         seen = lake.store.entry(key)
         stands = lake.store.sha256(key, seen) if seen else None
@@ -160,13 +161,17 @@ def publish(lake: Lake, draft: Draft) -> Provenance:
             return before
         if draft.upon and stands not in (*draft.upon, made.sha256):
             raise Lost(lake.store.address(key))
+        if stands == made.sha256 and not lake.store.is_tagged(key, tags):
+            with contextlib.suppress(Lost):
+                lake.store.replace(key, draft.path, seen, tags, before.commit if before else "")
+            continue
         kept = record(lake.store, dataset, made.model_copy(update={"replaces": stands}))
         if stands == made.sha256:
             if lake.store.entry(key) == seen:
                 return kept
             continue  # an older run has put its own there meanwhile
         try:
-            lake.store.replace(key, draft.path, seen, layout.tags(dataset, made.zone), kept.commit)
+            lake.store.replace(key, draft.path, seen, tags, kept.commit)
         except Lost:
             continue  # whoever came first has a number, too
         return kept

@@ -48,6 +48,7 @@ _AT_ONCE = 16
 _one_of_many = threading.local()
 _PART_BYTES = 32 << 20
 _SHA256 = "dataops-sha256"
+_TAGS = "dataops-tags"
 """The name of the hash among the metadata of what is written here; what others write may have a `sha256` of any form."""
 _BATCH = 1000
 _MARKED = (
@@ -232,8 +233,9 @@ class S3(Store):
         """Put an object if what is there is as the condition says, or learn that it was."""
         sha256 = hash_file(draft)
         labels: dict[str, Any] = {"Metadata": {_SHA256: sha256} | ({"commit": commit} if commit else {})}
-        if tags:  # to set any takes a right of its own
+        if tags:  # to set any takes a right of its own, and so does asking for them: therefore they are told beside, too
             labels["Tagging"] = urlencode(tags)
+            labels["Metadata"][_TAGS] = urlencode(tags)
         target = {"Bucket": self.bucket, "Key": self.full(key)}
 
         def put() -> None:
@@ -364,6 +366,11 @@ class S3(Store):
             if any(found["Key"] == full for found in page.get("Contents", ())):
                 raise
             return None
+
+    def is_tagged(self, key: str, tags: Tags) -> bool:
+        """Whether an object was written with just these tags."""
+        told = self.head(key)
+        return told is not None and told["Metadata"].get(_TAGS) == urlencode(tags)
 
     def kept_hash(self, told: dict[str, Any]) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written here, of what is told of the object."""

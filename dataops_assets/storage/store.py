@@ -114,6 +114,11 @@ class Store(ABC):
         del prefix
         return {}
 
+    def is_tagged(self, key: str, tags: Tags) -> bool:
+        """Whether an object was written with just these tags; a store that keeps none says so of any."""
+        del key, tags
+        return True
+
     @abstractmethod
     def entry(self, key: str) -> Entry | None:
         """An object as a listing would show it now, or None if there is none."""

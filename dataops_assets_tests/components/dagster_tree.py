@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 
+from dataops_assets.components import automation
 from dataops_assets.definitions import build
 from dataops_assets.deployment import Deployment
 from dataops_assets_tests.trees import STATIONS, Tree, readings
@@ -92,10 +94,12 @@ def newest(here: Location, asset: str) -> Any:
     return event.asset_materialization.metadata
 
 
-def requests(here: Location, name: str = "deliveries") -> list[dg.RunRequest]:
-    """One tick of a sensor."""
+def requests(here: Location, name: str = "deliveries", since_runs_seconds: float = 3600) -> list[dg.RunRequest]:
+    """One tick of a sensor, so long after all runs have ended."""
     resources = {"lake": (here.defs.resources or {})["lake"]}
-    with dg.build_sensor_context(instance=here.instance, definitions=here.defs, resources=resources) as context:
+    left = max(0, automation.LEFT_TO_FOLLOW_SECONDS - since_runs_seconds)
+    asked = dg.build_sensor_context(instance=here.instance, definitions=here.defs, resources=resources)
+    with mock.patch.object(automation, "LEFT_TO_FOLLOW_SECONDS", left), asked as context:
         found = here.defs.resolve_sensor_def(name)(context)
         return [item for item in found if isinstance(item, dg.RunRequest)]
 

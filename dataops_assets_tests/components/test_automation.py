@@ -2,13 +2,16 @@
 
 import socket
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from dataops_assets.components import automation, reports
 from dataops_assets.components.launch import Launch, launch
+from dataops_assets.contract import Dataset
 from dataops_assets.contract.policy import Zone
+from dataops_assets.storage.lake import Lake
 from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest, requests
 from dataops_assets_tests.trees import readings
 
@@ -198,9 +201,58 @@ def test_a_run_that_died_is_asked_for_again_after_a_pause(here: Location, monkey
     )
 
 
-def asked(here: Location) -> list[str]:
-    """One tick of `reconcile`: the assets that it asks for."""
-    return [next(iter(request.asset_selection or ())).to_user_string() for request in requests(here, "reconcile")]
+def asked(here: Location, since_runs_seconds: float = 3600) -> list[str]:
+    """One tick of `reconcile`, so long after all runs have ended: the assets that it asks for."""
+    found = requests(here, "reconcile", since_runs_seconds)
+    return [next(iter(request.asset_selection or ())).to_user_string() for request in found]
+
+
+def test_what_follow_takes_on_is_left_to_it(here: Location):
+    """Whenever `reconcile` looks, it asks for nothing that `follow` makes, is about to make, or has just made."""
+    published(here)
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    assert asked(here, since_runs_seconds=0) == [], "received, and `follow` has not looked yet"
+    assert here.requested() == {"staged/readings": {"2024-01-05"}}
+    assert asked(here, since_runs_seconds=0) == [], "asked for, and its run is not there yet"
+    here.run("staged/readings", partition="2024-01-05")
+    assert asked(here, since_runs_seconds=0) == [], "staged, and `follow` has not looked yet"
+    assert here.requested() == {"curated/daily": {"2024-01"}}
+    here.run("curated/daily", partition="2024-01")
+    assert (asked(here, since_runs_seconds=0), asked(here), here.requested()) == ([], [], {})
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_what_is_made_of_what_is_under_way_is_left_to_follow(here: Location, raw: bool):
+    published(here)
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    if not raw:
+        here.run("staged/readings", partition="2024-01-05")
+    job = here.defs.resolve_implicit_global_asset_job_def()
+    zone, made = ("raw", "staged/readings") if raw else ("staged", "curated/daily")
+    under_way = here.instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey([zone, "readings"])}))
+    assert asked(here) == []
+    here.instance.report_run_failed(under_way)
+    assert asked(here) == [made]
+
+
+def test_run_that_ends_while_reconcile_looks_is_not_repeated(here: Location, monkeypatch: pytest.MonkeyPatch):
+    published(here)
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    look, looked = automation.unsettled, list[str]()
+
+    def looks(lake: Lake, dataset: Dataset, *asked: Any) -> Any:
+        found = look(lake, dataset, *asked)
+        if dataset.name == "readings":
+            looked.extend(found)
+            assert here.run("staged/readings", partition="2024-01-05").success
+        return found
+
+    monkeypatch.setattr(automation, "unsettled", looks)
+    assert "staged/readings" not in asked(here)
+    assert looked == ["2024-01-05"]
 
 
 def test_what_was_stored_but_never_told_is_told(here: Location):
@@ -323,7 +375,7 @@ def test_what_is_under_way_is_not_asked_for(here: Location):
     assert asked(here) == ["raw/readings", "staged/readings"]
     job = here.defs.resolve_implicit_global_asset_job_def()
     under_way = here.instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey(["raw", "readings"])}))
-    assert asked(here) == ["staged/readings"]
+    assert asked(here) == []
     here.instance.report_run_failed(under_way)
     assert asked(here) == ["raw/readings", "staged/readings"]
 

@@ -7,6 +7,17 @@ from dataops_assets_tests.trees import Tree
 
 NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
 
+DELIVERED = "    day: pl.Date\n    hour: pl.Int8\n    temperature: float\n    note: str\n"
+NEVER = """\
+    station: str
+
+    @pa.dataframe_check
+    def never(cls, data):
+        \"\"\"never\"\"\"
+        return data.lazyframe.select(pl.lit(False))
+"""
+OTHER = "class Schema(pa.DataFrameModel):"
+
 PARSER = """\
     @parser("hour")
     def tidy(cls, data):
@@ -32,6 +43,14 @@ CASES: dict[str, Broken] = {
         (READINGS, "key: [station, day, hour]", "key: [station, day, hour, note]"),
         "key column `note` may be without a value",
         "make it not nullable in schema.py, or choose another key",
+    ),
+    "key_float": Broken(
+        (SCHEMA, "hour: pl.Int8", "hour: pl.Float64"),
+        "key column `hour` is a float, which is rounded when it is read",
+        "make it a whole number or a pl.Decimal in schema.py, or choose another key",
+        at="key:",
+        told_in=READINGS,
+        mended="hour: pl.Decimal(4, 2)",
     ),
     "chart_column": Broken(
         (DAILY, "key: [station, day]", "key: [station, day]\n  chart: {x: dey, y: warmest, title: Warm}"),
@@ -87,7 +106,6 @@ CASES: dict[str, Broken] = {
         (SCHEMA, "note: str", "note: pl.Duration"),
         "column `note` is Duration(time_unit='us'), which cannot be read from text",
         "deliver it as a plain value, or as parquet",
-        at="import pandera",
     ),
     "delivered_without_normalise": Broken(
         (
@@ -112,6 +130,12 @@ CASES: dict[str, Broken] = {
         (READINGS, "tolerance: 0.5", "rules: {mostly_measured: reject}"),
         "rule `mostly_measured` is about the whole delivery, so it cannot reject rows",
         "use `warn` or `fail`",
+        mended="rules: {mostly_measured: fail}",
+    ),
+    "share_of_the_whole": Broken(
+        (READINGS, "tolerance: 0.5", "rules: {mostly_measured: {tolerance: 0.2}}"),
+        "rule `mostly_measured` is about the whole delivery, so there is no share of rows that may break it",
+        "remove `tolerance`; how much may be missing or wrong is said by the check itself",
         mended="rules: {mostly_measured: fail}",
     ),
     "shared_keys_only_warn": Broken(
@@ -186,7 +210,6 @@ CASES: dict[str, Broken] = {
             (SCHEMA, written, new),
             f"column `{column}` {says}, which the gate does not do",
             "declare every column by its name, without a default; fill in and change values in `normalise`",
-            at="import pandera",
             mended=written,
         )
         for name, written, new, column, says in (
@@ -216,12 +239,50 @@ CASES: dict[str, Broken] = {
         f"config_{setting}": Broken(
             (SCHEMA, "    note: str", f"    class Config:\n        {setting} = True\n\n    note: str"),
             f"`{setting}` of the model's Config is not what decides here",
-            "remove it: the envelope compares the columns, and the contract's tolerance decides on rows",
+            "remove it: `normalise` makes columns, and the contract's tolerance decides on rows",
             at="import pandera",
             mended="    note: str",
         )
-        for setting in ("strict", "ordered", "drop_invalid_rows", "add_missing_columns")
+        for setting in ("drop_invalid_rows", "add_missing_columns")
     },
+    "column_of_a_reserved_name": Broken(
+        (SCHEMA, "    hour: pl.Int8", '    row: str = pa.Field(alias="__row")\n    hour: pl.Int8'),
+        "column `__row` begins with `__`, as the columns do that the gate has beside it",
+        "give it another name",
+        mended="    row: str\n    hour: pl.Int8",
+    ),
+    "unique_names_unknown_columns": Broken(
+        (SCHEMA, "    note: str", '    class Config:\n        unique = ["station", "nope"]\n\n    note: str'),
+        "`unique` names the unknown column `nope`",
+        "did you mean `note`?",
+        at="import pandera",
+        mended='    class Config:\n        unique = ["station", "note", "hour", "day"]\n\n    note: str',
+    ),
+    **{
+        f"delivered_has_{name}": Broken(
+            (
+                SCHEMA,
+                "class Schema(pa.DataFrameModel):",
+                f"class Delivered(pa.DataFrameModel):\n{DELIVERED}{written}\n\n{OTHER}",
+            ),
+            f"`Delivered` has the rule `{rule}`, which is not asked",
+            "say it in `Schema`",
+            at=at,
+            mended="class Schema(pa.DataFrameModel):",
+        )
+        for name, rule, at, written in (
+            ("a_check", "str_matches", "str_matches", '    station: str = pa.Field(str_matches="^o")\n'),
+            ("a_unique_column", "unique", "station: str = pa.Field(unique", "    station: str = pa.Field(unique=True)\n"),
+            ("a_check_of_rows", "never", "def never", NEVER),
+        )
+    },
+    "check_raises": Broken(
+        (SCHEMA, NOTED, "return data.lazyframe.select(pl.col('note').map_batches(lambda values: values[9], pl.Boolean))"),
+        "check `noted` fails: IndexError",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
+        at="@pa.dataframe_check\n",
+        mended="return data.lazyframe.select(pl.col('note').map_batches(lambda values: values.is_not_null(), pl.Boolean))",
+    ),
     "check_gives_a_series": Broken(
         (SCHEMA, NOTED, 'return data.lazyframe.collect()["note"].is_not_null()'),
         "check `noted` fails on two rows without any value: 'Series' object has no attribute",

@@ -7,8 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dataops_assets.corrections import Plan
 from dataops_assets.corrections.identity import id_of
 from dataops_assets.gate import reading
+from dataops_assets.gate.rules import ROW
 from dataops_assets.steps.correcting import misfits
 from dataops_assets_tests.corrections.entries import correct
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
@@ -123,9 +125,6 @@ def test_values_rows_and_counts_after_all_shapes(measured: Tree) -> None:
         ),
         pytest.param([hour(7, set=temperature(1, 2))], ["0: no row has station oslo, day {day}, hour 7"], id="no_row"),
         pytest.param(
-            [hour(2, "bergen", set=temperature(5.5, 2))], ["0: 2 rows have station bergen, day {day}, hour 2"], id="not_unique"
-        ),
-        pytest.param(
             [hour(0, drop={"temperature": 1})], ["0: station oslo, day {day}, hour 0: `temperature` is 40.0, not 1"], id="drop"
         ),
         pytest.param(
@@ -197,6 +196,41 @@ def test_a_correction_that_does_not_fit_refuses_the_partition_by_file_and_line(
     assert measured.pending("staged", "readings") == [DAY]
 
 
+@pytest.mark.parametrize("action", ["set", "drop"])
+@pytest.mark.parametrize("text", ["5.5", "warm"])
+def test_rows_that_are_equal_are_corrected_together_and_then_merged(measured: Tree, action: str, text: str) -> None:
+    rows = readings(DAY, {}, {"temperature": text})
+    measured.drop("readings", f"{DAY}.csv", rows + rows.splitlines()[2] + "\n")
+    measured.receive("readings", DAY)
+    before = 5.5 if text == "5.5" else text
+    said = {"set": temperature(before, 2)} if action == "set" else {"drop": {"temperature": before}}
+    correct(measured, "readings", hour(0, "bergen", **said))
+    [done] = measured.stage("readings", DAY)
+    assert done.verdict
+    assert done.verdict.rows
+    assert staged(measured).get(("bergen", 0)) == (2 if action == "set" else None)
+    found = done.verdict.rows
+    assert (found.corrected, found.merged, found.dropped) == ((2, 1, 0) if action == "set" else (0, 0, 2))
+    assert [one.rows for one in done.verdict.corrections] == [2]
+
+
+def test_rows_that_differ_are_not_corrected_by_their_key(measured: Tree) -> None:
+    rows = readings(DAY, {}, {"temperature": 5.5})
+    measured.drop("readings", f"{DAY}.csv", rows + rows.splitlines()[2] + "wet\n")
+    measured.receive("readings", DAY)
+    correct(measured, "readings", hour(0, "bergen", set=temperature(5.5, 2)))
+    [refused] = measured.stage("readings", DAY)
+    assert "2 different rows have station bergen, day 2024-01-01, hour 0" in refused.reason
+
+
+def test_conditions_that_never_meet_are_not_asked_pair_by_pair(measured: Tree) -> None:
+    where = [{"partition": DAY, "where": f"hour = {number}", "rows": 1, "set": {"note": {"to": "x"}}} for number in range(60)]
+    correct(measured, "readings", *where)
+    plan = Plan(measured["readings"], DAY, NOW.date())
+    rows = pl.LazyFrame(schema=measured["readings"].schema.polars).with_row_index(ROW, 1)
+    assert max(len(asked.explain(optimized=False)) for asked in plan.asked(rows)) < 60 * 1000
+
+
 def test_of_a_delivery_that_is_damaged_no_correction_is_told(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,14 +253,15 @@ def test_values_of_data_that_is_not_public_are_not_told(measured: Tree) -> None:
     measured.receive("readings", DAY)
     correct(measured, "readings", hour(0, set=temperature(41, -4)))
     [refused] = measured.stage("readings", DAY)
-    assert "hour 0: `temperature` has another value than expected" in refused.reason
+    assert "a row by its key: `temperature` has another value than expected" in refused.reason
     correct(measured, "readings", hour(0, set=temperature(41, 40)))
     [refused] = measured.stage("readings", DAY)
-    assert "hour 0: the provider delivers `temperature` as it is set here now, so it has nothing to do" in refused.reason
+    told = "a row by its key: the provider delivers `temperature` as it is set here now, so it has nothing to do"
+    assert told in refused.reason
     correct(measured, "readings", hour(0, set=temperature(40, -4)))
     [done] = measured.stage("readings", DAY)
     assert done.verdict
-    assert [one.what for one in done.verdict.corrections] == ["station oslo, day 2024-01-01, hour 0: temperature set"]
+    assert [one.what for one in done.verdict.corrections] == ["a row by its key: temperature set"]
 
 
 def test_a_corrected_row_that_is_rejected_keeps_its_original_text(measured: Tree) -> None:

@@ -209,8 +209,18 @@ def test_what_is_not_clear_is_told(received: Tree, asked: Wish, says: str) -> No
 def test_one_of_several_rows_cannot_be_named_by_their_key(received: Tree) -> None:
     received.drop("stations", "stations.csv", STATIONS + "oslo,95\n")
     received.receive("stations")
-    with pytest.raises(click.UsageError, match="2 rows of stations: station oslo: name them by `--where`"):
+    with pytest.raises(click.UsageError, match="2 different rows of stations: station oslo: name them by `--where`"):
         ask(received, "stations", None, wish(key={"station": "oslo"}, changes={"height": "96"}))
+
+
+def test_rows_that_are_equal_are_named_by_their_key(received: Tree) -> None:
+    received.drop("stations", "stations.csv", STATIONS + "oslo,94\n")
+    received.receive("stations")
+    ask(received, "stations", None, wish(key={"station": "oslo"}, changes={"height": "96"}))
+    [done] = received.stage("stations")
+    assert done.verdict
+    assert done.verdict.rows
+    assert (done.verdict.rows.corrected, done.verdict.rows.merged) == (2, 1)
 
 
 def test_a_mistake_in_the_entry_is_told_as_one_in_the_file(received: Tree) -> None:

@@ -77,6 +77,9 @@ def entries(draw: st.DrawFn, rows: list[Row]) -> Row:
 def model(given_rows: list[Row], said: list[Row]) -> tuple[list[Row], int, int, int] | None:
     """The rows as corrected, and how many were corrected, added and dropped; None if the corrections do not fit."""
     hits: list[list[int]] = []
+    # Equal rows are one; what cannot be read equals nothing, unless its text is expected somewhere.
+    said_of = [one.get("drop") or {name: change["from"] for name, change in one["set"].items()} for one in said if "key" in one]
+    texts_known = any(expected.get("temperature") == "warm" for expected in said_of)
     for one in said:
         if "where" in one:
             found = [i for i, row in enumerate(given_rows) if CONDITIONS[one["where"]](row)]
@@ -85,7 +88,9 @@ def model(given_rows: list[Row], said: list[Row]) -> tuple[list[Row], int, int, 
             key = one.get("key") or {name: one["add"][name] for name in ("station", "day", "hour")}
             found = [i for i, row in enumerate(given_rows) if all(row[name] == key[name] for name in key)]
             expected = {name: change["from"] for name, change in one.get("set", {}).items()} | one.get("drop", {})
-        if "add" not in one and len(found) != one.get("rows", 1):
+        apart = {i for i in found if given_rows[i]["temperature"] == "warm" and not texts_known}
+        alone = {i if i in apart else str(given_rows[i]) for i in found}
+        if "add" not in one and len(found if "where" in one else alone) != one.get("rows", 1):
             return None
         if any(given_rows[i][name] != value for i in found for name, value in expected.items() if "key" in one):
             return None

@@ -1,11 +1,14 @@
 """How the tests of the content gate judge: with the towns that references may exist among."""
 
+from dataclasses import replace
 from datetime import date
 
+import pandera.polars as pa
 import polars as pl
 from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Dataset
+from dataops_assets.contract.schema import Schema
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets_tests.trees import Tree
@@ -37,6 +40,27 @@ def judge(dataset: Dataset, text: pl.DataFrame, public: bool = True) -> Held:
     assert_frame_equal(streamed.rejected, found.rejected)
     assert_frame_equal(quarantined("d1", text.lazy(), streamed), quarantined("d1", text, found))
     return Held(**vars(found))
+
+
+class _Model(Schema):
+    """A schema without a class."""
+
+    def __init__(self, schema: pa.DataFrameSchema):
+        self.pandera = schema
+        self.model = pa.DataFrameModel
+
+
+def with_key_n(tree: Tree) -> Dataset:
+    """A dataset whose key is `n`, that tolerates any row; its columns are for `of_model` to say."""
+    tree.write("sample/schema.py", "import pandera.polars as pa\n\n\nclass Schema(pa.DataFrameModel):\n    n: int\n")
+    tree.write("sample/defs.yaml", (tree.defs / "stations/defs.yaml").read_text())
+    tree.edit("sample/defs.yaml", "key: [station]", "key: [n]\n  tolerance: 1")
+    return tree["sample"]
+
+
+def of_model(dataset: Dataset, schema: pa.DataFrameSchema) -> Dataset:
+    """The dataset with other columns and rules, whatever it is delivered as."""
+    return replace(dataset, schema=_Model(schema), delivered=_Model(schema))
 
 
 def delivered(rows: int, without_note: int = 0) -> pl.DataFrame:

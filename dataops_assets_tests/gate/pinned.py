@@ -28,7 +28,7 @@ from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 FILE = Path(__file__).with_suffix(".json")
 _NOT_SAID = {"number", "judged_at", "arrived", "depends_on", "released"}
-_IDS = ("verdict", "delivery")
+_IDS = ("verdict", "delivery", "earlier")
 _GATES: tuple[Gate, ...] = ("envelope", "content")
 
 _DEFS = """

@@ -82,6 +82,14 @@ def test_check_sees_the_columns_of_the_schema_alone(tree: Tree) -> None:
     assert judge(with_check(tree, WHOLE, body), delivered(3)).reasons == ()
 
 
+@pytest.mark.parametrize(("hours", "passes"), [("0012", True), ("0019", False), ("1999", False), ("", True)])
+def test_rule_on_the_whole_delivery_must_hold_in_all_that_it_gives(tree: Tree, hours: str, passes: bool) -> None:
+    """Of two rows without a value it gives one, of others as many as there are groups."""
+    body = 'return data.lazyframe.group_by("hour", maintain_order=True).agg(pl.len()).select(pl.col("hour") < 9)'
+    found = judge(with_check(tree, WHOLE, body), delivered(len(hours)).with_columns(hour=pl.Series([*hours], dtype=pl.String)))
+    assert found.reasons == (() if passes else ("whole: it is right as a whole, but not here",))
+
+
 def test_empty_delivery_is_asked_too(tree: Tree) -> None:
     dataset = with_check(tree, EVEN, "return value % 2 == 0")
     dataset = with_check(tree, WHOLE, 'return data.lazyframe.collect().lazy().select(pl.col("hour") < 9)')
@@ -131,5 +139,6 @@ def test_values_of_private_data_are_not_told(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "classification: public", "classification: secret")
     tree.edit("daily/defs.yaml", "classification: public", "classification: secret")
     dataset = with_check(tree, EVEN, "raise KeyError(value)")
-    with pytest.raises(CodeError, match=r"check `hour.even` of readings failed: KeyError \(defs/readings/schema.py:\d+\)$"):
+    told = r"KeyError \(values are withheld, since the data is secret\) \(defs/readings/schema.py:\d+\)$"
+    with pytest.raises(CodeError, match=f"check `hour.even` of readings failed: {told}"):
         judge(dataset, delivered(2), public=False)

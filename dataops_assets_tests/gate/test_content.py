@@ -103,8 +103,8 @@ UNREADABLE = object()
 
 def parsed(column: str, text: str | None) -> Any:
     """A value as the contract means it."""
-    if text is None or column in ("s", "code", "town"):
-        return text
+    if not text or column in ("s", "code", "town"):
+        return text or None
     text = text.strip()
     if column == "k":
         return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) and abs(int(text)) < 2**15 else UNREADABLE

@@ -108,11 +108,12 @@ def test_rows_that_do_not_fit_into_memory_have_the_same_profile(rows: list[Any])
 
 def test_of_more_than_a_million_rows_every_so_many_are_looked_at(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("dataops_assets.gate.profile._MOST_ROWS", 100)
+    monkeypatch.setattr("dataops_assets.gate.profile._SAMPLED_ROWS", 50)
     rows = pl.DataFrame({"number": range(1000)})
     sampled = profile(rows.lazy(), 1000, 0, BEGAN, public=True)
     assert sampled
-    assert (sampled.rows, sampled.every, "distinct" in sampled.columns["number"]) == (1000, 16, False)
-    assert taken(rows).every == 1
+    assert (sampled.rows, sampled.every, "distinct" in sampled.columns["number"]) == (1000, 32, False)
+    assert taken(rows).every == profile(rows.head(100).lazy(), 100, 0, BEGAN, public=True).every == 1
 
 
 def test_nothing_is_said_as_long_as_too_few_came_before():

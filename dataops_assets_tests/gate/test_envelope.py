@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pandera.polars as pa
 import polars as pl
 import pytest
 
@@ -274,13 +276,20 @@ def test_file_of_another_dataset_is_recognised_though_it_has_every_column_of_our
 def test_first_row_of_a_file_without_a_header_is_shown_of_public_data_only(tree: Tree) -> None:
     for name in ("readings", "daily"):
         tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
-    for given, lost in (
-        (GOOD.rename({"hour": "hours", "note": "a secret"}), "hour seems to be renamed; note seems to be renamed"),
-        (GOOD.with_columns(pl.lit("1").alias("a secret"), pl.lit("1").alias("another")), ""),
-    ):
-        results = judge(tree["readings"], given)
-        assert results["columns"].detail == lost
-        assert results["columns_order"].detail == ("" if lost else "extra: 2 (kept in raw, not read)")
+    without = pl.DataFrame({"oslo": ["bergen"], DAY: [DAY], "a secret": ["x"]})
+    results = judge(tree["readings"], without)
+    assert results["columns"].detail == "missing: station, day, hour, temperature, note"
+    told = "extra: 3, without a header, so that values are withheld, since the data is internal (kept in raw, not read)"
+    assert results["columns_order"].detail == told
+    assert judge(tree["readings"], GOOD.rename({"hour": "hours"}))["columns"].detail == "hour seems to be renamed hours"
+
+
+def test_partition_in_the_file_is_shown_of_public_data_only(tree: Tree) -> None:
+    for name in ("readings", "daily"):
+        tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
+    results = judge(tree["readings"], GOOD.with_columns(day=pl.lit("2024-01-06")))
+    first = "row 1 is the first; values are withheld, since the data is internal"
+    assert results["partition"].detail == f"4 of 4 rows are of another partition; {first}"
 
 
 def test_own_file_is_not_mistaken_for_another_dataset_of_the_same_columns(readings: Dataset) -> None:
@@ -335,3 +344,24 @@ def test_typed_columns_do_not_break_the_gate(readings: Dataset, day: pl.Expr) ->
 def test_extra_columns_may_be_called_anything(readings: Dataset) -> None:
     text = GOOD.with_columns(pl.lit("1").alias(name) for name in ("__row", "row", "__was_day", ""))
     assert broken(judge(readings, text)) == {"columns_order": "warned"}
+
+
+@pytest.mark.parametrize(
+    "config", [{"strict": True}, {"ordered": True}, {"strict": True, "ordered": True}, {"strict": "filter"}, {}]
+)
+@pytest.mark.parametrize("given", ["dhntw", "shdtn", "sdhtnw", "sdhtn", "wsdhtn", "sdhtwn"])
+def test_columns_are_refused_where_pandera_refuses_them(tmp_path: Path, config: dict[str, object], given: str) -> None:
+    """A model may say `strict` and `ordered`; without, columns more and another order are what warns."""
+    tree = Tree(tmp_path)
+    said = "".join(f"        {name} = {value!r}\n" for name, value in config.items())
+    tree.edit("readings/schema.py", "    note: str", f"    class Config:\n{said or '        name = None'}\n    note: str")
+    dataset = tree.catalog()["readings"]
+    text = GOOD.with_columns(wind=pl.lit("1")).select([c for g in given for c in [*GOOD.columns, "wind"] if c[0] == g])
+    try:
+        dataset.schema.model.to_schema().validate(
+            pl.DataFrame(schema={c: dataset.schema.polars.get(c, pl.String) for c in text.columns})
+        )
+        refused = False
+    except pa.errors.SchemaError:
+        refused = True
+    assert (judge(dataset, text)["columns"].status == "refused") == refused

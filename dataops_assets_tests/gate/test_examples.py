@@ -88,6 +88,42 @@ def test_rule_on_the_whole_delivery_may_ask_for_more_than_one_row(tree: Tree) ->
     assert failed_examples(tree["readings"]) == []
 
 
+WHOLE = 'pl.col("temperature").null_count() <= pl.len() / 2'
+
+
+def test_example_of_a_rule_on_the_whole_delivery_may_be_several_rows(tree: Tree) -> None:
+    tree.edit("readings/schema.py", WHOLE, 'pl.col("temperature").unique().sort() > -60')
+    several = "mostly_measured: [{temperature: 1}, {temperature: -60}, {temperature: 2}]"
+    tree.edit("readings/examples.yaml", "mostly_measured: {temperature: null}", several)
+    assert failed_examples(tree["readings"]) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "failure"),
+    [
+        (
+            "mostly_measured: {temperature: 7}",
+            "the example {'temperature': 7} of `mostly_measured` cannot be judged: check `mostly_measured` of readings failed: "
+            "ZeroDivisionError: float division by zero (defs/readings/schema.py:",
+        ),
+        ("mostly_measured: 7", "`mostly_measured` is 7, no example: write `{<column>: <bad value>}` or several"),
+    ],
+)
+def test_example_that_cannot_be_judged_is_told(tree: Tree, written: str, failure: str) -> None:
+    body = f"return data.lazyframe.select({WHOLE})"
+    tree.edit("readings/schema.py", body, 'return 1 / (7 - (data.lazyframe.collect()["temperature"].max() or 0)) > 0')
+    tree.edit("readings/examples.yaml", "mostly_measured: {temperature: null}", written)
+    [told] = [told for told in failed_examples(tree["readings"]) if "mostly_measured" in told]
+    assert told.startswith(f"defs/readings/examples.yaml: {failure}")
+
+
+def test_good_row_that_cannot_be_judged_is_told(tree: Tree) -> None:
+    body = f"return data.lazyframe.select({WHOLE})"
+    tree.edit("readings/schema.py", body, "return 1 / (data.lazyframe.collect().height - 1) > 0")
+    [told] = failed_examples(tree["readings"])
+    assert "the good row, or an empty delivery, cannot be judged: check `mostly_measured` of readings failed: " in told
+
+
 def test_rule_that_cannot_be_evaluated_does_not_count_as_biting(tree: Tree) -> None:
     condition = 'pl.col("temperature").is_not_null() | pl.col("note").is_not_null()'
     tree.edit("readings/schema.py", condition, 'pl.date(2024, pl.col("hour"), 1).is_not_null()')

@@ -2,16 +2,48 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Source
 from dataops_assets.gate import reading
-from dataops_assets.gate.content import judge_delivery
+from dataops_assets.gate.content import judge_delivery, quarantined
 from dataops_assets.gate.rules import compile_rules
-from dataops_assets_tests.gate.judging import delivered
+from dataops_assets_tests.gate.judging import delivered, with_options
 from dataops_assets_tests.trees import Tree
 
+MANY = '''
+    import pandera.polars as pa
+    import polars as pl
+
+
+    class Schema(pa.DataFrameModel):
+        k: int
+        s: str = pa.Field(isin=["a", "b"])
+        x: float = pa.Field(nullable=True, ge=0, unique=True)
+
+        @pa.dataframe_check(raise_warning=True)
+        def low(cls, data):
+            """x is low"""
+            return data.lazyframe.select(pl.col("x") < 80_000)
+
+        @pa.dataframe_check
+        def up(cls, data):
+            """k goes up"""
+            return data.lazyframe.select(pl.col("k") > pl.col("k").shift(1))
+
+        @pa.dataframe_check(raise_warning=True)
+        def mean(cls, data):
+            """it is cold on average"""
+            return data.lazyframe.select(pl.col("x").mean() <= 1)
+
+        @pa.dataframe_check(raise_warning=True)
+        def last(cls, data):
+            """every text is known"""
+            return data.lazyframe.select(pl.col("s").unique().sort().is_in(["a", "b"]))
+    '''
 IN_MEMORY = 'style=filled,fillcolor="0.0 0.3 1.0"'
 collect, collect_all = pl.LazyFrame.collect, pl.collect_all
 
@@ -20,8 +52,10 @@ def plan_of(rows: pl.LazyFrame) -> str:
     return str(rows.show_graph(engine="streaming", plan_stage="physical", raw_output=True))
 
 
-@pytest.mark.parametrize("bad", [0, 2])
-def test_every_question_to_a_large_parquet_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: int) -> None:
+@pytest.mark.parametrize(("bad", "severity"), [(0, "reject"), (2, "reject"), (2, "warn")])
+def test_every_question_to_a_large_parquet_is_streamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: int, severity: str
+) -> None:
     plans: list[str] = []
 
     def seen(rows: pl.LazyFrame, **how: str) -> pl.DataFrame:
@@ -38,12 +72,42 @@ def test_every_question_to_a_large_parquet_is_streamed(tmp_path: Path, monkeypat
     path = tmp_path / "0.parquet"
     delivered(10, without_note=bad).write_parquet(path)
     source = Source(provider="them", files="*.parquet", null_values=("", "NA"))
-    dataset = Tree(tmp_path)["readings"]
+    dataset = with_options(Tree(tmp_path), f"rules: {{noted: {severity}, hour.in_range: warn}}")
     rules = [rule for rule in compile_rules(dataset) if not rule.reference]
     found = judge_delivery(dataset, rules, reading.read_text([path], [path.name], source), {}, public=True)
-    assert found.rows.rejected == bad
+    assert found.rows.rejected == (bad if severity == "reject" else 0)
+    assert [len(result.offenders) for result in found.rules if result.rule == "noted"] == [bad]
     assert len(plans) > 1
     assert not [plan for plan in plans if IN_MEMORY in plan]
+
+
+def test_rows_of_many_row_groups_are_judged_as_in_memory(tmp_path: Path) -> None:
+    """None of which is held whole: what is asked of a part must not be taken for the answer of all."""
+    tree = Tree(tmp_path)
+    tree.write("sample/schema.py", MANY)
+    tree.write("sample/defs.yaml", (tree.defs / "stations/defs.yaml").read_text())
+    tree.edit("sample/defs.yaml", "key: [station]", "key: [k]\n  tolerance: 0.5")
+    tree.edit("sample/defs.yaml", "files: stations.csv", "files: sample.parquet")
+    dataset = tree["sample"]
+    numbers = np.random.default_rng(1)
+    rows = 600_000
+    key = np.arange(rows)
+    key[numbers.integers(0, rows, 300)] = numbers.integers(0, rows, 300)
+    some = pl.DataFrame({"k": key, "s": numbers.choice(["a", "b", "z"], rows, p=[0.5, 0.49, 0.01])})
+    some = some.with_columns(x=pl.Series(numbers.permutation(rows) / 7))
+    some = some.with_columns(pl.when(pl.int_range(rows) % 997 != 0).then("x"))
+    frame = pl.concat([some, some[100:200], some[5000:5010].with_columns(s=pl.lit("b"))])
+    frame.write_parquet(tmp_path / "sample.parquet", row_group_size=20_000)
+    source, rules = pl.scan_parquet(tmp_path / "sample.parquet"), compile_rules(dataset)
+
+    held = judge_delivery(dataset, rules, frame, {}, public=True)
+    streamed = judge_delivery(dataset, rules, source, {}, public=True)
+    assert held.rows.merged >= 100
+    assert all(result.broken for result in held.rules if result.rule in ("s.isin", "key.unique", "low", "up", "mean", "last"))
+    assert (streamed.rows, streamed.rules, streamed.reasons) == (held.rows, held.rules, held.reasons)
+    assert_frame_equal(streamed.rejected, held.rejected)
+    assert_frame_equal(quarantined("d", source, streamed), quarantined("d", frame, held))
+    assert_frame_equal(streamed.good.lazy().collect(engine="streaming"), held.good.lazy().collect())
 
 
 def test_what_cannot_be_streamed_is_seen() -> None:

@@ -40,9 +40,9 @@ def frame(text: bytes) -> pl.DataFrame:
     return pl.read_csv(text, infer_schema=False)
 
 
-def as_parquet(text: bytes) -> bytes:
+def as_parquet(text: bytes, *changes: pl.Expr) -> bytes:
     written = io.BytesIO()
-    frame(text).write_parquet(written)
+    frame(text).with_columns(changes).write_parquet(written)
     return written.getvalue()
 
 
@@ -130,6 +130,16 @@ REFUSED: dict[str, Refused] = {
         NAMED,
     ),
     "column_twice": (changed("note", "hour"), "column 5 is named like one before it", "Name every column once"),
+    "bytes_for_text": (
+        {f"{DAY}.parquet": as_parquet(readings(DAY).encode(), pl.col("station").cast(pl.Binary))},
+        "columns: station is Binary in ",
+        "Deliver it as text in UTF-8",
+    ),
+    "list_for_text": (
+        {f"{DAY}.parquet": as_parquet(readings(DAY).encode(), pl.concat_list("note"))},
+        "columns: note is List(String) in ",
+        "Deliver it as text in UTF-8",
+    ),
     "another_datasets_file": (
         {f"{DAY}.csv": STATIONS.encode()},
         "own_file: its columns are those of stations",

@@ -147,7 +147,7 @@ def test_error_of_fetch_shows_no_values_that_are_not_public(tree: Tree) -> None:
     assert received(tree).reason.endswith("fetch failed: ValueError: a secret")
     for name in ("readings", "daily"):
         tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
-    assert received(tree).reason.endswith("fetch failed: ValueError")
+    assert received(tree).reason.endswith("fetch failed: ValueError (values are withheld, since the data is internal)")
 
 
 def test_gap_stays_a_gap_when_fetch_fails(tree: Tree) -> None:

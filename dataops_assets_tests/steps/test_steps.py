@@ -10,6 +10,7 @@ import pytest
 from dataops_assets.contract import Partition
 from dataops_assets.gate import reading
 from dataops_assets.steps.content import NotReady
+from dataops_assets.storage.lake import NotPublished
 from dataops_assets_tests.steps.january import DAY, DAYS, HOUR, MONTH, again, everything, left, short_tree, statuses
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, fatal_parquet, readings
 
@@ -178,6 +179,28 @@ def test_gap_that_is_delivered_after_all_is_taken(gapped: Tree) -> None:
     assert left(gapped) == {"raw/readings": [DAYS[1]]}
     gapped.run()
     assert gapped.read("daily", MONTH).height == 6
+
+
+def test_another_reason_for_a_gap_is_told_of_its_own_day_and_of_no_other(gapped: Tree) -> None:
+    published = {day: gapped.lake.published(gapped["readings"], day) for day in DAYS}
+    gapped.edit("readings/defs.yaml", "reason: a holiday", "reason: a strike")
+    assert left(gapped) == {"raw/readings": [DAYS[1]]}
+    gapped.run()
+    verdict = gapped.lake.last_word("envelope", gapped["readings"], DAYS[1])
+    assert verdict is not None
+    assert verdict.rules[0].detail == "a strike"
+    assert (left(gapped), {day: gapped.lake.published(gapped["readings"], day) for day in DAYS}) == ({}, published)
+
+
+def test_gap_that_is_declared_no_more_is_no_day_without_rows(gapped: Tree) -> None:
+    gaps = "\n  gaps: [{partition: 2024-01-02, reason: a holiday}]"
+    gapped.edit("readings/defs.yaml", gaps, "")
+    assert left(gapped) == {}
+    with pytest.raises(NotPublished, match="its gap is no longer declared, and nothing was delivered"):
+        gapped.read("readings", DAYS[1])
+    assert gapped.stage("readings", DAYS[1])[0].status == "refused"
+    gapped.edit("readings/defs.yaml", "tolerance: 0.5", f"tolerance: 0.5{gaps}")
+    assert (left(gapped), gapped.read("readings", DAYS[1]).height) == ({}, 0)
 
 
 def test_delivery_that_would_end_the_process_is_refused(tree: Tree) -> None:

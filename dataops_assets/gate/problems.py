@@ -1,0 +1,159 @@
+"""Mistakes in the rules of a dataset, told when the contracts load: what cannot be judged by, and what nobody would ask.
+
+Not here: the rules themselves (`rules`).
+"""
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import pandera.polars as pa
+import polars as pl
+
+from dataops_assets.contract import Dataset, Problem
+from dataops_assets.contract.errors import choose
+from dataops_assets.contract.model import RuleOptions
+from dataops_assets.contract.schema import RESERVED, Schema
+from dataops_assets.gate.capture import NotCompiled
+from dataops_assets.gate.rules import compile_rules, written_at
+
+
+def rule_problems(dataset: Dataset) -> list[Problem]:
+    """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
+    try:
+        rules = compile_rules(dataset)
+    except NotCompiled as error:
+        remedy = (
+            "write it as `return data.lazyframe.select(<boolean expression>)`; where that cannot be, return a LazyFrame with"
+        )
+        return [_problem(dataset, error.rule, str(error), f"{remedy} one true or false for each row, or one bool for all")]
+    problems = [*_type_problems(dataset), *_ignored(dataset), *_not_asked(dataset)]
+    known = {rule.name: rule for rule in rules}
+    for name, options in dataset.attributes.rules.items():
+        softened = options.severity in ("warn", "fail") or options.shadow_until is not None
+        if name not in known:
+            message = f"options for the unknown rule `{name}`"
+            problems.append(dataset.problem(("rules", name), message, choose(name, known)))
+        elif options.severity == "reject" and known[name].kind == "frame":
+            message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
+            problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
+        elif options.tolerance is not None and known[name].kind == "frame":
+            message = f"rule `{name}` is about the whole delivery, so there is no share of rows that may break it"
+            remedy = "remove `tolerance`; how much may be missing or wrong is said by the check itself"
+            problems.append(dataset.problem(("rules", name), message, remedy))
+        elif softened and name == "key.unique":
+            # A warning, or a tolerated failure, would publish rows that nobody can tell apart.
+            message = "rule `key.unique` must reject, since the key is what tells rows apart"
+            remedy = "name more columns as the `key`; `{tolerance: 0}` refuses all where one row is rejected"
+            problems.append(dataset.problem(("rules", name), message, remedy))
+        elif softened and name.endswith(".finite"):
+            message = f"rule `{name}` must reject, since no sum and no mean over NaN or infinity means anything"
+            problems.append(
+                dataset.problem(("rules", name), message, "make it none in `normalise`, or leave the rule as it is")
+            )
+        elif softened and name.endswith(".not_null"):
+            # A warning, or a tolerated failure, would publish what the schema says cannot be there.
+            message = f"rule `{name}` must reject, since the schema says that the column always has a value"
+            remedy = "make the column nullable in schema.py, or leave the rule as it is"
+            problems.append(dataset.problem(("rules", name), message, remedy))
+        elif known[name].kind == "type" and (softening := _softening(options)):
+            what, remedy = softening
+            message = f"rule `{name}` cannot {what}, since a value that cannot be read would be published as none"
+            problems.append(dataset.problem(("rules", name), message, remedy))
+    for rule in rules:
+        for column in (one for one in rule.columns if rule.kind == "key" and one not in dataset.schema.columns):
+            if rule.name != "key.unique":  # of which `Catalog` tells it
+                remedy = choose(column, dataset.schema.columns)
+                problems.append(_problem(dataset, "", f"`unique` names the unknown column `{column}`", remedy))
+        if not rule.sentence:
+            message = f"rule `{rule.name}` has no sentence in words"
+            problems.append(_problem(dataset, rule.name, message, "give the check a docstring or `description`"))
+    for name, count in Counter(rule.name for rule in rules).items():
+        if count > 1:
+            problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
+    return list(dict.fromkeys(problems))
+
+
+def _softening(options: RuleOptions) -> tuple[str, str] | None:
+    """What lets rows through that break a rule, and how to mend it; None if none come through."""
+    if options.shadow_until:
+        return "be in shadow", "remove `shadow_until`"
+    if options.severity == "warn":
+        return "only warn", "use `reject` or `fail`, or declare the column as text"
+    if options.severity == "fail" and options.tolerance:
+        return "fail beyond a share alone", "use `reject`, or remove `tolerance`"
+    return None
+
+
+def _ignored(dataset: Dataset) -> Iterator[Problem]:
+    """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
+    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
+        model = schema.pandera
+        for name, column in model.columns.items():
+            said = {
+                "is optional": not column.required,
+                "stands for many by a pattern": column.regex,
+                "has a default": column.default is not None,
+            }
+            for what in (what for what, is_said in said.items() if is_said):
+                remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
+                yield _written(dataset, schema, name, f"column `{name}` {what}, which the gate does not do", remedy)
+            if name.startswith(RESERVED):
+                message = f"column `{name}` begins with `{RESERVED}`, as the columns do that the gate has beside it"
+                remedy = "give it another name; if it is delivered as this one, leave it out"
+                yield _written(dataset, schema, name, message, remedy)
+        settings = ("drop_invalid_rows", "add_missing_columns")
+        for setting in (setting for setting in settings if getattr(model, setting)):
+            remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"
+            yield _problem(dataset, "", f"`{setting}` of the model's Config is not what decides here", remedy)
+
+
+def _not_asked(dataset: Dataset) -> Iterator[Problem]:
+    """Rules that `Delivered` alone has: of that, names and types count; rows are judged once they are as `Schema` says."""
+    asked, said = dataset.schema.pandera, dataset.delivered.pandera
+    all_asked = set(_rules_of(asked)).union(*map(_rules_of, asked.columns.values()))
+    for name, column in said.columns.items():
+        of = set(_rules_of(asked.columns[name])) if name in asked.columns else all_asked
+        for rule in (rule for rule in _rules_of(column) if rule not in of):
+            message = f"column `{name}` of `Delivered` has the rule `{rule[0]}`, which is not asked"
+            yield _written(dataset, dataset.delivered, name, message, "say it in `Schema`")
+    for rule in (rule for rule in _rules_of(said) if rule not in all_asked):
+        message = f"`Delivered` has the rule `{rule[0]}`, which is not asked"
+        yield _written(dataset, dataset.delivered, rule[0], message, "say it in `Schema`")
+
+
+def _rules_of(said: pa.DataFrameSchema | pa.Column) -> list[tuple[str, str]]:
+    """The rules of a model or a column: what they are called, and what else they say."""
+    unique = [("unique", str(said.unique))] if said.unique else []
+    return [*unique, *((check.name or "check", str(check.statistics)) for check in said.checks)]
+
+
+def _type_problems(dataset: Dataset) -> Iterator[Problem]:
+    source = dataset.ingested.source if dataset.ingested else None
+    for column in dataset.delivered.columns.values() if source and source.format != "parquet" else ():
+        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+            message = f"column `{column.name}` is {column.dtype}, which cannot be read from text"
+            yield _written(dataset, dataset.delivered, column.name, message, "deliver it as a plain value, or as parquet")
+    lost = [name for name in dataset.schema.columns if name not in dataset.delivered.columns]
+    if lost and not dataset.normalise:
+        message = f"`Schema` has {', '.join(lost)}, which `Delivered` has not, and there is no `normalise` to make it"
+        yield _problem(dataset, "", message, "write `normalise`, or remove `Delivered`")
+
+
+def _problem(dataset: Dataset, rule: str, message: str, remedy: str) -> Problem:
+    """A mistake in `schema.py`: at the method that makes the rule, if there is one."""
+    file, _, line = written_at(dataset, rule).partition(":")
+    return Problem(file, int(line), message, remedy)
+
+
+def _written(dataset: Dataset, schema: Schema, name: str, message: str, remedy: str) -> Problem:
+    """A mistake in `schema.py`: at the column or method of that name, unless that comes from another file."""
+    known = re.escape(name)
+    stands = re.compile(rf"""\s+(def )?{known}\s*[:(=]|.*alias\s*=\s*["']{known}["']""")
+    for model in (one for one in schema.model.__mro__ if one.__module__ == schema.model.__module__):
+        lines, first = inspect.getsourcelines(model)
+        for number, line in enumerate(lines, first):
+            if stands.match(line):
+                return Problem(f"{dataset.folder}/schema.py", number, message, remedy)
+    return Problem(f"{dataset.folder}/schema.py", 1, message, remedy)
