@@ -228,7 +228,8 @@ def measure(name: str, first: int) -> tuple[Counter[tuple[str, float, str, str]]
         if number >= 28:
             false = judged(untouched)
             for method, alarm in false.items():
-                alarms[method] += [day] if alarm else []
+                broken = " (a break)" if method == "ours" and history.breaks(untouched).any() else ""
+                alarms[method] += [day + broken] if alarm else []
             if number >= NOT_BEFORE and (number - NOT_BEFORE) % EVERY == first:
                 for kind in (*KINDS, *OUT_OF_REACH):
                     for magnitude in kind.magnitudes:

@@ -223,12 +223,14 @@ def tell(costs: dict[tuple[str, str], list[Cost]]) -> None:
 def main(rows: int = 10_000_000, rounds: int = 3) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        print(f"making {rows:,} rows", file=sys.stderr, flush=True)
         # What a process has held counts for those that it starts, so this one holds nothing.
         subprocess.run([sys.executable, __file__, "generate", name, str(rows)], check=True)
         print(f"{rows:,} rows, {len(compile_rules(dataset(folder, 'parquet')))} rules, {rounds} rounds", flush=True)
         costs: dict[tuple[str, str], list[Cost]] = {}
-        for _, (what, files) in product(range(rounds), MEASURED.items()):
+        for number, (what, files) in product(range(rounds), MEASURED.items()):
             for file in files:
+                print(f"round {number + 1} of {rounds}: {what.__name__} {file}", file=sys.stderr, flush=True)
                 asked = [sys.executable, __file__, what.__name__, name, file]
                 told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
                 costs.setdefault((what.__name__, file), []).append((float(told[0]), float(told[1]), float(told[2])))

@@ -11,13 +11,14 @@ from pathlib import Path
 import click
 import polars as pl
 
-from dataops_assets.cli.summary import command
+from dataops_assets.cli.summary import command, from_here
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.errors import Mistake
 from dataops_assets.corrections.writing import Wish
 from dataops_assets.gate.corrected import CorrectionError
 from dataops_assets.gate.functions import CodeError
 from dataops_assets.gate.reading import DeliveryError
+from dataops_assets.gate.wording import in_print
 from dataops_assets.steps.correcting import Proposal, propose
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -46,7 +47,7 @@ def correct_dataset(lake: Lake, dataset: Dataset, partition: Partition, wish: Wi
     except Mistake as error:
         raise click.UsageError(str(error)) from error
     except (LookupError, CorrectionError, DeliveryError, CodeError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(from_here(str(error))) from error
     _show(dataset, found, wish)
     for line in _judged(found):
         click.echo(line)
@@ -57,7 +58,7 @@ def correct_dataset(lake: Lake, dataset: Dataset, partition: Partition, wish: Wi
     try:
         found.write()
     except Mistake as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(from_here(str(error))) from error
     click.echo(f"added to {found.file}; review and commit it, and then: {command('run', dataset.name)}")
 
 
@@ -103,4 +104,4 @@ def _judged(found: Proposal) -> Iterator[str]:
 
 
 def _texts(rows: pl.DataFrame, columns: list[str]) -> list[list[str]]:
-    return [["null" if value is None else value for value in row] for row in rows.select(columns).head(_SHOWN).rows()]
+    return [["null" if value is None else in_print(value) for value in row] for row in rows.select(columns).head(_SHOWN).rows()]

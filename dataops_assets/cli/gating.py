@@ -12,6 +12,7 @@ from typing import get_args
 import click
 
 from dataops_assets.cli.arguments import existing
+from dataops_assets.cli.summary import from_here
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.model import Format
 from dataops_assets.gate.corrected import CorrectionError
@@ -61,6 +62,6 @@ def try_delivery(lake: Lake, dataset: Dataset, partition: str | None, files: Seq
             click.echo(f"the {verdict.gate} gate would {'pass' if passed else 'refuse'} it")
             click.echo("\n".join(told(verdict)))
     except (NotReady, CodeError, CorrectionError, Contended, Damaged, Withheld) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(from_here(str(error))) from error
     click.echo("nothing was written")
     return passed

@@ -78,6 +78,7 @@ def status(dataset: str | None, partition: str | None) -> None:
 
     With a PARTITION (2013-02-09): what arrived for it, what each gate said, and which rows broke which rule.
     """
+    from dataops_assets.cli.summary import from_here
     from dataops_assets.observe.partition import describe_partition
     from dataops_assets.observe.status import describe, overview
 
@@ -88,12 +89,12 @@ def status(dataset: str | None, partition: str | None) -> None:
         return
     [found] = named(lake, (dataset,))
     if partition is None and found.partitions:
-        click.echo(describe(lake, found, now))
+        click.echo(from_here(describe(lake, found, now)))
         return
     partition = existing(found, partition, now)
     if partition is None:
-        click.echo(describe(lake, found, now) + "\n")
-    click.echo(describe_partition(lake, found, partition, now))
+        click.echo(from_here(describe(lake, found, now)) + "\n")
+    click.echo(from_here(describe_partition(lake, found, partition, now)))
 
 
 @cli.command()

@@ -90,6 +90,7 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
             progress.update(bar, description=title)
             before = time.monotonic()
             done: dict[Dataset, set[Partition]] = {}
+            failed_before = len(failures)
             for zone, layer in stages(lake.catalog, wanted):
                 for planned in due(seen, zone, layer, datetime.now(UTC), within, never_told, tried):
                     altered |= _altered(seen, planned)
@@ -102,7 +103,8 @@ def _run_pending(lake: Lake, datasets: Sequence[Dataset]) -> int:
                         never_told[zone, dataset.name] -= set(planned.partitions)
                         done.setdefault(dataset, set()).update(planned.partitions)
             if done:
-                console.print(_line(seen, title, done, time.monotonic() - before), highlight=False)
+                failed_here = len(set(failures[failed_before:]))
+                console.print(_line(seen, title, done, failed_here, time.monotonic() - before), highlight=False)
             progress.advance(bar)
         tell_arrivals(instance, seen, datasets, datetime.now(UTC))
         failures += launch_results(definitions, instance, seen, datasets, taken_on=whole)  # a view: none of the runs that count
@@ -169,7 +171,7 @@ def _reads_partitions(lake: Lake, dataset: Dataset) -> bool:
     return any(other.partitions or _reads_partitions(lake, other) for other in others)
 
 
-def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], seconds: float) -> str:
+def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], failed: int, seconds: float) -> str:
     now = datetime.now(UTC)
     found = [tally(lake, dataset, sorted(partitions, key=str), now) for dataset, partitions in done.items()]
     ingested = [t for t, dataset in zip(found, done, strict=True) if dataset.ingested]
@@ -185,6 +187,7 @@ def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], seconds: 
         f"gates: {sum(t.passed for t in found)} passed",
         f"{sum(t.warned for t in found)} warned",
         f"{sum(t.refused for t in found)} refused",
+        f"{failed} failed" if failed else "",
         f"{seconds:.1f} s",
     ]
     return f"{title:16} " + " · ".join(filter(None, parts))

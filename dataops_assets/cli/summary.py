@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dataops_assets import deployment
+from dataops_assets.catalog import DEFS
 from dataops_assets.contract import Dataset
+from dataops_assets.contract.errors import as_seen_from
 from dataops_assets.observe.findings import Finding, findings
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.storage import landing
@@ -54,7 +56,7 @@ def summarise(
     if len(unmet) > _MOST_UNMET:
         console.print(f"… and {len(unmet) - _MOST_UNMET} more: {command('status')}")
     for failure in failures[:_MOST_UNMET]:
-        console.print(failure, style="red", highlight=False)
+        console.print(from_here(failure), style="red", highlight=False)
     if len(failures) > _MOST_UNMET:
         console.print(f"… and {len(failures) - _MOST_UNMET} more failures", style="red")
     _print_landing(lake, datasets, now, console)
@@ -75,7 +77,8 @@ def _print_findings(shown: Sequence[Finding], console: Console) -> None:
     ui = deployment.current().ui
     for finding in shown:
         # Where the contract is not met, the way out must not be cut off.
-        told = finding.told if finding.unmet or len(finding.told) < console.width else f"{finding.told[: console.width - 3]}…"
+        told = from_here(finding.told)
+        told = told if finding.unmet or len(told) < console.width else f"{told[: console.width - 3]}…"
         console.print(f"  {told}", style="red" if finding.unmet else "", highlight=False)
         console.print(
             f"    {command('status', finding.dataset.name, finding.partition or '')} · {ui}{finding.page}",
@@ -138,3 +141,8 @@ def command(*words: str, program: str = "dataops") -> str:
     """A command as it can be typed here: with the way to it, where it is not on the path."""
     found = program if shutil.which(program) else str(Path(sys.argv[0]).with_name(program))
     return " ".join(filter(None, (found, *words)))
+
+
+def from_here(text: str) -> str:
+    """What was told, with every line of a declared file named as an editor finds it from here, as mistakes are at load."""
+    return as_seen_from(text, Path.cwd(), DEFS.parent)

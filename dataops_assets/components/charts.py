@@ -60,7 +60,7 @@ def unusual_metadata(unusual: Sequence[Unusual]) -> dict[str, Any]:
 
 
 def _courses(unusual: Sequence[Unusual]) -> str:
-    """Each statistic over the partitions before, a line; and what it is now, a point."""
+    """Each statistic over the partitions before, a line; what it is now, a point; and the bounds of that."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_INCHES[0], 1.3 * len(unusual) + 0.3), dpi=_DPI, layout="constrained")
@@ -68,6 +68,13 @@ def _courses(unusual: Sequence[Unusual]) -> str:
         before = [float("nan") if value is None else value for value in one.before]
         axes.plot(range(-len(before), 0), before, color=_COLOUR, marker=".", linewidth=1)
         axes.plot([0], [one.value], color=_STRIKING, marker="o")
+        assert one.value is not None
+        for bound, style, word in ((one.limit, ":", "unusual"), (one.broken, "--", "a break")):
+            if bound is not None:
+                axes.axhline(bound, color=_STRIKING, linestyle=style, linewidth=1)
+                above = (word == "unusual") == (one.value < bound)  # so that the words do not lie on each other
+                place = (-len(before), bound)
+                axes.annotate(word, place, fontsize=7, color=_STRIKING, va="bottom" if above else "top")
         axes.set_title(one.statistic, fontsize=9, loc="left", parse_math=False)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +60,22 @@ class ContractError(Exception):
         paths = [package / problem.file for problem in self.problems]
         files = [os.path.relpath(path, here) if within else str(path) for path in paths]
         return _listed([replace(problem, file=file) for problem, file in zip(self.problems, files, strict=True)])
+
+
+def as_seen_from(text: str, here: Path, package: Path) -> str:
+    """The same words, with each line of a file below `defs/` named as in `ContractError.seen_from`.
+
+    Args:
+        text: What was told, in words.
+        here: The folder that somebody stands in.
+        package: The folder that holds `defs/`.
+    """
+
+    def seen(found: re.Match[str]) -> str:
+        path = package / found[0]
+        return os.path.relpath(path, here) if here.is_relative_to(package.parent) else str(path)
+
+    return re.sub(r"(?<![\w/.])defs/[^\s:]+(?=:\d)", seen, text)
 
 
 def _listed(problems: Sequence[Problem]) -> str:

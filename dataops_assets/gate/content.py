@@ -24,6 +24,7 @@ from dataops_assets.gate.profile import Profile, profile, short
 from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import ROW, STATISTICS, Rule
 from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
+from dataops_assets.gate.wording import percent
 
 _LOCAL_TIMES = (
     "{0} has {1:,} local times, which without an offset from UTC are no moments: deliver it with one, as in "
@@ -242,6 +243,8 @@ def _beside(column: str) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no word for them
+        return "NaN" if math.isnan(value) else str(value)
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
@@ -251,8 +254,8 @@ def _reasons(dataset: Dataset, results: Sequence[RuleResult], came: int, rows: R
     if share > tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        found = f"{rows.rejected} of {came} rows rejected, {share:.1%}"
-        reasons.append(f"{found}; {tolerance:.1%} tolerated: {named}")
+        found = f"{rows.rejected} of {came} rows rejected, {percent(share)}"
+        reasons.append(f"{found}; {percent(tolerance)} tolerated: {named}")
     return tuple(reasons)
 
 

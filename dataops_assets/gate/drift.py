@@ -6,6 +6,8 @@ Each statistic of a profile is compared with its own history, in the order of th
    (Hampel, The influence curve and its role in robust estimation, 1974) and a floor: what never moved may move a little.
 2. Its *surprise* is that distance in terms of the largest that it has had before. So what is restless by nature, such as delays
    or rain, has a wide bound, and what is steady a narrow one. The shorter the history, the wider the bound.
+3. A *break* is three times as far off as ever before, however short the history, and not only just unusual. Three times what
+   is unusual would not do: what falls to a tenth is off by no more than its own level, which may be twenty deviations.
 
 Here: distances, and what is said of them. Not here: the statistics (`profile`), and where the profiles before come from.
 """
@@ -23,7 +25,7 @@ from dataops_assets.gate.profile import Profile, related_of, statistics_of
 from dataops_assets.gate.relations import NULL, Numbers, Relations
 from dataops_assets.gate.rules import STATISTICS, Rule
 from dataops_assets.gate.verdict import RuleResult, Status, Unusual
-from dataops_assets.gate.wording import some
+from dataops_assets.gate.wording import percent, some
 
 USUAL = 28
 """How many partitions before one tell what is usual: four weeks, if they are days."""
@@ -36,7 +38,8 @@ _PATIENCE = 24
 _OFTEN, _OFTEN_AT_LEAST = 0.05, 3
 """In which share of the partitions before a number came often, and in how many of them at least."""
 _WIDENED = 2.0
-_BREAK = 3.0
+_BREAK, _BREAK_LEAST = 3.0, 1.1
+"""A break is so many times as far off as anything before, and so many times as far as what is unusual at least."""
 _TOLD = 5
 _NORMAL = 1.4826  # the standard deviation of a normal distribution, in terms of its median absolute deviation
 _NEW, _MIX, _ROWS, _MERGED, _REPEATED = "new", "mix", "rows", "merged", "repeated"
@@ -44,6 +47,7 @@ _RESIDUAL, _BIAS = "residual", "bias"
 _STEADY = (_RESIDUAL, _BIAS, "step", _MIX)
 _RARE = ("nulls", "lower", "padded")
 _SHARES = (*_RARE, "top", _NEW, _MIX, _MERGED, _REPEATED)
+_NEVER_NEGATIVE = (*_SHARES, _ROWS, "distinct", "length", "decimals", "step", _RESIDUAL)
 
 
 class History:
@@ -111,11 +115,23 @@ class History:
         _, distances, limits = self._compared_with(profile)
         return distances / limits
 
+    def bounds(self, place: int) -> Numbers:
+        """What of a statistic is a break below, unusual below, unusual above, and a break above."""
+        _, median, scale = (of_all[..., place] for of_all in self._scaled())
+        limit, broken = (of_all[place] for of_all in self._limits())
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(median + scale * np.array([-broken, -limit, limit, broken]))
+
+    def breaks(self, profile: Profile) -> npt.NDArray[np.bool_]:
+        """By statistic, whether it is a break."""
+        (_, distances, _), (_, breaks) = self._compared_with(profile), self._limits()
+        return distances >= breaks
+
     def _compared_with(self, profile: Profile) -> tuple[Numbers, Numbers, Numbers]:
         """The statistics of a profile, their distances and limits: what is compared is next among those before, as a rule."""
         if self._compared is None or self._compared[0] != profile:
             values = self._numbers(profile)
-            self._compared = profile, (values, self._distances_of(values), self._limits())
+            self._compared = profile, (values, self._distances_of(values), self._limits()[0])
         return self._compared[1]
 
     def before(self, place: int) -> Numbers:
@@ -212,12 +228,18 @@ class History:
     def _distances_of(self, values: Numbers) -> Numbers:
         if len(self._values) < _COLD_START:
             return np.full(len(self.names), np.nan)
-        before = self._before()
-        median, known = _median(before)
-        deviation, _ = _median(np.abs(before - median))
+        before, median, scale = self._scaled()
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            distances = np.abs(values - median) / (_NORMAL * deviation + self._floors(before, median))
-        return np.where(known >= _COLD_START, distances, np.nan)
+            distances = np.abs(values - median) / scale
+        return np.where((~np.isnan(before)).sum(axis=0) >= _COLD_START, distances, np.nan)
+
+    def _scaled(self) -> tuple[Numbers, Numbers, Numbers]:
+        """The values before, their medians, and what distances from these are measured in."""
+        before = self._before()
+        median, _ = _median(before)
+        with np.errstate(invalid="ignore", over="ignore"):
+            deviation, _ = _median(np.abs(before - median))
+            return before, median, _NORMAL * deviation + self._floors(before, median)
 
     def _floors(self, before: Numbers, median: Numbers) -> Numbers:
         """The least that counts as a deviation, in the unit of each statistic; NaN is what has none.
@@ -264,10 +286,10 @@ class History:
         # Where most partitions have one value, how it changes from row to row tells nothing.
         return np.concatenate([np.where((kinds == "step") & ~(_median(high - low)[0] > 0), np.nan, floors), related])
 
-    def _limits(self) -> Numbers:
-        """The distance, by statistic, beyond which it is unusual; NaN as long as too few partitions tell."""
+    def _limits(self) -> tuple[Numbers, Numbers]:
+        """The distances, by statistic, beyond which it is unusual and a break; NaN as long as too few partitions tell."""
         if not self._distances:
-            return np.full(len(self.names), np.nan)
+            return np.full(len(self.names), np.nan), np.full(len(self.names), np.nan)
         before = np.stack(self._distances)
         told = (~np.isnan(before)).sum(axis=0)
         # Of a column that mostly has one value, such as rain, what the others are differs by nature.
@@ -278,7 +300,8 @@ class History:
             _LEAST_LIMIT,
         )
         largest = np.fmax(np.fmax.reduce(before, axis=0), least)
-        return np.where(told >= _COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
+        limits = np.where(told >= _COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
+        return limits, np.maximum(np.maximum(largest, _LEAST_LIMIT) * _BREAK, limits * _BREAK_LEAST)
 
 
 def compared(found: Judged, rules: list[Rule], history: History, public: bool) -> Judged:
@@ -294,13 +317,13 @@ def compared(found: Judged, rules: list[Rule], history: History, public: bool) -
     if rule is None or found.profile is None:
         return found
     surprises = np.nan_to_num(history.surprises(found.profile))
-    worst = [int(place) for place in np.argsort(-surprises, kind="stable") if surprises[place] > 1]
     values = history.numbers(found.profile)
+    breaks = history.breaks(found.profile)
+    worst = [int(place) for place in np.lexsort((-surprises, ~breaks)) if surprises[place] > 1]
     unusual = tuple(_unusual(history, found.profile, place, values, surprises, public) for place in worst[:_TOLD])
     status: Status = "passed"
     if worst:
-        broken = rule.severity == "fail" and surprises[worst[0]] >= _BREAK
-        status = "refused" if broken else "warned"
+        status = "refused" if rule.severity == "fail" and breaks.any() else "warned"
     more = f"; and {len(worst) - _TOLD} more" if len(worst) > _TOLD else ""
     told = "; ".join(one.told for one in unusual) + more if worst else ""
     result = RuleResult(
@@ -311,7 +334,7 @@ def compared(found: Judged, rules: list[Rule], history: History, public: bool) -
         broken=int(bool(worst)),
         status=status,
         detail=f"{told} ({_span(history)})" if told else _span(history),
-        measured=round(float(surprises[worst[0]]), 3) if worst else None,
+        measured=round(float(surprises.max()), 3) if worst else None,
         bound=1.0 if worst else None,
     )
     refused = (f"{rule.name}: {rule.sentence}, but {result.detail}",) if status == "refused" else ()
@@ -334,14 +357,33 @@ def _unusual(history: History, profile: Profile, place: int, values: Numbers, su
     column, what = history.names[place]
     name, value, before = _named(column, what), float(values[place]), history.before(place)
     times = round(float(surprises[place]), 2)
+    broken_low, least, greatest, broken_high = (float(bound) for bound in history.bounds(place))
+    side, limit, broken = ("above", greatest, broken_high) if value > greatest else ("below", least, broken_low)
     if not public:
-        return Unusual(statistic=name, surprise=times, told=f"{name} is {times:g} times as far off as it may be")
+        median = (least + greatest) / 2
+        most = (broken - median) / (limit - median)
+        told = f"{name} is {times:g} times as far off as it may be, and {most:.3g} times is a break"
+        return Unusual(statistic=name, surprise=times, told=told)
     low, high = np.nanquantile(before, [0.1, 0.9])
     told = f"{history.told(place, _said(value, what))}, usually {_said(low, what)} to {_said(high, what)}"
     if what == _NEW and (new := history.new_categories(profile, column)):
         told += f": {some(new, 3)}"
-    kept = tuple(None if np.isnan(one) else float(one) for one in before)
-    return Unusual(statistic=name, surprise=times, told=told, value=value, before=kept)
+    possible = not (what in _SHARES and broken > 1) and not (what in _NEVER_NEGATIVE and broken < 0)
+    told += f"; unusual {side} {_said(limit, what)}"
+    told += f", a break {side} {_said(broken, what)}" if possible else ", never a break"
+    return Unusual(
+        statistic=name,
+        surprise=times,
+        told=told,
+        value=value,
+        before=tuple(map(_finite, before)),
+        limit=_finite(limit),
+        broken=_finite(broken) if possible else None,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _named(column: str, what: str) -> str:
@@ -350,7 +392,7 @@ def _named(column: str, what: str) -> str:
 
 def _said(value: float, what: str) -> str:
     if what in _SHARES:
-        return f"{value:.1%}"
+        return percent(value)
     return f"{value:,.0f}" if what in (_ROWS, "distinct") else f"{value:,.4g}"
 
 

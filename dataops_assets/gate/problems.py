@@ -13,6 +13,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Problem
 from dataops_assets.contract.errors import choose
+from dataops_assets.contract.model import RuleOptions
 from dataops_assets.contract.schema import RESERVED, Schema
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.rules import compile_rules, written_at
@@ -56,9 +57,10 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
             message = f"rule `{name}` must reject, since the schema says that the column always has a value"
             remedy = "make the column nullable in schema.py, or leave the rule as it is"
             problems.append(dataset.problem(("rules", name), message, remedy))
-        elif options.shadow_until and known[name].kind == "type":
-            message = f"rule `{name}` cannot be in shadow, since a value that cannot be read would be published as none"
-            problems.append(dataset.problem(("rules", name), message, "remove `shadow_until`"))
+        elif known[name].kind == "type" and (softening := _softening(options)):
+            what, remedy = softening
+            message = f"rule `{name}` cannot {what}, since a value that cannot be read would be published as none"
+            problems.append(dataset.problem(("rules", name), message, remedy))
     for rule in rules:
         for column in (one for one in rule.columns if rule.kind == "key" and one not in dataset.schema.columns):
             if rule.name != "key.unique":  # of which `Catalog` tells it
@@ -71,6 +73,17 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         if count > 1:
             problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
     return list(dict.fromkeys(problems))
+
+
+def _softening(options: RuleOptions) -> tuple[str, str] | None:
+    """What lets rows through that break a rule, and how to mend it; None if none come through."""
+    if options.shadow_until:
+        return "be in shadow", "remove `shadow_until`"
+    if options.severity == "warn":
+        return "only warn", "use `reject` or `fail`, or declare the column as text"
+    if options.severity == "fail" and options.tolerance:
+        return "fail beyond a share alone", "use `reject`, or remove `tolerance`"
+    return None
 
 
 def _ignored(dataset: Dataset) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.profile import Profile
-from dataops_assets.gate.wording import in_print, some
+from dataops_assets.gate.wording import in_print, percent, some
 
 VERSION = 1
 """Of what the gates say, among the grounds of every verdict: whoever makes them say something else of the same delivery raises
@@ -40,7 +40,7 @@ class RuleResult(BaseModel):
         withheld: Why they are told by their number alone, in words; empty if they are not.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     rule: str
     sentence: str
@@ -75,12 +75,12 @@ class RuleResult(BaseModel):
             return self.detail
         if self.measured is not None:
             share = "%" in self.sentence and self.bound is not None and abs(self.bound) <= 1
-            return f"it is {self.measured:.1%}" if share else f"it is {self.measured:,.6g}"
+            return f"it is {percent(self.measured)}" if share else f"it is {self.measured:,.6g}"
         if not self.broken:
             return ""
         if not self.offenders:
             return "not here"
-        return f"{self.broken:,} of {self.checked:,} rows ({self.broken / self.checked:.1%}) break it"
+        return f"{self.broken:,} of {self.checked:,} rows ({percent(self.broken / self.checked)}) break it"
 
 
 class Unusual(BaseModel):
@@ -92,6 +92,8 @@ class Unusual(BaseModel):
         told: All that in words.
         value: What it is; only of public data.
         before: What it was in the 28 partitions before, the latest last; only of public data.
+        limit, broken: Beyond what it is unusual, and a break, on the side where it is; None if it cannot get there, and of data
+            that is not public.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,6 +103,8 @@ class Unusual(BaseModel):
     told: str
     value: float | None = None
     before: tuple[float | None, ...] = ()
+    limit: float | None = None
+    broken: float | None = None
 
 
 class Rows(BaseModel):

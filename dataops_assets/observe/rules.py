@@ -11,7 +11,7 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.envelope import Earlier, Part, judge_envelope
 from dataops_assets.gate.rules import STATISTICS, Rule, compile_rules
-from dataops_assets.gate.wording import in_print
+from dataops_assets.gate.wording import in_print, percent
 from dataops_assets.storage.lake import name_of
 
 _BY_HASH = "by the hashes of the columns; rows that are equal in every column are merged before"
@@ -34,7 +34,7 @@ def explain(dataset: Dataset, today: date) -> str:
     typed = "typed, normalised and corrected" if dataset.ingested else "made"
     share = dataset.attributes.tolerance
     lines += ["", f"the content gate asks of its rows, once they are {typed}, in this order"]
-    lines.append(f"  more than {share:.1%} of the rows rejected refuses the partition")
+    lines.append(f"  more than {percent(share)} of the rows rejected refuses the partition")
     rules = compile_rules(dataset, today)
     for step in (_BY_HASH, _CALLED, _BY_JOIN, _IN_ONE_PASS, _OVER_TIME):
         asked = [line for rule in rules if _step(rule) == step for line in _rule(rule)]
@@ -78,4 +78,4 @@ def _effect(rule: Rule) -> str:
     if rule.kind == "frame" or rule.tolerance == (1.0 if rule.severity == "reject" else 0.0):
         return rule.severity
     beyond = f"{rule.severity} beyond" if rule.severity != "reject" else "reject, and refuse all beyond"
-    return f"{beyond} {rule.tolerance:.1%} of the rows"
+    return f"{beyond} {percent(rule.tolerance)} of the rows"

@@ -1,5 +1,6 @@
 """What fails in a `dataops run`: it is tried once, told, and tried again by the next one."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ def test_what_fails_is_asked_once_by_each_run(tmp_path: Path):
         assert told.returncode == 1, told.stdout + told.stderr
         assert told.stdout.count("fetch failed: ValueError: 503 from the lab") == len(DAYS), told.stdout
         assert sorted(notes.read_text().split()) == sorted([*DAYS, "heights"] * runs)
+        assert re.search(r"January 2024 .* · 0 refused · 3 failed · ", told.stdout), told.stdout
+        assert "dataops_assets/defs/heights/transform.py:" in told.stdout
 
 
 def test_what_failed_is_due_again_once_something_has_changed(tmp_path: Path):

@@ -17,6 +17,12 @@ def test_what_is_unusual_is_told_and_drawn():
     assert base64.b64decode(picture[1]).startswith(b"\x89PNG")
 
 
+def test_bounds_of_what_is_unusual_and_of_a_break_are_drawn():
+    bounded = FAR_OFF.model_copy(update={"limit": 40.0})
+    drawn = [unusual_metadata([one]) for one in (FAR_OFF, bounded, bounded.model_copy(update={"broken": 50.0}))]
+    assert len({one["unusual"].md_str for one in drawn}) == 3
+
+
 def test_nothing_is_drawn_of_what_may_not_be_shown_or_is_usual():
     assert unusual_metadata([FAR_OFF.model_copy(update={"value": None, "before": ()})]) == {}
     assert unusual_metadata([]) == {}

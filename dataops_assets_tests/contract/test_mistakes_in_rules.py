@@ -185,6 +185,19 @@ CASES: dict[str, Broken] = {
             ),
         )
     },
+    **{
+        f"type_that_{what.split()[0]}s": Broken(
+            (READINGS, "tolerance: 0.5", f"tolerance: 0.5\n  rules: {{temperature.type: {options}}}"),
+            f"rule `temperature.type` cannot {what}, since a value that cannot be read would be published as none",
+            remedy,
+            at="temperature.type",
+            mended="tolerance: 0.5",
+        )
+        for options, what, remedy in (
+            ("warn", "only warn", "use `reject` or `fail`"),
+            ("{severity: fail, tolerance: 0.1}", "fail beyond a share alone", "use `reject`, or remove `tolerance`"),
+        )
+    },
     "shadow_without_a_day": Broken(
         (READINGS, "tolerance: 0.5", "rules: {noted: {shadow_until: soon}}"),
         "'soon'",

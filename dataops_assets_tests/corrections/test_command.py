@@ -93,6 +93,14 @@ def test_what_is_written_is_what_staging_applies(
     assert sorted(received.read("readings", DAY)["temperature"].to_list()) == published
 
 
+def test_a_value_of_several_lines_stays_in_its_row(received: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    received.drop("readings", f"{DAY}.csv", readings(DAY, {}, {"note": "warm\nand wet"}))
+    received.receive("readings", DAY)
+    ask(received, "readings", DAY, wish(key=HOUR, changes={"note": "wet"}), dry_run=True)
+    _, before, after, *_ = capsys.readouterr().out.splitlines()
+    assert (before.split()[4:], after.split()[4:]) == ([r"warm\nand", "wet"], ["wet"])
+
+
 def test_a_dry_run_shows_the_rows_before_and_after_and_writes_nothing(
     received: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,7 +273,7 @@ def test_at_a_prompt_an_airport_gets_its_time_zone(clone: Checkout) -> None:
     assert (ran.returncode, "4 corrected" in ran.stdout) == (0, True), ran.stdout
     again = clone.run(*asked)
     assert again.returncode == 1
-    assert "defs/aviation/airports/corrections.yaml:46: collides with the correction in line" in again.stderr
+    assert "dataops_assets/defs/aviation/airports/corrections.yaml:46: collides with the correction in line" in again.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 FILE = Path(__file__).with_suffix(".json")
 _NOT_SAID = {"number", "judged_at", "arrived", "depends_on", "released"}
-_IDS = ("verdict", "delivery")
+_IDS = ("verdict", "delivery", "earlier")
 _GATES: tuple[Gate, ...] = ("envelope", "content")
 
 _DEFS = """
@@ -43,7 +43,7 @@ _DEFS = """
       key: [id]
       tolerance: 1
       rules:
-        small.type: {{severity: warn, tolerance: 0.01}}
+        positive.not_equal_to: {{severity: warn, tolerance: 0.01}}
         whole.in_range: {{severity: fail, tolerance: 0.9}}
         code.str_length: {{shadow_until: 2024-12-31}}
     """

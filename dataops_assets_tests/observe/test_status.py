@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from dataops_assets.observe.findings import findings
+from dataops_assets.observe.partition import describe_partition
 from dataops_assets.observe.status import describe, overview
 from dataops_assets.observe.tally import tally_all
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
@@ -150,6 +151,14 @@ def test_warnings_and_what_is_tolerated(tree: Tree) -> None:
     assert "warned of, by partitions: mostly_measured 1 (the last for 2024-01-01)" in told(tree, "readings")
     assert "tolerated, by rows: temperature.less_than_or_equal_to 1" in told(tree, "readings")
     assert "rejected, by rows" not in told(tree, "readings")
+
+
+def test_nan_and_infinity_are_told_as_such(tree: Tree) -> None:
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", "2024-01-01.csv", readings("2024-01-01", {"temperature": "NaN"}, {"temperature": "-inf"}))
+    tree.run()
+    answer = describe_partition(tree.lake, tree["readings"], "2024-01-01", LATER)
+    assert re.findall(r"row (\d): .*temperature (\S+)", answer)[:2] == [("1", "NaN"), ("2", "-inf")]
 
 
 def test_a_rule_in_shadow_rejects_nothing(tree: Tree) -> None:

@@ -76,7 +76,9 @@ def test_values_of_data_that_is_not_public_are_not_told(tree: Tree):
     assert outcome.verdict.profile.categories == {}
     assert outcome.verdict.profile.relations
     assert all(name.endswith("\nnull") for name in outcome.verdict.profile.relations.of)
-    assert all(one.value is None and not one.before and "usually" not in one.told for one in outcome.verdict.unusual)
+    kept_none = [(one.value, one.before, one.limit, one.broken) for one in outcome.verdict.unusual]
+    assert set(kept_none) == {(None, (), None, None)}
+    assert all("usually" not in one.told and " times is a break" in one.told for one in outcome.verdict.unusual)
 
 
 def test_a_break_fails_where_the_contract_says_so_and_still_tells_what_may_become_usual(tree: Tree):
@@ -89,6 +91,21 @@ def test_a_break_fails_where_the_contract_says_so_and_still_tells_what_may_becom
     assert after.verdict
     assert after.verdict.passed
     assert after.verdict.rules[-1].detail == "by the 29 partitions from 2024-01-01 to 2024-01-29"
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.25, "done"), (0.1, "refused")])
+def test_drift_warns_and_a_fall_to_a_tenth_is_a_break(tree: Tree, factor: float, status: str):
+    tree.edit("readings/defs.yaml", "  tolerance: 0.5", "  rules: {statistics.usual: fail}\n  tolerance: 0.5")
+    staged(tree, range(28))
+    [outcome] = staged(tree, range(28, 29), factor)
+    assert outcome.verdict
+    assert outcome.status == status
+    for one in outcome.verdict.unusual:
+        side = "above" if one.value > one.before[-1] else "below"
+        assert f"; unusual {side} {one.limit:,.4g}, a break {side} {one.broken:,.4g}" in one.told
+    broken = [one for one in outcome.verdict.unusual if abs(one.value - one.before[-1]) > abs(one.broken - one.before[-1])]
+    assert (len(broken) > 0, outcome.verdict.unusual != ()) == (status == "refused", True)
+    assert all(one.surprise < 3 for one in outcome.verdict.unusual if one.statistic == "temperature.mean")
 
 
 def test_a_run_over_a_range_finds_what_runs_day_by_day_find_and_reads_each_verdict_once(
