@@ -423,7 +423,7 @@ def test_text_for_a_number_on_row_100_000_is_found(tmp_path: Path) -> None:
     [_, refused, *others] = tree.run(now=LATER)
 
     assert refused.reason == (
-        "staged/stations: stations.csv: 1 of 100001 rows rejected, 0.0%; 0.0% tolerated: height.type (1). "
+        "staged/stations: stations.csv: 1 of 100001 rows rejected, <0.1%; 0.0% tolerated: height.type (1). "
         f"{MENDED}; what was published before stays"
     )
     assert (others, published(tree)["stations"].equals(before["stations"])) == ([], True)
