@@ -3,8 +3,8 @@
 import contextlib
 import io
 import subprocess
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,9 +76,9 @@ def extracted(folder: Path, commit: str, *, needed: bool = True) -> Iterator[Pat
         there = top / below
         there.mkdir(parents=True)
         if needed or _git(folder, commit, inside, "ls-tree", commit, "--", str(below)):
-            archive = _git(folder, commit, inside, "archive", "--format=tar", commit, "--", str(below))
-            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-                files.extractall(top, filter="data")
+            archive = _git(folder, commit, inside, "archive", "--format=zip", commit, "--", str(below))
+            with zipfile.ZipFile(io.BytesIO(archive)) as files:
+                files.extractall(top)
         yield there
 
 

@@ -144,15 +144,25 @@ def gate(dataset: str, files: tuple[Path, ...], partition: str | None, explain: 
 
 @cli.command()
 @click.argument("dataset", required=False)
-def quality(dataset: str | None) -> None:
+@click.option("--statistics", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw the statistics.")
+def quality(dataset: str | None, statistics: Path | None) -> None:
     """Show quality over time: by rule and month, what share of the rows broke it, the worst first.
 
-    Without a DATASET, the worst rules of all. The same can be queried in gate_results/<dataset>/data.parquet.
+    Without a DATASET, the worst rules of all. The same can be queried in gate_results/<dataset>/data.parquet. What the
+    partitions of a DATASET were like, column by column, is drawn into FILE (.svg, .png or .pdf).
     """
     from dataops_assets.observe.quality import over_time
 
     lake = open_lake().at_a_glance()
-    click.echo(over_time(lake, named(lake, (without_zone(dataset),) if dataset else ())))
+    asked = named(lake, (without_zone(dataset),) if dataset else ())
+    if not statistics:
+        click.echo(over_time(lake, asked))
+        return
+    if not dataset:
+        raise click.UsageError("name the DATASET whose statistics are drawn")
+    from dataops_assets.cli.drawing import draw_statistics
+
+    draw_statistics(lake, asked[0], statistics)
 
 
 @cli.command()

@@ -326,7 +326,7 @@ class Chart(_Attributes):
 NOT_JUDGED = {
     "description",
     "owner",
-    "lifecycle",  # what is published keeps the tag that it was written with, judged again or not
+    "lifecycle",  # a tag, which follows when a partition is judged again for another reason
     "partitions.start",
     "partitions.end",
     "due",

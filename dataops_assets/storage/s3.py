@@ -48,8 +48,9 @@ _AT_ONCE = 16
 _one_of_many = threading.local()
 _PART_BYTES = 32 << 20
 _SHA256 = "dataops-sha256"
-_TAGS = "dataops-tags"
 """The name of the hash among the metadata of what is written here; what others write may have a `sha256` of any form."""
+_TAGS = "dataops-tags"
+"""The name of the tags among them: whoever may not ask for the tags of an object may ask for its metadata."""
 _BATCH = 1000
 _MARKED = (
     "what was removed cannot be made again there: this store takes a delete marker for an object. Whoever may remove versions "
@@ -370,7 +371,7 @@ class S3(Store):
     def is_tagged(self, key: str, tags: Tags) -> bool:
         """Whether an object was written with just these tags."""
         told = self.head(key)
-        return told is not None and told["Metadata"].get(_TAGS) == urlencode(tags)
+        return told is not None and told["Metadata"].get(_TAGS, "") == urlencode(tags)
 
     def kept_hash(self, told: dict[str, Any]) -> str | None:
         """The hash of an object's bytes, as it was kept when they were written here, of what is told of the object."""

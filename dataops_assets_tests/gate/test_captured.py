@@ -100,6 +100,12 @@ def test_check_that_looks_at_the_frame_first_is_called(tree: Tree) -> None:
     assert rule.called.why == "it does more than select an expression (`collect_schema`)"
 
 
+def test_check_of_a_row_by_its_place_is_about_the_whole_delivery(tree: Tree) -> None:
+    dataset = with_check(tree, 'pl.col("hour").get(0) < 3')
+    assert not judge(dataset, delivered(4)).reasons
+    assert extra(dataset).kind == "frame"
+
+
 # One value for two rows without any, and more for others.
 
 

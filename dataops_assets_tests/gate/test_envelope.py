@@ -365,3 +365,11 @@ def test_columns_are_refused_where_pandera_refuses_them(tmp_path: Path, config: 
     except pa.errors.SchemaError:
         refused = True
     assert (judge(dataset, text)["columns"].status == "refused") == refused
+
+
+def test_keys_of_json_objects_have_no_order(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.edit("readings/defs.yaml", "{partition}.csv", "{partition}.ndjson")
+    tree.edit("readings/schema.py", "    note: str", "    class Config:\n        ordered = True\n\n    note: str")
+    found = judge(tree.catalog()["readings"], GOOD.select(reversed(GOOD.columns)))
+    assert (found["columns"].status, found["columns_order"].status) == ("passed", "passed")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -294,7 +295,13 @@ def test_object_carries_tags_hash_and_commit(s3: S3, bucket: Bucket) -> None:
     named = {"Bucket": bucket.name, "Key": "some/prefix/a"}
     tags = s3.client.get_object_tagging(**named)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == TAGS
-    assert s3.client.head_object(**named)["Metadata"] == {"dataops-sha256": sha(b"one"), "commit": "the commit"}
+    assert s3.client.head_object(**named)["Metadata"] == {
+        "dataops-sha256": sha(b"one"),
+        "dataops-tags": urlencode(TAGS),
+        "commit": "the commit",
+    }
+    assert s3.is_tagged("a", TAGS)
+    assert not s3.is_tagged("a", {**TAGS, "readers": "others"})
 
 
 def test_large_object_goes_in_parts(s3: S3, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
