@@ -81,7 +81,7 @@ class History:
         self._ranges: dict[str, tuple[float, float] | None] = {}
         self._values: deque[Numbers] = deque(maxlen=USUAL)
         self._distances: deque[Numbers] = deque(maxlen=CALIBRATED)
-        self._compared: tuple[Profile, tuple[Numbers, Numbers, Numbers]] | None = None
+        self._compared: tuple[Profile, tuple[Numbers, Numbers, Numbers, Numbers]] | None = None
         self._place = {name: place for place, name in enumerate(self.names)}
         self._kinds = np.array([what for _, what in self.names])
         self._beside = {
@@ -90,10 +90,15 @@ class History:
         self._top = np.array([self._place.get((name, "top"), -1) for name, _ in self.names])
 
     def add(self, partition: str, profile: Profile) -> None:
-        """Take the next partition among those before. One that is unusual widens what is usual, but by no more than double."""
-        values, distances, limits = self._compared_with(profile)
+        """Take the next partition among those before.
+
+        One that is unusual widens what is usual, and a break does not: the same fault on the next day is one again. A level
+        that has changed for good becomes what is usual once most of the partitions before have it.
+        """
+        values, distances, limits, breaks = self._compared_with(profile)
         self._compared = None
-        self._distances.append(np.where(np.isnan(distances), np.nan, np.fmin(distances, limits * _WIDENED)))
+        widens = ~np.isnan(distances) & ~(distances >= breaks)
+        self._distances.append(np.where(widens, np.fmin(distances, limits * _WIDENED), np.nan))
         self._values.append(values[: self._related])
         self._relations.add(profile.relations)
         self._shares.clear()
@@ -112,7 +117,7 @@ class History:
 
     def surprises(self, profile: Profile) -> Numbers:
         """By statistic, its distance in terms of what is usual: more than 1 is unusual, NaN is what cannot be told."""
-        _, distances, limits = self._compared_with(profile)
+        _, distances, limits, _ = self._compared_with(profile)
         return distances / limits
 
     def bounds(self, place: int) -> Numbers:
@@ -124,14 +129,14 @@ class History:
 
     def breaks(self, profile: Profile) -> npt.NDArray[np.bool_]:
         """By statistic, whether it is a break."""
-        (_, distances, _), (_, breaks) = self._compared_with(profile), self._limits()
+        _, distances, _, breaks = self._compared_with(profile)
         return distances >= breaks
 
-    def _compared_with(self, profile: Profile) -> tuple[Numbers, Numbers, Numbers]:
-        """The statistics of a profile, their distances and limits: what is compared is next among those before, as a rule."""
+    def _compared_with(self, profile: Profile) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+        """The statistics of a profile, their distances, and `_limits`; what is compared mostly comes next."""
         if self._compared is None or self._compared[0] != profile:
             values = self._numbers(profile)
-            self._compared = profile, (values, self._distances_of(values), self._limits()[0])
+            self._compared = profile, (values, self._distances_of(values), *self._limits())
         return self._compared[1]
 
     def before(self, place: int) -> Numbers:

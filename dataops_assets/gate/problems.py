@@ -139,6 +139,13 @@ def _type_problems(dataset: Dataset) -> Iterator[Problem]:
     if lost and not dataset.normalise:
         message = f"`Schema` has {', '.join(lost)}, which `Delivered` has not, and there is no `normalise` to make it"
         yield _problem(dataset, "", message, "write `normalise`, or remove `Delivered`")
+    for name, column in dataset.delivered.columns.items() if not dataset.normalise else ():
+        wanted = dataset.schema.columns.get(name, column).dtype
+        if column.dtype != wanted:
+            message = (
+                f"`Delivered` has `{name}` as {column.dtype}, `Schema` as {wanted}, and there is no `normalise` to make it that"
+            )
+            yield _written(dataset, dataset.delivered, name, message, "write `normalise`, or give both the same type")
 
 
 def _problem(dataset: Dataset, rule: str, message: str, remedy: str) -> Problem:

@@ -117,6 +117,17 @@ CASES: dict[str, Broken] = {
         "write `normalise`, or remove `Delivered`",
         at="import pandera",
     ),
+    "delivered_of_another_type_without_normalise": Broken(
+        (
+            "stations/schema.py",
+            "import polars as pl\n",
+            "import polars as pl\n\n\nclass Delivered(pa.DataFrameModel):\n    station: str\n    height: pl.Int64\n",
+        ),
+        "`Delivered` has `height` as Int64, `Schema` as Int16, and there is no `normalise` to make it that",
+        "write `normalise`, or give both the same type",
+        at="    height: pl.Int64",
+        mended="import polars as pl\n\n\nclass Delivered(pa.DataFrameModel):\n    station: str\n    height: pl.Int16\n",
+    ),
     # rules
     "rule_unknown": Broken(
         (READINGS, "tolerance: 0.5", "rules: {hour.in_rang: warn}"),

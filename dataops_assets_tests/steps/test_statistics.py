@@ -218,3 +218,10 @@ def test_what_is_accepted_keeps_all_other_rules(tree: Tree):
     tree.receive("readings", DAYS[0])
     [refused] = tree.stage("readings", DAYS[0])
     assert (refused.status, "of 24 rows rejected" in refused.reason) == ("refused", True)
+
+
+def test_a_fault_that_lasts_is_a_break_on_each_day(tree: Tree):
+    tree.edit("readings/defs.yaml", "  tolerance: 0.5", "  rules: {statistics.usual: fail}\n  tolerance: 0.5")
+    tree.edit("readings/schema.py", "ge=-60, le=60", "ge=-60000, le=60000")
+    staged(tree, range(28))
+    assert [outcome.status for outcome in staged(tree, range(28, 31), 14.0)] == ["refused"] * 3
