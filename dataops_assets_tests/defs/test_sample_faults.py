@@ -159,7 +159,7 @@ def test_the_worst_day_of_the_year_is_among_the_three_things_most_worth_a_look(y
     lines = told.getvalue().splitlines()
     assert len(lines) <= 25
     assert lines[0] == "worth a look, the worst first"
-    (at,) = [number for number, line in enumerate(lines[1:7:2]) if line.startswith("  staged/flights 2013-02-09: ")]
+    (at,) = [number for number, line in enumerate(lines[1:7:2]) if line.startswith("  staged/flights 2013-02-09: at most")]
     worst, where = lines[1 + 2 * at : 3 + 2 * at]
     assert worst.endswith("at most 20 % of the flights are cancelled, but it is 57.5% (3 more partitions)")
     asked, _, page = where.partition(" · ")
