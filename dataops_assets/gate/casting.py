@@ -54,8 +54,8 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
         value, given = value.cast(pl.String), pl.String()
     if given in (wanted, pl.Null):
         return value.cast(wanted)
-    if wanted == pl.String:
-        return as_text(value, given)
+    if wanted == pl.String:  # as what is missing is written by pandas, NaN is no text
+        return as_text(value.fill_nan(None) if given.is_float() else value, given)
     if given == pl.String:
         return _parse(value.str.strip_chars(), wanted)
     if not _alike(given, wanted):

@@ -177,3 +177,11 @@ def test_a_text_that_means_no_value_is_none_and_stands_in_quarantine(tmp_path: P
     assert tree.read("stations")["station"].to_list() == ["moss"]
     kept = tree.quarantine("stations").select("station", "height", "reasons").rows()
     assert kept == [("oslo", "NA", ["height.not_null"]), ("bergen", None, ["height.not_null"])]
+
+
+def test_nan_is_no_text(tmp_path: Path) -> None:
+    """So pandas writes what is missing."""
+    dataset = with_columns(Tree(tmp_path), "row", {"row": "pl.Int8", "code": "str"})
+    found = judge(dataset, pl.DataFrame({"row": [1, 2, 3], "code": [7.5, float("nan"), None]}))
+    assert found.good["code"].to_list() == ["7.5"]
+    assert found.rejected["reasons"].to_list() == [["code.not_null"]] * 2
