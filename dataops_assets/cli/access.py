@@ -7,6 +7,7 @@ import difflib
 import itertools
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from dataops_assets.cli.arguments import pairs, without_zone
 
 if TYPE_CHECKING:
     from dataops_assets.contract import Catalog, Dataset
-    from dataops_assets.observe.access import Allowed, Difference, Grant
+    from dataops_assets.observe.access import Allowed, Difference, Grant, Place
     from dataops_assets.observe.beside import Beside
     from dataops_assets.policy.access import Access, Caller
     from dataops_assets.policy.language import Statement
@@ -29,6 +30,8 @@ _TABLE = "dataops_assets/policy"
 _ANEW = "run `dataops export infra`, then `make access`"
 _WIDEST = 80
 """How wide the first column of a table is at most, in characters."""
+_NAMED = 3
+"""How many datasets are named at most where a right does not hold for all of a zone."""
 
 
 @click.command()
@@ -50,6 +53,8 @@ def who(dataset: str, zone: str | None, as_json: bool) -> None:
     found = [one for caller in observe.callers(access) for one in observe.allowed(access, caller, places)]
     if groups := observe.unrendered_readers(access, catalog[name]):
         click.echo(f"infra/access has no role of {', '.join(groups)} yet, so what they may read is not told: {_ANEW}", err=True)
+    if untagged := sorted({one.grant.who for one in found if _is_untagged(one)}):
+        click.echo(f"{', '.join(untagged)} could not write {name} with the tags that it has by its contract: {_ANEW}", err=True)
     if as_json:
         click.echo(json.dumps([_plain(one) for one in found], indent=1))
         return
@@ -87,7 +92,7 @@ def may(principal: str, tags: dict[str, str], as_json: bool) -> None:
         click.echo(json.dumps(told, indent=1))
         return
     lines = [
-        *(_may(caller, found, beside) if caller else ()),
+        *(_may(caller, places, found, beside) if caller else ()),
         *itertools.chain(*itertools.starmap(_may_inside, inside.items())),
     ]
     click.echo("\n".join(lines))
@@ -199,21 +204,31 @@ def _by_whom(found: "Iterable[Allowed]") -> list[tuple[str, str]]:
     by: dict[str, dict[str, None]] = {}
     for one in found:
         but = [f"but not {one.missing}, so it is refused"] if one.missing else []
+        but += ["but only without tags, as our code does not"] if _is_untagged(one) else []
         by.setdefault(one.grant.who, {}).update(dict.fromkeys([*_statements(one), *but]))
     return [(who, "; ".join(statements)) for who, statements in by.items()]
 
 
-def _may(caller: "Caller", found: "list[Allowed]", beside: "list[tuple[Grant, Statement]]") -> Iterator[str]:
+def _is_untagged(found: "Allowed") -> bool:
+    from dataops_assets.observe.access import WITHOUT_TAGS
+
+    return found.grant.action.endswith(WITHOUT_TAGS)
+
+
+def _may(
+    caller: "Caller", places: "list[Place]", found: "list[Allowed]", beside: "list[tuple[Grant, Statement]]"
+) -> Iterator[str]:
     yield f"{caller.name}: {caller.role.arn}" if caller.role else f"{caller.name}: whoever has not signed in"
     if caller.role:
         yield from (f"  becomes it: {line}" for line in _trusted(caller))
-    rows: dict[tuple[str, str], list[str]] = {}
+    held: dict[tuple[str, str, str], list[str]] = {}
     for one in found:
-        place = _without_dataset(one.grant)
-        actions = rows.setdefault((place, one.grant.word), [])
         action = f"{one.grant.action} (refused without {one.missing})" if one.missing else one.grant.action
-        if action not in actions:
-            actions.append(action)
+        held.setdefault((_zone(one.grant.place, one.grant.dataset), one.grant.word, action), []).append(one.grant.dataset)
+    there = Counter(_zone(place.name, place.dataset) for place in places if place.dataset)
+    rows: dict[tuple[str, str], list[str]] = {}
+    for (zone, word, action), datasets in held.items():
+        rows.setdefault((_of_datasets(zone, datasets, there[zone]), word), []).append(action)
     told = [(place, word, ", ".join(actions)) for (place, word), actions in rows.items()]
     yield from (
         _aligned(("where", "may", "by the actions"), told, groups=1)
@@ -279,8 +294,16 @@ def _asked(statement: "Statement") -> list[str]:
     return [str(condition) for condition in statement.conditions]
 
 
-def _without_dataset(grant: "Grant") -> str:
-    return grant.place.removesuffix(f"/{grant.dataset}") if grant.dataset else grant.place
+def _zone(place: str, dataset: str | None) -> str:
+    return place.removesuffix(f"/{dataset}") if dataset else place
+
+
+def _of_datasets(zone: str, datasets: list[str], of: int) -> str:
+    """The zone alone if something holds for all datasets in it; else with those for which it does, of many the first."""
+    if len(datasets) >= of:
+        return zone
+    many = f", … ({len(datasets)} of {of})" if len(datasets) > _NAMED else ""
+    return f"{zone}/{', '.join(datasets[:_NAMED])}{many}"
 
 
 def _differs(found: "Difference", commit: str) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """Who may do what to which dataset, bucket, key and role: what the rendered policies come to with the contracts of a catalog.
 
 Each answer is a decision of the evaluator about one request; nothing is told from the text of a policy. An object has its key
-and the tags that it carries by its contract. Of the ways to ask for something, the best counts: if one is allowed, he may. What
-changes is told of each way, since a condition that is gone opens one more. Not here: what changes between two versions
+and the tags that it carries by its contract. Of the ways to ask for something, the best counts: if one is allowed, he may; a
+way that is about no object of ours, since those have tags, comes last, and is told beside the action. What changes is told of
+each way, since a condition that is gone opens one more. Not here: what changes between two versions
 (`observe.compared`), how policies are read and decide (`dataops_assets.policy`), and how it is printed (`cli.access`).
 """
 
@@ -23,6 +24,11 @@ _NEEDED = {"s3:GetObject": "kms:Decrypt", "s3:GetObjectVersion": "kms:Decrypt", 
 server-side encryption with AWS KMS keys (SSE-KMS)", Permissions."""
 _NOT_ENCRYPTED = ("audit-", "state-")
 """How buckets are called that S3 encrypts with keys of its own: module `storage`, and the bootstrap."""
+
+_TAGGING = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
+_UNTAGGED = "of what has no tags"
+WITHOUT_TAGS = "without tags"
+"""How a way is called in which something is written without tags: so our code writes no data."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class Grant:
         who: What people call him.
         place: Where.
         word: What it comes to, as `read`.
-        action: The action; in what changes, also with the way in which it is asked for, as `s3:PutObject blindly`.
+        action: The action; in what changes, also with the way in which it is asked for, as `s3:PutObject blindly`, and else
+            where he may in no usual way, as `s3:PutObject without tags`.
         dataset: The dataset that it is about; empty if it is about none.
     """
 
@@ -123,10 +130,11 @@ def allowed(access: Access, caller: Caller, places: Iterable[Place]) -> Iterator
         for action, word in ACTIONS[place.kind].items():
             if not access.names(caller, action, place.arn):
                 continue
-            decisions = (access.may(caller, action, place.arn, way) for way in ways(action, place).values())
-            if decision := next((one for one in decisions if one.allowed), None):
-                grant = Grant(caller.name, place.name, word, action, place.dataset or "")
-                yield Allowed(grant, decision, missing(access, caller, action, place))
+            for told, said in _told_ways(action, place):
+                if (decision := access.may(caller, action, place.arn, said)).allowed:
+                    grant = Grant(caller.name, place.name, word, f"{action} {told}".rstrip(), place.dataset or "")
+                    yield Allowed(grant, decision, missing(access, caller, action, place))
+                    break
 
 
 def missing(access: Access, caller: Caller, action: str, place: Place) -> str | None:
@@ -239,17 +247,27 @@ def ways(action: str, place: Place) -> dict[str, Context]:
             "of what is new": new,
             "in place of what was seen": {**asked, **created, "s3:if-match": "etag"},
             "blindly": {**asked, **created},
-            "of what is new, without tags": {**created, "s3:if-none-match": "*"},
-            "blindly, without tags": created,
+            f"of what is new, {WITHOUT_TAGS}": {**created, "s3:if-none-match": "*"},
+            f"blindly, {WITHOUT_TAGS}": created,
             "by a copy": {**new, "s3:x-amz-copy-source": "elsewhere/x"},
             "with a key of his": {**new, "s3:x-amz-server-side-encryption": "aws:kms"},
             "with a key that he brings": {**new, "s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
         }
-    if action in ("s3:PutObjectTagging", "s3:PutObjectVersionTagging"):
+    if action in _TAGGING:
         return {"": {**carried, **asked}}
     if place.kind == "key":
         return {"through S3": _through_s3(place.arn), "itself": {}}
     return {"": carried}
+
+
+def _told_ways(action: str, place: Place) -> list[tuple[str, Context]]:
+    """The same, each with what is told of it: last those without the tags that our code gives to what lies in a place."""
+    if not place.tags:
+        return [("", said) for said in ways(action, place).values()]
+    told = [(WITHOUT_TAGS if way.endswith(WITHOUT_TAGS) else "", said) for way, said in ways(action, place).items()]
+    if action in _TAGGING:
+        told.append((_UNTAGGED, each_way(action, place)[_UNTAGGED]))
+    return sorted(told, key=lambda one: one[0])
 
 
 def each_way(action: str, place: Place) -> dict[str, Context]:
@@ -260,7 +278,7 @@ def each_way(action: str, place: Place) -> dict[str, Context]:
         found["over plain HTTP"] = {**usual, "aws:SecureTransport": "false"}
     untagged = {key: value for key, value in usual.items() if not key.startswith("s3:ExistingObjectTag/")}
     if untagged != usual:
-        found["of what has no tags"] = untagged
+        found[_UNTAGGED] = untagged
     otherwise = {key: "another" if key.startswith("s3:RequestObjectTag/") else value for key, value in usual.items()}
     if otherwise != usual:
         found["with other tags"] = otherwise

@@ -93,6 +93,9 @@ def _told(was: Dataset, now: Dataset) -> Iterator[str]:
     for group in was.attributes.readers:
         if group not in now.attributes.readers:
             yield f"is read by {group} no more"
+    if (here := was.attributes.classification) != (there := now.attributes.classification):
+        values = "shown" if now.is_public else "withheld"
+        yield f"is {there}, it was {here}" + (f": values are {values} from now on" if was.is_public != now.is_public else "")
     if now.attributes.ends != was.attributes.ends:
         yield f"is made until {now.attributes.ends.after}" if now.attributes.ends else "has no end any more"
     if was.version != now.version:

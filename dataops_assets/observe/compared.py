@@ -2,7 +2,8 @@
 
 Each request of each side is decided by the evaluator, once for all datasets about which no policy of either side tells anything
 apart, and not at all where nothing that decides about it differs. What no request is an example of is told by the text
-(`written`). Not here: which requests there are (`access`), and what others than AWS's policies decide (`beside`, `cluster`).
+(`written`). What messages and the UI show of a dataset follows from its classification alone. Not here: which requests there
+are (`access`), and what others than AWS's policies decide (`beside`, `cluster`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataops_assets.contract import Catalog
 from dataops_assets.observe import written
 from dataops_assets.observe.access import (
+    UNCLEAR,
     Context,
     Difference,
     Grant,
@@ -49,6 +51,8 @@ def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) ->
     for widens, grants, examples in _changes(was, now):
         (gained if widens else lost).extend(grants)
         (widening if widens else narrowing).extend(examples)
+    for widens, grant in _classified(before[1], after[1]):
+        (gained if widens else lost).append(grant)
     told = written.difference(
         was.access,
         now.access,
@@ -61,6 +65,23 @@ def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) ->
         lost=tuple(sorted([*lost, *told.lost])),
         new=tuple(sorted(grant for grant in gained if grant.dataset not in known)),
     )
+
+
+def _classified(before: Catalog, after: Catalog) -> Iterator[tuple[bool, Grant]]:
+    """Datasets of another classification, each with whether it is lower: values are shown of public data alone.
+
+    The order is that of policy.yaml now, or before if it does not have both; where neither has, it counts as lower.
+    """
+    for now in after:
+        was = before.datasets.get(now.name)
+        if was is None or was.attributes.classification == now.attributes.classification:
+            continue
+        here, there = was.attributes.classification, now.attributes.classification
+        policy = next((one for one in (after.policy, before.policy) if {here, there} <= one.classifications.keys()), None)
+        shows = was.is_public != now.is_public
+        lower = now.is_public if shows else policy is None or policy.rank(there) < policy.rank(here)
+        word = "read" if shows else UNCLEAR
+        yield lower, Grant("everybody who sees the UI", f"values of {now.name}", word, f"{there}, {here} before", now.name)
 
 
 class _Side:

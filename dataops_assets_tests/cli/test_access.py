@@ -89,6 +89,51 @@ def test_may_of_a_role_with_its_own_area():
     assert not {place for place, word in may if word in ("write", "delete", "tag")} - {f"{PREFIX}-dev/dev/ann"}
 
 
+def places_of(*words: str) -> set[tuple[str, str]]:
+    """Where somebody may do what, as the first two columns say it."""
+    rows, where = set[tuple[str, str]](), ""
+    for line in ask("may", *words).stdout.splitlines():
+        cells = [cell.strip() for cell in line.removeprefix("  ").split("  ") if cell]
+        where = cells[0] if not line.startswith("   ") else where
+        if len(cells) >= 2:
+            rows.add((where, cells[-2]))
+    return rows
+
+
+def test_a_right_that_holds_for_one_dataset_of_a_zone_names_it():
+    assert {place for place, word in places_of("provider-openflights") if word == "write"} == {"landing/airports"}
+    assert ("landing", "write") in places_of("pipeline")
+
+
+def narrower(project: Path, dataset: str) -> None:
+    """A dataset that analysts may not read any more."""
+    contract = project / "package" / "defs" / "aviation" / dataset / "defs.yaml"
+    edit(contract, "readers: [analysts, operations, branches]", "readers: [operations, branches]")
+
+
+def test_a_group_that_may_read_one_dataset_is_not_told_like_one_that_reads_the_zone(project: Path):
+    assert ("staged", "read") in places_of("analyst-analysts")
+    for folder in (project / "package" / "defs" / "aviation").glob("*/defs.yaml"):
+        if folder.parent.name != "weather":
+            narrower(project, folder.parent.name)
+    assert places_of("analyst-analysts") >= {("staged/weather", "read")}
+    assert not places_of("analyst-analysts") & {("staged", "read"), ("curated", "read")}
+
+
+def test_of_many_datasets_the_first_are_named_and_all_are_counted(project: Path):
+    narrower(project, "routes")
+    told = {place for place, word in places_of("analyst-analysts") if (place.partition("/")[0], word) == ("curated", "read")}
+    assert told == {"curated/aircraft_use, airport_hours, cancellations, … (5 of 6)"}
+    assert ("staged", "read") in places_of("analyst-analysts")
+
+
+def test_tagging_what_has_no_tags_yet_is_told_of_each_place_where_it_is_let():
+    tags = {one["place"]: one["action"] for one in told("may", "prod/pipeline") if one["word"] == "tag"}
+    untagged = {place for place, action in tags.items() if action == "s3:PutObjectTagging of what has no tags"}
+    assert {f"{zone}/flights" for zone in ("raw", "staged", "quarantine")} | {"curated/routes"} <= untagged
+    assert tags[f"{PREFIX}-prod/_deployment"] == "s3:PutObjectTagging"
+
+
 def test_names_of_session_tags_have_no_case():
     assert ask("may", "engineer", "--tag", "Person=ann").stdout == ask("may", "engineer", "--tag", "person=ann").stdout
 
@@ -320,15 +365,32 @@ def test_policies_of_readers_before_are_told_with_the_commands_that_make_them_an
     assert "the pipeline could not write routes as the contracts are now: run `dataops export infra`" in done.stderr
 
 
+def test_who_may_write_a_dataset_without_its_tags_alone_is_not_told_like_who_may_write_it(project: Path):
+    """What the pipeline writes carries the readers, and with the new ones it is refused."""
+    assert "without tags" not in ask("who", "routes").output
+    edit(project / "package" / "defs" / "aviation" / "routes" / "defs.yaml", "operations, branches]", "branches]")
+    assert {one["action"] for one in told("who", "routes", "--zone", "curated") if one["who"] == "prod/pipeline"} >= {
+        "s3:PutObject without tags"
+    }
+    done = ask("who", "routes", "--zone", "curated")
+    (line,) = [line for line in done.stdout.splitlines() if " write " in line]
+    assert line.endswith("WriteData; but only without tags, as our code does not")
+    assert done.stderr.startswith(
+        "prod/pipeline could not write routes with the tags that it has by its contract: run `dataops "
+    )
+
+
 def test_a_reader_group_whose_role_is_not_rendered_yet_is_told_with_the_commands_that_render_it(project: Path):
     assert ask("who", "airlines").stderr == ""
     defs = project / "package" / "defs"
     edit(defs / "policy.yaml", "readers:\n", "readers:\n  finance: Everyone who bills.\n")
     edit(defs / "aviation" / "airlines" / "defs.yaml", "operations, branches]", "operations, branches, finance]")
-    hint = "infra/access has no role of finance yet, so what they may read is not told: run `dataops export infra`, "
+    remedy = "run `dataops export infra`, then `make access`\n"
+    hint = f"infra/access has no role of finance yet, so what they may read is not told: {remedy}"
+    hint += f"prod/pipeline could not write airlines with the tags that it has by its contract: {remedy}"
     for asked in (("who", "airlines"), ("who", "airlines", "--json")):
         done = ask(*asked)
-        assert (done.exit_code, done.stderr) == (0, f"{hint}then `make access`\n")
+        assert (done.exit_code, done.stderr) == (0, hint)
 
 
 def test_readers_of_a_contract_count_without_any_policy_being_touched(project: Path):
@@ -346,6 +408,28 @@ def test_readers_of_a_contract_count_without_any_policy_being_touched(project: P
     done = ask("grants", "--diff", "HEAD")
     assert done.exit_code == 1
     assert "prod/analyst-operations" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [("confidential", "public", "read"), ("internal", "public", "read"), ("confidential", "internal", "change")],
+)
+def test_a_lower_classification_is_gained_and_a_higher_one_lost(project: Path, before: str, after: str, word: str):
+    """Values are told of public data alone, by messages and in the UI: no policy says who sees these."""
+    contract = project / "package" / "defs" / "aviation" / "routes" / "defs.yaml"
+    edit(contract, "classification: public", f"classification: {before}")
+    commit(project)
+    edit(contract, f"classification: {before}", f"classification: {after}")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 1, done.output
+    line = {"who": "everybody who sees the UI", "place": "values of routes", "word": word, "dataset": "routes"}
+    assert json.loads(done.stdout) == {"gained": [{**line, "action": f"{after}, {before} before"}], "lost": [], "new": []}
+    assert "everybody who sees the UI" in ask("grants", "--diff", "HEAD").stdout
+    commit(project)
+    edit(contract, f"classification: {after}", f"classification: {before}")
+    done = ask("grants", "--diff", "HEAD", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"gained": [], "lost": [{**line, "action": f"{before}, {after} before"}], "new": []}
 
 
 def in_the_cluster(done: Result) -> tuple[set[tuple[str, ...]], ...]:

@@ -92,6 +92,20 @@ def test_what_breaks_nobody_is_told(
     assert told in capsys.readouterr().out
 
 
+def test_a_lower_classification_is_told_with_what_it_shows(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for old, new in (("public", "secret"), ("secret", "internal"), ("internal", "public")):
+        tree.edit("daily/defs.yaml", f"classification: {old}", f"classification: {new}")
+        assert show_changes(tree.defs, "HEAD")
+        told.append(capsys.readouterr().out)
+        commit(tree)
+    assert [text.splitlines()[:2] for text in told] == [
+        ["daily", "  is secret, it was public: values are withheld from now on"],
+        ["daily", "  is internal, it was secret"],
+        ["daily", "  is public, it was internal: values are shown from now on"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("ends", "told"),
     [

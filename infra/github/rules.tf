@@ -65,7 +65,7 @@ locals {
 
   # Which branch may act as the environment, and who agrees before. To each belongs a role: infra/modules/identities.
   environments = {
-    prod   = { branch = local.main, reviewers = [] }                  # what was tested, and nothing else: nobody is waited for
+    prod   = { branch = local.main, reviewers = [] }                  # nobody is waited for; no digest is held to what was tested yet
     infra  = { branch = local.main, reviewers = var.infra_reviewers } # may change every policy
     drift  = { branch = local.main, reviewers = [] }                  # looks by night
     branch = { branch = null, reviewers = [] }                        # of any pull request, in dev alone
