@@ -22,6 +22,8 @@ _RECONCILE_EVERY_SECONDS = 300
 _RECONCILE_OVER_PROD_EVERY_SECONDS = 30
 LEFT_TO_FOLLOW_SECONDS = 120
 """For how long `reconcile` leaves to `follow` what can be made since a run has ended: if both asked, it would be made twice."""
+HANGING_SECONDS = 3600
+"""After how long a run that has not ended is waited for no more by what is made from it."""
 _PAUSE_SECONDS = 300
 _AT_WORK = dg.SkipReason("`dataops run` is at work on this store")
 _STATE_TAG = "dataops/state"
@@ -188,9 +190,12 @@ def _made(instance: dg.DagsterInstance, since: datetime, followed: bool = False)
     Args:
         instance: Where runs are recorded.
         since: How far back.
-        followed: Only of runs whose launcher leaves to `follow` what follows from them.
+        followed: Only of runs whose launcher leaves to `follow` what follows from them, and that do not hang.
     """
-    runs = [*instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)), *instance.get_runs(dg.RunsFilter(updated_after=since))]
+    # What hangs in the queue or died without a word would keep all that is made from it waiting for ever.
+    began = since - timedelta(seconds=HANGING_SECONDS) if followed else None
+    unfinished = dg.RunsFilter(statuses=UNFINISHED, created_after=began)
+    runs = [*instance.get_runs(unfinished), *instance.get_runs(dg.RunsFilter(updated_after=since))]
     return {key for run in runs if not (followed and TAKEN_ON_TAG in run.tags) for key in run.asset_selection or ()}
 
 

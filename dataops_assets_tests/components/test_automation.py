@@ -237,6 +237,17 @@ def test_what_is_made_of_what_is_under_way_is_left_to_follow(here: Location, raw
     assert asked(here) == [made]
 
 
+def test_what_is_made_of_a_run_that_hangs_does_not_wait_for_it(here: Location, monkeypatch: pytest.MonkeyPatch):
+    published(here)
+    here.deliver("2024-01-05", warmth=5)
+    here.run("raw/readings", partition="2024-01-05")
+    job = here.defs.resolve_implicit_global_asset_job_def()
+    here.instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey(["raw", "readings"])}))
+    assert asked(here) == []
+    monkeypatch.setattr(automation, "HANGING_SECONDS", -60)
+    assert asked(here) == ["staged/readings"]
+
+
 def test_run_that_ends_while_reconcile_looks_is_not_repeated(here: Location, monkeypatch: pytest.MonkeyPatch):
     published(here)
     here.deliver("2024-01-05", warmth=5)
