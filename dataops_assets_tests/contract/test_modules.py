@@ -29,7 +29,13 @@ CASES = {
     "the_clock": asking("from time import time as clock\nNOW = clock()", says="asks for `time`"),
     "the_environment": asking('import os\nLEAST = os.environ.get("LEAST", 0)', says="asks for `os.environ`"),
     "a_variable": asking('from os import getenv\nLEAST = getenv("LEAST")', says="asks for `os.getenv`"),
-    "dice": asking("import random\nLEAST = random.Random(1).random()", says="asks for `random`"),
+    "dice": asking("import random\nLEAST = random.random()", says="asks for `random`"),
+    "dice_without_a_seed": asking("import random\nLEAST = random.Random(None).random()", says="asks for `random`"),
+    "another_program": asking('import subprocess\nLEAST = subprocess.run(["true"])', says="asks for `subprocess`"),
+    "the_command_line": asking("import sys\nLEAST = len(sys.argv)", says="asks for `sys.argv`"),
+    "the_time_zone_of_the_machine": asking(
+        "from datetime import datetime\nFIRST = datetime.fromtimestamp(0)", says="asks for `datetime.datetime.fromtimestamp`"
+    ),
     "all_dice": asking("from random import *", says="asks for `random`"),
     "dice_of_numpy": asking("import numpy as np\nLEAST = np.random.default_rng().random()", says="asks for `numpy.random`"),
     "a_hash_that_differs_by_process": asking('LEAST = hash("a")', says="asks for `hash`"),
@@ -101,6 +107,27 @@ def test_what_is_the_same_whenever_it_is_asked_loads(tree: Tree) -> None:
     imports = "import math\nimport time as clock\nfrom datetime import date, time\n\nimport numpy as np\n"
     said = "NOON = time(12)\nFIRST = date(2024, 1, 1)\nLEAST = np.float64(math.floor(0.5))\nTODAY = pl.col.today\n"
     tree.edit(SCHEMA, "import polars as pl\n", f"{imports}import polars as pl\n{said}ROWS = pl.Series([1]).sample(1, seed=1)\n")
+    assert tree.catalog()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "class Words:\n    eval: str = 'x'\n    time: str",
+        "def called(exec):\n    return exec",
+        "import time\nclass Words:\n    time: str",
+        "import time\ndef called(time):\n    return time + 1",
+        "ROWS = pl.col('a').shuffle(1)",
+        "def hash(value):\n    return value\nLEAST = hash(1)",
+        "def called(input):\n    return input(1)",
+        "import random\nLEAST = random.Random(7).random()",
+        "import numpy as np\nLEAST = np.random.default_rng(1).random()",
+        "class Calendar:\n    def today(self, day):\n        return day\ncalendar = Calendar()\nFIRST = calendar.today(1)",
+        "from datetime import UTC, datetime\nFIRST = datetime.fromtimestamp(0, UTC)",
+    ],
+)
+def test_plain_names_and_seeded_dice_load(tree: Tree, said: str) -> None:
+    tree.edit(SCHEMA, "import polars as pl\n", f"import polars as pl\n{said}\n")
     assert tree.catalog()
 
 
