@@ -12,10 +12,12 @@ import ast
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from dataops_assets.contract import ContractError, Problem
 from dataops_assets.contract.repeatable import in_python, unseen_in_python
@@ -34,6 +36,7 @@ class Modules:
     def __init__(self, defs: Path):
         self._defs, self._package = defs, f"_defs_{next(_READINGS)}"
         self._nodes: dict[Path, list[ast.AST]] = {}
+        self.forget = weakref.finalize(self, _forget, self._package)
         for place in list(sys.path_importer_cache):  # another thread may add to it
             if Path(place).is_relative_to(defs):
                 sys.path_importer_cache.pop(place, None)  # it need not know what was written since
@@ -59,11 +62,13 @@ class Modules:
             raise ContractError([self._problem(where, _line_in(where, error), _told(error), "mend the module")]) from error
         return module
 
-    def forget(self) -> None:
-        """Let go of what was imported."""
-        for name in list(sys.modules):
-            if name.partition(".")[0] == self._package:
-                sys.modules.pop(name, None)
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function of one of the modules; whoever holds this holds what it may import."""
+        return function(*args, **kwargs)
+
+    def all_read(self) -> None:
+        """Let go of the syntax trees, which are larger than the modules."""
+        self._nodes.clear()
 
     def said(self, path: Path) -> dict[Path, str]:
         """What a module says, and every one of `defs/` that it imports, without comments and layout.
@@ -135,6 +140,13 @@ class Modules:
 
     def _problem(self, path: Path, line: int, message: str, remedy: str) -> Problem:
         return Problem(os.path.relpath(path, self._defs.parent), line, message, remedy)
+
+
+def _forget(package: str) -> None:
+    """Let go of what was imported."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package:
+            sys.modules.pop(name, None)
 
 
 def _beside(path: Path, module: list[ast.AST]) -> Iterator[Path]:

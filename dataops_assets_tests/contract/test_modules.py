@@ -1,7 +1,10 @@
 """What the modules of datasets share and may ask for: whatever can change a verdict is among its grounds, or does not load."""
 
+import ast
+import gc
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dataops_assets.components.resource import cached_catalog
@@ -185,6 +188,26 @@ def test_two_readings_of_two_folders_share_no_module(tree: Tree, tmp_path: Path)
         "temperature is at least -60",
         "temperature is at least 2",
     ]
+
+
+def test_a_transform_outlives_its_catalog(tree: Tree) -> None:
+    transform = shared(tree).catalog()["daily"].transform
+    gc.collect()
+    assert transform
+    rows = pl.LazyFrame({"station": ["oslo"], "day": ["2024-01-01"], "temperature": [1.0]})
+    made = transform(readings=rows, stations=pl.LazyFrame({"station": ["oslo"], "height": [94]}))
+    assert made.collect()["warmest"].to_list() == [1.0]
+
+
+def test_no_syntax_tree_is_held_once_all_is_read(tree: Tree) -> None:
+    def trees() -> int:
+        gc.collect()
+        return sum(isinstance(one, ast.Module) for one in gc.get_objects())
+
+    before = trees()
+    catalog = tree.catalog()
+    assert trees() == before
+    assert catalog
 
 
 def test_what_a_shared_module_asks_for_is_told_where_it_stands(tree: Tree) -> None:
