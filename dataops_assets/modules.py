@@ -59,7 +59,7 @@ class Modules:
         except Exception as error:
             shared = Path(error.filename or "") if isinstance(error, SyntaxError) else path
             where = shared if shared.is_relative_to(self._defs) else path
-            raise ContractError([self._problem(where, _line_in(where, error), _told(error), "mend the module")]) from error
+            raise ContractError([self._problem(where, _line_in(where, error), _told(error), _mended(error))]) from error
         return module
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -180,6 +180,13 @@ def _is_library(name: str) -> bool:
         return False
     places = [*(spec.submodule_search_locations or ()), spec.origin or ""] if spec else []
     return not spec or any(_LIBRARIES & set(Path(place).parts) for place in places)
+
+
+def _mended(error: Exception) -> str:
+    package = sys.modules.get(error.name or "") if isinstance(error, ImportError) else None
+    places = getattr(package, "__path__", ())
+    asked = not getattr(package, "__spec__", None) and any((Path(place) / "__init__.py").exists() for place in places)
+    return "put it in a module of its own, not in __init__.py, and import it from there" if asked else "mend the module"
 
 
 def _told(error: Exception) -> str:
