@@ -193,7 +193,7 @@ def test_two_readings_of_two_folders_share_no_module(tree: Tree, tmp_path: Path)
 def test_what_stands_in_the_init_of_a_package_is_told_to_be_moved(tree: Tree) -> None:
     tree.write("__init__.py", "LEAST = 0\n")
     tree.edit(SCHEMA, "import polars as pl\n", "import polars as pl\n\nfrom .. import LEAST\n")
-    with pytest.raises(ContractError, match=r"schema\.py:\d+: ImportError[^~]*put it in a module of its own, not in __init__\.py"):
+    with pytest.raises(ContractError, match=r"ImportError[^~]*put it in a module of its own, not in __init__\.py"):
         tree.catalog()
 
 
