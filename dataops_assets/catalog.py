@@ -6,8 +6,8 @@ A dataset is a folder with a `defs.yaml` whose type is one of ours; `schema.py` 
 import hashlib
 import inspect
 import os
-import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
@@ -75,12 +75,12 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
                 dataset.problem((), f"a dataset `{dataset.name}` stands in {other}, too", "rename one of the folders")
             )
         datasets[dataset.name] = dataset
+    modules.all_read()
     # Without a policy, or with a dataset missing, every check across datasets would only repeat that.
     if policy is None or written is None or problems:
         modules.forget()
         raise ContractError(problems)
     catalog = Catalog(policy, datasets.values(), written, erasures)
-    weakref.finalize(catalog, modules.forget)
     problems = catalog.problems() + erasure_problems(catalog)
     for dataset in catalog:
         problems += rule_problems(dataset)
@@ -132,6 +132,7 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     schema_module = _module(file.parent / "schema.py", folder, modules)
     schema = _schema(schema_module, "Schema", folder)
     ingested = isinstance(attributes, IngestedAttributes)
+    normalise = getattr(schema_module, "normalise", None)
     examples, written = file.parent / "examples.yaml", file.parent / CORRECTIONS
     return Dataset(
         name=name,
@@ -141,11 +142,14 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
         schema=schema,
         delivered=_schema(schema_module, "Delivered", folder) if hasattr(schema_module, "Delivered") else schema,
         version=_version(file.parent, document, modules),
-        normalise=getattr(schema_module, "normalise", None),
+        normalise=normalise and partial(modules.run, normalise),
         transform=None if ingested else _transform(file.parent, folder, attributes, modules),
-        fetch=_function(file.parent / "fetch.py", "fetch", folder, modules) if (file.parent / "fetch.py").exists() else None,
+        fetch=partial(modules.run, _function(file.parent / "fetch.py", "fetch", folder, modules))
+        if (file.parent / "fetch.py").exists()
+        else None,
         examples=_read(examples, defs).data if examples.exists() else {},
         corrections=corrections_of(_read(written, defs, list)) if written.exists() else (),
+        modules=modules,
     )
 
 
@@ -251,7 +255,7 @@ def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, mo
         line = transform.__code__.co_firstlineno
         message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
         raise ContractError([Problem(f"{folder}/transform.py", line, message, "name its arguments like the inputs")])
-    return transform
+    return partial(modules.run, transform)
 
 
 def _function(path: Path, name: str, folder: str, modules: Modules) -> FunctionType:

@@ -12,10 +12,12 @@ import ast
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from dataops_assets.contract import ContractError, Problem
 from dataops_assets.contract.repeatable import in_python, unseen_in_python
@@ -34,6 +36,7 @@ class Modules:
     def __init__(self, defs: Path):
         self._defs, self._package = defs, f"_defs_{next(_READINGS)}"
         self._nodes: dict[Path, list[ast.AST]] = {}
+        self.forget = weakref.finalize(self, _forget, self._package)
         for place in list(sys.path_importer_cache):  # another thread may add to it
             if Path(place).is_relative_to(defs):
                 sys.path_importer_cache.pop(place, None)  # it need not know what was written since
@@ -56,14 +59,16 @@ class Modules:
         except Exception as error:
             shared = Path(error.filename or "") if isinstance(error, SyntaxError) else path
             where = shared if shared.is_relative_to(self._defs) else path
-            raise ContractError([self._problem(where, _line_in(where, error), _told(error), "mend the module")]) from error
+            raise ContractError([self._problem(where, _line_in(where, error), _told(error), _mended(error))]) from error
         return module
 
-    def forget(self) -> None:
-        """Let go of what was imported."""
-        for name in list(sys.modules):
-            if name.partition(".")[0] == self._package:
-                sys.modules.pop(name, None)
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function of one of the modules; whoever holds this holds what it may import."""
+        return function(*args, **kwargs)
+
+    def all_read(self) -> None:
+        """Let go of the syntax trees, which are larger than the modules."""
+        self._nodes.clear()
 
     def said(self, path: Path) -> dict[Path, str]:
         """What a module says, and every one of `defs/` that it imports, without comments and layout.
@@ -137,6 +142,13 @@ class Modules:
         return Problem(os.path.relpath(path, self._defs.parent), line, message, remedy)
 
 
+def _forget(package: str) -> None:
+    """Let go of what was imported."""
+    for name in list(sys.modules):
+        if name.partition(".")[0] == package:
+            sys.modules.pop(name, None)
+
+
 def _beside(path: Path, module: list[ast.AST]) -> Iterator[Path]:
     """The files that the relative imports of a module lead to."""
     for node in module:
@@ -168,6 +180,13 @@ def _is_library(name: str) -> bool:
         return False
     places = [*(spec.submodule_search_locations or ()), spec.origin or ""] if spec else []
     return not spec or any(_LIBRARIES & set(Path(place).parts) for place in places)
+
+
+def _mended(error: Exception) -> str:
+    package = sys.modules.get(error.name or "") if isinstance(error, ImportError) else None
+    places = getattr(package, "__path__", ())
+    asked = not getattr(package, "__spec__", None) and any((Path(place) / "__init__.py").exists() for place in places)
+    return "put it in a module of its own, not in __init__.py, and import it from there" if asked else "mend the module"
 
 
 def _told(error: Exception) -> str:

@@ -40,6 +40,7 @@ class Dataset:
         corrections: The entries of `corrections.yaml`, in their order.
         version: SHA-256 of all that the files in its folder say but examples, corrections, and the attributes that nothing is
             judged by (`model.NOT_JUDGED`), as hex: two equal versions judge and make alike.
+        modules: What its Python was imported from, held for what it imports only when it is called.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Dataset:
     fetch: Callable[..., None] | None = None
     examples: dict[str, Any] = field(default_factory=dict)
     corrections: tuple[Correction, ...] = ()
+    modules: object = None
 
     @property
     def ingested(self) -> IngestedAttributes | None:

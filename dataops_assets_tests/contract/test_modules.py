@@ -1,7 +1,10 @@
 """What the modules of datasets share and may ask for: whatever can change a verdict is among its grounds, or does not load."""
 
+import ast
+import gc
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from dataops_assets.components.resource import cached_catalog
@@ -29,7 +32,13 @@ CASES = {
     "the_clock": asking("from time import time as clock\nNOW = clock()", says="asks for `time`"),
     "the_environment": asking('import os\nLEAST = os.environ.get("LEAST", 0)', says="asks for `os.environ`"),
     "a_variable": asking('from os import getenv\nLEAST = getenv("LEAST")', says="asks for `os.getenv`"),
-    "dice": asking("import random\nLEAST = random.Random(1).random()", says="asks for `random`"),
+    "dice": asking("import random\nLEAST = random.random()", says="asks for `random`"),
+    "dice_without_a_seed": asking("import random\nLEAST = random.Random(None).random()", says="asks for `random`"),
+    "another_program": asking('import subprocess\nLEAST = subprocess.run(["true"])', says="asks for `subprocess`"),
+    "the_command_line": asking("import sys\nLEAST = len(sys.argv)", says="asks for `sys.argv`"),
+    "the_time_zone_of_the_machine": asking(
+        "from datetime import datetime\nFIRST = datetime.fromtimestamp(0)", says="asks for `datetime.datetime.fromtimestamp`"
+    ),
     "all_dice": asking("from random import *", says="asks for `random`"),
     "dice_of_numpy": asking("import numpy as np\nLEAST = np.random.default_rng().random()", says="asks for `numpy.random`"),
     "a_hash_that_differs_by_process": asking('LEAST = hash("a")', says="asks for `hash`"),
@@ -104,6 +113,27 @@ def test_what_is_the_same_whenever_it_is_asked_loads(tree: Tree) -> None:
     assert tree.catalog()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "class Words:\n    eval: str = 'x'\n    time: str",
+        "def called(exec):\n    return exec",
+        "import time\nclass Words:\n    time: str",
+        "import time\ndef called(time):\n    return time + 1",
+        "ROWS = pl.col('a').shuffle(1)",
+        "def hash(value):\n    return value\nLEAST = hash(1)",
+        "def called(input):\n    return input(1)",
+        "import random\nLEAST = random.Random(7).random()",
+        "import numpy as np\nLEAST = np.random.default_rng(1).random()",
+        "class Calendar:\n    def today(self, day):\n        return day\ncalendar = Calendar()\nFIRST = calendar.today(1)",
+        "from datetime import UTC, datetime\nFIRST = datetime.fromtimestamp(0, UTC)",
+    ],
+)
+def test_plain_names_and_seeded_dice_load(tree: Tree, said: str) -> None:
+    tree.edit(SCHEMA, "import polars as pl\n", f"import polars as pl\n{said}\n")
+    assert tree.catalog()
+
+
 def shared(tree: Tree) -> Tree:
     """Least and greatest temperature stand in a module that two datasets share, through another one."""
     tree.write("limits.py", "from .units.celsius import COLDEST\n\nLEAST = COLDEST\n")
@@ -158,6 +188,33 @@ def test_two_readings_of_two_folders_share_no_module(tree: Tree, tmp_path: Path)
         "temperature is at least -60",
         "temperature is at least 2",
     ]
+
+
+def test_what_stands_in_the_init_of_a_package_is_told_to_be_moved(tree: Tree) -> None:
+    tree.write("__init__.py", "LEAST = 0\n")
+    tree.edit(SCHEMA, "import polars as pl\n", "import polars as pl\n\nfrom .. import LEAST\n")
+    with pytest.raises(ContractError, match=r"ImportError[^~]*put it in a module of its own, not in __init__\.py"):
+        tree.catalog()
+
+
+def test_a_transform_outlives_its_catalog(tree: Tree) -> None:
+    transform = shared(tree).catalog()["daily"].transform
+    gc.collect()
+    assert transform
+    rows = pl.LazyFrame({"station": ["oslo"], "day": ["2024-01-01"], "temperature": [1.0]})
+    made = transform(readings=rows, stations=pl.LazyFrame({"station": ["oslo"], "height": [94]}))
+    assert made.collect()["warmest"].to_list() == [1.0]
+
+
+def test_no_syntax_tree_is_held_once_all_is_read(tree: Tree) -> None:
+    def trees() -> int:
+        gc.collect()
+        return sum(isinstance(one, ast.Module) for one in gc.get_objects())
+
+    before = trees()
+    catalog = tree.catalog()
+    assert trees() == before
+    assert catalog
 
 
 def test_what_a_shared_module_asks_for_is_told_where_it_stands(tree: Tree) -> None:
