@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from dataops_assets.contract import ContractError, Problem
-from dataops_assets.contract.repeatable import in_python, unseen_in_python
+from dataops_assets.contract.repeatable import in_python
 
 _READINGS = count(1)
 _LIBRARIES = {"site-packages", "dist-packages"}
@@ -86,11 +86,12 @@ class Modules:
         """
         for one in self._followed(path):
             nodes = self._parsed(one)
-            for line, name in in_python(nodes):
+            asked, unseen = in_python(nodes)
+            for line, name in asked:
                 message = f"asks for `{name}`, which is not the same whenever it is asked"
                 remedy = "judge and make rows by what they hold, so that the same rows give the same; `fetch.py` may ask"
                 yield self._problem(one, line, message, remedy)
-            for line, name in unseen_in_python(nodes):
+            for line, name in unseen:
                 message = f"`{name}` runs code that the version of the dataset does not know of"
                 yield self._problem(one, line, message, "import it by its name")
             for line, name in _imported(nodes):

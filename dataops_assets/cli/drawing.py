@@ -15,10 +15,16 @@ def draw_statistics(lake: Lake, dataset: Dataset, target: Path) -> None:
 
     Raises:
         click.UsageError: It has none, or the file's ending tells no kind of picture.
+        click.FileError: The file cannot be written.
     """
     if dataset.partitions is None:
         raise click.UsageError(f"{dataset.name} has no partitions, so nothing of it is told over time")
     if target.suffix not in ENDINGS:
         raise click.UsageError(f"{target.name} is no picture that can be drawn: end its name in {', '.join(ENDINGS)}")
-    drawn = draw(lake, dataset, datetime.now(UTC), target)
+    try:
+        drawn = draw(lake, dataset, datetime.now(UTC), target)
+    except OSError as error:
+        if error.filename != str(target):  # what is read
+            raise
+        raise click.FileError(str(target), error.strerror) from error
     click.echo(f"{drawn} partitions in {target}" if drawn else f"nothing of {dataset.name} is published, so nothing is drawn")

@@ -50,14 +50,21 @@ def in_sql(condition: str) -> str:
     return next((word for word in words if word in _SQL), "")
 
 
-def in_python(module: Sequence[ast.AST]) -> list[tuple[int, str]]:
-    """What the nodes of a module ask for that is not the same whenever it is asked, each with its line."""
+def in_python(module: Sequence[ast.AST]) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """What the nodes of a module ask for that is not the same whenever it is asked, each with its line.
+
+    Returns:
+        That, and how they run code that nobody sees by reading the module.
+    """
     own = _own(module)
-    called, found = _names(module, own), set[tuple[int, str]]()
+    called = _names(module, own)
     same = _shadowed(module, called)
+    names = (node for node in module if isinstance(node, ast.Name | ast.Attribute) and id(node) not in same)
+    unseen = {(node.lineno, name) for node in names if (name := _among(_UNSEEN, _dotted(node, called)))}
     for node in module:
         if isinstance(node, ast.Call) and _dotted(node.func, called) in _DICE and _is_seeded(node, 0):
             same |= {id(part) for part in ast.walk(node.func)}
+    found = set[tuple[int, str]]()
     for node in module:
         if id(node) in same:
             continue
@@ -66,15 +73,7 @@ def in_python(module: Sequence[ast.AST]) -> list[tuple[int, str]]:
                 found.add((node.lineno, name))
         elif name := _among(_PYTHON, _everything_of(node) or _dotted(node, called)):
             found.add((node.lineno, name))  # type: ignore[attr-defined]
-    return sorted(found)
-
-
-def unseen_in_python(module: Sequence[ast.AST]) -> list[tuple[int, str]]:
-    """How the nodes of a module run code that nobody sees by reading it, each with its line."""
-    called = _names(module, _own(module))
-    same = _shadowed(module, called)
-    nodes = (node for node in module if isinstance(node, ast.Name | ast.Attribute) and id(node) not in same)
-    return sorted({(node.lineno, name) for node in nodes if (name := _among(_UNSEEN, _dotted(node, called)))})
+    return sorted(found), sorted(unseen)
 
 
 def _asked_by(call: ast.Call, called: dict[str, str], own: set[str]) -> str:

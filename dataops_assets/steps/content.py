@@ -353,7 +353,10 @@ def _with_those_of_what_stays(
     lie = lake.provenance("quarantine", dataset, partition)
     if lie is None:
         return rows
-    before = pl.read_parquet(lake.read("quarantine", dataset, partition, lie.sha256))
+    # Where nothing of it stays, what rejected its rows is all that is asked of it.
+    history: list[str] = [name for name in ("verdict", "delivery", "row", "reasons", "earlier") if name in lie.columns]
+    path = lake.read("quarantine", dataset, partition, lie.sha256)
+    before = pl.read_parquet(path, columns=history if verdict.passed else None)
     rows = _with_history(rows, before, verdict)
     if verdict.passed:
         return rows

@@ -63,6 +63,11 @@ class Folder(Store):
         """Where an object lies."""
         return self.root / key
 
+    def is_tagged(self, key: str, tags: Tags) -> bool:
+        """Of any object: a folder keeps no tags."""
+        del key, tags
+        return True
+
     def entry(self, key: str) -> Entry | None:
         """An object as a listing would show it now, or None if there is none."""
         try:

@@ -61,6 +61,10 @@ class Glance(Store):
                 return
             yield entry
 
+    def is_tagged(self, key: str, tags: Tags) -> bool:
+        """Whether an object was written with just these tags, as it is now."""
+        return self._store.is_tagged(key, tags)
+
     def entry(self, key: str) -> Entry | None:
         """An object as it was listed."""
         keys, entries = self._below(key.rpartition("/")[0])

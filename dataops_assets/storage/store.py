@@ -114,10 +114,9 @@ class Store(ABC):
         del prefix
         return {}
 
+    @abstractmethod
     def is_tagged(self, key: str, tags: Tags) -> bool:
         """Whether an object was written with just these tags; a store that keeps none says so of any."""
-        del key, tags
-        return True
 
     @abstractmethod
     def entry(self, key: str) -> Entry | None:

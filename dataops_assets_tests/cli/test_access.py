@@ -1,24 +1,15 @@
-"""`dataops who`, `may` and `grants`: what people and pull requests are told of who may do what."""
+"""`dataops who` and `may`: what people are told of who may do what."""
 
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from dataops_assets import catalog
-from dataops_assets.cli.main import cli
-from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.cli.granted import commit
-from dataops_assets_tests.values import ACCOUNTS, GITHUB, OWNER, PEOPLE, PREFIX
-
-
-def ask(*words: str) -> Result:
-    return CliRunner().invoke(cli, words)
+from dataops_assets_tests.cli.granted import ask, edit
+from dataops_assets_tests.values import ACCOUNTS, PREFIX
 
 
 def told(*words: str) -> list[dict[str, Any]]:
@@ -203,168 +194,6 @@ def test_what_is_not_there_is_told(words: tuple[str, ...], why: str):
     assert why in done.output
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project that is committed, with the contracts and policies of this one."""
-    shutil.copytree(catalog.DEFS, tmp_path / "package" / "defs", ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in ("infra/access", "deploy/rbac"):
-        shutil.copytree(PROJECT / folder, tmp_path / folder)
-    who = ["-c", "user.name=lab", "-c", "user.email=lab@example.com"]
-    for asked in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "As it was"]):
-        subprocess.run(["git", "-C", str(tmp_path), *who, *asked], check=True)
-    monkeypatch.setattr(catalog, "DEFS", tmp_path / "package" / "defs")
-    return tmp_path
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def test_nothing_changed(project: Path):
-    done = ask("grants", "--diff", "HEAD")
-    assert (done.exit_code, done.stdout) == (0, "everybody may do what he could in HEAD\n"), done.output
-
-
-def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Path):
-    """A policy is widened: its text says one resource more, and what follows is told."""
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
-    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
-    statement["Resource"].append(f"arn:aws:s3:::{PREFIX}-prod/raw/*")
-    file.write_text(json.dumps(written), encoding="utf-8")
-
-    done = ask("grants", "--diff", "HEAD")
-    assert done.exit_code == 1
-    assert "gained:" in done.stdout
-    assert "lost:" not in done.stdout
-    assert "access is wider: label the pull request" in done.stderr
-    found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
-    assert {(one["who"], one["place"], one["action"]) for one in found["gained"]} == {
-        ("prod/analyst-analysts", f"raw/{name}", "s3:GetObject")
-        for name in ("airlines", "airports", "flights", "planes", "weather")
-    }
-    assert ask("grants", "--diff", "HEAD", "--allow-wider").exit_code == 0
-
-
-def test_a_denial_that_is_gone_is_access_gained_although_no_allow_was_touched(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
-    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "NobodyChangesTags"]
-    file.write_text(json.dumps(written), encoding="utf-8")
-    found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
-    assert {(one["who"], one["action"]) for one in found["gained"]} == {("prod/pipeline", "s3:PutObjectTagging")}
-
-
-def test_a_way_that_is_open_now_is_told_although_another_one_was_before(project: Path):
-    opens = {
-        "NothingIsOverwrittenUnseen": ("prod/pipeline", "s3:PutObject blindly"),
-        "NothingIsCopiedThere": ("prod/pipeline", "s3:PutObject by a copy"),
-        "NobodyChoosesTheEncryption": ("prod/pipeline", "s3:PutObject with a key of his"),
-        "NobodyBringsAKey": ("prod/pipeline", "s3:PutObject with a key that he brings"),
-        "NothingWithoutTls": ("prod/analyst-analysts", "s3:GetObject over plain HTTP"),
-    }
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
-    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] not in opens]
-    file.write_text(json.dumps(written), encoding="utf-8")
-    done = ask("grants", "--diff", "HEAD", "--json")
-    assert done.exit_code == 1
-    assert set(opens.values()) <= {(one["who"], one["action"]) for one in json.loads(done.stdout)["gained"]}
-
-
-def test_a_condition_on_the_tags_of_an_object_that_is_gone_is_told_although_each_dataset_was_readable(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
-    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
-    del statement["Condition"]
-    file.write_text(json.dumps(written), encoding="utf-8")
-    gained = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)["gained"]
-    assert {one["action"] for one in gained} == {"s3:GetObject of what has no tags"}
-    assert {one["who"] for one in gained} == {"prod/analyst-analysts"}
-
-
-def trust_of(role: str, written: dict[str, Any]) -> dict[str, Any]:
-    (statement,) = written["roles"][f"{PREFIX}-{role}"]["trust"]["Statement"]
-    return statement
-
-
-def another_repository(written: dict[str, Any]) -> None:
-    asked = trust_of("infra", written)["Condition"]
-    asked["StringLike"] = {f"{GITHUB}:sub": f"repo:{OWNER}/*"}
-    del asked["StringEquals"][f"{GITHUB}:sub"]
-
-
-def one_factor(written: dict[str, Any]) -> None:
-    del trust_of("break-glass", written)["Condition"]["StringEquals"]["aws:RequestTag/mfa"]
-
-
-def any_pod(written: dict[str, Any]) -> None:
-    del trust_of("pipeline", written)["Condition"]
-
-
-def another_account_reads(written: dict[str, Any]) -> None:
-    arn = f"arn:aws:s3:::{PREFIX}-prod/staged/*"
-    stranger = {"AWS": "arn:aws:iam::999999999999:root"}
-    allow = {"Sid": "Partner", "Effect": "Allow", "Principal": stranger, "Action": "s3:GetObject", "Resource": arn}
-    written["buckets"][f"{PREFIX}-prod"]["policy"]["Statement"].append(allow)
-
-
-def a_service_decrypts(written: dict[str, Any]) -> None:
-    service = {"Service": "lambda.amazonaws.com"}
-    allow = {"Sid": "Function", "Effect": "Allow", "Principal": service, "Action": "kms:Decrypt", "Resource": "*"}
-    written["keys"][f"alias/{PREFIX}-data"]["policy"]["Statement"].append(allow)
-
-
-@pytest.mark.parametrize(
-    ("widen", "who", "place"),
-    [
-        (another_repository, f"repo:{OWNER}/*", "role prod/infra"),
-        (one_factor, PEOPLE, "role prod/break-glass"),
-        (any_pod, "pods.eks.amazonaws.com", "role prod/pipeline"),
-        (another_account_reads, "999999999999", f"{PREFIX}-prod/staged/*"),
-        (a_service_decrypts, "lambda.amazonaws.com", "key prod/data"),
-    ],
-)
-def test_who_is_let_in_beside_our_roles_is_told_when_it_changes(
-    project: Path, widen: Callable[[dict[str, Any]], None], who: str, place: str
-):
-    """Whoever comes with a token, from EKS or from another account is no role of ours before he is let in."""
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    widen(written)
-    file.write_text(json.dumps(written), encoding="utf-8")
-    done = ask("grants", "--diff", "HEAD", "--json")
-    gained = [one for one in json.loads(done.stdout)["gained"] if one["word"] == "let in"]
-    assert {one["place"] for one in gained} == {place}
-    assert all(who in one["who"] for one in gained)
-    assert done.exit_code == 1
-
-
-def test_somebody_with_long_conditions_has_a_line_of_his_own_and_leaves_the_table_narrow(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    another_repository(written)
-    file.write_text(json.dumps(written), encoding="utf-8")
-    lines = ask("grants", "--diff", "HEAD").stdout.splitlines()
-    who = next(n for n, line in enumerate(lines) if line.endswith(f"sub repo:{OWNER}/*"))
-    assert lines[who + 1].split() == ["role", "prod/infra", "let", "in", "sts:AssumeRoleWithWebIdentity"]
-    assert len(lines[who + 1]) < 100
-
-
-def test_policies_of_readers_before_are_told_with_the_commands_that_make_them_anew(project: Path):
-    """Narrower readers are a value of a tag that the pipeline may not write before Terraform is told of it."""
-    edit(project / "package" / "defs" / "aviation" / "routes" / "defs.yaml", "operations, branches]", "branches]")
-    done = ask("grants", "--diff", "HEAD")
-    assert done.exit_code == 0
-    assert "the pipeline could not write routes as the contracts are now: run `dataops export infra`" in done.stderr
-
-
 def test_who_may_write_a_dataset_without_its_tags_alone_is_not_told_like_who_may_write_it(project: Path):
     """What the pipeline writes carries the readers, and with the new ones it is refused."""
     assert "without tags" not in ask("who", "routes").output
@@ -391,108 +220,6 @@ def test_a_reader_group_whose_role_is_not_rendered_yet_is_told_with_the_commands
     for asked in (("who", "airlines"), ("who", "airlines", "--json")):
         done = ask(*asked)
         assert (done.exit_code, done.stderr) == (0, hint)
-
-
-def test_readers_of_a_contract_count_without_any_policy_being_touched(project: Path):
-    contract = project / "package" / "defs" / "aviation" / "routes" / "defs.yaml"
-    edit(contract, "readers: [analysts, operations, branches]", "readers: [analysts]")
-    done = ask("grants", "--diff", "HEAD", "--json")
-    assert done.exit_code == 0, done.output
-    lost = json.loads(done.stdout)["lost"]
-    assert {one["dataset"] for one in lost} == {"routes"}
-    assert {one["who"] for one in lost if one["word"] == "read"} == {"dev/branch", "dev/engineer", "prod/analyst-operations"}
-
-    for asked in (["add", "."], ["-c", "user.name=lab", "-c", "user.email=lab@example.com", "commit", "-q", "-m", "Narrower"]):
-        subprocess.run(["git", "-C", str(project), *asked], check=True)
-    edit(contract, "readers: [analysts]", "readers: [analysts, operations]")
-    done = ask("grants", "--diff", "HEAD")
-    assert done.exit_code == 1
-    assert "prod/analyst-operations" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "word"),
-    [("confidential", "public", "read"), ("internal", "public", "read"), ("confidential", "internal", "change")],
-)
-def test_a_lower_classification_is_gained_and_a_higher_one_lost(project: Path, before: str, after: str, word: str):
-    """Values are told of public data alone, by messages and in the UI: no policy says who sees these."""
-    contract = project / "package" / "defs" / "aviation" / "routes" / "defs.yaml"
-    edit(contract, "classification: public", f"classification: {before}")
-    commit(project)
-    edit(contract, f"classification: {before}", f"classification: {after}")
-    done = ask("grants", "--diff", "HEAD", "--json")
-    assert done.exit_code == 1, done.output
-    line = {"who": "everybody who sees the UI", "place": "values of routes", "word": word, "dataset": "routes"}
-    assert json.loads(done.stdout) == {"gained": [{**line, "action": f"{after}, {before} before"}], "lost": [], "new": []}
-    assert "everybody who sees the UI" in ask("grants", "--diff", "HEAD").stdout
-    commit(project)
-    edit(contract, f"classification: {after}", f"classification: {before}")
-    done = ask("grants", "--diff", "HEAD", "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"gained": [], "lost": [{**line, "action": f"{before}, {after} before"}], "new": []}
-
-
-def in_the_cluster(done: Result) -> tuple[set[tuple[str, ...]], ...]:
-    """Who gains and who loses what where."""
-    found = json.loads(done.stdout)
-    return tuple({(one["who"], one["action"], one["place"]) for one in found[name]} for name in ("gained", "lost"))
-
-
-def test_people_who_may_enter_pods_are_told(project: Path):
-    edit(project / "deploy" / "rbac" / "people.yaml", "resources: [pods, pods/log,", "resources: [pods, pods/log, pods/exec,")
-    done = ask("grants", "--diff", "HEAD", "--json")
-    assert done.exit_code == 1
-    gained, lost = in_the_cluster(done)
-    assert gained == {
-        (f"group {who}", verb, "pods/exec in namespace prod")
-        for who in ("viewers", "operators")
-        for verb in ("get", "list", "watch")
-    }
-    assert lost == set()
-
-
-def test_a_role_that_holds_in_all_of_the_cluster_is_told_and_so_is_what_it_does_not_name(project: Path):
-    (project / "deploy" / "rbac" / "more.yaml").write_text("""
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: everything}
-rules: [{apiGroups: ["*"], resources: ["*"], verbs: [delete]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: everything}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: everything}
-subjects: [{kind: ServiceAccount, name: daemon, namespace: prod}]
-""")
-    gained, lost = in_the_cluster(ask("grants", "--diff", "HEAD", "--json"))
-    assert {who for who, _, _ in gained} == {"service account prod/daemon"}
-    assert {verb for _, verb, _ in gained} == {"delete"}
-    places = {place for _, _, place in gained}
-    assert {"pods in namespace prod", "pods in all of the cluster", "*.* in all of the cluster"} <= places
-    assert "jobs.batch in namespace prod" not in places  # that it could before
-    assert lost == set()
-
-
-def test_what_the_cluster_does_not_allow_any_more_is_told(project: Path):
-    (project / "deploy" / "rbac" / "people.yaml").unlink()
-    done = ask("grants", "--diff", "HEAD", "--json")
-    assert done.exit_code == 0, done.output
-    gained, lost = in_the_cluster(done)
-    assert gained == set()
-    assert ("group viewers", "get", "pods in namespace prod") in lost
-
-
-def test_all_roles_of_the_cluster_that_are_gone_or_new_are_one_line(project: Path):
-    """Nobody loses what the cluster was given: whether that is taken from it, no file says any more."""
-    shutil.rmtree(project / "deploy")
-    done = ask("grants", "--diff", "HEAD")
-    assert done.exit_code == 1
-    title, _, line = done.stdout.splitlines()
-    assert (title, " ".join(line.split())) == ("gained:", "deploy/rbac all that it says change is gone")
-    commit(project)
-    shutil.copytree(PROJECT / "deploy/rbac", project / "deploy/rbac")
-    expected = {("deploy/rbac", "was not there before", "all that it says")}
-    assert in_the_cluster(ask("grants", "--diff", "HEAD", "--json")) == (expected, set())
 
 
 def test_what_is_not_rendered_is_told(project: Path):
@@ -529,9 +256,3 @@ def test_a_file_that_is_not_understood_is_named_with_its_policy_and_statement(pr
     done = ask("grants", "--diff", "HEAD")
     assert done.exit_code == 1
     assert f"in HEAD: infra/access/prod.json, {PREFIX}-" in done.output
-
-
-def test_a_commit_that_is_not_there_is_told(project: Path):
-    done = ask("grants", "--diff", "no-such-commit")
-    assert done.exit_code == 1
-    assert "of no-such-commit cannot be read" in done.output

@@ -79,6 +79,13 @@ def test_what_cannot_be_drawn_is_told(tree: Tree, tmp_path: Path, dataset: str, 
     assert (found.exit_code, told in found.output) == (2, True)
 
 
+def test_file_that_cannot_be_written_is_told(tree: Tree, tmp_path: Path) -> None:
+    publish(tree, day(0))
+    file = tmp_path / "nowhere" / "s.svg"
+    found = drawn(file)
+    assert (found.exit_code, found.output) == (1, f"Error: Could not open file '{file}': No such file or directory\n")
+
+
 def test_nothing_is_published_yet(tree: Tree, tmp_path: Path) -> None:
     assert drawn(tmp_path / "s.svg").output == "nothing of readings is published, so nothing is drawn\n"
     assert not (tmp_path / "s.svg").exists()
