@@ -2,13 +2,15 @@
 
 The order is: cast (a value that cannot be read is a reason) → normalise → correct → merge equal rows → judge → split. Rows are
 known by their numbers throughout. What is given as a LazyFrame is never held in memory: it is read once for the order of its
-rows, once for the verdict, once more for the rows that break a rule, if any do, and by whoever writes what is good.
+rows, once for the verdict, once more for the rows that break a rule, if any do, and by whoever writes what is good. Of text, which
+takes long to parse, all but the first read a typed copy.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -68,6 +70,7 @@ def judge_delivery(
     public: bool,
     corrections: Corrections | None = None,
     began: datetime | None = None,
+    scratch: Path | None = None,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -79,12 +82,14 @@ def judge_delivery(
         public: Whether offending values may be shown.
         corrections: The corrections of the partition, if there are any.
         began: When the partition began; without it no profile is taken.
+        scratch: A folder that stays until the good rows are written: text that is streamed is parsed once, into a file there.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
         CorrectionError: A correction does not fit the rows.
     """
-    query = Query(isinstance(text, pl.LazyFrame))
+    is_text = dataset.ingested is not None and dataset.ingested.source.format != "parquet"
+    query = Query(isinstance(text, pl.LazyFrame), scratch if is_text else None)
     typed = normalised(dataset, text, query, corrections.originals if corrections else ())
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()

@@ -97,7 +97,7 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
     """
     nulls = dataset.ingested.source.null_values if dataset.ingested else ()
-    rows = cast(text, dataset.delivered, originals, nulls)
+    rows = query.written(cast(text, dataset.delivered, originals, nulls))
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
     marks += [ORIGINAL + name for name in originals]
     if dataset.normalise is None:

@@ -5,6 +5,7 @@ a whole takes longer to plan than to answer.
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
@@ -20,15 +21,24 @@ class Query:
 
     Args:
         streamed: Whether they may be more than fit into memory. If so, they are read again for each question.
+        scratch: A folder for what takes longer to make than to read; without one, it is made again for each question.
     """
 
-    def __init__(self, streamed: bool):
-        self.streamed = streamed
+    def __init__(self, streamed: bool, scratch: Path | None = None):
+        self.streamed, self._scratch = streamed, scratch
         self.engine: Literal["in-memory", "streaming"] = "streaming" if streamed else "in-memory"
 
     def kept(self, rows: Table) -> Table:
         """The same rows; made only once, if they fit."""
         return rows if self.streamed else self.collected(rows)
+
+    def written(self, rows: Table) -> Table:
+        """The same rows; made only once, if they fit or there is a folder for them."""
+        if self._scratch is None or isinstance(rows, pl.DataFrame):
+            return rows
+        copy = self._scratch / "rows.parquet"
+        rows.sink_parquet(copy, compression="lz4", statistics=False)
+        return pl.scan_parquet(copy)
 
     def asked(self, rows: Table, questions: Iterable[pl.Expr]) -> pl.DataFrame:
         """What expressions give that are each a single value: one row."""

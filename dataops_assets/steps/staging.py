@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -48,11 +50,13 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
     referred = Referred(lake, dataset, rules)
     with Before(lake, dataset, rules) as before:
         for partition in partitions:
+            with TemporaryDirectory(prefix="stage-") as scratch:
 
-            def look(partition: Partition = partition) -> Work:
-                return _look(lake, dataset, partition, rules, before, *referred.now(), now)
+                def look(partition: Partition = partition, scratch: str = scratch) -> Work:
+                    return _look(lake, dataset, partition, rules, before, *referred.now(), now, Path(scratch))
 
-            yield settle(lake, dataset, partition, look, run_id, now)
+                outcome = settle(lake, dataset, partition, look, run_id, now)
+            yield outcome
 
 
 def _look(
@@ -64,6 +68,7 @@ def _look(
     known: dict[str, Provenance],
     tables: dict[str, pl.DataFrame],
     now: datetime,
+    scratch: Path,
 ) -> Work:
     receipt, envelope, depends_on = grounds(lake, dataset, partition, versions_of(known))
 
@@ -71,7 +76,7 @@ def _look(
         text = read_delivery(lake, dataset, partition, receipt, whole=True) if receipt else nothing(dataset)
         compared = before if receipt and receipt.files else None
         accepted = depends_on.get("accepted", "")
-        found = _judged(dataset, partition, text, rules, tables, compared, now, accepted)
+        found = _judged(dataset, partition, text, rules, tables, compared, now, accepted, scratch)
         if receipt and not found.reasons:
             found = _with_released(lake, dataset, partition, receipt.sha256, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
@@ -91,7 +96,9 @@ def _look(
 
 
 def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, now: datetime, accepted: str) -> Judged:
-    """What the content gate would find in rows if they were delivered now; nothing is written.
+    """What the content gate would find in rows if they were delivered now; nothing is written or kept.
+
+    The good rows of what is large cannot be read any more.
 
     Args:
         lake: Where the partitions before it lie, and what the rules refer to.
@@ -108,7 +115,8 @@ def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, no
     """
     rules = compile_rules(dataset, now.date())
     _, tables = Referred(lake, dataset, rules).now()
-    return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted)
+    with TemporaryDirectory(prefix="try-") as scratch:
+        return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted, Path(scratch))
 
 
 def _judged(
@@ -120,10 +128,11 @@ def _judged(
     before: Before | None,
     now: datetime,
     accepted: str,
+    scratch: Path,
 ) -> Judged:
     corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
     began = before.start_of(partition) if before else None
-    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began)
+    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began, scratch)
     return before.compared(partition, found, accepted) if before else found
 
 

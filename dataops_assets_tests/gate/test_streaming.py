@@ -81,6 +81,34 @@ def test_every_question_to_a_large_parquet_is_streamed(
     assert not [plan for plan in plans if IN_MEMORY in plan]
 
 
+def test_large_text_is_parsed_once_for_all_questions_but_that_for_original_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_BYTES", -1)
+    path = tmp_path / "0.csv"
+    delivered(10, without_note=2).write_csv(path)
+    source = Source(provider="them", files="*.csv", null_values=("", "NA"))
+    dataset = with_options(Tree(tmp_path), "rules: {hour.in_range: warn}")
+    rules = [rule for rule in compile_rules(dataset) if not rule.reference]
+    text = reading.read_text([path], [path.name], source)
+    sink, parsed = pl.LazyFrame.sink_parquet, list[str]()
+
+    def seen(rows: pl.LazyFrame, **how: str) -> pl.DataFrame:
+        parsed.extend(["asked"] * ("Csv SCAN" in rows.explain()))
+        return collect(rows, **how)
+
+    def written(rows: pl.LazyFrame, place: Path, **how: str) -> None:
+        parsed.append("copied")
+        sink(rows, place, **how)
+
+    monkeypatch.setattr(pl.LazyFrame, "collect", seen)
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", written)
+    judged = judge_delivery(dataset, rules, text, {}, public=True, scratch=tmp_path)
+    assert parsed == ["copied"]
+    assert quarantined("d", text, judged).height == judged.rows.rejected == 2
+    assert parsed == ["copied", "asked"]
+
+
 def test_rows_of_many_row_groups_are_judged_as_in_memory(tmp_path: Path) -> None:
     """None of which is held whole: what is asked of a part must not be taken for the answer of all."""
     tree = Tree(tmp_path)
