@@ -5,8 +5,8 @@ key and not. Each figure comes from a process of its own. All are taken in turn,
 them alike: told are the median of the processors, the least of the clock, the most of the memory, and how many times as much
 of the processors that is as what it is compared with.
 
-* `bare`: the same rules on typed rows, in one query of polars, without any question for uniqueness; a csv is typed as it is read,
-  for which no value may be one that cannot be read.
+* `bare`: the same rules on typed rows, in one query of polars, without any question for uniqueness; a csv is typed as it is
+  read, for which no value may be one that cannot be read.
 * `copy`: the same rows, read so and written as parquet.
 * `envelope`: what raw pays: reading to the last byte, apart, and the envelope gate.
 * `verdict`: what staged pays before it writes: uniqueness, and every rule. By its hash, raw has read these bytes.

@@ -92,7 +92,8 @@ def _parse(text: pl.Expr, wanted: pl.DataType) -> pl.Expr:
         day = (_YEAR_IN_NANOSECONDS if wanted.time_unit == "ns" else _YEAR) + _MONTH_AND_DAY
         whole = _matching(text, f"{day}[T ]{_TIME}{_fraction(wanted.time_unit)}").str.replace("^(.{10}) ", "${1}T")
         return whole.str.to_datetime(layout, time_unit=wanted.time_unit, time_zone=wanted.time_zone, strict=False)
-    return text.cast(wanted, strict=False)
+    # As pandas writes the whole numbers of a column with gaps: 3.0.
+    return (text.str.strip_suffix(".0") if wanted.is_integer() else text).cast(wanted, strict=False)
 
 
 def is_moment(wanted: pl.DataType) -> bool:

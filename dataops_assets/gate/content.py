@@ -2,8 +2,8 @@
 
 The order is: cast (a value that cannot be read is a reason) → normalise → correct → merge equal rows → judge → split. Rows are
 known by their numbers throughout. What is given as a LazyFrame is never held in memory: it is read once for the order of its
-rows, once for the verdict, once more for the rows that break a rule, if any do, and by whoever writes what is good. Of text, which
-takes long to parse, all but the first read a typed copy.
+rows, once for the verdict, once more for the rows that break a rule, if any do, and by whoever writes what is good. What is
+text, and takes long to parse, is read once for a typed copy, which all these read.
 """
 
 import math

@@ -88,8 +88,8 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source, whole
     tables = read_files(files, names, source, whole)
     if mixed := of_other_types(names, tables):
         raise DeliveryError(some(names), mixed[0], ALIKE)
-    # By name: what a file lacks is null in its rows.
-    joined: Table = pl.concat(tables, how="diagonal")  # type: ignore[type-var]  # all of them are of one kind
+    # By name: what a file lacks is null in its rows. Relaxed: a column without any value may have no type.
+    joined: Table = pl.concat(tables, how="diagonal_relaxed")  # type: ignore[type-var]  # all of them are of one kind
     return joined.lazy() if isinstance(joined, pl.DataFrame) and joined.estimated_size() > LARGE_BYTES else joined
 
 
@@ -118,11 +118,13 @@ def height(frame: Table) -> int:
 
 
 def of_other_types(names: Sequence[str], tables: Sequence[Table]) -> list[str]:
-    """The columns that are of another type in a later file than in an earlier one, in words."""
+    """The columns that are of another type in a later file than in an earlier one, in words; without a value they have none."""
     first: dict[str, tuple[str, pl.DataType]] = {}
     found = []
     for name, table in zip(names, tables, strict=True):
         for column, dtype in table.collect_schema().items():
+            if dtype == pl.Null:
+                continue
             earlier, known = first.setdefault(column, (name, dtype))
             if dtype != known:
                 found.append(f"{in_print(column)} is {dtype} in {in_print(name)}, and {known} in {in_print(earlier)}")

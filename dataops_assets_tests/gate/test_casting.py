@@ -105,6 +105,11 @@ def rows_of(*cells: tuple[str, str]) -> pl.DataFrame:
 @pytest.mark.parametrize(
     ("column", "text", "value"),
     [
+        ("whole", "3.0", 3),
+        ("whole", " -30.0 ", -30),
+        ("whole", "40000.0", None),
+        ("whole", "3.5", None),
+        ("whole", ".0", None),
         ("price", "1.5", Decimal("1.50")),
         ("price", "1.500", Decimal("1.50")),
         ("price", "1.005", None),

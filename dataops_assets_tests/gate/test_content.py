@@ -107,7 +107,7 @@ def parsed(column: str, text: str | None) -> Any:
         return text or None
     text = text.strip()
     if column == "k":
-        return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) and abs(int(text)) < 2**15 else UNREADABLE
+        return int(float(text)) if re.fullmatch(r"[+-]?[0-9]+(\.0)?", text) and abs(float(text)) < 2**15 else UNREADABLE
     if column == "x":
         return float(text) if re.fullmatch(r"-?([0-9.]+(e-?[0-9]+)?|inf|nan)", text) else UNREADABLE
     if column == "flag":

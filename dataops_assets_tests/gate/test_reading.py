@@ -129,6 +129,16 @@ def test_parts_with_other_types_are_refused(tmp_path: Path) -> None:
     assert message.startswith("part-0.parquet, part-1.parquet: b is String in part-1.parquet, and Int64 in part-0.parquet.")
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_a_part_in_which_a_column_has_no_value_has_no_type_for_it(tmp_path: Path, order: tuple[int, ...]) -> None:
+    parts = [{"a": [1], "b": ["x"]}, {"a": [2], "b": [None]}, {"a": [None], "b": ["y"]}]
+    found = read(tmp_path, "parquet", *(as_parquet(parts[number]) for number in order))
+    assert found.schema == {"a": pl.Int64, "b": pl.String}
+    assert found.rows() == [(*parts[number]["a"], *parts[number]["b"]) for number in order]
+    parts.append({"a": ["3"], "b": [None]})
+    assert "a is String in" in refused(tmp_path, "parquet", *(as_parquet(parts[number]) for number in (*order, 3)))
+
+
 def test_parquet_keeps_its_types(tmp_path: Path) -> None:
     found = read(tmp_path, "parquet", as_parquet({"a": [1, None], "b": [[1.5], []]}))
     assert found.schema == {"a": pl.Int64, "b": pl.List(pl.Float64)}
