@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dataops_assets.cli.arguments import pairs, without_zone
+from dataops_assets.cli.arguments import pairs, refuse_unknown, without_zone
 
 if TYPE_CHECKING:
     from dataops_assets.contract import Catalog, Dataset
@@ -36,7 +36,7 @@ _NAMED = 3
 
 @click.command()
 @click.argument("dataset")
-@click.option("--zone", help="There alone: landing, raw, staged, quarantine, curated, gate_results, verdicts, provenance.")
+@click.option("--zone", help="There alone, as raw, receipts, quarantine or verdicts.")
 @click.option("--json", "as_json", is_flag=True, help="Tell it as JSON, with every action.")
 def who(dataset: str, zone: str | None, as_json: bool) -> None:
     """Say who may read, write or delete a DATASET in prod, and by which statement of which policy."""
@@ -44,8 +44,7 @@ def who(dataset: str, zone: str | None, as_json: bool) -> None:
 
     access, catalog = _here()
     name = without_zone(dataset)
-    if name not in catalog.datasets:
-        raise click.UsageError(f"there is no dataset `{name}`; there are: {', '.join(catalog.datasets)}")
+    refuse_unknown(catalog, name)
     zones = observe.zones_of(catalog[name])
     if zone not in (None, *zones):
         raise click.UsageError(f"{name} does not lie in {zone}; it lies in {', '.join(zones)}")
@@ -111,7 +110,7 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     webserver may be asked for, what holds for the repository, and who owns its code; what may be either counts as more.
 
     Made for the check of a pull request: one that is labelled for it is checked with --allow-wider. Datasets that are new are
-    told, and widen nothing.
+    told, and widen nothing, unless a group may read one that its contract does not name.
     """
     from dataops_assets.catalog import DEFS, load_catalog
     from dataops_assets.cli.changing import catalog_of, extracted

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataops_assets.contract.errors import choose
+
 if TYPE_CHECKING:
-    from dataops_assets.contract import Dataset
+    from dataops_assets.contract import Catalog, Dataset
     from dataops_assets.storage.lake import Lake
     from dataops_assets.storage.store import Store
 
@@ -41,9 +43,18 @@ def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:
         click.UsageError: One is not declared.
     """
     for name in names:
-        if name not in lake.catalog.datasets:
-            raise click.UsageError(f"there is no dataset `{name}`; there are: {', '.join(lake.catalog.datasets)}")
+        refuse_unknown(lake.catalog, name)
     return [lake.catalog[name] for name in dict.fromkeys(names)] or list(lake.catalog)
+
+
+def refuse_unknown(catalog: Catalog, name: str) -> None:
+    """See that there is a dataset of a name.
+
+    Raises:
+        click.UsageError: There is none.
+    """
+    if name not in catalog.datasets:
+        raise click.UsageError(f"there is no dataset `{name}`: {choose(name, catalog.datasets)}")
 
 
 def existing(dataset: Dataset, partition: str | None, now: datetime) -> str | None:

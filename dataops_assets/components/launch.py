@@ -16,7 +16,7 @@ from dataops_assets.components.reports import UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, Verdict
-from dataops_assets.steps.pending import partitions_of, pending
+from dataops_assets.steps.pending import not_ended, partitions_of, pending
 from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage.deliveries import GAP
 from dataops_assets.storage.errors import Damaged
@@ -73,12 +73,12 @@ def untold(instance: dg.DagsterInstance, lake: Lake, dataset: Dataset, zone: Zon
         For each of them the data version that lies in storage, or the id of its verdict.
     """
     lake = lake.its_own().at_a_glance()  # what a branch reads from prod is not its own to tell
-    partitions = list(partitions_of(dataset, now))
+    # To tell of what has ended, or has expired, a run would make it again.
+    partitions = not_ended(lake, dataset, partitions_of(dataset, now), now)
     stored = _stored_versions(lake, dataset, zone, partitions)
     known = known_versions(instance, asset_key(zone, dataset), stored)
     published = {key: version for key, version in stored.items() if known.get(key) != version}
     unchecked = _unchecked(instance, lake, dataset, zone, partitions)
-    # To tell of what has expired, a run would make it again.
     return published | {key: said for key, said in unchecked.items() if not lake.has_expired(zone, dataset, key, now)}
 
 

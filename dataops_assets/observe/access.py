@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dataops_assets.contract import Catalog, Dataset
-from dataops_assets.contract.policy import ZONES
+from dataops_assets.contract.policy import ZONES, Zone
 from dataops_assets.policy.access import ANYBODY, Access, Caller, Resource, session
 from dataops_assets.policy.actions import ACTIONS, Kind
 from dataops_assets.policy.evaluate import Decision
@@ -25,6 +25,8 @@ server-side encryption with AWS KMS keys (SSE-KMS)", Permissions."""
 _NOT_ENCRYPTED = ("audit-", "state-")
 """How buckets are called that S3 encrypts with keys of its own: module `storage`, and the bootstrap."""
 
+_ANALYST = "prod/analyst-"
+"""How the roles of reader groups begin."""
 _TAGGING = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
 _UNTAGGED = "of what has no tags"
 WITHOUT_TAGS = "without tags"
@@ -93,7 +95,7 @@ class Difference:
     Attributes:
         gained: What somebody may do now and could not before.
         lost: What somebody could do before and may not now.
-        new: What somebody may do with datasets that were not there before: nobody could do anything with them.
+        new: What somebody may do with datasets that were not there before, which nobody could, as their contracts have it.
     """
 
     gained: tuple[Grant, ...]
@@ -189,13 +191,12 @@ def of_dataset(access: Access, dataset: Dataset, zone: str | None = None) -> lis
         zone: One place alone, as `staged`; None for all.
     """
     buckets = {bucket.kind: bucket.arn for bucket in access.buckets.values()}
-    tags = layout.tags(dataset, dataset.zone)
     found = []
-    for name, key in _keys(dataset).items():
+    for name, (key, terms) in _keys(dataset).items():
         arn = buckets.get("landing" if name == "landing" else "prod")
         if arn and zone in (None, name):
-            place = f"{name}/{dataset.name}"
-            found.append(Place("object", place, f"{arn}/{key}", dataset.name, {} if name == "landing" else tags))
+            tags = {} if name == "landing" else layout.tags(dataset, terms)  # providers give none
+            found.append(Place("object", f"{name}/{dataset.name}", f"{arn}/{key}", dataset.name, tags))
     return found
 
 
@@ -204,22 +205,32 @@ def zones_of(dataset: Dataset) -> list[str]:
     return list(_keys(dataset))
 
 
+def is_reader(dataset: Dataset, who: str) -> bool:
+    """Whether somebody is not of a reader group, or of one that the contract of a dataset names."""
+    _, is_analyst, group = who.partition(_ANALYST)
+    return not is_analyst or group in dataset.attributes.readers
+
+
 def unrendered_readers(access: Access, dataset: Dataset) -> list[str]:
     """The reader groups of a dataset that have no role yet: nothing tells what they may do."""
     roles = {role.full_name for role in access.roles}
     groups = [group for group in dataset.attributes.readers if group != BRANCHES]  # whose roles are those of dev
-    return [group for group in groups if f"prod/analyst-{group}" not in roles]
+    return [group for group in groups if _ANALYST + group not in roles]
 
 
-def _keys(dataset: Dataset) -> dict[str, str]:
-    """An object of a dataset in each place where it has some."""
+def _keys(dataset: Dataset) -> dict[str, tuple[str, Zone]]:
+    """An object of a dataset in each place where it has some, and the zone by whose terms that is kept."""
     delivered = ("landing", "raw") if dataset.ingested else ()
     zones = [zone for zone in ZONES if zone in (dataset.zone, "quarantine", *delivered)]
     below = {"landing": layout.landing(dataset), "raw": layout.raw(dataset, None)}
-    keys: dict[str, str] = {zone: f"{below[zone]}/x" if zone in below else layout.data(zone, dataset, None) for zone in zones}
-    keys["gate_results"] = layout.gate_results(dataset)
-    keys["verdicts"] = f"{layout.verdicts('content', dataset, None)}/1.json"
-    keys["provenance"] = f"{layout.provenance(dataset.zone, dataset, None)}/1.json"
+    keys: dict[str, tuple[str, Zone]] = {}
+    for zone in zones:
+        keys[zone] = f"{below[zone]}/x" if zone in below else layout.data(zone, dataset, None), zone
+        if zone == "raw":
+            keys["receipts"] = f"{layout.receipts(dataset, None)}/1.json", zone
+    keys["gate_results"] = layout.gate_results(dataset), dataset.zone
+    keys["verdicts"] = f"{layout.verdicts('content', dataset, None)}/1.json", dataset.zone
+    keys["provenance"] = f"{layout.provenance(dataset.zone, dataset, None)}/1.json", dataset.zone
     return keys
 
 

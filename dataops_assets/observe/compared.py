@@ -20,6 +20,7 @@ from dataops_assets.observe.access import (
     bucket_of,
     callers,
     each_way,
+    is_reader,
     key_of,
     missing,
     of_dataset,
@@ -60,10 +61,11 @@ def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) ->
         Examples(narrowing, was.tags - now.tags, now.arns()),
     )
     known = {"", *was.catalog.datasets}
+    new = {grant for grant in gained if grant.dataset not in known and is_reader(now.catalog[grant.dataset], grant.who)}
     return Difference(
-        gained=tuple(sorted([*(grant for grant in gained if grant.dataset in known), *told.gained])),
+        gained=tuple(sorted([*(grant for grant in gained if grant not in new), *told.gained])),
         lost=tuple(sorted([*lost, *told.lost])),
-        new=tuple(sorted(grant for grant in gained if grant.dataset not in known)),
+        new=tuple(sorted(new)),
     )
 
 

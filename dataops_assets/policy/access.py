@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dataops_assets.contract.errors import choose
-from dataops_assets.policy.condition import Condition
+from dataops_assets.policy.condition import Condition, holds
 from dataops_assets.policy.evaluate import Decision, Policies, Request, decide
 from dataops_assets.policy.language import Policy, read_policy
 from dataops_assets.policy.pattern import Template, Variable, Wildcard
@@ -261,7 +261,7 @@ def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
             becomes `pr-<tag>`.
 
     Raises:
-        LookupError: The trust asks for no tag of that name, so no session has one.
+        LookupError: The trust asks for no tag of that name, or takes no session with these: so there is none.
     """
     account, name = role.arn.split(":")[4], role.arn.rpartition("/")[2]
     carried = _demanded(role.trust)
@@ -270,6 +270,8 @@ def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
             remedy = choose(tag, carried) if carried else "its sessions have none"
             raise LookupError(f"the trust of {role.full_name} knows no session tag `{tag}`: {remedy}")
         carried[tag.lower()] = value
+    if refusing := _refusing(role.trust, tags or {}):
+        raise LookupError(f"the trust of {role.full_name} takes no session with that tag: it asks for {refusing}")
     return Caller(
         name=" ".join([role.full_name, *(tags or {}).values()]),
         principal=f"arn:aws:sts::{account}:assumed-role/{name}/session",
@@ -291,6 +293,17 @@ def _demanded(trust: Policy) -> dict[str, str]:
         for one in reversed(asked)
         if one.key.name.startswith(_TAGGED) and not (one.operator and one.operator.negated)
     }
+
+
+def _refusing(trust: Policy, tags: Mapping[str, str]) -> Condition | None:
+    """The condition that keeps session tags from every statement of a trust policy; None if one takes them."""
+    said = {_TAGGED + tag.lower(): (value,) for tag, value in tags.items()}
+    failing = [
+        next((one for one in statement.conditions if one.key.name in said and not holds(one, said)), None)
+        for statement in trust.statements
+        if statement.effect == "Allow"
+    ]
+    return failing[0] if failing and all(failing) else None
 
 
 def _example(condition: Condition) -> str:

@@ -46,16 +46,14 @@ def pending(
     lake = lake.at_a_glance()
     partitions = [key for key in partitions_of(dataset, now) if within is None or key in within]
     if zone == "raw":
-        partitions = _not_ended(lake, dataset, partitions, now)
+        partitions = not_ended(lake, dataset, partitions, now)
         return _unreceived(lake, dataset, partitions, now) if partitions else {}
     return unsettled(lake, dataset, partitions, now)
 
 
 def unsettled(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> dict[Partition, dict[str, Any]]:
     """The partitions that could be staged or derived, but were not on today's grounds; and those grounds."""
-    wanted = [
-        key for key in _not_ended(lake, dataset, partitions, now) if not lake.has_expired(dataset.zone, dataset, key, now)
-    ]
+    wanted = [key for key in not_ended(lake, dataset, partitions, now) if not lake.has_expired(dataset.zone, dataset, key, now)]
     try:
         known = versions_of(references(lake, dataset))
     except NotReady:
@@ -90,7 +88,7 @@ def held_up(lake: Lake, dataset: Dataset, now: datetime) -> list[Partition]:
     return [key for key, held in zip(wanted, lake.store.each(waits, wanted), strict=True) if held]
 
 
-def _not_ended(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> list[Partition]:
+def not_ended(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: datetime) -> list[Partition]:
     """The partitions that may still be made: once the dataset has ended, those that are not published."""
     ended = dataset.has_ended(now)
     return [key for key in partitions if not ended or lake.holder(dataset.zone, dataset, key) is None]

@@ -183,7 +183,9 @@ def test_anybody_may_nothing():
         (("may", "engineer", "--tag", "persn=ann"), "did you mean `person`?"),
         (("may", "branch", "--tag", "person=ann"), "kubernetes-namespace, kubernetes-service-account"),
         (("may", "prod/infra", "--tag", "person=ann"), "knows no session tag `person`: its sessions have none"),
-        (("who", "flightz"), "there is no dataset `flightz`"),
+        (("may", "branch", "--tag", "kubernetes-namespace=prod"), "takes no session with that tag: it asks for StringLike"),
+        (("may", "engineer", "--tag", "person=a/b"), "it asks for StringNotLike aws:RequestTag/person *..*|*/*"),
+        (("who", "flightz"), "there is no dataset `flightz`: did you mean `flights`?"),
         (("who", "routes", "--zone", "raw"), "routes does not lie in raw"),
         (("grants",), "--diff"),
     ],
@@ -207,6 +209,30 @@ def test_who_may_write_a_dataset_without_its_tags_alone_is_not_told_like_who_may
     assert done.stderr.startswith(
         "prod/pipeline could not write routes with the tags that it has by its contract: run `dataops "
     )
+
+
+def test_each_zone_is_asked_for_with_the_tags_that_it_has_by_its_own_terms(project: Path):
+    """Quarantine is kept for another time than the rest, of which the policies know nothing yet."""
+    contract = project / "package" / "defs" / "aviation" / "flights" / "defs.yaml"
+    edit(contract, "lifecycle: operational", "lifecycle: {class: operational, reason: for a trial, quarantine: 30 days}")
+    ways = {
+        zone: {one["action"] for one in told("who", "flights", "--zone", zone) if one["who"] == "prod/pipeline"}
+        for zone in ("quarantine", "staged", "raw")
+    }
+    assert "s3:PutObject without tags" in ways["quarantine"]
+    assert "s3:PutObject" in ways["staged"] & ways["raw"]
+    done = ask("grants", "--diff", "HEAD", "--json")
+    lost = {one["place"] for one in json.loads(done.stdout)["lost"] if (one["who"], one["word"]) == ("prod/pipeline", "write")}
+    assert lost == {"quarantine/flights"}
+    assert "the pipeline could not write flights as the contracts are now" in done.stderr
+
+
+def test_who_reads_what_is_told_of_deliveries_is_told_apart_from_who_reads_them():
+    readers = {
+        zone: {one["who"] for one in told("who", "flights", "--zone", zone) if one["word"] == "read"}
+        for zone in ("raw", "receipts")
+    }
+    assert readers["receipts"] - readers["raw"] == {"prod/code-server"}
 
 
 def test_a_reader_group_whose_role_is_not_rendered_yet_is_told_with_the_commands_that_render_it(project: Path):

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.cli.granted import ask, commit, edit
+from dataops_assets_tests.cli.granted import answer, ask, change, commit, edit
 from dataops_assets_tests.values import GITHUB, OWNER, PEOPLE, PREFIX
 
 
@@ -36,7 +36,8 @@ def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Pa
     assert "access is wider: label the pull request" in done.stderr
     found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
     assert {(one["who"], one["place"], one["action"]) for one in found["gained"]} == {
-        ("prod/analyst-analysts", f"raw/{name}", "s3:GetObject")
+        ("prod/analyst-analysts", f"{place}/{name}", "s3:GetObject")
+        for place in ("raw", "receipts")
         for name in ("airlines", "airports", "flights", "planes", "weather")
     }
     assert ask("grants", "--diff", "HEAD", "--allow-wider").exit_code == 0
@@ -173,6 +174,27 @@ def test_readers_of_a_contract_count_without_any_policy_being_touched(project: P
     done = ask("grants", "--diff", "HEAD")
     assert done.exit_code == 1
     assert "prod/analyst-operations" in done.stdout
+
+
+@pytest.mark.parametrize("wider", [False, True])
+def test_a_new_dataset_hides_no_policy_that_lets_in_whom_its_contract_does_not_name(project: Path, wider: bool):
+    defs = project / "package" / "defs" / "aviation"
+    shutil.copytree(defs / "routes", defs / "lanes")
+    edit(defs / "lanes" / "defs.yaml", "readers: [analysts, operations, branches]", "readers: [operations]")
+
+    def widen(said: dict[str, Any]) -> None:
+        (rights,) = said["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
+        (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
+        (carried,) = statement["Condition"].values()
+        carried["s3:ExistingObjectTag/readers"] = [*carried["s3:ExistingObjectTag/readers"], "operations"]
+
+    if wider:
+        change(project / "infra" / "access" / "prod.json", widen)
+    code, found = answer()
+    assert {one["who"] for one in found["new"] if one["word"] == "read"} >= {"prod/analyst-operations"}
+    assert not [one for one in found["new"] if one["who"] == "prod/analyst-analysts"]
+    gained = {(one["who"], one["place"]) for one in found["gained"] if one["word"] == "read"}
+    assert (code, ("prod/analyst-analysts", "curated/lanes") in gained) == (int(wider), wider)
 
 
 @pytest.mark.parametrize(

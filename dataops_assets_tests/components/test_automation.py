@@ -2,18 +2,19 @@
 
 import socket
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from dataops_assets.components import automation, reports
-from dataops_assets.components.launch import Launch, launch
+from dataops_assets.components.launch import Launch, launch, untold
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.policy import Zone
 from dataops_assets.storage.lake import Lake
-from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest, requests
-from dataops_assets_tests.trees import readings
+from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest, recording_in, requests
+from dataops_assets_tests.trees import GOOD, readings
 
 WHOLE = (JANUARY[0], JANUARY[-1])
 
@@ -296,6 +297,24 @@ def test_run_that_died_between_what_it_made_and_what_its_checks_say_is_told_agai
     assert asked(here)[0] == "raw/readings"
     assert here.run("raw/readings", over=WHOLE).success
     assert asked(here) == ["staged/readings"]
+
+
+def test_what_has_ended_is_not_made_again_to_tell_of_it(here: Location, tmp_path: Path):
+    published(here)
+    for name in ("defs.yaml", "schema.py", "examples.yaml"):
+        here.tree.write(f"readings_v2/{name}", GOOD[f"readings/{name}"])
+    here.tree.edit("readings_v2/defs.yaml", "provider: The lab", "provider: The lab\n    deliveries: readings")
+    (tmp_path / "anew").mkdir()
+    with recording_in(tmp_path / "anew") as knows_nothing:
+
+        def to_be_told(zone: Zone) -> list[str | None]:
+            return list(untold(knows_nothing, here.tree.lake, here.tree["readings"], zone, datetime.now(UTC)))
+
+        assert to_be_told("raw") == to_be_told("staged") == JANUARY
+        here.tree.edit(
+            "readings/defs.yaml", "  key: [station", "  ends: {after: 2024-01-20, instead: readings_v2}\n  key: [station"
+        )
+        assert to_be_told("raw") == to_be_told("staged") == []
 
 
 @pytest.mark.parametrize(("gate", "zone"), [("envelope", "raw"), ("content", "staged")])
