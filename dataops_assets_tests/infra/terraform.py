@@ -180,7 +180,7 @@ def resources(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @contextmanager
 def moto(account: str, log: Path) -> Iterator[str]:
     """The address of a stand-in for AWS, in which one account is: a process, since moto knows but one account in each."""
-    words = [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", "0"]
+    words = [str(BIN / "python"), str(Path(__file__).with_name("stand_in.py")), "-H", "127.0.0.1", "-p", "0"]
     environment = os.environ | {"MOTO_ACCOUNT_ID": account}
     with log.open("w") as out, subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, env=environment) as server:
         try:

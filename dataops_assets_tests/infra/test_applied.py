@@ -1,8 +1,7 @@
 """Both environments, made at a stand-in for AWS: all of it is made, the sample runs on it, and what must not go does not.
 
-moto takes whatever parses, so this proves how things hang together, not that AWS would take each. It does not give back
-rules of lifecycle that go by tags, for which the provider then waits in vain, and knows no add-ons, access entries or pod
-identities of a cluster: those rules, and the module `runtime`, are left out here, and planned in test_terraform.
+moto takes whatever parses, so this proves how things hang together, not that AWS would take each. What it does not know or
+forgets, of clusters above all, stand_in.py adds.
 """
 
 import json
@@ -28,14 +27,15 @@ STAYS = (
     *(f"module.audit.{one}" for one in ("aws_kms_key.audit", "aws_kms_alias.audit", "aws_cloudtrail.this")),
 )
 """What an environment that is given up leaves behind."""
-STAYS_OF_RUNTIME = (
-    "module.runtime.aws_kms_key.runtime",
-    "module.runtime.aws_kms_alias.runtime",
-    "module.runtime.aws_db_instance.this",
+KEY_OF_RUNTIME = tuple(f"module.runtime.{one}.runtime" for one in ("aws_kms_key", "aws_kms_alias"))
+STAYS_OF_RUNTIME = tuple(
+    f"module.runtime.{one}.this" for one in ("aws_ecr_repository", "aws_ecr_lifecycle_policy", "aws_cloudwatch_log_group")
 )
+"""Images, as long as there are any, and logs, into which the database goes on to write: with the rules that end them."""
 STAYS_OF_DATABASE = tuple(
     f"module.runtime.{one}"
     for one in (
+        "aws_db_instance.this",
         "aws_db_subnet_group.this",
         "aws_db_parameter_group.this",
         "aws_security_group.database",
@@ -43,8 +43,7 @@ STAYS_OF_DATABASE = tuple(
         "aws_vpc.this",
     )
 )
-"""What the database that stays rests on: AWS removes none of it under it."""
-_RUNTIME = re.compile(r'^module "runtime" \{.*?^\}\n', re.MULTILINE | re.DOTALL)
+"""The database, and what it rests on: AWS removes none of it under it."""
 _LOOKED_UP = re.compile(r"(module\.[\w-]+(\[.*?\])?\.)*data\.")
 
 
@@ -56,55 +55,59 @@ class Story:
         address: Where the stand-in is.
         planned: The addresses of what was to be made.
         made: The addresses of what was made.
+        state: What Terraform remembers of it.
         applied: What the first apply said.
         again: What a second plan said.
         ran: What the sample said, delivered and run in prod.
         destroy: What it said to a plan that destroys all.
-        left: What it said when that was done without what stays.
+        left: What it said when that was done: in prod without all that stays, in dev without what the code itself protects.
+        kept: The addresses of what was there after that.
     """
 
     address: str
     planned: list[str]
     made: list[str]
+    state: str
     applied: Done
     again: Done
     ran: Done | None
     destroy: Done
     left: Done
-
-
-def without_tags(copy: Copy, folder: str) -> str:
-    rules = json.loads((copy.root / folder / "contracts.auto.tfvars.json").read_text())["lifecycle_rules"]
-    plain = {bucket: [rule for rule in found if "and" not in rule["filter"]] for bucket, found in rules.items()}
-    (copy.root / folder / "moto.tfvars.json").write_text(json.dumps({"lifecycle_rules": plain}))
-    return "-var-file=moto.tfvars.json"
-
-
-def leave_runtime_out(copy: Copy, folder: str) -> None:
-    main = copy.root / folder / "main.tf"
-    text, count = _RUNTIME.subn("", main.read_text())
-    assert count == 1
-    main.write_text(text)
+    kept: list[str]
 
 
 def story(copy: Copy, environment: str, address: str) -> Story:
     folder = f"environments/{environment}"
-    leave_runtime_out(copy, folder)
     copy.lead_to(folder, address)
     copy.init(folder)
-    words = ("-input=false", "-no-color", without_tags(copy, folder))
+    words = ("-input=false", "-no-color")
 
     first = copy.run(folder, "plan", "-out=first", *words)
     assert first.code == 0, first.out
     planned = re.findall(r"^  # (\S.*) will be created$", first.out, re.M)
     applied = copy.run(folder, "apply", "-input=false", "-no-color", "first")
-    made = [found for found in copy.run(folder, "state", "list").out.splitlines() if not _LOOKED_UP.match(found)]
+    made = there(copy, folder)
+    state = (copy.root / folder / "terraform.tfstate").read_text()
     again = copy.run(folder, "plan", "-detailed-exitcode", *words)
     ran = run_the_sample(copy.root.parent / "checkout", address) if environment == "prod" else None
     destroy = copy.run(folder, "plan", "-destroy", *words)
-    assert (done := copy.run(folder, "state", "rm", *STAYS)).code == 0, done.out
+    push_an_image(address)
+    stays = (*STAYS, *KEY_OF_RUNTIME, *((*STAYS_OF_RUNTIME, *STAYS_OF_DATABASE) if environment == "prod" else ()))
+    assert (done := copy.run(folder, "state", "rm", *stays)).code == 0, done.out
     left = copy.run(folder, "destroy", "-auto-approve", *words)
-    return Story(address, sorted(planned), sorted(made), applied, again, ran, destroy, left)
+    return Story(address, sorted(planned), made, state, applied, again, ran, destroy, left, there(copy, folder))
+
+
+def there(copy: Copy, folder: str) -> list[str]:
+    """The addresses of what Terraform has made, and not only looked up."""
+    listed = copy.run(folder, "state", "list").out.splitlines()
+    return sorted(found for found in listed if not _LOOKED_UP.match(found))
+
+
+def push_an_image(address: str) -> None:
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": {}, "layers": []}
+    ecr = client("ecr", address, REGION)
+    ecr.put_image(repositoryName=PREFIX, imageTag="tested", imageManifest=json.dumps(manifest))
 
 
 @contextmanager
@@ -161,7 +164,8 @@ def test_all_that_is_planned_is_made(stories: dict[str, Story], environment: str
     told = stories[environment]
     assert told.applied.code == 0, told.applied.out
     assert told.made == told.planned
-    assert len(told.made) > 30
+    catalog = {"catalog"} if environment == "prod" else set()
+    assert {re.split(r"[.[]", one)[1] for one in told.made} == {"audit", "identities", "runtime", "storage"} | catalog
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -173,7 +177,8 @@ def test_a_second_plan_finds_nothing_to_do(stories: dict[str, Story], environmen
 def test_to_destroy_all_is_refused_and_what_must_not_go_is_named(stories: dict[str, Story], environment: str) -> None:
     done = stories[environment].destroy
     assert done.code == 1
-    assert protected(done) >= {"module.storage.module.data.aws_s3_bucket_policy.this", "module.audit.aws_cloudtrail.this"}
+    trail, key = "module.audit.aws_cloudtrail.this", "module.runtime.aws_kms_key.runtime"
+    assert protected(done) >= {"module.storage.module.data.aws_s3_bucket_policy.this", trail, key}
 
 
 def test_what_the_database_rests_on_stays_with_it() -> None:
@@ -186,15 +191,50 @@ def test_what_the_database_rests_on_stays_with_it() -> None:
         said = "\n".join(re.sub(r"^  depends_on .*$", "", blocks[one], flags=re.M) for one in follow)
         follow = (set(re.findall(r"\baws_\w+\.\w+", said)) & blocks.keys()) - rests_on
     assert len(rests_on) > 3
-    assert {f"module.runtime.{one}" for one in rests_on} <= {*STAYS_OF_RUNTIME, *STAYS_OF_DATABASE}
+    assert {f"module.runtime.{one}" for one in rests_on} <= {*KEY_OF_RUNTIME, *STAYS_OF_DATABASE}
+
+
+def test_aws_removes_neither_the_database_nor_a_registry_with_images(stories: dict[str, Story]) -> None:
+    told = stories["dev"]
+    assert told.left.code == 1
+    refused = re.findall(r"Error: (.*?):", told.left.out)
+    images, database = (
+        f"ECR Repository ({PREFIX}) not empty, consider using force_delete",
+        f"deleting RDS DB Instance ({PREFIX}-dev)",
+    )
+    assert sorted(refused) == [images, database]
+    assert "Cannot delete protected DB Instance" in told.left.told
+    assert {one.partition("[")[0] for one in told.kept} <= {*STAYS_OF_RUNTIME, *STAYS_OF_DATABASE}
+
+
+def test_who_leaves_as_the_guide_says_leaves_nothing_to_terraform(stories: dict[str, Story]) -> None:
+    for stays in (STAYS, (*KEY_OF_RUNTIME, *STAYS_OF_RUNTIME), STAYS_OF_DATABASE):
+        assert f"terraform state rm {' '.join(stays)}\n" in (terraform.INFRA / "README.md").read_text()
+    told = stories["prod"]
+    assert told.left.code == 0, told.left.out
+    assert told.kept == []
+    assert client("eks", told.address, REGION).list_clusters()["clusters"] == []
+    (database,) = client("rds", told.address, REGION).describe_db_instances()["DBInstances"]
+    assert (database["DBInstanceStatus"], database["DeletionProtection"]) == ("available", True)
+    assert client("ecr", told.address, REGION).describe_images(repositoryName=PREFIX)["imageDetails"]
+    groups = client("logs", told.address, REGION).describe_log_groups()["logGroups"]
+    assert {group["logGroupName"] for group in groups if "retentionInDays" in group} >= {
+        f"/aws/rds/instance/{PREFIX}-prod/{log}" for log in database["EnabledCloudwatchLogsExports"]
+    }
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environment: str) -> None:
-    for stays in (STAYS, STAYS_OF_RUNTIME, STAYS_OF_DATABASE):
-        assert f"terraform state rm {' '.join(stays)}\n" in (terraform.INFRA / "README.md").read_text()
+def test_the_password_of_the_database_is_not_in_the_state(stories: dict[str, Story], environment: str) -> None:
+    (database,) = client("rds", stories[environment].address, REGION).describe_db_instances()["DBInstances"]
+    secret = database["MasterUserSecret"]["SecretArn"]
+    assert secret in stories[environment].state
+    secrets = client("secretsmanager", stories[environment].address, REGION)
+    assert json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])["password"] not in stories[environment].state
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_data_and_keys_stay_as_they_were(stories: dict[str, Story], environment: str) -> None:
     told = stories[environment]
-    assert told.left.code == 0, told.left.out
     s3 = client("s3", told.address, REGION)
     names = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     ours = {
@@ -210,7 +250,8 @@ def test_who_leaves_leaves_the_data_as_it_was(stories: dict[str, Story], environ
         assert s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]["RestrictPublicBuckets"]
         assert s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
     keys = [alias["AliasName"] for alias in client("kms", told.address, REGION).list_aliases()["Aliases"]]
-    assert {f"alias/{PREFIX}-data", f"alias/{PREFIX}-audit"} <= set(keys), "whose policies let nobody but infra remove an alias"
+    ours = {f"alias/{PREFIX}-{kept}" for kept in ("data", "audit", "runtime")}
+    assert ours <= set(keys), "whose policies let nobody but infra remove an alias"
 
 
 def test_the_sample_runs_in_the_buckets_that_were_made(stories: dict[str, Story]) -> None:
