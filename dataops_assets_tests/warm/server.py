@@ -1,6 +1,7 @@
 """The process whose forks the commands are: it loads libraries, and does nothing else that a fork could stumble over."""
 
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -17,15 +18,20 @@ from typing import Any
 
 sys.path.pop(0)  # the folder of this file, in which no command looks for modules
 
-import alembic.command  # noqa: F401
-import boto3  # noqa: F401
-import dagster_dg_cli.cli  # noqa: F401
-import dagster_pandera  # noqa: F401
-import pandera.polars  # noqa: F401
+LIBRARIES = (
+    *("alembic.command", "boto3", "dagster_pandera", "hypothesis"),
+    *("matplotlib.figure", "pandera.polars", "rich.progress"),
+    *(f"dagster._core.{name}" for name in ("execution.api", "instance.factory", "launcher", "run_coordinator", "secrets")),
+    *(f"dagster._core.storage.{name}" for name in ("local_compute_log_manager", "root", "sqlite_storage", "upath_io_manager")),
+    *(f"dagster_dg_cli.cli.{name}" for name in ("api", "check", "dev", "labs", "launch", "list", "plus", "scaffold", "utils")),
+)
+"""What commands import, sooner or later; none of it starts a thread that answers queries (`test_forked`)."""
 
 
 def serve(address: str) -> socket.socket:
-    """Fork for whoever asks, until standard input ends; returns in the forks alone, with the connection."""
+    """Load the libraries, and fork for whoever asks, until standard input ends; returns the connection, in the forks alone."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)
     server.listen()
