@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dataops_assets_tests import warm
+
 PROJECT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 LAST = "2013-01-05"
@@ -37,9 +39,10 @@ class Checkout:
     variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str, timeout_seconds: int = 300) -> subprocess.CompletedProcess[str]:
-        """Run a command of the environment in the folder."""
+        """Run a command of the environment in the folder; one that is named by its path is started, and no fork (`warm`)."""
+        commands = warm.commands() if command[0] in warm.COMMANDS else BIN
         return subprocess.run(
-            [str(BIN / command[0]), *command[1:]],
+            [str(commands / command[0]), *command[1:]],
             cwd=self.root,
             env=self.environment,
             capture_output=True,

@@ -31,7 +31,7 @@ from dataops_assets.policy.access import Access, Caller
 from dataops_assets.policy.actions import ACTIONS
 from dataops_assets.policy.keys import read_context
 from dataops_assets.policy.language import Policy
-from dataops_assets.policy.pattern import Arn, has_variable, may_match
+from dataops_assets.policy.pattern import Arn, at_most, has_variable
 
 _Rows = Mapping[tuple[str, str], Context]
 """What somebody may do in a place: the action and the way, empty for any usual one, and what the request says."""
@@ -91,6 +91,7 @@ class _Side:
 
     def __init__(self, access: Access, catalog: Catalog, patterns: list[Arn]) -> None:
         self.access, self.catalog, self._patterns = access, catalog, patterns
+        self._at_most = [at_most((pattern,)) for pattern in patterns]
         self.callers = {one.name: one for one in callers(access)}
         found = [place for dataset in catalog for place in of_dataset(access, dataset)]
         self.datasets = {place.name: (place, self._class(place)) for place in found}
@@ -104,7 +105,7 @@ class _Side:
         return list(dict.fromkeys(place.arn for place in (*of_datasets, *beside)))
 
     def _class(self, place: Place) -> _Class:
-        matching = [number for number, pattern in enumerate(self._patterns) if may_match(pattern, place.arn)]
+        matching = [number for number, each in enumerate(self._at_most) if each.fullmatch(place.arn)]
         itself = place.arn if any(has_variable(self._patterns[number]) for number in matching) else ""
         return (place.kind, bucket_of(place), *matching, itself, *sorted(place.tags.items()))
 

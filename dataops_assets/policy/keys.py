@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
@@ -76,6 +77,7 @@ _KEYS = {name.lower(): Key(name.lower(), type) for type, names in _ONE.items() f
 _KEYS |= {name.lower(): Key(name.lower(), many=True) for name in _MANY.split()}
 
 
+@lru_cache(maxsize=10_000)
 def key(name: str) -> Key:
     """The key of that name.
 
@@ -98,18 +100,28 @@ def read_context(context: Mapping[str, str | Sequence[str]]) -> Context:
     """
     read: dict[str, tuple[str, ...]] = {}
     for name, given in context.items():
-        known = key(name)
-        if known.name in read:
+        known, values = _read_text(name, given) if isinstance(given, str) else _read(name, given)
+        if known in read:
             raise Mistake(f"`{name}` is given twice, since names of keys have no case", "give it once")
-        if isinstance(given, str) == known.many or (known.many and not given):
-            raise Mistake(
-                f"`{name}` is given as {given!r}",
-                "give it a list that is not empty" if known.many else "give it one value, as text",
-            )
-        read[known.name] = values = (given,) if isinstance(given, str) else tuple(given)
-        for value in values:
-            check(known, value)
+        read[known] = values
     return read
+
+
+def _read(name: str, given: str | Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    known = key(name)
+    if isinstance(given, str) == known.many or (known.many and not given):
+        raise Mistake(
+            f"`{name}` is given as {given!r}",
+            "give it a list that is not empty" if known.many else "give it one value, as text",
+        )
+    values = (given,) if isinstance(given, str) else tuple(given)
+    for value in values:
+        check(known, value)
+    return known.name, values
+
+
+_read_text = lru_cache(maxsize=10_000)(_read)
+"""Requests say the same of most keys, over and over."""
 
 
 def check(known: Key, value: str) -> None:

@@ -11,6 +11,7 @@ here: what follows from the statements (`evaluate`).
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from dataops_assets.contract.errors import Mistake, choose
@@ -21,8 +22,9 @@ from dataops_assets.policy.pattern import (
     Arn,
     Template,
     arn_matches,
+    at_most,
+    has_variable,
     matches,
-    may_match,
     refuse_open,
     resource,
     template,
@@ -73,19 +75,40 @@ class Statement:
 
     def names(self, action: str) -> bool:
         """Whether it is about an action, whoever does it to what."""
-        return any(matches(each, action, {}, case=False) for each in self.actions) != ("Action" in self.excepted)
+        if action not in self._named:
+            self._named[action] = any(matches(each, action, {}, case=False) for each in self.actions) != (
+                "Action" in self.excepted
+            )
+        return self._named[action]
 
     def may_be_about(self, resource: str) -> bool:
         """Whether it may be about a resource, whatever its variables stand for."""
-        return "Resource" in self.excepted or any(may_match(each, resource) for each in self.resources)
+        return "Resource" in self.excepted or self._at_most.fullmatch(resource) is not None
 
     def is_about(self, action: str, resource: str, context: Context) -> bool:
         """Whether it is about a request, whoever asks."""
         return (
             self.names(action)
-            and any(arn_matches(each, resource, context) for each in self.resources) != ("Resource" in self.excepted)
+            and self._lists(resource, context) != ("Resource" in self.excepted)
             and all(holds(each, context) for each in self.conditions)
         )
+
+    def _lists(self, resource: str, context: Context) -> bool:
+        if not self._at_most.fullmatch(resource):
+            return False
+        return not self._is_open or any(arn_matches(each, resource, context) for each in self.resources)
+
+    @cached_property
+    def _named(self) -> dict[str, bool]:
+        return {}
+
+    @cached_property
+    def _at_most(self) -> re.Pattern[str]:
+        return at_most(self.resources)
+
+    @cached_property
+    def _is_open(self) -> bool:
+        return any(map(has_variable, self.resources))
 
 
 @dataclass(frozen=True)

@@ -163,19 +163,29 @@ def within(narrow: Template, wide: Template, *, case: bool = True) -> bool:
     return re.fullmatch("".join(map(expression, wide)), text, flags) is not None
 
 
-def may_match(pattern: Arn, text: str) -> bool:
-    """Whether an ARN may be what the pattern says, whatever its variables stand for."""
-    return not pattern or arn_matches(_with_any(pattern), text, {})
+@lru_cache(maxsize=10_000)
+def at_most(patterns: tuple[Arn, ...]) -> re.Pattern[str]:
+    """What some ARNs come to at most, whatever their variables stand for: no wildcard reaches from one part into the next."""
+    within = {Wildcard.ANY: "[^:]*", Wildcard.ONE: "[^:]"}
+
+    def expression(part: str | Wildcard | Variable, last: bool) -> str:
+        if isinstance(part, str):
+            return re.escape(part)
+        wildcard = Wildcard.ANY if isinstance(part, Variable) else part
+        return wildcard.value if last else within[wildcard]
+
+    return re.compile(
+        "|".join(
+            ":".join("".join(expression(part, n == 5) for part in each) for n, each in enumerate(pattern)) or ".*"
+            for pattern in patterns
+        ),
+        re.DOTALL,
+    )
 
 
 def has_variable(pattern: Arn) -> bool:
     """Whether a pattern is filled in by the request."""
     return any(isinstance(part, Variable) for each in pattern for part in each)
-
-
-@lru_cache(maxsize=10_000)
-def _with_any(pattern: Arn) -> Arn:
-    return tuple(tuple(Wildcard.ANY if isinstance(part, Variable) else part for part in each) for each in pattern)
 
 
 def matches(pattern: Template, text: str, context: Context, *, case: bool = True) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Literal
 
 from dataops_assets.contract.errors import Mistake
@@ -63,6 +64,7 @@ _NAMED: dict[str, tuple[Kind, ...]] = {
 _ASKING: tuple[Kind, ...] = ("user", "session", "provider", "service")
 
 
+@lru_cache(maxsize=10_000)
 def asking(name: str) -> Principal:
     """Whoever asks: an IAM user, a session of a role, an OIDC provider, a service, or `*`, who has not signed in.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from dataops_assets_tests import rights, s3_server
-from dataops_assets_tests.checkout import BIN, Checkout, make_checkout
+from dataops_assets_tests.checkout import Checkout, make_checkout
 from dataops_assets_tests.s3_server import Bucket
 
 pytestmark = pytest.mark.s3
@@ -40,16 +40,8 @@ class Company:
         }
         if who == PIPELINE:
             deployment |= self.as_prod(PIPELINE)
-        environment = self.checkout.environment | self.people[who].environment() | deployment | variables
-        return subprocess.run(
-            [str(BIN / command[0]), *command[1:]],
-            cwd=self.checkout.root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        environment = {**self.people[who].environment(), **deployment, **variables}
+        return Checkout(self.checkout.root, environment).run(*command, timeout_seconds=600)
 
     def as_prod(self, pipeline: str) -> dict[str, str]:
         """The deployment of prod, whose pipeline has this identity."""

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from dataops_assets_tests.branches import everything_in
-from dataops_assets_tests.checkout import BIN, Checkout, make_checkout
+from dataops_assets_tests.checkout import Checkout, make_checkout
 
 DAY = "2013-01-03"
 
@@ -29,10 +29,7 @@ def in_branch(clone: Checkout, *command: str) -> subprocess.CompletedProcess[str
         "DAGSTER_HOME": str(clone.root / "branch"),
     }
     (clone.root / "branch").mkdir(exist_ok=True)
-    environment = clone.environment | deployment
-    return subprocess.run(
-        [str(BIN / command[0]), *command[1:]], cwd=clone.root, env=environment, capture_output=True, text=True, check=False
-    )
+    return Checkout(clone.root, deployment).run(*command)
 
 
 def test_dropped_day_is_hidden_until_the_command_that_it_names_makes_it_again(clone: Checkout) -> None:

@@ -1,10 +1,9 @@
 """How often `dataops run` asks a bucket when nothing is to be done."""
 
-import subprocess
 from collections import Counter
 from pathlib import Path
 
-from dataops_assets_tests.checkout import BIN, make_checkout
+from dataops_assets_tests.checkout import Checkout, make_checkout
 from dataops_assets_tests.fault_proxy import FaultProxy, forward
 from dataops_assets_tests.s3_server import Bucket
 
@@ -15,11 +14,8 @@ def test_run_with_nothing_to_do_lists_no_folder_of_data_twice_and_reads_nothing_
     here = {"DATAOPS_DEPLOYMENT": "prod", "DATAOPS_DATA": f"s3://{bucket.name}", "DATAOPS_PIPELINE": pipeline}
 
     def run(bucket: Bucket, *command: str) -> str:
-        environment = checkout.environment | bucket.environment() | here | {"DATAOPS_COMMIT": "ab" * 20}
-        asked = [str(BIN / "dataops"), *command]
-        return subprocess.run(
-            asked, cwd=checkout.root, env=environment, capture_output=True, text=True, timeout=600, check=False
-        ).stdout
+        environment = {**bucket.environment(), **here, "DATAOPS_COMMIT": "ab" * 20}
+        return Checkout(checkout.root, environment).run("dataops", *command, timeout_seconds=600).stdout
 
     run(bucket, "deliver")
     run(bucket, "run")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dataops_assets.cli import sample
-from dataops_assets_tests import rights, s3_server
+from dataops_assets_tests import rights, s3_server, warm
 from dataops_assets_tests.checkout import PROJECT, Checkout, make_checkout
 from dataops_assets_tests.docs.pages import Block, blocks
 from dataops_assets_tests.s3_server import Bucket, Credentials
@@ -44,7 +44,9 @@ class Company:
         home = self.checkout.root / "home"
         home.mkdir(exist_ok=True)
         (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-        environment = self.checkout.environment | bucket.environment() | {"USER": "me", "DAGSTER_HOME": str(home)}
+        environment = (
+            warm.first_in(self.checkout.environment) | bucket.environment() | {"USER": "me", "DAGSTER_HOME": str(home)}
+        )
         done = subprocess.run(
             program, cwd=self.checkout.root, env=environment, capture_output=True, text=True, timeout=600, check=False
         )

@@ -18,6 +18,7 @@ import yaml
 
 from dataops_assets.catalog import load_catalog
 from dataops_assets.cli import sample
+from dataops_assets_tests import warm
 from dataops_assets_tests.checkout import BIN, LAST, PROJECT, Checkout, make_checkout
 from dataops_assets_tests.components.scaffolding import TRAINS
 from dataops_assets_tests.docs.pages import Block, blocks
@@ -86,7 +87,7 @@ def run_commands(clone: Checkout, block: Block) -> None:
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
         cwd=clone.root,
-        env=clone.environment,
+        env=warm.first_in(clone.environment),
         capture_output=True,
         text=True,
         timeout=600,

@@ -40,10 +40,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def run(clone: Checkout, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = clone.environment | {"DATAOPS_ERASURE_KEY": "k" * 32}
-    return subprocess.run(
-        ["dataops", "erase", *words], cwd=clone.root, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
+    return Checkout(clone.root, {"DATAOPS_ERASURE_KEY": "k" * 32}).run("dataops", "erase", *words)
 
 
 def test_a_tail_number_is_erased_from_three_days_of_flights_and_from_what_is_made_of_them(clone: Checkout) -> None:
