@@ -138,7 +138,8 @@ def _judge(
     withheld = "" if public else dataset.withheld or "values are withheld"
     answers = evaluate(dataset, left, rules, tables, withheld, query)
     found, failed = answers.counts, answers.failed
-    came, merged = found[LEFT] + together.equal.len(), together.equal.len()
+    # Copies would dilute every share: a row that comes twice is one.
+    asked, merged = found[LEFT], together.equal.len()
     rejected = _rejected(answers.bad, rules)
     offenders = _offenders(dataset, left, rules, answers.first, public, query)
 
@@ -152,14 +153,14 @@ def _judge(
     for rule in rules:
         if rule.name in failed:
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
-            results.append(_result(rule, max(came, 1), came, detail=detail))
+            results.append(_result(rule, max(asked, 1), asked, detail=detail))
         elif rule.kind == "frame":
             results.append(_of_frame(rule, found, rest, public))
         else:
-            results.append(_result(rule, found[BROKEN + rule.name], came, offenders.get(rule.name, ()), withheld=withheld))
+            results.append(_result(rule, found[BROKEN + rule.name], asked, offenders.get(rule.name, ()), withheld=withheld))
     where = Rows(
-        delivered=came + corrected.dropped - corrected.added.height,
-        published=came - merged - rejected.height,
+        delivered=asked + merged + corrected.dropped - corrected.added.height,
+        published=asked - rejected.height,
         rejected=rejected.height,
         merged=merged,
         added=corrected.added.height,
@@ -167,7 +168,7 @@ def _judge(
         normalised=typed.changed,
         corrected=corrected.corrected,
     )
-    reasons = _reasons(dataset, results, came, where)
+    reasons = _reasons(dataset, results, where)
     taken = None
     if began:
         taken = profile(
@@ -253,13 +254,14 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def _reasons(dataset: Dataset, results: Sequence[RuleResult], came: int, rows: Rows) -> tuple[str, ...]:
+def _reasons(dataset: Dataset, results: Sequence[RuleResult], rows: Rows) -> tuple[str, ...]:
     reasons = [f"{r.rule}: {r.sentence}, but {r.found}" for r in results if r.status == "refused"]
-    share, tolerance = rows.rejected / came if came else 0.0, dataset.attributes.tolerance
+    asked, tolerance = rows.published + rows.rejected, dataset.attributes.tolerance
+    share = rows.rejected / asked if asked else 0.0
     if share > tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        found = f"{rows.rejected} of {came} rows rejected, {percent(share)}"
+        found = f"{rows.rejected} of {asked} rows rejected, {percent(share)}"
         reasons.append(f"{found}; {percent(tolerance)} tolerated: {named}")
     return tuple(reasons)
 
