@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
@@ -335,5 +336,6 @@ def _originals(rows: pl.DataFrame) -> pl.DataFrame:
         free = name
         while free in _TAKEN or (free != name and free in rows.columns):
             free += "_"
-        columns.append(as_text(pl.col(name), dtype).alias(free))
+        # It may be called anything: to `pl.col`, `^id$` is a pattern, and `*` is all.
+        columns.append(as_text(cs.by_name(name), dtype).alias(free))
     return rows.select(columns)
