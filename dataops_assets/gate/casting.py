@@ -141,6 +141,8 @@ def _alike(given: pl.DataType, wanted: pl.DataType) -> bool:
 
 def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     """A value of any type as text."""
+    if isinstance(given, pl.Array):
+        value, given = value.arr.to_list(), pl.List(given.inner)
     if given.is_nested() or given in (pl.Binary, pl.Duration, pl.Object):
         return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
     # A cast would leave out fractions of a second.

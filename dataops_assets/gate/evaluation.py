@@ -13,7 +13,7 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.functions import code_of, told
 from dataops_assets.gate.query import Query, Table
-from dataops_assets.gate.rules import ROW, Rule, with_references, written_at
+from dataops_assets.gate.rules import ROW, Rule, with_references
 
 BROKEN = "__broken_"
 """Prefix of the columns that tell which rows break a rule, and how many do."""
@@ -62,7 +62,7 @@ def evaluate(
     Raises:
         CodeError: They fail together, though none of them does by itself.
     """
-    with code_of(dataset, "the rules", written_at(dataset, "")):
+    with code_of(dataset, "the rules", ""):
         try:
             return _ask(rows, rules, tables, query)
         except _PASSING:
