@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from dataops_assets.contract.schema import Schema
+from dataops_assets.contract.schema import Schema, has_text
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
@@ -143,7 +143,7 @@ def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     """A value of any type as text."""
     if isinstance(given, pl.Array):
         value, given = value.arr.to_list(), pl.List(given.inner)
-    if given.is_nested() or given in (pl.Binary, pl.Duration, pl.Object):
+    if not has_text(given):
         return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
     # A cast would leave out fractions of a second.
     return value.dt.to_string("iso") if given == pl.Time else value.cast(pl.String)

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pandera.polars as pa
-import polars as pl
 
 from dataops_assets.contract import Dataset, Problem
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import RuleOptions
-from dataops_assets.contract.schema import RESERVED, Schema
+from dataops_assets.contract.schema import RESERVED, Schema, has_text
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
 from dataops_assets.gate.rules import compile_rules
@@ -143,7 +142,7 @@ def _rules_of(said: pa.DataFrameSchema | pa.Column) -> list[tuple[str, str]]:
 def _type_problems(dataset: Dataset) -> Iterator[Problem]:
     source = dataset.ingested.source if dataset.ingested else None
     for column in dataset.delivered.columns.values() if source and source.format != "parquet" else ():
-        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+        if not has_text(column.dtype):
             message = f"column `{column.name}` is {column.dtype}, which cannot be read from text"
             yield _written(dataset, dataset.delivered, column.name, message, "deliver it as a plain value, or as parquet")
     lost = [name for name in dataset.schema.columns if name not in dataset.delivered.columns]
