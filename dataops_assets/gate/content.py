@@ -22,7 +22,7 @@ from dataops_assets.gate.called import with_answers
 from dataops_assets.gate.casting import as_text, is_local, is_moment
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.evaluation import BROKEN, LEFT, MEASURED, Answers, evaluate
-from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised
+from dataops_assets.gate.functions import Normalised, check_made, code_of, normalised
 from dataops_assets.gate.profile import Profile, profile, short
 from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import ROW, STATISTICS, Rule
@@ -115,7 +115,7 @@ def judge_product(
     # The result of a group_by comes in any order; row numbers must not.
     order = [*dataset.attributes.key, *(name for name, column in columns.items() if not column.dtype.is_nested())]
     with code_of(dataset, "transform"):
-        check_columns(made, dataset, "transform")
+        check_made(made, dataset, "transform")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
     typed = Normalised(rows, 0, in_order=False)
     found = _judge(dataset, rules, typed, Corrected(), tables, public, Query(streamed=False), began)

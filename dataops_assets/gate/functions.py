@@ -114,7 +114,7 @@ def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> 
     kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
     # It sees neither the marks nor the copies to compare with: `pl.col(pl.String)` would change them, too.
     made = dataset.normalise(before.lazy().drop(marks))
-    check_columns(made, dataset, "normalise")
+    check_made(made, dataset, "normalise")
     if ROW not in made.collect_schema():
         raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
     was = before.select(pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept))
@@ -124,7 +124,15 @@ def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> 
     return beside.select(*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED))
 
 
-def check_columns(frame: Table, dataset: Dataset, step: str) -> None:
+def check_made(frame: Any, dataset: Dataset, step: str) -> None:
+    """Whether a function gave a LazyFrame with the columns of the schema.
+
+    Raises:
+        CodeError: It did not.
+    """
+    if not isinstance(frame, pl.LazyFrame):
+        remedy = "return a LazyFrame, which a DataFrame becomes by `.lazy()`"
+        raise CodeError(f"{step} of {dataset.name} gives {type(frame).__name__}: {remedy}")
     found = frame.collect_schema()
     missing = [name for name in dataset.schema.columns if name not in found]
     if missing:

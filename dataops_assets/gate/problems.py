@@ -71,7 +71,12 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
             message = f"rule `{rule.name}` has no sentence in words"
             problems.append(_problem(dataset, rule.name, message, "give the check a docstring or `description`"))
     for name, count in Counter(rule.name for rule in rules).items():
-        if count > 1:
+        same = [place for place, one in enumerate(dataset.attributes.references) if one.rule == name]
+        if len(same) == count > 1:
+            told = dataset.attributes.references[same[0]]
+            message = f"{' and '.join(told.columns)} refers to {told.dataset} {count} times, which makes one rule, `{name}`"
+            problems.append(dataset.problem(("references", same[-1]), message, "remove one of these references"))
+        elif count > 1:
             problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
     return list(dict.fromkeys(problems))
 
