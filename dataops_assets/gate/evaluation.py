@@ -108,8 +108,8 @@ def _why_not(rows: Table, rule: Rule, query: Query, withheld: str) -> str:
     questions = [rule.passes] if rule.measured is None else [rule.passes, rule.measured.alias(MEASURED)]
     try:
         # By itself, a rule on rows may give any number of values; beside them, one for each.
-        beside = rows if rule.kind == "frame" else rows.with_columns(rule.passes.alias(rule.name))
-        query.asked(beside, questions if rule.kind == "frame" else [pl.col(rule.name).all()])
+        beside = rows if rule.kind == "frame" else rows.with_columns(rule.passes.alias(BROKEN))
+        query.asked(beside, questions if rule.kind == "frame" else [pl.col(BROKEN).all()])
     except _PASSING:
         raise
     except _FAILURES as error:

@@ -183,6 +183,14 @@ def test_rule_on_the_whole_delivery_that_cannot_be_evaluated_refuses(tree: Tree)
     assert [(result.rule, result.status) for result in found.rules if result.broken] == [("mostly_measured", "refused")]
 
 
+@pytest.mark.parametrize("name", ["^.*$", "*", "note"])
+def test_rule_may_be_called_anything_while_another_cannot_be_evaluated(tree: Tree, name: str) -> None:
+    tree.edit("readings/schema.py", "    @pa.dataframe_check\n", f"    @pa.dataframe_check(name={name!r})\n")
+    whole = ('pl.col("temperature").null_count() <= pl.len() / 2', f"{MONTH}.all()")
+    found = judge(with_options(tree, "rules: {mostly_measured: fail}", whole), delivered(3))
+    assert [(result.rule, result.status) for result in found.rules if result.broken] == [("mostly_measured", "refused")]
+
+
 @pytest.mark.parametrize(("severity", "reasons"), [("reject", ["hour.type"]), ("fail", ["hour.not_null"])])
 def test_value_that_is_unreadable_is_never_published_as_none(tree: Tree, severity: str, reasons: list[str]) -> None:
     dataset = with_options(tree, f"tolerance: 1\n  rules: {{hour.type: {severity}}}")
