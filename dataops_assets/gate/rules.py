@@ -202,11 +202,10 @@ def _sentence(check: Check, column: str | None) -> str:
     if check.description:
         return check.description
     said = {name: _told(value) for name, value in (check.statistics or {}).items() if value is not None}
-    built_in = {"in_range": _between, "str_length": _long}.get(
-        check.name or "", _SENTENCES.get(check.name or "", "").format_map
-    )
+    name = check.name or ""
+    told = {"in_range": _between, "str_length": _long}.get(name) or _SENTENCES.get(name, "").format_map
     try:
-        found = built_in(said) if column else ""
+        found = told(said) if column else ""
     except KeyError:  # it is another check with that name
         found = ""
     return f"{column} {found}" if found else ""
