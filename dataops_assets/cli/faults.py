@@ -67,10 +67,11 @@ def _in_number(value: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
 
     def change(rows: pl.DataFrame) -> pl.DataFrame:
         import polars as pl
+        import polars.selectors as cs
 
         name = _a_number(rows)
         every_second = pl.int_range(pl.len()) % 2 == 0
-        return rows.with_columns(pl.when(every_second).then(pl.lit(value)).otherwise(pl.col(name)).alias(name))
+        return rows.with_columns(pl.when(every_second).then(pl.lit(value)).otherwise(cs.by_name(name)).alias(name))
 
     return change
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import polars as pl
+import polars.selectors as cs
 
 from dataops_assets.contract import Source
 from dataops_assets.contract.model import Format
@@ -157,7 +158,7 @@ def infer(path: Path) -> Sample:
     text = text.with_columns(pl.col(pl.String).replace(dict.fromkeys(null_values)))
     types = {values.name: _type_of(values) for values in text}
     judged = {name: dtype for name, dtype in types.items() if _is_judged(dtype)}
-    rows = text.select(read_as(pl.col(name), text.schema[name], dtype).alias(name) for name, dtype in judged.items())
+    rows = text.select(read_as(cs.by_name(name), text.schema[name], dtype).alias(name) for name, dtype in judged.items())
     return Sample(path.name, separator, null_values, rows, tuple(name for name in types if name not in judged))
 
 

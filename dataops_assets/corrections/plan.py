@@ -256,7 +256,7 @@ class Plan:
                         yield f"{entry.at}: it adds a row that is there already: {key}"
                 elif len(rows) != 1:
                     found = f"{len(rows)} different rows have" if rows else "no row has"
-                    yield f"{entry.at}: {found} {key}"
+                    yield f"{entry.at}: {found} {key if self._dataset.is_public else 'its key'}"
                 else:
                     yield from (f"{entry.at}: {key}: {wrong}" for wrong in self._differences(entry, slot, rows[0]))
                     for i in self._by_condition(rows[0]):

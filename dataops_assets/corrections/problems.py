@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
+import polars as pl
+
 from dataops_assets.contract import Correction, Dataset, Policy, Problem
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.parse import Path
+from dataops_assets.contract.schema import has_text
 from dataops_assets.corrections.values import as_written, checked, column_of, condition
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -142,16 +145,20 @@ def _values(
 
 def _expectations(correction: Correction, path: Path, said: dict[str, Any], dataset: Dataset, *below: str) -> Iterator[Problem]:
     """Expected values: of a delivered column also a text that cannot be read, since that may be just what is corrected."""
-    texts = {name for name, value in said.items() if isinstance(value, str) and name in dataset.delivered.columns}
+    written = {name for name, column in dataset.schema.columns.items() if has_text(column.dtype)} & {*dataset.delivered.columns}
+    texts = {name for name, value in said.items() if isinstance(value, str) and name in written}
     values = {name: value for name, value in said.items() if name not in texts}
     yield from _values(correction, path, values, dataset, *below)
 
 
 def _new_values(correction: Correction, said: dict[str, tuple[Path, Any]], dataset: Dataset) -> Iterator[Problem]:
+    nulls = dataset.ingested.source.null_values if dataset.ingested else ()
     for name, (path, value) in said.items():
         column = dataset.schema.columns.get(name)
         if column and value is None and not column.nullable:
             yield correction.problem(path, f"`{name}` may not be without a value", "write a value; or drop the row")
+        elif column and column.dtype == pl.String and value in nulls:
+            yield correction.problem(path, f"`{name}`: {value!r} means no value, by `null_values`", "write `null` for none")
         elif column:
             try:
                 text = checked(value, column.dtype)

@@ -9,7 +9,9 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.errors import Mistake
 from dataops_assets.contract.repeatable import in_sql
+from dataops_assets.contract.schema import has_text
 from dataops_assets.gate.casting import read_as
+from dataops_assets.gate.rules import MISCAST
 
 
 def as_written(value: Any, dtype: pl.DataType) -> str | None:
@@ -47,16 +49,17 @@ def checked(value: Any, dtype: pl.DataType) -> str | None:
         Mistake: It cannot.
     """
     text = as_written(value, dtype)
-    try:
-        if is_readable(text, dtype):
-            return text
-    except pl.exceptions.PolarsError as error:
-        raise Mistake(f"values of type {dtype} cannot be written here", "leave the column out") from error
+    if text is not None and not has_text(dtype):
+        raise Mistake(f"values of type {dtype} cannot be written here", "leave the column out, or name the row by `where`")
+    if is_readable(text, dtype):
+        return text
     raise Mistake(f"{value!r} cannot be read as {dtype}", "write it as the provider would, in quotes if it looks like a number")
 
 
 def condition(where: str, dataset: Dataset) -> pl.Expr:
     """A condition in SQL as an expression over the columns of a dataset, never null.
+
+    Of a value that could not be read, none is true: it is not there, but it is not none either.
 
     Raises:
         Mistake: It cannot be evaluated, or is not true or false of a row.
@@ -73,4 +76,6 @@ def condition(where: str, dataset: Dataset) -> pl.Expr:
         raise Mistake(f"`where` cannot be evaluated: {why}", "write a condition over the columns of schema.py") from error
     if found.dtypes != [pl.Boolean] or found.height != 2:
         raise Mistake("`where` is not true or false of each row", "write a condition over the columns, as `seats = 379`")
-    return expression.fill_null(False)
+    looked_at = {*expression.meta.root_names()} & {*dataset.delivered.columns}
+    marks = [MISCAST + name for name in sorted(looked_at) if dataset.delivered.columns[name].dtype != pl.String]
+    return expression.fill_null(False) & ~pl.any_horizontal(pl.lit(False), *marks)

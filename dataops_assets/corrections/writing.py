@@ -14,6 +14,7 @@ import yaml
 
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.errors import Mistake, choose
+from dataops_assets.contract.schema import has_text
 from dataops_assets.corrections.values import checked, column_of, condition
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
@@ -67,7 +68,9 @@ def entry_of(dataset: Dataset, partition: Partition, wish: Wish, hit: pl.DataFra
         raise Mistake(f"{f'{different} different rows' if different else 'no row'} of {dataset.name}: {told}", remedy)
     entry["key"] = _values(dataset, wish.key)
     if wish.drop:
-        guards = [name for name in dataset.schema.columns if name not in dataset.attributes.key] or [*dataset.schema.columns]
+        columns = dataset.schema.columns.items()
+        others = [name for name, column in columns if name not in dataset.attributes.key and has_text(column.dtype)]
+        guards = others or dataset.attributes.key
         return entry | {"drop": {name: _stands(hit, name) for name in guards}, **wish.said}
     return entry | {"set": {name: {"from": _stands(hit, name), "to": value} for name, value in new.items()}, **wish.said}
 
@@ -109,19 +112,29 @@ def _values(dataset: Dataset, said: Mapping[str, str]) -> dict[str, Any]:
             written = None if text == _NONE else checked(text, dtype)
         except Mistake as mistake:
             raise Mistake(f"`{name}`: {mistake.message}", mistake.remedy) from mistake
-        found[name] = _plain(column_of([written], dtype)[0])
+        found[name] = _plain(column_of([written], dtype))
     return found
 
 
 def _stands(hit: pl.DataFrame, name: str) -> Any:
-    """What is expected of a value: its original text, where it could not be read."""
+    """What is expected of a value: its original text, where it could not be read.
+
+    Raises:
+        Mistake: There is no text for it.
+    """
+    dtype = hit.schema[name]
+    if not has_text(dtype) and hit[name][0] is not None:
+        raise Mistake(f"`{name}`: values of type {dtype} cannot be written here", "name the row by `--where`")
     if MISCAST + name in hit.columns and hit[MISCAST + name][0]:
         return hit[ORIGINAL + name][0]
-    return _plain(hit[name][0])
+    return _plain(hit[name])
 
 
-def _plain(value: Any) -> Any:
-    """A value as YAML knows it; as text in ISO form where it does not."""
+def _plain(values: pl.Series) -> Any:
+    """The first of some values as YAML knows it; as text in ISO form where it does not, nor Python all of its digits."""
+    if values.dtype == pl.Time or getattr(values.dtype, "time_unit", None) == "ns":
+        values = values.dt.to_string("iso")
+    value = values[0]
     if value is None or isinstance(value, str | int | float) or type(value) is date:
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

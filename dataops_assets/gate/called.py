@@ -15,8 +15,9 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.capture import is_no_answer
 from dataops_assets.gate.functions import CodeError, code_of
+from dataops_assets.gate.places import rule_at
 from dataops_assets.gate.query import Query, Table
-from dataops_assets.gate.rules import ROW, Rule, written_at
+from dataops_assets.gate.rules import ROW, Rule
 from dataops_assets.gate.uniqueness import is_in
 
 
@@ -50,9 +51,9 @@ def with_answers(rules: Sequence[Rule], rows: Table, dataset: Dataset, query: Qu
 
 def _answer(rule: Rule, rows: pl.LazyFrame, height: int, dataset: Dataset) -> pl.Series:
     assert rule.called
-    what, written = f"check `{rule.name}`", written_at(dataset, rule.name)
-    with code_of(dataset, what, written):
+    what = f"check `{rule.name}`"
+    with code_of(dataset, what, rule.name):
         holds = rule.called.answer(rows)
     if wrong := is_no_answer(holds, holds.len() if rule.kind == "frame" else height, height):
-        raise CodeError(f"{what} of {dataset.name} {wrong} ({written})")
+        raise CodeError(f"{what} of {dataset.name} {wrong} ({rule_at(dataset, rule.name)})")
     return holds

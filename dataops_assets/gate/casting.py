@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from dataops_assets.contract.schema import Schema
+from dataops_assets.contract.schema import Schema, has_text
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
@@ -26,17 +26,17 @@ def cast(text: Table, delivered: Schema, originals: Collection[str] = (), nulls:
     given = text.collect_schema()
     casts, values, marks = [], [], [as_text(pl.col(name), given[name]).alias(ORIGINAL + name) for name in originals]
     for name, column in delivered.columns.items():
-        said = _said(pl.col(name), given[name], nulls)
-        casts.append(read_as(said, given[name], column.dtype).alias(_VALUE + name))
+        value = said(pl.col(name), given[name], nulls)
+        casts.append(read_as(value, given[name], column.dtype).alias(_VALUE + name))
         values.append(pl.col(_VALUE + name).alias(name))
         if column.dtype != pl.String:
-            marks.append((pl.col(_VALUE + name).is_null() & said.is_not_null()).alias(MISCAST + name))
+            marks.append((pl.col(_VALUE + name).is_null() & value.is_not_null()).alias(MISCAST + name))
     # Columns that nobody asked for are left behind first: they may be called anything. In one step, each value would be read
     # twice: once more for its mark.
     return text.select(*delivered.columns).with_row_index(ROW, 1).with_columns(casts).select(ROW, *values, *marks)
 
 
-def _said(value: pl.Expr, given: pl.DataType, nulls: Collection[str]) -> pl.Expr:
+def said(value: pl.Expr, given: pl.DataType, nulls: Collection[str]) -> pl.Expr:
     """A delivered value, or null where its text means that there is none."""
     # Streaming, `replace` would hold all rows.
     return pl.when(~value.is_in(list(nulls))).then(value) if nulls and given == pl.String else value
@@ -141,7 +141,9 @@ def _alike(given: pl.DataType, wanted: pl.DataType) -> bool:
 
 def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     """A value of any type as text."""
-    if given.is_nested() or given in (pl.Binary, pl.Duration, pl.Object):
+    if isinstance(given, pl.Array):
+        value, given = value.arr.to_list(), pl.List(given.inner)
+    if not has_text(given):
         return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
     # A cast would leave out fractions of a second.
     return value.dt.to_string("iso") if given == pl.Time else value.cast(pl.String)

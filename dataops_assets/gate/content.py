@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
@@ -21,7 +22,7 @@ from dataops_assets.gate.called import with_answers
 from dataops_assets.gate.casting import as_text, is_local, is_moment
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.evaluation import BROKEN, LEFT, MEASURED, Answers, evaluate
-from dataops_assets.gate.functions import Normalised, check_columns, code_of, normalised
+from dataops_assets.gate.functions import Normalised, check_made, code_of, normalised
 from dataops_assets.gate.profile import Profile, profile, short
 from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import ROW, STATISTICS, Rule
@@ -114,7 +115,7 @@ def judge_product(
     # The result of a group_by comes in any order; row numbers must not.
     order = [*dataset.attributes.key, *(name for name, column in columns.items() if not column.dtype.is_nested())]
     with code_of(dataset, "transform"):
-        check_columns(made, dataset, "transform")
+        check_made(made, dataset, "transform")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
     typed = Normalised(rows, 0, in_order=False)
     found = _judge(dataset, rules, typed, Corrected(), tables, public, Query(streamed=False), began)
@@ -138,7 +139,8 @@ def _judge(
     withheld = "" if public else dataset.withheld or "values are withheld"
     answers = evaluate(dataset, left, rules, tables, withheld, query)
     found, failed = answers.counts, answers.failed
-    came, merged = found[LEFT] + together.equal.len(), together.equal.len()
+    # Copies would dilute every share: a row that comes twice is one.
+    asked, merged = found[LEFT], together.equal.len()
     rejected = _rejected(answers.bad, rules)
     offenders = _offenders(dataset, left, rules, answers.first, public, query)
 
@@ -152,14 +154,14 @@ def _judge(
     for rule in rules:
         if rule.name in failed:
             detail = f"it cannot be evaluated on these rows: {failed[rule.name]}"
-            results.append(_result(rule, max(came, 1), came, detail=detail))
+            results.append(_result(rule, max(asked, 1), asked, detail=detail))
         elif rule.kind == "frame":
             results.append(_of_frame(rule, found, rest, public))
         else:
-            results.append(_result(rule, found[BROKEN + rule.name], came, offenders.get(rule.name, ()), withheld=withheld))
+            results.append(_result(rule, found[BROKEN + rule.name], asked, offenders.get(rule.name, ()), withheld=withheld))
     where = Rows(
-        delivered=came + corrected.dropped - corrected.added.height,
-        published=came - merged - rejected.height,
+        delivered=asked + merged + corrected.dropped - corrected.added.height,
+        published=asked - rejected.height,
         rejected=rejected.height,
         merged=merged,
         added=corrected.added.height,
@@ -167,7 +169,7 @@ def _judge(
         normalised=typed.changed,
         corrected=corrected.corrected,
     )
-    reasons = _reasons(dataset, results, came, where)
+    reasons = _reasons(dataset, results, where)
     taken = None
     if began:
         taken = profile(
@@ -253,13 +255,14 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def _reasons(dataset: Dataset, results: Sequence[RuleResult], came: int, rows: Rows) -> tuple[str, ...]:
+def _reasons(dataset: Dataset, results: Sequence[RuleResult], rows: Rows) -> tuple[str, ...]:
     reasons = [f"{r.rule}: {r.sentence}, but {r.found}" for r in results if r.status == "refused"]
-    share, tolerance = rows.rejected / came if came else 0.0, dataset.attributes.tolerance
+    asked, tolerance = rows.published + rows.rejected, dataset.attributes.tolerance
+    share = rows.rejected / asked if asked else 0.0
     if share > tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        found = f"{rows.rejected} of {came} rows rejected, {percent(share)}"
+        found = f"{rows.rejected} of {asked} rows rejected, {percent(share)}"
         reasons.append(f"{found}; {percent(tolerance)} tolerated: {named}")
     return tuple(reasons)
 
@@ -333,5 +336,6 @@ def _originals(rows: pl.DataFrame) -> pl.DataFrame:
         free = name
         while free in _TAKEN or (free != name and free in rows.columns):
             free += "_"
-        columns.append(as_text(pl.col(name), dtype).alias(free))
+        # It may be called anything: to `pl.col`, `^id$` is a pattern, and `*` is all.
+        columns.append(as_text(cs.by_name(name), dtype).alias(free))
     return rows.select(columns)

@@ -11,7 +11,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.accepted import REMEDY, ROW_COUNT, ROWS_KEPT
-from dataops_assets.gate.casting import as_text
+from dataops_assets.gate.casting import as_text, read_as, said
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.reading import ALIKE, DeliveryError, as_separated, of_other_types, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
@@ -100,7 +100,7 @@ def judge_envelope(
     named = dataset.partitions.columns if dataset.partitions else ()
     telling = [(part, table) for part, table in zip(parts, tables, strict=True) if {*named} <= {*table.collect_schema()}]
     if partition and named and telling:
-        results.append(_partition(partition, named, telling, rows, len(parts) > 1, dataset.withheld))
+        results.append(_partition(dataset, partition, named, telling, rows, len(parts) > 1))
     return tuple(results)
 
 
@@ -261,11 +261,17 @@ def _meant_for(expected: Sequence[str], given: Sequence[str], others: Mapping[st
 
 
 def _partition(
-    partition: str, named: Sequence[str], telling: Sequence[tuple[Part, Table]], rows: int, several: bool, withheld: str
+    dataset: Dataset,
+    partition: str,
+    named: Sequence[str],
+    telling: Sequence[tuple[Part, Table]],
+    rows: int,
+    several: bool,
 ) -> RuleResult:
+    withheld = dataset.withheld
     odd, first = 0, ""
     for part, table in telling:
-        found = _odd_rows(partition, named, table)
+        found = _odd_rows(dataset, partition, named, table)
         odd += found["__rows"]
         if found["__rows"] and not first:
             values = ", ".join(f"{column} {in_print(str(found[column]))}" for column in named)
@@ -280,16 +286,32 @@ def _partition(
     )
 
 
-def _odd_rows(partition: str, named: Sequence[str], text: Table) -> dict[str, Any]:
-    """How many rows of a part are of another partition, and the first of them."""
+def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Table) -> dict[str, Any]:
+    """How many rows of a part are of another partition, and the first of them.
+
+    One that names none, since a value is missing or cannot be read, is of no other: the content gate rejects it.
+    """
     types = text.collect_schema()
-    given = text.lazy().select(as_text(pl.col(name), types[name]).str.strip_chars().alias(name) for name in named)
-    if len(named) == 1:
-        fits = pl.col(named[0]).str.contains(f"^{partition}($|[^0-9])")
-    else:
-        wanted = [int(piece) for piece in partition.split("-")]
-        fits = pl.all_horizontal(
-            pl.col(column).cast(pl.Int64, strict=False) == value for column, value in zip(named, wanted, strict=False)
+    pieces = [partition] if len(named) == 1 else partition.split("-")
+    shown, odd = [], []
+    for name, piece in zip(named, pieces, strict=False):
+        value = as_text(pl.col(name), types[name]).str.strip_chars()
+        shown.append(value.alias(name))
+        alike = (
+            value.str.contains(f"^{piece}($|[^0-9])") if len(named) == 1 else value.cast(pl.Int64, strict=False) == int(piece)
         )
-    odd = given.with_row_index("__row", 1).filter(~fits.fill_null(False)).select(pl.len().alias("__rows"), pl.all().first())
-    return odd.collect(engine="in-memory" if isinstance(text, pl.DataFrame) else "streaming").row(0, named=True)
+        fits = alike.fill_null(False)
+        others = pl.when(~fits).then(pl.col(name))  # what fits need not be read
+        odd.append(~fits & ~_names_none(dataset, name, types[name], others))
+    given = text.lazy().select(pl.any_horizontal(odd).alias("__odd"), *shown).with_row_index("__row", 1)
+    found = given.filter("__odd").select(pl.len().alias("__rows"), pl.exclude("__odd").first())
+    return found.collect(engine="in-memory" if isinstance(text, pl.DataFrame) else "streaming").row(0, named=True)
+
+
+def _names_none(dataset: Dataset, name: str, given: pl.DataType, delivered: pl.Expr) -> pl.Expr:
+    """Whether a delivered value is one that the content gate rejects: it is missing, or cannot be read as its type."""
+    value = said(delivered, given, dataset.ingested.source.null_values if dataset.ingested else ())
+    column = dataset.schema.columns.get(name)
+    must_be = pl.lit(column is not None and not column.nullable)
+    unread = read_as(value, given, dataset.delivered.columns[name].dtype).is_null()
+    return pl.when(value.is_null()).then(must_be).otherwise(unread)

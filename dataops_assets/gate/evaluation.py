@@ -13,7 +13,7 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.functions import code_of, told
 from dataops_assets.gate.query import Query, Table
-from dataops_assets.gate.rules import ROW, Rule, with_references, written_at
+from dataops_assets.gate.rules import ROW, Rule, with_references
 
 BROKEN = "__broken_"
 """Prefix of the columns that tell which rows break a rule, and how many do."""
@@ -62,7 +62,7 @@ def evaluate(
     Raises:
         CodeError: They fail together, though none of them does by itself.
     """
-    with code_of(dataset, "the rules", written_at(dataset, "")):
+    with code_of(dataset, "the rules", ""):
         try:
             return _ask(rows, rules, tables, query)
         except _PASSING:
@@ -108,8 +108,8 @@ def _why_not(rows: Table, rule: Rule, query: Query, withheld: str) -> str:
     questions = [rule.passes] if rule.measured is None else [rule.passes, rule.measured.alias(MEASURED)]
     try:
         # By itself, a rule on rows may give any number of values; beside them, one for each.
-        beside = rows if rule.kind == "frame" else rows.with_columns(rule.passes.alias(rule.name))
-        query.asked(beside, questions if rule.kind == "frame" else [pl.col(rule.name).all()])
+        beside = rows if rule.kind == "frame" else rows.with_columns(rule.passes.alias(BROKEN))
+        query.asked(beside, questions if rule.kind == "frame" else [pl.col(BROKEN).all()])
     except _PASSING:
         raise
     except _FAILURES as error:

@@ -3,11 +3,9 @@
 Not here: what is judged of the rows that they make (`content`).
 """
 
-import traceback
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,6 +13,7 @@ import polars as pl
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
 from dataops_assets.gate.casting import cast
+from dataops_assets.gate.places import raised_at, rule_at
 from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
@@ -28,13 +27,13 @@ class CodeError(Exception):
 
 
 @contextmanager
-def code_of(dataset: Dataset, step: str, written: str = "") -> Iterator[None]:
+def code_of(dataset: Dataset, step: str, rule: str | None = None) -> Iterator[None]:
     """Run a function of a dataset's own: whatever it raises is told by its name, and where that was.
 
     Args:
         dataset: Whose function it is.
         step: What it is for.
-        written: The file and line where it stands, for errors that come from none of its own lines.
+        rule: The rule that it makes, to say where that stands if the error comes from none of their own lines.
 
     Raises:
         CodeError: In place of any exception but those of storage and memory, which may pass.
@@ -45,15 +44,8 @@ def code_of(dataset: Dataset, step: str, written: str = "") -> Iterator[None]:
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         why = told(error, dataset.withheld)
-        place = _raised_in(dataset, error) or written
+        place = raised_at(dataset, error) or (rule_at(dataset, rule) if rule is not None else "")
         raise CodeError(f"{step} of {dataset.name} failed: {why}" + (f" ({place})" if place else "")) from error
-
-
-def _raised_in(dataset: Dataset, error: BaseException) -> str:
-    """The innermost line of the dataset's own files that an exception came through, as file and line; empty if none."""
-    frames = ((Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__))
-    own = [f"{dataset.folder}/{file.name}:{line}" for file, line in frames if file.parent.match(dataset.folder)]
-    return own[-1] if own else ""
 
 
 def told(error: BaseException, withheld: str) -> str:
@@ -122,7 +114,7 @@ def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> 
     kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
     # It sees neither the marks nor the copies to compare with: `pl.col(pl.String)` would change them, too.
     made = dataset.normalise(before.lazy().drop(marks))
-    check_columns(made, dataset, "normalise")
+    check_made(made, dataset, "normalise")
     if ROW not in made.collect_schema():
         raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
     was = before.select(pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept))
@@ -132,7 +124,15 @@ def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> 
     return beside.select(*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED))
 
 
-def check_columns(frame: Table, dataset: Dataset, step: str) -> None:
+def check_made(frame: Any, dataset: Dataset, step: str) -> None:
+    """Whether a function gave a LazyFrame with the columns of the schema.
+
+    Raises:
+        CodeError: It did not.
+    """
+    if not isinstance(frame, pl.LazyFrame):
+        remedy = "return a LazyFrame, which a DataFrame becomes by `.lazy()`"
+        raise CodeError(f"{step} of {dataset.name} gives {type(frame).__name__}: {remedy}")
     found = frame.collect_schema()
     missing = [name for name in dataset.schema.columns if name not in found]
     if missing:

@@ -3,24 +3,25 @@
 Not here: the rules themselves (`rules`).
 """
 
-import inspect
-import re
 from collections import Counter
 from collections.abc import Iterator
 
 import pandera.polars as pa
-import polars as pl
 
 from dataops_assets.contract import Dataset, Problem
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import RuleOptions
-from dataops_assets.contract.schema import RESERVED, Schema
+from dataops_assets.contract.schema import RESERVED, Schema, has_text
 from dataops_assets.gate.capture import NotCompiled
-from dataops_assets.gate.rules import compile_rules, written_at
+from dataops_assets.gate.places import declared_at, rule_at
+from dataops_assets.gate.rules import compile_rules
 
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
+    misnamed = list(_misnamed(dataset))
+    if misnamed:  # no rule can ask for them
+        return misnamed
     try:
         rules = compile_rules(dataset)
     except NotCompiled as error:
@@ -70,7 +71,12 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
             message = f"rule `{rule.name}` has no sentence in words"
             problems.append(_problem(dataset, rule.name, message, "give the check a docstring or `description`"))
     for name, count in Counter(rule.name for rule in rules).items():
-        if count > 1:
+        same = [place for place, one in enumerate(dataset.attributes.references) if one.rule == name]
+        if len(same) == count > 1:
+            told = dataset.attributes.references[same[0]]
+            message = f"{' and '.join(told.columns)} refers to {told.dataset} {count} times, which makes one rule, `{name}`"
+            problems.append(dataset.problem(("references", same[-1]), message, "remove one of these references"))
+        elif count > 1:
             problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
     return list(dict.fromkeys(problems))
 
@@ -86,6 +92,19 @@ def _softening(options: RuleOptions) -> tuple[str, str] | None:
     return None
 
 
+def _misnamed(dataset: Dataset) -> Iterator[Problem]:
+    """Columns whose names mean something else to the gate, or to polars."""
+    remedy = "give it another name; if it is delivered as this one, leave it out"
+    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
+        for name in schema.columns:
+            if name.startswith(RESERVED):
+                message = f"column `{name}` begins with `{RESERVED}`, as the columns do that the gate has beside it"
+                yield _written(dataset, schema, name, message, remedy)
+            elif name == "*" or (name.startswith("^") and name.endswith("$")):
+                message = f"column `{name}` is called as a pattern is written, which to polars stands for many columns"
+                yield _written(dataset, schema, name, message, remedy)
+
+
 def _ignored(dataset: Dataset) -> Iterator[Problem]:
     """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
     for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
@@ -99,10 +118,6 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             for what in (what for what, is_said in said.items() if is_said):
                 remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
                 yield _written(dataset, schema, name, f"column `{name}` {what}, which the gate does not do", remedy)
-            if name.startswith(RESERVED):
-                message = f"column `{name}` begins with `{RESERVED}`, as the columns do that the gate has beside it"
-                remedy = "give it another name; if it is delivered as this one, leave it out"
-                yield _written(dataset, schema, name, message, remedy)
         settings = ("drop_invalid_rows", "add_missing_columns")
         for setting in (setting for setting in settings if getattr(model, setting)):
             remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"
@@ -132,7 +147,7 @@ def _rules_of(said: pa.DataFrameSchema | pa.Column) -> list[tuple[str, str]]:
 def _type_problems(dataset: Dataset) -> Iterator[Problem]:
     source = dataset.ingested.source if dataset.ingested else None
     for column in dataset.delivered.columns.values() if source and source.format != "parquet" else ():
-        if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Duration, pl.Object):
+        if not has_text(column.dtype):
             message = f"column `{column.name}` is {column.dtype}, which cannot be read from text"
             yield _written(dataset, dataset.delivered, column.name, message, "deliver it as a plain value, or as parquet")
     lost = [name for name in dataset.schema.columns if name not in dataset.delivered.columns]
@@ -149,18 +164,15 @@ def _type_problems(dataset: Dataset) -> Iterator[Problem]:
 
 
 def _problem(dataset: Dataset, rule: str, message: str, remedy: str) -> Problem:
-    """A mistake in `schema.py`: at the method that makes the rule, if there is one."""
-    file, _, line = written_at(dataset, rule).partition(":")
-    return Problem(file, int(line), message, remedy)
+    """A mistake at what makes the rule."""
+    return _at(rule_at(dataset, rule), message, remedy)
 
 
 def _written(dataset: Dataset, schema: Schema, name: str, message: str, remedy: str) -> Problem:
-    """A mistake in `schema.py`: at the column or method of that name, unless that comes from another file."""
-    known = re.escape(name)
-    stands = re.compile(rf"""\s+(def )?{known}\s*[:(=]|.*alias\s*=\s*["']{known}["']""")
-    for model in (one for one in schema.model.__mro__ if one.__module__ == schema.model.__module__):
-        lines, first = inspect.getsourcelines(model)
-        for number, line in enumerate(lines, first):
-            if stands.match(line):
-                return Problem(f"{dataset.folder}/schema.py", number, message, remedy)
-    return Problem(f"{dataset.folder}/schema.py", 1, message, remedy)
+    """A mistake at the column or method of that name."""
+    return _at(declared_at(dataset, schema, name), message, remedy)
+
+
+def _at(place: str, message: str, remedy: str) -> Problem:
+    file, _, line = place.rpartition(":")
+    return Problem(file, int(line), message, remedy)

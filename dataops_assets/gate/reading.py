@@ -239,17 +239,34 @@ def as_separated(source: Source) -> str:
 def _ndjson(text: str, name: str) -> pl.DataFrame:
     rows = []
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number)
-        except ValueError as error:
-            raise DeliveryError(name, f"line {number} is no JSON ({error})", "Deliver one JSON object a line") from error
-        if not isinstance(value, dict):
-            raise DeliveryError(name, f"line {number} is not an object", "Deliver one JSON object a line")
-        rows.append({key: _as_text(item) for key, item in value.items()})
+        if line.strip():
+            try:
+                rows.append(_row(line))
+            except _NoRow as error:
+                raise DeliveryError(name, f"line {number} {error}", "Deliver one JSON object a line") from error
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
+
+
+class _NoRow(Exception):
+    """A line is no row; the message goes on after its number."""
+
+
+def _row(line: str) -> dict[str, str | None]:
+    try:
+        value = json.loads(line, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number)
+        if not isinstance(value, dict):
+            raise _NoRow("is not an object")
+        row = {key: _as_text(item) for key, item in value.items()}
+        if "\\u" in line:
+            "".join(text for one in row.items() for text in one if text).encode()
+    except UnicodeEncodeError as error:
+        raise _NoRow("has half of a surrogate pair, which is no character") from error
+    except RecursionError as error:
+        raise _NoRow("is nested too deep") from error
+    except ValueError as error:
+        raise _NoRow(f"is no JSON ({error})") from error
+    return row
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -272,7 +289,10 @@ def _as_text(value: object) -> str | None:
 def _with_numbers(value: object) -> object:
     """A nested value with numbers in place of their texts."""
     if isinstance(value, _Number):
-        return float(value) if set(value) & set(".eE") else int(value)
+        try:
+            return float(value) if set(value) & set(".eE") else int(value)
+        except ValueError as error:  # Python would not read as many digits
+            raise _NoRow(f"has a number of {len(value):,} digits inside of a list or an object") from error
     if isinstance(value, dict):
         return {key: _with_numbers(item) for key, item in value.items()}
     return [_with_numbers(item) for item in value] if isinstance(value, list) else value

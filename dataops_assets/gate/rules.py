@@ -6,8 +6,8 @@ every check is captured instead where it has one (`capture`), and all are evalua
 Not here: mistakes in them (`problems`).
 """
 
-import inspect
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -43,15 +43,15 @@ _SENTENCES = {
     "greater_than_or_equal_to": "is at least {min_value}",
     "less_than": "is less than {max_value}",
     "less_than_or_equal_to": "is at most {max_value}",
-    "in_range": "is between {min_value} and {max_value}",
     "isin": "is one of {allowed_values}",
     "notin": "is none of {forbidden_values}",
     "str_matches": "matches {pattern}",
     "str_contains": "contains {pattern}",
     "str_startswith": "begins with {string}",
     "str_endswith": "ends with {string}",
-    "str_length": "is {min_value} to {max_value} characters long",
+    "unique_values_eq": "has the values {values}, each at least once, and no others",
 }
+"""Of the built-in checks that take no more than a value."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,6 @@ def compile_rules(dataset: Dataset, today: date | None = None) -> list[Rule]:
         NotCompiled: A check can be neither captured nor called.
     """
     return [_with_options(rule, dataset, today) for rule in (*_column_rules(dataset), *_table_rules(dataset))]
-
-
-def written_at(dataset: Dataset, rule: str) -> str:
-    """Where a rule is written, as file and line: the method that makes it, if there is one, or the top of `schema.py`."""
-    method = getattr(dataset.schema.model, rule.rpartition(".")[2], None)
-    line = method.__code__.co_firstlineno if inspect.ismethod(method) else 1
-    return f"{dataset.folder}/schema.py:{line}"
 
 
 def _with_options(rule: Rule, dataset: Dataset, today: date | None) -> Rule:
@@ -208,10 +201,38 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
 def _sentence(check: Check, column: str | None) -> str:
     if check.description:
         return check.description
-    template = _SENTENCES.get(check.name or "")
-    if template is None or column is None:
-        return ""
-    return f"{column} {template.format(**(check.statistics or {}))}"
+    said = {name: _told(value) for name, value in (check.statistics or {}).items() if value is not None}
+    name = check.name or ""
+    told = {"in_range": _between, "str_length": _long}.get(name) or _SENTENCES.get(name, "").format_map
+    try:
+        found = told(said) if column else ""
+    except KeyError:  # it is another check with that name
+        found = ""
+    return f"{column} {found}" if found else ""
+
+
+def _told(value: Any) -> Any:
+    """What a check compares with, alike in every process."""
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    return value.pattern if isinstance(value, re.Pattern) else value
+
+
+def _between(said: Mapping[str, Any]) -> str:
+    if said["include_min"] and said["include_max"]:
+        return f"is between {said['min_value']} and {said['max_value']}"
+    least = f"{'at least' if said['include_min'] else 'more than'} {said['min_value']}"
+    return f"is {least} and {'at most' if said['include_max'] else 'less than'} {said['max_value']}"
+
+
+def _long(said: Mapping[str, Any]) -> str:
+    if "exact_value" in said:
+        return f"is {said['exact_value']} characters long"
+    if "max_value" not in said:
+        return f"is at least {said['min_value']} characters long"
+    if "min_value" not in said:
+        return f"is at most {said['max_value']} characters long"
+    return f"is {said['min_value']} to {said['max_value']} characters long"
 
 
 @cache

@@ -28,7 +28,7 @@ class RuleResult(BaseModel):
         rule: Its stable name.
         sentence: What it demands, in words.
         severity: What it does when broken.
-        checked: The rows that it looked at; 1 for a rule on the whole delivery.
+        checked: The rows that it looked at, equal ones as one; 1 for a rule on the whole delivery.
         broken: The rows that break it; for a rule on the whole delivery, 0 or 1.
         status: `tolerated` is broken, but by no more rows than the contract allows; `accepted` is broken, but a person said why
             it is right.

@@ -3,7 +3,7 @@
 import pytest
 
 from dataops_assets.contract import ContractError
-from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, STATIONS, TRANSFORM, Broken, Edit, assert_told
+from dataops_assets_tests.contract.broken import DAILY, READINGS, STATIONS, TRANSFORM, Broken, Edit, assert_told
 from dataops_assets_tests.trees import GOOD, Tree
 
 MONTHS = "  partitions: {every: month, start: 2024-01, end: 2024-01, timezone: Europe/Oslo}\n"
@@ -157,12 +157,12 @@ CASES: dict[str, Broken] = {
         (
             READINGS,
             "- {columns: [station], dataset: stations}",
-            "- {columns: [station], dataset: stations}\n    - {columns: [station], dataset: stations}",
+            "- {columns: [station], dataset: stations}\n    - {columns: [station], dataset: stations, to: [station]}",
         ),
-        "2 rules are called `station.in_stations`",
-        "remove one",
-        told_in=SCHEMA,
-        at="import pandera",
+        "station refers to stations 2 times, which makes one rule, `station.in_stations`",
+        "remove one of these references",
+        at="- {columns: [station], dataset: stations, to",
+        mended="- {columns: [station], dataset: stations}",
     ),
     "cycle_of_inputs": Broken(
         ("peaks/defs.yaml", "", str(HEIGHTS[0][2]).replace("[stations]", "[heights]")),

@@ -69,6 +69,16 @@ CASES: dict[str, Broken] = {
         told_in=READINGS,
         mended="date_: pl.Date = pa.Field(nullable=True)\n    hour: pl.Int8",
     ),
+    "named_like_a_pattern": Broken(
+        (SCHEMA, "note: str = pa.Field(", 'note: str = pa.Field(alias="^n.*$", '),
+        "column `^n.*$` is called as a pattern is written, which to polars stands for many columns",
+        "give it another name; if it is delivered as this one, leave it out",
+    ),
+    "named_like_all": Broken(
+        (SCHEMA, "note: str = pa.Field(", 'note: str = pa.Field(alias="*", '),
+        "column `*` is called as a pattern is written",
+        "give it another name",
+    ),
     # schema.py
     "schema_missing": Broken(
         (SCHEMA, "", None), "schema.py is missing", "write defs/readings/schema.py", told_in=READINGS, at="type:"
@@ -339,6 +349,17 @@ CASES: dict[str, Broken] = {
         "rule `noted` has no sentence in words",
         "give the check a docstring or `description`",
         at="@pa.dataframe_check\n",
+    ),
+    "rule_of_a_field_cannot_be_evaluated": Broken(
+        (
+            SCHEMA,
+            'note: str = pa.Field(description="In words"',
+            'note: str = pa.Field(ge=date(2024, 1, 1), description="In words"',
+        ),
+        "check `note.greater_than_or_equal_to` cannot be evaluated on the schema",
+        "return data.lazyframe.select(<boolean expression>)",
+        also=((SCHEMA, "import pandera.polars as pa\n", "from datetime import date\n\nimport pandera.polars as pa\n"),),
+        mended='note: str = pa.Field(description="In words"',
     ),
     # transform.py
     "transform_missing": Broken(

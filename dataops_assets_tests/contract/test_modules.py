@@ -231,3 +231,22 @@ def test_shared_module_that_cannot_be_imported_is_told_where_it_fails(tree: Tree
     tree.write("units/celsius.py", "WARM = 1\nCOLDEST = 1 / 0\n")
     with pytest.raises(ContractError, match=r"defs/readings/schema\.py:4: ZeroDivisionError"):
         tree.catalog()
+
+
+def test_a_check_of_a_shared_model_is_told_where_it_stands(tree: Tree) -> None:
+    base = (
+        "import pandera.polars as pa\nimport polars as pl\n\n\nclass Warm(pa.DataFrameModel):\n"
+        '    @pa.check("temperature", element_wise=True)\n    def warm(cls, value):\n        {said}return 1 / value > 0\n'
+    )
+    tree.write("common.py", base.format(said=""))
+    tree.edit(SCHEMA, "import polars as pl\n", "import polars as pl\n\nfrom ..common import Warm\n")
+    tree.edit(SCHEMA, "class Schema(pa.DataFrameModel)", "class Schema(Warm)")
+    with pytest.raises(ContractError, match=r"defs/common\.py:6: rule `temperature\.warm` has no sentence"):
+        tree.catalog()
+
+    tree.write("common.py", base.format(said='"""in words"""\n        '))
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", "2024-01-01.csv", readings("2024-01-01", {"temperature": 0}))
+    *_, refused = tree.run("stations", "readings")
+    assert "ZeroDivisionError" in refused.reason
+    assert refused.reason.endswith("(defs/common.py:9)")

@@ -10,7 +10,7 @@ import pytest
 from dataops_assets.corrections import Plan
 from dataops_assets.corrections.identity import id_of
 from dataops_assets.gate import reading
-from dataops_assets.gate.rules import ROW
+from dataops_assets.gate.rules import MISCAST, ROW
 from dataops_assets.steps.correcting import misfits
 from dataops_assets_tests.corrections.entries import correct
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
@@ -227,7 +227,8 @@ def test_conditions_that_never_meet_are_not_asked_pair_by_pair(measured: Tree) -
     where = [{"partition": DAY, "where": f"hour = {number}", "rows": 1, "set": {"note": {"to": "x"}}} for number in range(60)]
     correct(measured, "readings", *where)
     plan = Plan(measured["readings"], DAY, NOW.date())
-    rows = pl.LazyFrame(schema=measured["readings"].schema.polars).with_row_index(ROW, 1)
+    marks = {f"{MISCAST}{name}": pl.Boolean for name in ("day", "hour", "temperature")}
+    rows = pl.LazyFrame(schema={**measured["readings"].schema.polars, **marks}).with_row_index(ROW, 1)
     assert max(len(asked.explain(optimized=False)) for asked in plan.asked(rows)) < 60 * 1000
 
 
@@ -254,6 +255,9 @@ def test_values_of_data_that_is_not_public_are_not_told(measured: Tree) -> None:
     correct(measured, "readings", hour(0, set=temperature(41, -4)))
     [refused] = measured.stage("readings", DAY)
     assert "a row by its key: `temperature` has another value than expected" in refused.reason
+    correct(measured, "readings", hour(9, set=temperature(41, -4)))
+    [refused] = measured.stage("readings", DAY)
+    assert ": no row has its key. " in refused.reason
     correct(measured, "readings", hour(0, set=temperature(41, 40)))
     [refused] = measured.stage("readings", DAY)
     told = "a row by its key: the provider delivers `temperature` as it is set here now, so it has nothing to do"
@@ -371,3 +375,13 @@ def test_a_value_that_the_provider_may_not_write_can_be_expected(tree: Tree) -> 
     correct(tree, "stations", {"key": {"station": "oslo"}, "set": {"height": {"from": "94.5", "to": 94}}})
     tree.run("stations")
     assert tree.read("stations").rows_by_key("station", unique=True)["oslo"] == (94.0,)
+
+
+def test_of_a_value_that_could_not_be_read_no_condition_is_true(measured: Tree) -> None:
+    nothing = {"partition": DAY, "where": "temperature IS NULL", "rows": 1, "drop": True}
+    correct(measured, "readings", nothing)
+    [refused] = measured.stage("readings", DAY)
+    assert "`where` is true of 0 rows, not of 1" in refused.reason
+    correct(measured, "readings", {**nothing, "where": "hour = 0 AND station = 'bergen'"})
+    [done] = measured.stage("readings", DAY)
+    assert (done.status, ("bergen", 0) in staged(measured)) == ("done", False)

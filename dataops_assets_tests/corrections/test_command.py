@@ -1,10 +1,12 @@
 """`dataops correct`: the old values are filled in, the rows are shown before and after, and what does not fit is told."""
 
+import io
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
+import polars as pl
 import pytest
 import yaml
 
@@ -91,6 +93,45 @@ def test_what_is_written_is_what_staging_applies(
     [done] = received.stage("readings", DAY)
     assert done.status == "done", done.reason
     assert sorted(received.read("readings", DAY)["temperature"].to_list()) == published
+
+
+def test_a_row_is_dropped_by_the_values_that_can_be_written(tree: Tree) -> None:
+    tree.edit("stations/defs.yaml", "files: stations.csv", "files: stations.parquet")
+    types = {
+        "some": pl.List(pl.Int64),
+        "raw": pl.Binary(),
+        "lasts": pl.Duration("us"),
+        "at": pl.Datetime("ns"),
+        "opens": pl.Time(),
+    }
+    fields = ("pl.List(pl.Int64)", "pl.Binary", 'pl.Duration("us")', 'pl.Datetime("ns")', "pl.Time")
+    declared = "".join(f"    {name}: {dtype} = pa.Field(nullable=True)\n" for name, dtype in zip(types, fields, strict=True))
+    tree.write("stations/schema.py", (tree.defs / "stations/schema.py").read_text() + declared)
+    rows = pl.DataFrame(
+        {
+            "station": ["oslo", "bergen"],
+            "height": pl.Series([94, 12], dtype=pl.Int16),
+            "some": pl.Series([[1], None], dtype=types["some"]),
+            "raw": pl.Series([b"\xff", None]),
+            "lasts": pl.Series([86_400_000_000, None]).cast(types["lasts"]),
+            "at": pl.Series([1704067200123456789, None]).cast(types["at"]),
+            "opens": pl.Series([1, None]).cast(pl.Time),
+        }
+    )
+    written = io.BytesIO()
+    rows.write_parquet(written)
+    tree.drop("stations", "stations.parquet", written.getvalue())
+    tree.run("stations")
+
+    with pytest.raises(
+        click.UsageError, match="`some`: values of type List\\(Int64\\) cannot be written here: name the row by `--where`"
+    ):
+        ask(tree, "stations", None, wish(key={"station": "oslo"}, changes={"some": "null"}))
+    ask(tree, "stations", None, wish(key={"station": "oslo"}, drop=True))
+    [entry] = entries(tree, "stations")
+    assert entry["drop"] == {"height": 94, "at": "2024-01-01 00:00:00.123456789", "opens": "00:00:00.000000001"}
+    assert [outcome.status for outcome in tree.run("stations")] == ["done"]
+    assert tree.read("stations")["station"].to_list() == ["bergen"]
 
 
 def test_a_value_of_several_lines_stays_in_its_row(received: Tree, capsys: pytest.CaptureFixture[str]) -> None:

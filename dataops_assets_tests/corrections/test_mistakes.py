@@ -133,6 +133,12 @@ def test_a_file_may_be_empty(tree: Tree, text: str) -> None:
             "there",
             id="add_elsewhere",
         ),
+        pytest.param(
+            "readings", {**COLDER, "set": {"note": {"from": None, "to": ""}}}, "to", "'' means no value", "`null`", id="to_none"
+        ),
+        pytest.param(
+            "readings", {"partition": "2024-01-01", "add": {**MORE, "note": ""}}, "note", "'' means", "`null`", id="add_none"
+        ),
         pytest.param("stations", {**LOW, "rows": None}, "- where", "`rows`", "both", id="no_rows"),
         pytest.param("stations", {**LOW, "rows": 0}, "rows", "`rows`", "at least 1", id="no_row"),
         pytest.param("stations", {**OSLO, "rows": 1}, "- key", "`rows`", "both", id="rows_of_key"),
@@ -181,6 +187,24 @@ def test_a_mistake_is_told_with_its_line(
     assert (problem.file, at in lines[problem.line - 1]) == (f"defs/{dataset}/corrections.yaml", True), str(problem)
     assert says in problem.message
     assert remedy in problem.remedy
+
+
+@pytest.mark.parametrize("dtype", ["pl.List(pl.Int64)", 'pl.Struct({"a": pl.Int64})', "pl.Binary", 'pl.Duration("us")'])
+def test_a_value_that_nobody_can_write_is_neither_expected_nor_set(tree: Tree, dtype: str) -> None:
+    tree.edit("stations/defs.yaml", "files: stations.csv", "files: stations.parquet")
+    tree.edit("stations/schema.py", "    height:", f"    more: {dtype} = pa.Field(nullable=True)\n    height:")
+    where = {"where": "station = 'oslo'", "rows": 1, "set": {"more": {"to": None}}}
+    correct(tree, "stations", where, {**BERGEN, "drop": {"more": None}})
+    assert tree.catalog()
+    more = {"more": {"from": "x", "to": None}}
+    for entry, at in (({**BERGEN, "drop": {"more": "[1]"}}, "more"), ({**OSLO, "set": more}, "from")):
+        correct(tree, "stations", entry)
+        with pytest.raises(ContractError) as caught:
+            tree.catalog()
+        [problem] = caught.value.problems
+        assert (problem.file, problem.line) == ("defs/stations/corrections.yaml", tree.line("stations/corrections.yaml", at))
+        assert problem.message.startswith("`more`: values of type ")
+        assert "name the row by `where`" in problem.remedy
 
 
 def test_a_mistaken_key_is_not_told_of_right_corrections(tree: Tree) -> None:

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from dataops_assets.contract import Dataset
+from dataops_assets.contract import ContractError, Dataset
 from dataops_assets.gate.rules import Rule, compile_rules
 from dataops_assets_tests.gate.judging import delivered, judge
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
@@ -150,3 +150,39 @@ def test_check_that_fails_refuses_the_partition_by_its_name_and_those_after_it_g
     assert [outcome.status for outcome in outcomes] == ["refused", "done", "refused"]
     for refused in outcomes[::2]:
         assert f"extra: it is right, but it cannot be evaluated on these rows: {says}" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ('in_range={"min_value": 0, "max_value": 1}', "is between 0 and 1"),
+        ('in_range={"min_value": 0, "max_value": 1, "include_min": False}', "is more than 0 and at most 1"),
+        ('in_range={"min_value": 0, "max_value": 1, "include_max": False}', "is at least 0 and less than 1"),
+        (
+            'in_range={"min_value": 0, "max_value": 1, "include_min": False, "include_max": False}',
+            "is more than 0 and less than 1",
+        ),
+        ('str_length={"min_value": 1, "max_value": 2}', "is 1 to 2 characters long"),
+        ('str_length={"min_value": 2}', "is at least 2 characters long"),
+        ('str_length={"max_value": 0}', "is at most 0 characters long"),
+        ('str_length={"exact_value": 2}', "is 2 characters long"),
+        ('isin={"b", "c", "a"}', "is one of ['a', 'b', 'c']"),
+        ('unique_values_eq=["b", "a"]', "has the values ['a', 'b'], each at least once, and no others"),
+        ('str_matches=re.compile("^a{2}$")', "matches ^a{2}$"),
+        ('str_contains={"pattern": "a", "description": "in words"}', "in words"),
+    ],
+)
+def test_a_built_in_check_is_told_with_all_that_it_says(tree: Tree, field: str, sentence: str) -> None:
+    dtype = "float" if "in_range" in field else "str"
+    tree.edit("readings/schema.py", "    note: str =", f"    more: {dtype} = pa.Field({field})\n    note: str =")
+    tree.edit("readings/schema.py", "import pandera", "import re\n\nimport pandera")
+    name = "more." + field.partition("=")[0]
+    told = next(rule.sentence for rule in compile_rules(tree["readings"]) if rule.name == name)
+    assert told.removeprefix("more ") == sentence
+
+
+def test_a_check_that_is_named_like_a_built_in_one_needs_words(tree: Tree) -> None:
+    method = '    @pa.check("hour")\n    def str_length(cls, data):\n        return data.lazyframe.select(pl.lit(True))\n\n'
+    tree.edit("readings/schema.py", "    @pa.dataframe_check\n", method + "    @pa.dataframe_check\n")
+    with pytest.raises(ContractError, match=r"rule `hour\.str_length` has no sentence in words"):
+        tree.catalog()

@@ -173,6 +173,23 @@ def test_the_fraction_of_a_time_stands_in_quarantine(tmp_path: Path) -> None:
     assert quarantined("d1", typed, judge(dataset, typed))["at"].to_list() == ["00:00:00.000000001"]
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype", "text"),
+    [
+        ([[1, None]], pl.Array(pl.Int64, 2), "[1, None]"),
+        ([[["a"], ["b"]]], pl.Array(pl.Array(pl.String, 1), 2), "[['a'], ['b']]"),
+        ([[[1, 2]]], pl.List(pl.Array(pl.Int8, 2)), "[[1, 2]]"),
+        ([{"a": [0.5]}], pl.Struct({"a": pl.Array(pl.Float64, 1)}), "{'a': [0.5]}"),
+    ],
+)
+def test_a_fixed_list_stands_in_quarantine_as_its_values(
+    tmp_path: Path, values: list[object], dtype: pl.DataType, text: str
+) -> None:
+    typed = pl.DataFrame({"row": [1000], "some": pl.Series(values, dtype=dtype)})
+    dataset = with_columns(Tree(tmp_path), "row", {"row": "pl.Int8"})
+    assert quarantined("d1", typed, judge(dataset, typed))["some"].to_list() == [text]
+
+
 def test_a_text_that_means_no_value_is_none_and_stands_in_quarantine(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     tree.edit("stations/defs.yaml", "files: stations.csv", "files: stations.csv\n    null_values: [NA]")

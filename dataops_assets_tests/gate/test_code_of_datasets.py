@@ -86,7 +86,8 @@ def test_normalise_makes_other_columns_from_what_is_delivered(tree: Tree) -> Non
             'return rows.with_columns(pl.col("hour") + 0.5)',
             "makes column `hour` as Float64, but schema.py says Int8: cast it there",
         ),
-        ("return None", "normalise of readings failed: AttributeError"),
+        ("return None", "normalise of readings gives NoneType: return a LazyFrame, which a DataFrame becomes by `.lazy()`"),
+        ("return rows.collect()", "normalise of readings gives DataFrame: return a LazyFrame"),
         ("raise KeyError('x')", "normalise of readings failed: KeyError: 'x'"),
         (f"return rows.with_columns(pl.when({MONTH}).then(pl.col('note')))", "normalise of readings failed: "),
     ],
@@ -146,7 +147,8 @@ def test_rejected_rows_of_a_product_are_the_same_in_whatever_order_they_are_made
         ),
         (lambda made: made.with_columns(pl.col("nope")), "failed: ColumnNotFoundError"),
         (lambda made: made.with_columns(day=pl.date(2024, pl.col("height"), 1)), "failed: "),
-        (lambda made: None, "failed: AttributeError"),
+        (lambda made: None, "gives NoneType: return a LazyFrame"),
+        (lambda made: made.collect(), "gives DataFrame: return a LazyFrame, which a DataFrame becomes by `.lazy()`"),
     ],
 )
 def test_transform_that_breaks_its_promise_is_refused(daily: Dataset, change: Callable[[pl.LazyFrame], Any], says: str) -> None:

@@ -292,11 +292,16 @@ def test_texts_of_the_key_are_in_order_or_put_in_order(
     assert (len(key), found.rows.rejected) == (24 - 12 * stations.count(None), 12 * stations.count(None))
 
 
+PATTERNS = {"^k$": "a", "*": "b", "^x.*$": "c", "^none$": "d"}
+"""By these names, polars would look for other columns."""
+
+
 def test_quarantine_keeps_what_no_table_would_hold(sample: Dataset) -> None:
     row = {"k": [1], "s": "a", "code": b"\xff", "x": 1.5, "d": datetime(2024, 1, 5), "flag": {"a": 1}, "town": None}  # noqa: DTZ001
-    text = pl.DataFrame([{**row, "row": "taken", "row_": "too", "delivery": "x", "__row": 1, "__was_k": 1}])
+    text = pl.DataFrame([{**row, "row": "taken", "row_": "too", "delivery": "x", "__row": 1, "__was_k": 1, **PATTERNS}])
     found = judge(sample, text)
     assert found.rejected["reasons"].to_list() == [["k.type", "flag.type", "code.str_matches"]]
     [kept] = quarantined("d1", text, found).to_dicts()
     assert (kept["delivery"], kept["row"], kept["row__"], kept["row_"], kept["delivery_"]) == ("d1", 1, "taken", "too", "x")
     assert (kept["k"], kept["code"], kept["flag"]) == ("[1]", r"b'\xff'", "{'a': 1}")
+    assert {name: kept[name] for name in PATTERNS} == PATTERNS

@@ -37,6 +37,18 @@ def test_share_of_rejected_rows_is_tolerated_up_to_its_limit(
         assert re.fullmatch(rf"{bad} of {rows} rows rejected, [\d.]+%; [\d.]+% tolerated: noted \({bad}\)", found.reasons[0])
 
 
+@pytest.mark.parametrize("copies", [1, 2, 5])
+def test_copies_do_not_dilute_a_share(tree: Tree, copies: int) -> None:
+    found = judge(
+        with_options(tree, "tolerance: 0.07\n  rules: {noted: {tolerance: 0.07}}"), pl.concat([delivered(100, 8)] * copies)
+    )
+    assert (found.rows.delivered, found.rows.merged, found.rows.rejected) == (100 * copies, 100 * copies - 100, 8)
+    assert found.reasons == (
+        "noted: without a temperature there is a note, but 8 of 100 rows (8.0%) break it",
+        "8 of 100 rows rejected, 8.0%; 7.0% tolerated: noted (8)",
+    )
+
+
 def test_share_that_is_not_nothing_is_not_told_as_nothing(tree: Tree) -> None:
     january = {month: delivered(600, month == 5) for month in range(1, 6)}
     months = [rows.with_columns(pl.col("day").str.replace("-01-", f"-0{month}-")) for month, rows in january.items()]
@@ -166,6 +178,14 @@ def test_rule_that_cannot_be_evaluated_but_only_warns_does_not_refuse(tree: Tree
 
 
 def test_rule_on_the_whole_delivery_that_cannot_be_evaluated_refuses(tree: Tree) -> None:
+    whole = ('pl.col("temperature").null_count() <= pl.len() / 2', f"{MONTH}.all()")
+    found = judge(with_options(tree, "rules: {mostly_measured: fail}", whole), delivered(3))
+    assert [(result.rule, result.status) for result in found.rules if result.broken] == [("mostly_measured", "refused")]
+
+
+@pytest.mark.parametrize("name", ["^.*$", "*", "note"])
+def test_rule_may_be_called_anything_while_another_cannot_be_evaluated(tree: Tree, name: str) -> None:
+    tree.edit("readings/schema.py", "    @pa.dataframe_check\n", f"    @pa.dataframe_check(name={name!r})\n")
     whole = ('pl.col("temperature").null_count() <= pl.len() / 2', f"{MONTH}.all()")
     found = judge(with_options(tree, "rules: {mostly_measured: fail}", whole), delivered(3))
     assert [(result.rule, result.status) for result in found.rules if result.broken] == [("mostly_measured", "refused")]
