@@ -1,8 +1,8 @@
 """What a plan may hold: the kinds of resources that give access and are read, and those that give none.
 
 All else is refused, since what it lets somebody do would be told by nobody: another kind; an argument by which a resource gives
-access by the way; a second resource that says something of what another does, of which but one would hold, and be read; what is
-run while a plan is made or applied; and what is told to somebody who is not planned here. Not here: what is read (`render`).
+access by the way, or opens the network; a second resource of what another is of, as but one would hold, and be read; what runs
+while a plan is made or applied; and what is told to somebody who is not planned here. Not here: what is read (`render`).
 """
 
 from collections.abc import Iterable
@@ -38,20 +38,26 @@ _LOOKED_UP = {"aws_iam_policy_document"}
 """Data that asks nobody and runs nothing: Terraform writes it down."""
 _BY_THE_WAY = {
     "aws_cloudwatch_event_target": ("dead_letter_config", "role_arn"),
-    "aws_db_instance": ("publicly_accessible",),
-    "aws_default_security_group": ("ingress",),
     "aws_eks_addon": ("pod_identity_association", "service_account_role_arn"),
     "aws_iam_role": ("inline_policy", "managed_policy_arns"),
     "aws_launch_template": ("iam_instance_profile",),
     "aws_s3_bucket": ("policy", "grant", "acl"),
-    "aws_security_group": ("ingress",),
     "aws_sns_topic": ("policy",),
     "aws_sns_topic_subscription": ("redrive_policy",),
     "aws_vpc_endpoint": ("policy",),
+}
+"""Arguments by which a resource gives access itself, though another kind is there for it, and is read or refused."""
+_BY_ADDRESS = {
+    "aws_db_instance": ("publicly_accessible",),
+    "aws_default_security_group": ("ingress",),
+    "aws_security_group": ("ingress",),
     "aws_vpc_security_group_ingress_rule": ("cidr_ipv4", "cidr_ipv6", "prefix_list_id"),
 }
-"""Arguments by which a resource gives access itself, though another kind is there for it, and is read or refused; or by which
-something is reached by address, of which nothing tells whose that is."""
+"""Arguments by which something is reached from addresses. How the API of a cluster is reached is read."""
+_WITHIN = (
+    (_BY_THE_WAY, "leave it out, or write a resource of its own, as aws_s3_bucket_policy"),
+    (_BY_ADDRESS, "leave it out, and let in a group of machines, by `referenced_security_group_id`"),
+)
 _CLAIMS = {
     **dict.fromkeys(_OF_BUCKETS, ("bucket",)),
     "aws_cloudtrail": ("name",),
@@ -127,9 +133,8 @@ def _refuse(one: Resource, ours: set[str]) -> None:
             f"{address}: who gets access by a resource of this kind is not read: "
             "where it lets nobody do anything, list it in infra/kinds.py"
         )
-    for name in _BY_THE_WAY.get(kind, ()):
+    for name, remedy in ((name, remedy) for table, remedy in _WITHIN for name in table.get(kind, ())):
         if values.get(name) or (name not in values and name in expressions(one)):  # said, and not known yet
-            remedy = "leave it out, or write a resource of its own, as aws_s3_bucket_policy"
             raise NotRendered(f"{address}: `{name}` within it is not read: {remedy}")
     if kind in _OF_BUCKETS and known(one, "bucket") not in ours:
         raise NotRendered(f"{address} is of the bucket {values['bucket']}, which is not planned here")
