@@ -14,6 +14,9 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
+from dataops_assets.policy.refused import Refused
+
+_FOLDER = "deploy/postgres"
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 _RIGHT = re.compile(
     r"\b(?P<verb>GRANT|REVOKE) (?P<rights>[\w ,]+?)(?: ON (?P<on>[^;']+?))? (?:TO|FROM) (?P<roles>[\w%]+(?:, ?[\w%]+)*)",
@@ -39,12 +42,19 @@ class Right:
 
 
 def read_statements(folder: Path) -> tuple[Right | str, ...]:
-    """What the files of a folder say, in their order: rights, and the text around them; nothing, if there are none."""
+    """What the files of a folder say, in their order: rights, and the text around them; nothing, if there are none.
+
+    Raises:
+        Refused: Something else is in the folder.
+    """
     return tuple(_statements(folder))
 
 
 def _statements(folder: Path) -> Iterator[Right | str]:
-    for file in sorted(folder.glob("*.sql")):
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if file.suffix != ".sql" or not file.is_file():
+            message = "it is not read here, and `psql` runs a file of any name"
+            raise Refused(f"{_FOLDER}/{file.name}", "", "", message, "say it in a file that is called *.sql, or take it away")
         text = file.read_text(encoding="utf-8")
         # Beside comments in /* */, a line that begins with -- may end one, and go on with a statement.
         for statement in (text if "/*" in text else _COMMENT.sub("", text)).split(";"):

@@ -18,13 +18,14 @@ from dataops_assets.policy.refused import Refused
 LEVELS = ("privileged", "baseline", "restricted")
 """From all to nothing; where none is said, it is the first."""
 _ENFORCE = "pod-security.kubernetes.io/enforce"
+_VERSION, _LATEST = f"{_ENFORCE}-version", "latest"
 
 
 def read_levels(file: Path) -> Mapping[str, str]:
     """The level of each namespace that a file makes; none, if it is not there.
 
     Raises:
-        Refused: It has something else than namespaces, or a level that is not known.
+        Refused: It has something else than namespaces, a level that is not known, or one as an older Kubernetes meant it.
     """
     if not file.exists():
         return {}
@@ -38,11 +39,15 @@ def read_levels(file: Path) -> Mapping[str, str]:
 def _level(document: Any, file: str) -> tuple[str, str]:
     try:
         kind, metadata = document["kind"], document["metadata"]
-        name, level = str(metadata["name"]), metadata.get("labels", {}).get(_ENFORCE, LEVELS[0])
+        name, labels = str(metadata["name"]), metadata.get("labels", {})
+        level, version = labels.get(_ENFORCE, LEVELS[0]), labels.get(_VERSION, _LATEST)
     except (KeyError, TypeError, AttributeError):
         raise Refused(file, "", "", f"{document!r} is no manifest", "write it with kind and metadata.name") from None
     if kind != "Namespace":
         raise Refused(file, "", "kind", f"`{kind}` is no namespace", "write it into a file of its own")
     if level not in LEVELS:
         raise Refused(file, f"Namespace {name}", _ENFORCE, f"`{level}` is no level", choose(str(level), LEVELS))
+    if version != _LATEST:  # in that of v1.20 a pod may do what `restricted` refuses since
+        message = f"what `{level}` refused in `{version}` is not known here, and it may be less than today"
+        raise Refused(file, f"Namespace {name}", _VERSION, message, "leave it out: then it is that of the cluster")
     return name, level

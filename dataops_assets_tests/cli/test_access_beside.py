@@ -191,6 +191,21 @@ def test_a_level_that_is_misspelt_is_refused(project: Path):
     assert "namespaces.yaml, Namespace prod, pod-security.kubernetes.io/enforce: `restrict` is no level" in str(done.exception)
 
 
+@pytest.mark.parametrize("version", ["v1.20", "v1.99"])
+def test_a_level_as_another_kubernetes_meant_it_is_refused(project: Path, version: str):
+    file, level = project / NAMESPACES, "pod-security.kubernetes.io/enforce: restricted"
+    written = file.read_text(encoding="utf-8")
+    pinned = f"{level}\n    pod-security.kubernetes.io/enforce-version"
+    file.write_text(written.replace(level, f"{pinned}: latest"), encoding="utf-8")
+    assert told() == (0, set(), set())
+    file.write_text(written.replace(level, f"{pinned}: {version}", 1), encoding="utf-8")
+    done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD"])
+    assert done.exit_code == 1
+    assert f"Namespace prod, pod-security.kubernetes.io/enforce-version: what `restricted` refused in `{version}`" in str(
+        done.exception
+    )
+
+
 def locked(lock: Any) -> Callable[[Any], None]:
     return lambda said: bucket(said, "prod").update(lock=lock)
 
@@ -279,6 +294,16 @@ def test_a_grant_behind_what_only_looks_like_a_comment_is_told(project: Path):
     code, gained, _ = told()
     assert code == 1
     assert ("database role dataops_reader", "role dagster", "GRANT dagster") in gained
+
+
+@pytest.mark.parametrize("name", ["z.psql", "z.SQL", "z", ".z.sql/z.sql"])
+def test_a_file_of_the_database_that_is_not_read_is_refused_whatever_it_says(project: Path, name: str):
+    file = project / "deploy/postgres" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text("GRANT dagster TO dataops_reader;\n", encoding="utf-8")
+    done = CliRunner().invoke(cli, ["grants", "--diff", "HEAD"])
+    assert done.exit_code == 1
+    assert f"deploy/postgres/{name.partition('/')[0]}: it is not read here" in str(done.exception)
 
 
 def at(path: str, value: Any) -> Callable[[Any], None]:

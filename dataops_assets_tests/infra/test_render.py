@@ -16,8 +16,15 @@ def policy(action: str) -> dict[str, Any]:
 
 
 def resource(module: str, kind: str, name: str, /, **values: Any) -> dict[str, Any]:
-    written = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in values.items()}
-    return {"address": f"{module}{kind}.{name}", "mode": "managed", "type": kind, "name": name, "values": written}
+    said = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in values.items()}
+    return {"address": f"{module}{kind}.{name}", "mode": "managed", "type": kind, "name": name, "values": said}
+
+
+def written(one: dict[str, Any], **expressions: Any) -> dict[str, Any]:
+    """A resource as its module's configuration has it."""
+    said = {name: {} for name in one["values"]}
+    address = f"{one['type']}.{one['name']}"
+    return {"address": address, "mode": "managed", "type": one["type"], "name": one["name"], "expressions": said | expressions}
 
 
 def plan(*identities: dict[str, Any]) -> dict[str, Any]:
@@ -32,10 +39,12 @@ def plan(*identities: dict[str, Any]) -> dict[str, Any]:
         resource(outer, "aws_kms_alias", "data", name="alias/company-data"),
     ]
     said = {"environment": "dev", "prefix": "company", "region": "eu-central-1", "accounts": {"dev": ACCOUNT}}
-    alias = {
-        "address": "aws_kms_alias.data",
-        "expressions": {"target_key_id": {"references": ["aws_kms_key.data.key_id", "aws_kms_key.data"]}},
-    }
+    of_storage = [
+        written(key[0]),
+        written(key[1], target_key_id={"references": ["aws_kms_key.data.key_id", "aws_kms_key.data"]}),
+    ]
+    of_bucket = {"bucket": {"module": {"resources": [written(one) for one in bucket]}}}
+    storage = {"resources": of_storage, "module_calls": of_bucket}
     return {
         "variables": {name: {"value": value} for name, value in said.items()},
         "planned_values": {
@@ -44,7 +53,12 @@ def plan(*identities: dict[str, Any]) -> dict[str, Any]:
                 "child_modules": [{"resources": key, "child_modules": [{"resources": bucket}]}],
             }
         },
-        "configuration": {"root_module": {"module_calls": {"storage": {"module": {"resources": [alias]}}}}},
+        "configuration": {
+            "root_module": {
+                "resources": [written(one) for one in identities],
+                "module_calls": {"storage": {"module": storage}},
+            }
+        },
     }
 
 
@@ -105,8 +119,9 @@ def of_cluster(kind: str, /, cluster: str = "company-dev", **values: Any) -> dic
 def plan_of_cluster(access_config: list[dict[str, Any]], *parts: dict[str, Any]) -> dict[str, Any]:
     """The same with a cluster, in whose entry the configuration names groups."""
     made = plan(resource("", "aws_eks_cluster", "this", name="company-dev", access_config=access_config), *parts)
-    written = {"address": "aws_eks_access_entry.deployer", "expressions": {"kubernetes_groups": {}}}
-    made["configuration"]["root_module"]["resources"] = [written]
+    for one in made["configuration"]["root_module"]["resources"]:
+        if one["type"] == "aws_eks_access_entry":
+            one["expressions"]["kubernetes_groups"] = {}
     return made
 
 
@@ -153,7 +168,10 @@ def test_a_cluster_that_says_nothing_lets_in_as_aws_does_by_default():
     [
         (of_cluster("access_entry", **ENTRY), "`kubernetes_groups` is not known"),
         (of_cluster("access_entry", "another", **ENTRY, kubernetes_groups=["x"]), "the cluster another, which is not planned"),
-        (of_cluster("access_policy_association", **ENTRY), "whose entry is not planned"),
+        (
+            of_cluster("access_policy_association", **ENTRY, policy_arn="arn:aws:eks::aws:cluster-access-policy/X"),
+            "whose entry is not",
+        ),
         (of_cluster("identity_provider_config"), "is not read"),
     ],
 )
@@ -166,8 +184,8 @@ def test_who_enters_a_cluster_and_is_not_known_is_no_access_file(part: dict[str,
     ("identities", "why"),
     [
         ([role(), resource("", "aws_iam_role_policy", "late", name="x", role="company-branch")], "`policy` is not known"),
-        ([role(managed_policy_arns=["arn:aws:iam::aws:policy/AdministratorAccess"])], "holds policies itself"),
-        ([role(inline_policy=[{"name": "x", "policy": "{}"}])], "holds policies itself"),
+        ([role(managed_policy_arns=["arn:aws:iam::aws:policy/AdministratorAccess"])], "`managed_policy_arns` within it"),
+        ([role(inline_policy=[{"name": "x", "policy": "{}"}])], "`inline_policy` within it"),
         ([role(permissions_boundary=f"{ARN}:policy/elsewhere")], "which is not planned here"),
         (
             [
@@ -184,3 +202,38 @@ def test_who_enters_a_cluster_and_is_not_known_is_no_access_file(part: dict[str,
 def test_what_a_plan_does_not_say_is_no_access_file(identities: list[dict[str, Any]], why: str):
     with pytest.raises(render.NotRendered, match=why):
         render.access([plan(*identities)])
+
+
+def alias(name: str, **key: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """One more alias in the module `storage`, and how its configuration names the key."""
+    one = resource("module.storage.", "aws_kms_alias", name, name=f"alias/{name}")
+    return one, written(one, target_key_id=key)
+
+
+def with_alias(one: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
+    made = plan()
+    (storage,) = made["planned_values"]["root_module"]["child_modules"]
+    storage["resources"].append(one)
+    made["configuration"]["root_module"]["module_calls"]["storage"]["module"]["resources"].append(block)
+    return made
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"constant_value": "1234abcd-12ab-34cd-56ef-1234567890ab"},
+        {"references": ["var.key"]},
+        {"references": ["aws_kms_key.of_another_module.key_id", "aws_kms_key.of_another_module"]},
+    ],
+)
+def test_an_alias_of_a_key_that_is_not_known_is_told(key: dict[str, Any]):
+    with pytest.raises(render.NotRendered, match=r"module\.storage\.aws_kms_alias\.more: of which key it is, is not known"):
+        render.access([with_alias(*alias("more", **key))])
+
+
+def test_a_key_has_one_alias():
+    """By the other one it would be told."""
+    key = ["aws_kms_key.data.key_id", "aws_kms_key.data"]
+    both = r"aws_kms_alias\.more and module\.storage\.aws_kms_alias\.data are both of module\.storage\.aws_kms_key\.data"
+    with pytest.raises(render.NotRendered, match=both):
+        render.access([with_alias(*alias("more", references=key))])

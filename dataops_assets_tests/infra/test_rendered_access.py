@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dataops_assets_tests.infra.plans import BUCKET, plan, resource
 from dataops_assets_tests.infra.terraform import ALONE, ENVIRONMENTS, INFRA, NOBODY, Copy
 
 
@@ -76,73 +77,6 @@ def test_a_value_of_no_variable_is_told_with_its_line(render: Any, tmp_path: Pat
     assert str(refused.value) == said
 
 
-def plan(*resources: dict[str, Any]) -> dict[str, Any]:
-    """A plan of an environment that would make these, as `terraform show -json` says it."""
-    accounts = {"dev": "111111111111", "prod": "222222222222"}
-    said = {"environment": "prod", "accounts": accounts, "region": "eu-central-1", "prefix": "company"}
-    return {
-        "variables": {name: {"value": value} for name, value in said.items()},
-        "planned_values": {"root_module": {"resources": list(resources)}},
-    }
-
-
-def resource(kind: str, **values: Any) -> dict[str, Any]:
-    return {"address": f"{kind}.this", "mode": "managed", "type": kind, "name": "this", "values": values}
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "aws_iam_user_policy",
-        "aws_iam_group_policy",
-        "aws_iam_policy_attachment",
-        "aws_iam_access_key",
-        "aws_kms_grant",
-        "aws_kms_key_policy",
-        "aws_s3_access_point",
-        "aws_s3_bucket_acl",
-        "aws_s3_bucket_replication_configuration",
-        "aws_s3control_access_grant",
-        "aws_s3control_multi_region_access_point_policy",
-        "aws_cloudformation_stack",
-        "awscc_iam_role_policy",
-        "aws_cognito_identity_pool_roles_attachment",
-        "aws_ecr_registry_policy",
-        "aws_ecr_repository_policy",
-        "aws_glue_resource_policy",
-        "aws_instance",
-        "aws_lambda_function",
-        "aws_secretsmanager_secret_policy",
-        "aws_transfer_user",
-        "aws_vpc_endpoint_policy",
-        "github_repository_collaborator",
-        "terraform_data",
-        "of_a_provider_to_come",
-    ],
-)
-def test_what_could_give_access_and_is_not_read_is_refused(render: Any, kind: str) -> None:
-    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: .* is not read"):
-        render.access([plan(resource(kind))])
-
-
-@pytest.mark.parametrize(
-    ("kind", "argument"),
-    [
-        ("aws_s3_bucket", "policy"),
-        ("aws_s3_bucket", "grant"),
-        ("aws_sns_topic", "policy"),
-        ("aws_vpc_endpoint", "policy"),
-        ("aws_cloudwatch_event_target", "role_arn"),
-        ("aws_eks_addon", "pod_identity_association"),
-        ("aws_eks_addon", "service_account_role_arn"),
-        ("aws_launch_template", "iam_instance_profile"),
-    ],
-)
-def test_access_that_a_resource_gives_by_the_way_is_refused(render: Any, kind: str, argument: str) -> None:
-    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{argument}` within it is not read"):
-        render.access([plan(resource(kind, **{argument: "x"}))])
-
-
 def rule(status: str = "Enabled", days: int | None = None, versions: int | None = None, **below: Any) -> dict[str, Any]:
     """A rule of a lifecycle, as a plan has it."""
     return {
@@ -190,7 +124,7 @@ def test_what_a_bucket_locks_and_ends_is_rendered(render: Any) -> None:
 def test_a_rule_about_what_is_not_read_is_refused(render: Any, below: dict[str, Any]) -> None:
     rules = [rule(days=1, **below)]
     with pytest.raises(render.NotRendered, match=r"`(tag|object_size_less_than)` is not read"):
-        render.access([plan(resource("aws_s3_bucket_lifecycle_configuration", bucket="company-prod", rule=rules))])
+        render.access([plan(BUCKET, resource("aws_s3_bucket_lifecycle_configuration", bucket="company-prod", rule=rules))])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +132,7 @@ def test_a_rule_about_what_is_not_read_is_refused(render: Any, below: dict[str, 
 )
 def test_a_lock_that_does_not_say_how_many_days_is_refused(render: Any, rules: list[Any]) -> None:
     with pytest.raises(render.NotRendered, match=r"default_retention|say how long in `days`"):
-        render.access([plan(resource("aws_s3_bucket_object_lock_configuration", bucket="company-prod", rule=rules))])
+        render.access([plan(BUCKET, resource("aws_s3_bucket_object_lock_configuration", bucket="company-prod", rule=rules))])
 
 
 @pytest.mark.parametrize(

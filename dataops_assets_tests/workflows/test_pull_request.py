@@ -66,7 +66,7 @@ def reads_less(access: dict[str, Any]) -> None:
 def check(checkout: Checkout, *, labelled: bool = False) -> tuple[subprocess.CompletedProcess[str], str]:
     """What the job asks, of the last commit against the one before, and the summary that it leaves."""
     (step,) = [step for step in WORKFLOWS["access.yml"]["jobs"]["access"]["steps"] if ".ci/access" in step.get("run", "")]
-    assert set(step["env"]) == {"WIDENS_ACCESS"}
+    assert set(step["env"]) == {"WIDENS_ACCESS"}  # to what it is set is held in test_workflows
     summary = checkout.root.parent / "summary.md"
     summary.unlink(missing_ok=True)
     said = {"GITHUB_STEP_SUMMARY": str(summary), "WIDENS_ACCESS": "true" if labelled else "false"}

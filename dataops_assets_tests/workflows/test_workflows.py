@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,27 @@ from dataops_assets_tests.workflows.files import ACTIONS, TEXTS, WORKFLOWS, Job,
 
 JOBS = pytest.mark.parametrize("job", jobs(), ids=lambda job: f"{job.workflow}: {job.name}")
 RUN = pytest.mark.parametrize("job", [job for job in jobs() if not job.calls], ids=lambda job: f"{job.workflow}: {job.name}")
+CHECKED_OUT = {"uses": "actions/checkout", "with": {"persist-credentials": False}}
+CHECKS: dict[str, list[dict[str, Any]]] = {
+    "access": [
+        {"uses": "actions/checkout", "with": {"fetch-depth": 2, "persist-credentials": False}},
+        {"run": "make install"},
+        {
+            "run": ".ci/access HEAD^1",
+            "env": {"WIDENS_ACCESS": "${{ contains(github.event.pull_request.labels.*.name, 'widens-access') }}"},
+        },
+    ],
+    "check": [CHECKED_OUT, {"run": ".ci/run check"}],
+    "services": [
+        CHECKED_OUT,
+        {"uses": "hashicorp/setup-terraform", "with": {"terraform_version": "1.11.4", "terraform_wrapper": False}},
+        {"run": '.ci/s3 >> "$GITHUB_ENV"'},
+        {"run": ".ci/run services", "env": {"SERVICES": "chromium or s3 or terraform"}},
+    ],
+    "test": [CHECKED_OUT, {"run": ".ci/run test"}],
+}
+"""What the ruleset demands, step by step, but for commits of actions. `|| true`, `continue-on-error`, `if`, a shell of its own
+or another branch that is checked out would have it pass."""
 
 
 def test_an_action_of_others_is_pinned_to_a_commit_and_says_its_version() -> None:
@@ -149,3 +171,24 @@ def test_a_review_is_waited_for_if_something_would_change(tmp_path: Path, shows:
     words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]  # as GitHub calls it
     done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, check=False)
     assert (done.returncode == 0, output.read_text()) == (ends == 0, told)
+
+
+def test_a_check_that_the_ruleset_demands_does_all_of_what_it_is_for() -> None:
+    steps = {name: [dict(step) for step in job["steps"]] for name, job in files.on_each_pull_request().items()}
+    for step in (step for job in steps.values() for step in job if "uses" in step):
+        step["uses"] = step["uses"].partition("@")[0]
+    assert steps == CHECKS
+
+
+def test_a_check_that_the_ruleset_demands_is_not_passed_over() -> None:
+    """A job that is skipped counts as passed, by an `if` of its own or of one that it `needs`; one that may fail does, too."""
+    for name, job in files.on_each_pull_request().items():
+        assert set(job) == {"runs-on", "timeout-minutes", "permissions", "steps"}, name
+    for workflow in {job.workflow for job in jobs() if job.name in CHECKS}:
+        assert not {"defaults", "env"} & set(WORKFLOWS[workflow]), workflow
+
+
+def test_no_other_job_passes_for_a_check_that_the_ruleset_demands() -> None:
+    """It knows a check by its name alone, which is that of the job where the job does not give it another."""
+    assert sorted(job.name for job in jobs() if job.name in CHECKS) == sorted(CHECKS)
+    assert [job.name for job in jobs() if "name" in job.written] == []

@@ -6,13 +6,13 @@ resource "aws_sns_topic" "alarms" {
 }
 
 resource "aws_sns_topic_subscription" "email" {
-  topic_arn = aws_sns_topic.alarms.arn
+  topic_arn = aws_sns_topic_policy.alarms.arn
   protocol  = "email"
   endpoint  = var.alarm_email
 }
 
 resource "aws_sns_topic_policy" "alarms" {
-  arn        = local.topic_arn # by its name: what is planned says then whose policy it is
+  arn        = local.topic_arn # by its name: what is planned says then whose policy it is, and where below alarms go
   policy     = data.aws_iam_policy_document.topic.json
   depends_on = [aws_sns_topic.alarms]
 }
@@ -64,7 +64,7 @@ resource "aws_cloudwatch_event_target" "this" {
   for_each  = local.patterns
   rule      = aws_cloudwatch_event_rule.this[each.key].name
   target_id = "alarms"
-  arn       = aws_sns_topic.alarms.arn
+  arn       = aws_sns_topic_policy.alarms.arn
 
   # A sentence, since somebody reads it at night. What is absent stays empty.
   input_transformer {
@@ -105,7 +105,7 @@ resource "aws_cloudwatch_metric_alarm" "found" {
   threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
+  alarm_actions       = [aws_sns_topic_policy.alarms.arn]
 }
 
 # Filters find nothing in a log group that nothing comes into: the role of the trail, its key or the trail itself may be why.
@@ -121,7 +121,7 @@ resource "aws_cloudwatch_metric_alarm" "silent" {
   threshold           = 1
   comparison_operator = "LessThanThreshold"
   treat_missing_data  = "breaching" # where nothing comes there is no metric
-  alarm_actions       = [aws_sns_topic.alarms.arn]
+  alarm_actions       = [aws_sns_topic_policy.alarms.arn]
 }
 
 # An alarm that reaches nobody is none.
@@ -138,5 +138,5 @@ resource "aws_cloudwatch_metric_alarm" "untold" {
   threshold           = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
+  alarm_actions       = [aws_sns_topic_policy.alarms.arn]
 }

@@ -39,6 +39,14 @@ run "nothing_is_reached_from_everywhere" {
     error_message = "The database is public, or not encrypted."
   }
   assert {
+    condition = (
+      aws_vpc_security_group_ingress_rule.database.cidr_ipv4 == null
+      && aws_vpc_security_group_ingress_rule.database.cidr_ipv6 == null
+      && aws_vpc_security_group_ingress_rule.database.prefix_list_id == null
+    )
+    error_message = "The database is reached by address, not from a group of machines."
+  }
+  assert {
     condition     = !aws_eks_cluster.this.access_config[0].bootstrap_cluster_creator_admin_permissions
     error_message = "Whoever made the cluster may do everything in it."
   }

@@ -118,6 +118,10 @@ run "a_bucket_that_is_locked" {
     error_message = "It could be made public."
   }
   assert {
+    condition     = one(aws_s3_bucket_ownership_controls.this.rule).object_ownership == "BucketOwnerEnforced"
+    error_message = "An object in it has an ACL, or an owner of its own."
+  }
+  assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
     error_message = "It is encrypted without our key."
   }
@@ -150,6 +154,10 @@ run "a_bucket_without_a_lock" {
   assert {
     condition     = length(aws_s3_bucket_object_lock_configuration.this) == 0 && length(aws_s3_bucket_logging.this) == 0
     error_message = "S3 delivers no access logs to a bucket with a default retention, and none of it should log itself."
+  }
+  assert {
+    condition     = one(aws_s3_bucket_ownership_controls.this.rule).object_ownership == "BucketOwnerEnforced"
+    error_message = "An object in it has an ACL, or an owner of its own."
   }
 }
 

@@ -1,0 +1,239 @@
+"""What a plan may not hold, since what it lets somebody do would be told by nobody: `infra/kinds.py`, by `infra/render.py`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dataops_assets_tests.infra.plans import BUCKET, plan, resource
+from dataops_assets_tests.infra.terraform import plugins_of_this_machine
+from infra import kinds, planning, render
+
+ACCOUNT, ELSEWHERE = "222222222222", "333333333333"
+TOPIC_ARN = f"arn:aws:sns:eu-central-1:{ACCOUNT}:company-alarms"
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": []})
+TOPIC = (
+    resource("aws_sns_topic", name="company-alarms"),
+    resource("aws_sns_topic_policy", arn=TOPIC_ARN, policy=POLICY),
+)
+ROLE = resource("aws_iam_role", name="company-x", assume_role_policy=POLICY, max_session_duration=3600)
+CLUSTER = resource("aws_eks_cluster", name="company-prod")
+ARN = f"arn:aws:iam::{ACCOUNT}"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "aws_iam_user_policy",
+        "aws_iam_group_policy",
+        "aws_iam_policy_attachment",
+        "aws_iam_access_key",
+        "aws_kms_grant",
+        "aws_kms_key_policy",
+        "aws_s3_access_point",
+        "aws_s3_bucket_acl",
+        "aws_s3_bucket_replication_configuration",
+        "aws_s3control_access_grant",
+        "aws_s3control_multi_region_access_point_policy",
+        "aws_cloudformation_stack",
+        "awscc_iam_role_policy",
+        "aws_cognito_identity_pool_roles_attachment",
+        "aws_ecr_registry_policy",
+        "aws_ecr_repository_policy",
+        "aws_glue_resource_policy",
+        "aws_instance",
+        "aws_lambda_function",
+        "aws_secretsmanager_secret_policy",
+        "aws_transfer_user",
+        "aws_vpc_endpoint_policy",
+        "github_repository_collaborator",
+        "terraform_data",
+        "of_a_provider_to_come",
+    ],
+)
+def test_what_could_give_access_and_is_not_read_is_refused(kind: str) -> None:
+    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: .* is not read"):
+        render.access([plan(resource(kind))])
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument"),
+    [
+        ("aws_s3_bucket", "policy"),
+        ("aws_s3_bucket", "grant"),
+        ("aws_sns_topic", "policy"),
+        ("aws_sns_topic_subscription", "redrive_policy"),
+        ("aws_vpc_endpoint", "policy"),
+        ("aws_cloudwatch_event_target", "role_arn"),
+        ("aws_cloudwatch_event_target", "dead_letter_config"),
+        ("aws_db_instance", "publicly_accessible"),
+        ("aws_eks_addon", "pod_identity_association"),
+        ("aws_eks_addon", "service_account_role_arn"),
+        ("aws_iam_role", "managed_policy_arns"),
+        ("aws_launch_template", "iam_instance_profile"),
+        ("aws_default_security_group", "ingress"),
+        ("aws_security_group", "ingress"),
+        ("aws_vpc_security_group_ingress_rule", "cidr_ipv4"),
+        ("aws_vpc_security_group_ingress_rule", "cidr_ipv6"),
+        ("aws_vpc_security_group_ingress_rule", "prefix_list_id"),
+    ],
+)
+def test_access_that_a_resource_gives_by_the_way_is_refused(kind: str, argument: str) -> None:
+    """Also where it is said by what is not made yet: then the plan has no value of it."""
+    one = resource(kind, bucket="company-prod", name="company-alarms")
+    given = plan(one | {"values": one["values"] | {argument: "x"}})
+    not_known = plan(one)
+    (block,) = not_known["configuration"]["root_module"]["resources"]
+    block["expressions"] = block["expressions"] | {argument: {"references": ["aws_iam_role.x.arn"]}}
+    for planned in (given, not_known):
+        with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{argument}` within it is not read"):
+            render.access([planned])
+
+
+HELD = {"name": "rights", "role": "company-x", "policy": POLICY}
+ENTRY = {"cluster_name": "company-prod", "principal_arn": f"{ARN}:role/company-x", "type": "STANDARD"}
+VIEW = {**ENTRY, "policy_arn": "arn:aws:eks::aws:cluster-access-policy/View", "access_scope": [{"type": "cluster"}]}
+POD = {"cluster_name": "company-prod", "namespace": "prod", "service_account": "x", "role_arn": f"{ARN}:role/company-x"}
+TARGET = {"rule": "prod-written", "target_id": "alarms", "arn": TOPIC_ARN}
+ALARM = {"alarm_name": "x", "alarm_actions": None, "insufficient_data_actions": None, "ok_actions": None}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("aws_s3_bucket", BUCKET["values"]),
+        ("aws_s3_bucket_policy", {"bucket": "company-prod", "policy": POLICY}),
+        ("aws_s3_bucket_lifecycle_configuration", {"bucket": "company-prod", "rule": []}),
+        ("aws_s3_bucket_object_lock_configuration", {"bucket": "company-prod", "rule": []}),
+        ("aws_s3_bucket_ownership_controls", {"bucket": "company-prod"}),
+        ("aws_s3_bucket_public_access_block", {"bucket": "company-prod"}),
+        ("aws_s3_bucket_versioning", {"bucket": "company-prod"}),
+        ("aws_iam_role", ROLE["values"]),
+        ("aws_iam_role_policy", HELD),
+        ("aws_iam_policy", {"name": "x", "policy": POLICY}),
+        ("aws_kms_alias", {"name": "alias/x"}),
+        ("aws_sns_topic", TOPIC[0]["values"]),
+        ("aws_sns_topic_policy", TOPIC[1]["values"]),
+        ("aws_eks_cluster", CLUSTER["values"]),
+        ("aws_eks_access_entry", ENTRY),
+        ("aws_eks_access_policy_association", VIEW),
+        ("aws_eks_pod_identity_association", POD),
+        ("aws_cloudwatch_event_rule", {"name": "prod-written"}),
+        ("aws_cloudwatch_event_target", TARGET),
+        ("aws_cloudwatch_metric_alarm", ALARM),
+        ("aws_cloudwatch_log_metric_filter", {"log_group_name": "x", "name": "y"}),
+        ("aws_ecr_lifecycle_policy", {"repository": "x"}),
+    ],
+)
+def test_two_resources_of_the_same_thing_are_refused_with_both_addresses(kind: str, values: dict[str, Any]) -> None:
+    """Neither hides behind the other, whichever comes first and wherever it stands: here in another root."""
+    both = rf"{kind}\.another and {kind}\.this are both of "
+    kept = [one for one in (BUCKET, *TOPIC, ROLE, CLUSTER) if one["type"] != kind]
+    with pytest.raises(render.NotRendered, match=both):
+        render.access([plan(*kept, resource(kind, **values)), plan(resource(kind, "another", **values))])
+
+
+def test_a_policy_that_is_attached_is_not_of_the_name_of_one_that_is_held() -> None:
+    more = resource("aws_iam_policy", name="rights", policy=POLICY)
+    attached = resource("aws_iam_role_policy_attachment", role="company-x", policy_arn=f"{ARN}:policy/rights")
+    assert list(render.access([plan(ROLE, more, attached)])["roles"]["company-x"]["policies"]) == ["rights"]
+    both = r"aws_iam_role_policy_attachment\.this and aws_iam_role_policy\.this are both of company-x rights"
+    with pytest.raises(render.NotRendered, match=both):
+        render.access([plan(ROLE, more, resource("aws_iam_role_policy", **HELD), attached)])
+
+
+def test_two_roots_do_not_have_a_resource_of_the_same_address() -> None:
+    """A key is known by its address."""
+    key = resource("aws_kms_key", policy=POLICY)
+    with pytest.raises(render.NotRendered, match=r"aws_kms_key\.this and aws_kms_key\.this are both of"):
+        render.access([plan(key), plan(key)])
+
+
+def test_what_is_said_of_a_bucket_that_is_not_planned_is_refused() -> None:
+    with pytest.raises(
+        render.NotRendered, match=r"aws_s3_bucket_policy\.this is of the bucket other, which is not planned here"
+    ):
+        render.access([plan(BUCKET, resource("aws_s3_bucket_policy", bucket="other", policy=POLICY))])
+
+
+@pytest.mark.parametrize("provisioner", ["local-exec", "remote-exec", "file"])
+def test_what_is_run_when_something_is_made_is_refused_in_whatever_module(provisioner: str) -> None:
+    """Also where nothing is made of it yet: `count` may be another tomorrow."""
+    planned = plan(BUCKET)
+    inner = {"resources": [resource("aws_vpc") | {"provisioners": [{"type": provisioner}]}]}
+    outer = {"module_calls": {"inner": {"module": inner}}}
+    planned["configuration"]["root_module"]["module_calls"] = {"outer": {"module": outer}}
+    refused = rf"module\.outer\.module\.inner\.aws_vpc\.this: what its provisioner `{provisioner}` does"
+    with pytest.raises(render.NotRendered, match=refused):
+        render.access([planned])
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("external", "data"), ("http", "data"), ("aws_lambda_invocation", "ephemeral")])
+def test_what_is_run_or_asked_to_make_a_plan_is_refused(kind: str, mode: str) -> None:
+    planned = plan(BUCKET)
+    blocks = planned["configuration"]["root_module"]["resources"]
+    blocks.append(resource("aws_iam_policy_document") | {"mode": "data"})
+    assert render.access([planned])
+    blocks.append(resource(kind) | {"mode": mode})
+    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: what data of this kind runs, or reads"):
+        render.access([planned])
+
+
+@pytest.mark.terraform
+def test_a_provisioner_stands_in_a_plan_of_terraform_as_it_is_read_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in plugins_of_this_machine().items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "main.tf").write_text('module "inner" {\n  source = "./inner"\n}\n')
+    runs = 'resource "terraform_data" "x" {\n  count = 0\n  provisioner "local-exec" {\n    command = "true"\n  }\n}\n'
+    (tmp_path / "inner/main.tf").write_text(runs)
+    planning.terraform(tmp_path, "init", "-input=false")
+    planning.terraform(tmp_path, "plan", "-out=plan")
+    shown = json.loads(planning.terraform(tmp_path, "show", "-json", "plan"))
+    with pytest.raises(render.NotRendered, match=r"module\.inner\.terraform_data\.x: what its provisioner `local-exec` does"):
+        kinds.refuse([shown], planning.resources(shown), [])
+
+
+FOREIGN = f"arn:aws:sns:eu-central-1:{ELSEWHERE}:company-alarms"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "name", "foreign"),
+    [
+        ("aws_s3_bucket_logging", {"bucket": "company-prod", "target_bucket": "company-prod"}, "target_bucket", "elsewhere"),
+        (
+            "aws_cloudtrail",
+            {"name": "x", "s3_bucket_name": "company-prod", "sns_topic_name": None},
+            "s3_bucket_name",
+            "elsewhere",
+        ),
+        ("aws_cloudwatch_event_target", TARGET, "arn", FOREIGN),
+        ("aws_cloudwatch_event_target", TARGET, "arn", f"arn:aws:events:eu-central-1:{ELSEWHERE}:event-bus/default"),
+        ("aws_cloudwatch_metric_alarm", ALARM | {"alarm_actions": [TOPIC_ARN]}, "alarm_actions", [TOPIC_ARN, FOREIGN]),
+        ("aws_cloudwatch_metric_alarm", ALARM, "ok_actions", [FOREIGN]),
+    ],
+)
+def test_what_is_told_to_somebody_who_is_not_planned_is_refused(
+    kind: str, values: dict[str, Any], name: str, foreign: str | list[str]
+) -> None:
+    """Neither is somebody taken whose name is not known yet, who may be anybody."""
+    there = (BUCKET, *TOPIC)
+    assert render.access([plan(*there, resource(kind, **values))])
+    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{name}` is .*(elsewhere|{ELSEWHERE}).*: tell it to"):
+        render.access([plan(*there, resource(kind, **values | {name: foreign}))])
+    unknown = {key: value for key, value in values.items() if key != name}
+    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{name}` is not known before something is made"):
+        render.access([plan(*there, resource(kind, **unknown))])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint"),
+    [("sqs", f"arn:aws:sqs:eu-central-1:{ELSEWHERE}:x"), ("https", "https://example.com"), ("lambda", f"{ARN}:function:x")],
+)
+def test_alarms_are_told_by_mail_alone(protocol: str, endpoint: str) -> None:
+    assert render.access([plan(*TOPIC, resource("aws_sns_topic_subscription", protocol="email", endpoint="x@example.com"))])
+    with pytest.raises(render.NotRendered, match=rf"who is told by `{protocol}` is not known here"):
+        render.access([plan(*TOPIC, resource("aws_sns_topic_subscription", protocol=protocol, endpoint=endpoint))])
