@@ -30,7 +30,8 @@ test: install-dev ## Everything that can be tested on this machine alone
 
 SERVICES ?= chromium or s3 or iam or terraform
 test-services: install-dev ## What needs more than Python: a browser, an S3 server, Node.js, Terraform; what is missing is skipped and told
-	@$(BIN)/pytest -n 2 --dist loadfile -m "$(SERVICES)" -rs
+	@# three at once, since a third of the time they wait for Terraform, and for servers that do not answer
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "$(SERVICES)" -rs
 
 SEED ?= $(shell date +%s)
 soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again

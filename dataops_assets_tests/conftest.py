@@ -45,13 +45,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rounds", type=int, default=1, help="how many times as often faults of a server are tried")
 
 
-SLOWEST_FIRST = ("docs", "defs", "cli", "components", "fuzz")
-"""Folders whose tests start processes: if they came last, one core would wait for the other."""
+SLOWEST_FIRST = (
+    *("test_snippets", "test_first_run", "test_automation", "test_matrix", "test_make", "test_doctor", "test_access_written"),
+    *(
+        "test_pruning",
+        "test_sample_faults",
+        "test_machine_faults",
+        "test_scaffold_at_a_prompt",
+        "test_mutants",
+        "test_requests",
+    ),
+    *("test_applied", "test_adopted", "test_branch_over_prod", "test_s3_faults", "test_walk", "test_terraform", "test_buckets"),
+    *("test_guarded", "test_rendered", "test_alarms", "test_identities", "test_rendered_access", "test_cells_as_iam_simulate"),
+)
+"""Files that take longest, of `make test` and of `make test-services`: if one came last, the other core would wait for it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test whose parts this machine has not is skipped, and says how to get them."""
-    items.sort(key=lambda item: (*SLOWEST_FIRST, item.path.parent.name).index(item.path.parent.name))
+    items.sort(key=lambda item: (*SLOWEST_FIRST, item.path.stem).index(item.path.stem))
     for item in items:
         if item.get_closest_marker("chromium") and CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason="needs Chromium: apt-get install chromium"))

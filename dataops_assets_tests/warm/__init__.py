@@ -6,6 +6,7 @@ or shut off from something, which has to be the process that was started, nor fo
 """
 
 import atexit
+import os
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,8 @@ def commands() -> Path:
         (folder / name).write_text(said, encoding="utf-8")
         (folder / name).chmod(0o700)
     words = [sys.executable, str(_HERE / "server.py"), socket]
-    server = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}  # each command brings its own
+    server = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=bare)
     atexit.register(_end, server, folder)
     assert server.stdout
     assert server.stdout.readline() == b"ready\n", "the libraries could not be loaded"
