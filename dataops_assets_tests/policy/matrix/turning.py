@@ -31,6 +31,12 @@ class Matrix:
         self._rendered = Decided(access)
         self._decided: dict[int, bool] = {}
         self._of: dict[Slot, dict[str, list[int]]] = {}
+        by_caller: dict[int, list[int]] = {}
+        by_place: dict[tuple[int, bool], list[int]] = {}
+        for number, cell in enumerate(cells):
+            by_caller.setdefault(id(cell.caller), []).append(number)
+            by_place.setdefault((id(cell.place), cell.opened), []).append(number)
+        self._by_caller, self._by_place = list(by_caller.values()), list(by_place.values())
 
     def turned(self, mutant: Mutant) -> Cell | None:
         """The first cell that it turns; None if there is none."""
@@ -54,12 +60,11 @@ class Matrix:
     def _touched(self, mutant: Mutant) -> Iterator[int]:
         if mutant.slot not in self._of:
             by_action: dict[str, list[int]] = {}
-            near = sorted(
-                (not cell.caller.name.endswith(_CLOSEST[mutant.slot.kind]), number)
-                for number, cell in enumerate(self.cells)
-                if _is_about(mutant.slot, cell)
-            )
-            for _, number in near:
+            by_whom = mutant.slot.kind in ("identity", "boundary")
+            alike = self._by_caller if by_whom else self._by_place
+            about = sorted(number for each in alike if _is_about(mutant.slot, self.cells[each[0]]) for number in each)
+            closest = _CLOSEST[mutant.slot.kind]
+            for number in sorted(about, key=lambda number: not self.cells[number].caller.name.endswith(closest)):
                 by_action.setdefault(self.cells[number].name, []).append(number)
             self._of[mutant.slot] = by_action
         for action in sorted(mutant.actions):
