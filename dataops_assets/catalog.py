@@ -254,7 +254,9 @@ def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, mo
     if set(arguments) != set(inputs):
         line = transform.__code__.co_firstlineno
         message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
-        raise ContractError([Problem(f"{folder}/transform.py", line, message, "name its arguments like the inputs")])
+        raise ContractError(
+            [Problem(f"{folder}/transform.py", line, message, "name its arguments like the inputs, or these like them")]
+        )
     return partial(modules.run, transform)
 
 

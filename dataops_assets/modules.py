@@ -56,7 +56,7 @@ class Modules:
         try:
             spec.loader.exec_module(module)
         # Whatever a user's module raises is told with its file and line.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             shared = Path(error.filename or "") if isinstance(error, SyntaxError) else path
             where = shared if shared.is_relative_to(self._defs) else path
             raise ContractError([self._problem(where, _line_in(where, error), _told(error), _mended(error))]) from error
@@ -183,18 +183,18 @@ def _is_library(name: str) -> bool:
     return not spec or any(_LIBRARIES & set(Path(place).parts) for place in places)
 
 
-def _mended(error: Exception) -> str:
+def _mended(error: BaseException) -> str:
     package = sys.modules.get(error.name or "") if isinstance(error, ImportError) else None
     places = getattr(package, "__path__", ())
     asked = not getattr(package, "__spec__", None) and any((Path(place) / "__init__.py").exists() for place in places)
     return "put it in a module of its own, not in __init__.py, and import it from there" if asked else "mend the module"
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _line_in(path: Path, error: Exception) -> int:
+def _line_in(path: Path, error: BaseException) -> int:
     if isinstance(error, SyntaxError) and Path(error.filename or path).name == path.name:
         return error.lineno or 1
     lines = []

@@ -22,7 +22,7 @@ from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST_WORTH = 3
-_MOST_UNMET = 5
+_MOST_UNMET = 20
 _MOST_DATASETS = 11
 LINEAGE = "/asset-groups?expanded=global@global:staged,global@global:curated"
 """The page of the UI that shows the graph of all assets, with the published zones unfolded."""

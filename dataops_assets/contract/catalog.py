@@ -101,6 +101,7 @@ class Catalog:
 
     def _problems_of(self, dataset: Dataset) -> Iterator[Problem]:
         yield from self._names(dataset)
+        yield from _repeated(dataset)
         yield from self._columns(dataset)
         yield from self._since(dataset)
         yield from self._exceptions(dataset)
@@ -341,3 +342,20 @@ def _shared(catalog: Catalog, dataset: Dataset) -> dict[Path, Any]:
         ("classification",): attributes.classification,
         **{("lifecycle", zone): str(catalog.retention(dataset, zone)) for zone in zones},
     }
+
+
+def _repeated(dataset: Dataset) -> Iterator[Problem]:
+    """What stands twice where each is named once."""
+    attributes, ingested, derived = dataset.attributes, dataset.ingested, dataset.derived
+    listed: dict[str, Iterable[Partition]] = {
+        "key": attributes.key,
+        "readers": attributes.readers,
+        "inputs": derived.inputs if derived else (),
+        "gaps": (gap.partition for gap in ingested.gaps) if ingested else (),
+    }
+    for field, names in listed.items():
+        seen = set[Partition]()
+        for i, name in enumerate(names):
+            if name in seen:
+                yield dataset.problem((field, i), f"`{name}` stands twice in `{field}`", "remove it once")
+            seen.add(name)

@@ -125,6 +125,14 @@ class Source(_Attributes):
             raise Mistake(f"{value!r} leaves the dataset's landing folder", "name files inside it")
         return value
 
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        proof = self.complete.manifest or self.complete.marker
+        if proof == self.files:
+            message = f"`complete`: {proof!r} is what the delivery itself is called, which would be waited for for ever"
+            raise Mistake(message, "name a file that is written after it")
+        return self
+
     @property
     def format(self) -> Format:
         """The format that the ending of `files` tells."""

@@ -228,6 +228,42 @@ CASES: dict[str, Broken] = {
         "add `partitions`",
         at="attributes:",
     ),
+    "key_column_twice": Broken(
+        (READINGS, "key: [station, day, hour]", "key: [station, day, hour, day]"),
+        "`day` stands twice in `key`",
+        "remove it once",
+        mended="key: [station, day, hour]",
+    ),
+    "reader_twice": Broken(
+        (DAILY, "readers: [analysts, press]", "readers: [analysts, press, analysts]"),
+        "`analysts` stands twice in `readers`",
+        "remove it once",
+        mended="readers: [analysts, press]",
+    ),
+    "input_twice": Broken(
+        (DAILY, "inputs: [readings, stations]", "inputs: [readings, stations, readings]"),
+        "`readings` stands twice in `inputs`",
+        "remove it once",
+        mended="inputs: [readings, stations]",
+    ),
+    "gap_twice": Broken(
+        (
+            READINGS,
+            "tolerance: 0.5",
+            "tolerance: 0.5\n  gaps: [{partition: 2024-01-02, reason: a}, {partition: 2024-01-02, reason: b}]",
+        ),
+        "`2024-01-02` stands twice in `gaps`",
+        "remove it once",
+        at="gaps:",
+        mended="tolerance: 0.5\n  gaps: [{partition: 2024-01-02, reason: a}]",
+    ),
+    "marker_is_the_delivery": Broken(
+        (READINGS, "rows: [0.5, 2]", 'complete: {marker: "{partition}.csv"}'),
+        "what the delivery itself is called",
+        "name a file that is written after it",
+        at="source:",
+        mended='complete: {marker: "{partition}.done"}',
+    ),
     "manifest_without_partition": Broken(
         (READINGS, "rows: [0.5, 2]", "complete: {manifest: done.json}"),
         "'done.json' does not tell the partitions apart",

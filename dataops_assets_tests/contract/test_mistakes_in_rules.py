@@ -106,6 +106,12 @@ CASES: dict[str, Broken] = {
     "schema_raises": Broken(
         (SCHEMA, "    station: str =", "    1 / 0\n    station: str ="), "ZeroDivisionError", "mend the module", at="1 / 0"
     ),
+    "schema_exits": Broken(
+        (SCHEMA, "    station: str =", "    raise SystemExit(3)\n    station: str ="),
+        "SystemExit: 3",
+        "mend the module",
+        at="raise SystemExit",
+    ),
     "schema_without_model": Broken(
         (SCHEMA, "class Schema(pa.DataFrameModel):", "class Schema_(pa.DataFrameModel):"),
         "there is no pandera model `Schema`",
