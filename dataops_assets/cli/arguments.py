@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dataops_assets.contract.errors import choose
-
 if TYPE_CHECKING:
     from dataops_assets.contract import Catalog, Dataset
     from dataops_assets.storage.lake import Lake
@@ -53,6 +51,8 @@ def refuse_unknown(catalog: Catalog, name: str) -> None:
     Raises:
         click.UsageError: There is none.
     """
+    from dataops_assets.contract.errors import choose
+
     if name not in catalog.datasets:
         raise click.UsageError(f"there is no dataset `{name}`: {choose(name, catalog.datasets)}")
 

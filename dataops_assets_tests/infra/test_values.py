@@ -13,6 +13,8 @@ ALIKE = ("prefix", "region", "accounts", "github", "people")
 EXAMPLE = re.compile(r"\bcompany-|/company/|1{12}|2{12}|people\.example\.com|eu-central-1")
 OF_THEIR_OWN = {
     "docs/test_buckets.py": "the pages, with the names that stand in them",
+    "infra/plans.py": "plans of their own",
+    "infra/test_kinds.py": "plans of its own",
     "infra/test_render.py": "a plan of its own",
     "infra/test_rendered_access.py": "a plan of its own",
     "infra/test_values.py": "what it looks for",

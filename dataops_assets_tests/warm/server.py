@@ -88,6 +88,7 @@ def become(words: list[str], folder: str, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     time.tzset()
     given = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:] = [path for path in sys.path if path not in given]  # no folder stands there twice
     if words[0].endswith("/python"):
         if words[1:2] != ["-c"]:
             os.execv(words[0], words)
