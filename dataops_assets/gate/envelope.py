@@ -12,7 +12,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.accepted import REMEDY, ROW_COUNT, ROWS_KEPT
 from dataops_assets.gate.casting import as_text, read_as, said
-from dataops_assets.gate.query import Table
+from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.reading import ALIKE, DeliveryError, as_separated, of_other_types, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
 from dataops_assets.gate.wording import in_print, some
@@ -291,21 +291,23 @@ def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Tabl
 
     One that names none, since a value is missing or cannot be read, is of no other: the content gate rejects it.
     """
-    types = text.collect_schema()
+    types, query = text.collect_schema(), Query(isinstance(text, pl.LazyFrame))
     pieces = [partition] if len(named) == 1 else partition.split("-")
-    shown, odd = [], []
+    shown, doubted, odd = [], [], []
     for name, piece in zip(named, pieces, strict=False):
         value = as_text(pl.col(name), types[name]).str.strip_chars()
         shown.append(value.alias(name))
         alike = (
             value.str.contains(f"^{piece}($|[^0-9])") if len(named) == 1 else value.cast(pl.Int64, strict=False) == int(piece)
         )
-        fits = alike.fill_null(False)
-        others = pl.when(~fits).then(pl.col(name))  # what fits need not be read
-        odd.append(~fits & ~_names_none(dataset, name, types[name], others))
-    given = text.lazy().select(pl.any_horizontal(odd).alias("__odd"), *shown).with_row_index("__row", 1)
+        doubted.append(~alike.fill_null(False))
+        odd.append(doubted[-1] & ~_names_none(dataset, name, types[name], pl.col(name)))
+    # To plan how each is read as its type takes longer than to see that all are in place.
+    if not query.asked(text, [pl.any_horizontal(doubted).any()]).item():
+        return {"__rows": 0}
+    given = text.select(pl.any_horizontal(odd).alias("__odd"), *shown).with_row_index("__row", 1)
     found = given.filter("__odd").select(pl.len().alias("__rows"), pl.exclude("__odd").first())
-    return found.collect(engine="in-memory" if isinstance(text, pl.DataFrame) else "streaming").row(0, named=True)
+    return query.collected(found).row(0, named=True)
 
 
 def _names_none(dataset: Dataset, name: str, given: pl.DataType, delivered: pl.Expr) -> pl.Expr:
