@@ -54,7 +54,7 @@ class Events(SqliteEventLogStorage):
         if not is_new or not self._tables or not self._made(engine):
             self._initdb(engine)
         if is_new and not self._tables:
-            self._tables.extend(_tables_of(engine))
+            Events._tables = _tables_of(engine)  # at once, since another thread may read it
         self._engines[shard] = engine
         self._initialized_dbs.add(shard)
 

@@ -46,17 +46,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 SLOWEST_FIRST = (
-    *("test_snippets", "test_first_run", "test_automation", "test_matrix", "test_make", "test_doctor", "test_access_written"),
-    *(
-        "test_pruning",
-        "test_sample_faults",
-        "test_machine_faults",
-        "test_scaffold_at_a_prompt",
-        "test_mutants",
-        "test_requests",
-    ),
-    *("test_applied", "test_adopted", "test_branch_over_prod", "test_s3_faults", "test_walk", "test_terraform", "test_buckets"),
-    *("test_guarded", "test_rendered", "test_alarms", "test_identities", "test_rendered_access", "test_cells_as_iam_simulate"),
+    "test_snippets",
+    "test_first_run",
+    "test_automation",
+    "test_matrix",
+    "test_make",
+    "test_doctor",
+    "test_access_written",
+    "test_pruning",
+    "test_sample_faults",
+    "test_machine_faults",
+    "test_scaffold_at_a_prompt",
+    "test_mutants",
+    "test_requests",
+    "test_applied",
+    "test_adopted",
+    "test_branch_over_prod",
+    "test_s3_faults",
+    "test_walk",
+    "test_terraform",
+    "test_buckets",
+    "test_guarded",
+    "test_rendered",
+    "test_alarms",
+    "test_identities",
+    "test_rendered_access",
+    "test_cells_as_iam_simulate",
 )
 """Files that take longest, of `make test` and of `make test-services`: if one came last, the other core would wait for it."""
 

@@ -2,7 +2,8 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,15 @@ def commit(project: Path) -> None:
 
 def change(file: Path, by: Callable[[Any], None]) -> None:
     """Change what a JSON file says."""
+    with edited(file) as said:
+        by(said)
+
+
+@contextmanager
+def edited(file: Path) -> Iterator[Any]:
+    """What a JSON file says, to be changed."""
     said = json.loads(file.read_text(encoding="utf-8"))
-    by(said)
+    yield said
     file.write_text(json.dumps(said), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dataops_assets_tests.cli.granted import ask, edit
+from dataops_assets_tests.cli.granted import ask, edit, edited
 from dataops_assets_tests.values import ACCOUNTS, PREFIX
 
 
@@ -40,11 +40,9 @@ def test_who_as_people_read_it():
 
 
 def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["keys"][f"alias/{PREFIX}-data"]["policy"]
-    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "DevReadsThroughS3"]
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        policy = written["keys"][f"alias/{PREFIX}-data"]["policy"]
+        policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "DevReadsThroughS3"]
 
     reading = {
         one["who"]: one["missing"] for one in told("who", "flights", "--zone", "staged") if one["action"] == "s3:GetObject"
@@ -61,12 +59,10 @@ def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path
 
 
 def test_who_writes_what_is_encrypted_may_use_its_key(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"][f"{PREFIX}-pipeline"]["policies"].values()
-    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "UseKey"]
-    statement["Action"] = "kms:Decrypt"
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        (rights,) = written["roles"][f"{PREFIX}-pipeline"]["policies"].values()
+        (statement,) = [one for one in rights["Statement"] if one["Sid"] == "UseKey"]
+        statement["Action"] = "kms:Decrypt"
     missing = {
         one["action"]: one["missing"] for one in told("who", "flights", "--zone", "staged") if one["who"] == "prod/pipeline"
     }

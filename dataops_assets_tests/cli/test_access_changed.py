@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.cli.granted import answer, ask, change, commit, edit
+from dataops_assets_tests.cli.granted import answer, ask, change, commit, edit, edited
 from dataops_assets_tests.values import GITHUB, OWNER, PEOPLE, PREFIX
 
 
@@ -22,12 +22,10 @@ def test_nothing_changed(project: Path):
 
 def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Path):
     """A policy is widened: its text says one resource more, and what follows is told."""
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
-    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
-    statement["Resource"].append(f"arn:aws:s3:::{PREFIX}-prod/raw/*")
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
+        (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
+        statement["Resource"].append(f"arn:aws:s3:::{PREFIX}-prod/raw/*")
 
     done = ask("grants", "--diff", "HEAD")
     assert done.exit_code == 1
@@ -44,11 +42,9 @@ def test_a_pull_request_that_opens_raw_to_analysts_is_told_and_fails(project: Pa
 
 
 def test_a_denial_that_is_gone_is_access_gained_although_no_allow_was_touched(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
-    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "NobodyChangesTags"]
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
+        policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "NobodyChangesTags"]
     found = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)
     assert {(one["who"], one["action"]) for one in found["gained"]} == {("prod/pipeline", "s3:PutObjectTagging")}
 
@@ -61,23 +57,19 @@ def test_a_way_that_is_open_now_is_told_although_another_one_was_before(project:
         "NobodyBringsAKey": ("prod/pipeline", "s3:PutObject with a key that he brings"),
         "NothingWithoutTls": ("prod/analyst-analysts", "s3:GetObject over plain HTTP"),
     }
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
-    policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] not in opens]
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        policy = written["buckets"][f"{PREFIX}-prod"]["policy"]
+        policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] not in opens]
     done = ask("grants", "--diff", "HEAD", "--json")
     assert done.exit_code == 1
     assert set(opens.values()) <= {(one["who"], one["action"]) for one in json.loads(done.stdout)["gained"]}
 
 
 def test_a_condition_on_the_tags_of_an_object_that_is_gone_is_told_although_each_dataset_was_readable(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
-    (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
-    del statement["Condition"]
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        (rights,) = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
+        (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
+        del statement["Condition"]
     gained = json.loads(ask("grants", "--diff", "HEAD", "--json").stdout)["gained"]
     assert {one["action"] for one in gained} == {"s3:GetObject of what has no tags"}
     assert {one["who"] for one in gained} == {"prod/analyst-analysts"}
@@ -129,10 +121,8 @@ def test_who_is_let_in_beside_our_roles_is_told_when_it_changes(
     project: Path, widen: Callable[[dict[str, Any]], None], who: str, place: str
 ):
     """Whoever comes with a token, from EKS or from another account is no role of ours before he is let in."""
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    widen(written)
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        widen(written)
     done = ask("grants", "--diff", "HEAD", "--json")
     gained = [one for one in json.loads(done.stdout)["gained"] if one["word"] == "let in"]
     assert {one["place"] for one in gained} == {place}
@@ -141,10 +131,8 @@ def test_who_is_let_in_beside_our_roles_is_told_when_it_changes(
 
 
 def test_somebody_with_long_conditions_has_a_line_of_his_own_and_leaves_the_table_narrow(project: Path):
-    file = project / "infra" / "access" / "prod.json"
-    written = json.loads(file.read_text(encoding="utf-8"))
-    another_repository(written)
-    file.write_text(json.dumps(written), encoding="utf-8")
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        another_repository(written)
     lines = ask("grants", "--diff", "HEAD").stdout.splitlines()
     who = next(n for n, line in enumerate(lines) if line.endswith(f"sub repo:{OWNER}/*"))
     assert lines[who + 1].split() == ["role", "prod/infra", "let", "in", "sts:AssumeRoleWithWebIdentity"]

@@ -25,7 +25,7 @@ LIBRARIES = (
     *(f"dagster._core.storage.{name}" for name in ("local_compute_log_manager", "root", "sqlite_storage", "upath_io_manager")),
     *(f"dagster_dg_cli.cli.{name}" for name in ("api", "check", "dev", "labs", "launch", "list", "plus", "scaffold", "utils")),
 )
-"""What commands import, sooner or later; none of it starts a thread that answers queries (`test_forked`)."""
+"""What commands import, sooner or later; none of it starts a thread that answers queries (`test_warm`)."""
 
 
 def serve(address: str) -> socket.socket:
