@@ -89,6 +89,8 @@ class Catalog:
 
     def problems(self) -> list[Problem]:
         """Every mistake between the datasets and the policy, and among the datasets."""
+        if repeated := [problem for dataset in self for problem in _repeated(dataset)]:
+            return repeated  # others follow from them
         found = [problem for dataset in self for problem in self._problems_of(dataset)]
         try:
             _ = self.in_order
@@ -101,7 +103,6 @@ class Catalog:
 
     def _problems_of(self, dataset: Dataset) -> Iterator[Problem]:
         yield from self._names(dataset)
-        yield from _repeated(dataset)
         yield from self._columns(dataset)
         yield from self._since(dataset)
         yield from self._exceptions(dataset)

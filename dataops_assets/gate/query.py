@@ -4,12 +4,15 @@ What fits is a DataFrame throughout, each step of which is done at once: of a da
 a whole takes longer to plan than to answer.
 """
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
+_OF_THE_SYSTEM = re.compile(r"\(os error (\d+)\)")
 Table = pl.DataFrame | pl.LazyFrame
 """Rows: a LazyFrame if they may be more than fit into memory."""
 FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
@@ -37,7 +40,11 @@ class Query:
         if self._scratch is None or isinstance(rows, pl.DataFrame):
             return rows
         copy = self._scratch / "rows.parquet"
-        rows.sink_parquet(copy, compression="lz4", statistics=False)
+        try:
+            sink(rows, copy, compression="lz4", statistics=False)
+        except OSError as error:
+            error.filename = str(copy)
+            raise
         return pl.scan_parquet(copy)
 
     def asked(self, rows: Table, questions: Iterable[pl.Expr]) -> pl.DataFrame:
@@ -57,3 +64,18 @@ class Query:
     def batches(self, rows: Table) -> Iterator[pl.DataFrame]:
         """The rows themselves, some at a time."""
         yield from (rows,) if isinstance(rows, pl.DataFrame) else rows.collect_batches(engine=self.engine)
+
+
+def sink(rows: pl.LazyFrame, path: Path, **how: Any) -> None:
+    """Write rows as parquet.
+
+    Raises:
+        OSError: A file of the system's cannot be written, as on a full disk: polars tells that as a fault of the rows.
+    """
+    try:
+        rows.sink_parquet(path, **how)
+    except pl.exceptions.ComputeError as error:
+        code = _OF_THE_SYSTEM.search(str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error

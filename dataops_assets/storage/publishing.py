@@ -19,8 +19,6 @@ Not here: what is judged, and when all is looked at anew (`steps.content`).
 """
 
 import contextlib
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +29,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.contract.schema import columns_of
+from dataops_assets.gate.query import sink
 from dataops_assets.gate.reading import height
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.storage import journal, layout
@@ -204,10 +203,4 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     # A list is written as its chunks come, and those depend on threads: so it is held, and in one piece.
     nested = any(dtype.is_nested() for dtype in frame.collect_schema().dtypes())
     frame = frame.lazy().collect().rechunk() if nested else frame
-    try:
-        frame.lazy().sink_parquet(path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
-    except pl.exceptions.ComputeError as error:  # so polars tells that a disk is full
-        code = re.search(r"\(os error (\d+)\)", str(error))
-        if code is None:
-            raise
-        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
+    sink(frame.lazy(), path, compression="zstd", row_group_size=_ROW_GROUP_ROWS)

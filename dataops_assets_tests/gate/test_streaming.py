@@ -109,6 +109,15 @@ def test_large_text_is_parsed_once_for_all_questions_but_that_for_original_text(
     assert parsed == ["copied", "asked"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full: Linux")
+def test_a_full_disk_is_told_by_the_copy_that_does_not_fit(tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").symlink_to("/dev/full")
+    text = delivered(10).lazy()
+    dataset = with_options(Tree(tmp_path), "rules: {hour.in_range: warn}")
+    with pytest.raises(OSError, match=r"No space left on device: '.*rows\.parquet'"):
+        judge_delivery(dataset, compile_rules(dataset), text, {}, public=True, scratch=tmp_path)
+
+
 def test_rows_of_many_row_groups_are_judged_as_in_memory(tmp_path: Path) -> None:
     """None of which is held whole: what is asked of a part must not be taken for the answer of all."""
     tree = Tree(tmp_path)
