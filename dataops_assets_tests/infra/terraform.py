@@ -19,6 +19,7 @@ from typing import Any
 import boto3
 
 from dataops_assets_tests.checkout import BIN, PROJECT
+from dataops_assets_tests.infra.provider import of_nobody, reattached
 from dataops_assets_tests.values import REGION
 
 INFRA = PROJECT / "infra"
@@ -48,7 +49,8 @@ class Missing(Exception):
 @lru_cache
 def _plugins() -> Path | None:
     """The folder of this machine that providers lie in, named by their host; None if there is none: then they are fetched."""
-    words = ["find", "/", "-xdev", "-type", "d", "-path", "*/hashicorp/aws", "-not", "-path", "*/.terraform/*"]
+    passed_over, wanted = ["-path", "/tmp", "-o", "-name", ".terraform"], ["-type", "d", "-path", "*/hashicorp/aws"]
+    words = ["find", "/", "-xdev", "(", *passed_over, ")", "-prune", "-o", *wanted, "-print", "-quit"]
     found = subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines()
     return Path(found[0]).parents[1] if found else None
 
@@ -56,7 +58,7 @@ def _plugins() -> Path | None:
 def plugins_of_this_machine() -> dict[str, str]:
     """What tells Terraform of them where it is not started here."""
     plugins = _plugins()
-    return {"TF_CLI_ARGS_init": f"-plugin-dir={plugins.parent}"} if plugins else {}
+    return {"TF_CLI_ARGS_init": f"-plugin-dir={plugins.parent}", **reattached(plugins)} if plugins else {}
 
 
 def folders() -> list[Path]:
@@ -87,10 +89,11 @@ class Copy:
     def run(self, folder: Path | str, *words: str) -> Done:
         """Run a command in a folder of it."""
         assert _PROGRAM
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
-        environment = kept | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
-        if not _plugins():
+        environment = of_nobody() | {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        if not (plugins := _plugins()):
             environment["TF_PLUGIN_CACHE_DIR"] = str(self.root / "plugins")
+        elif words[0] not in ("fmt", "init"):
+            environment |= reattached(plugins)
         done = subprocess.run(
             [_PROGRAM, f"-chdir={self.root / folder}", *words],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False,
