@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-import polars as pl
-
 from dataops_assets.contract import Correction, Dataset, Policy, Problem
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.parse import Path
@@ -157,7 +155,7 @@ def _new_values(correction: Correction, said: dict[str, tuple[Path, Any]], datas
         column = dataset.schema.columns.get(name)
         if column and value is None and not column.nullable:
             yield correction.problem(path, f"`{name}` may not be without a value", "write a value; or drop the row")
-        elif column and column.dtype == pl.String and value in nulls:
+        elif column and value in nulls:
             yield correction.problem(path, f"`{name}`: {value!r} means no value, by `null_values`", "write `null` for none")
         elif column:
             try:

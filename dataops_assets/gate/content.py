@@ -71,7 +71,7 @@ def judge_delivery(
     public: bool,
     corrections: Corrections | None = None,
     began: datetime | None = None,
-    scratch: Path | None = None,
+    copy: Path | None = None,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -83,14 +83,14 @@ def judge_delivery(
         public: Whether offending values may be shown.
         corrections: The corrections of the partition, if there are any.
         began: When the partition began; without it no profile is taken.
-        scratch: A folder that stays until the good rows are written: text that is streamed is parsed once, into a file there.
+        copy: A file that stays until the good rows are written: text that is streamed is parsed once, into this.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
         CorrectionError: A correction does not fit the rows.
     """
     is_text = dataset.ingested is not None and dataset.ingested.source.format != "parquet"
-    query = Query(isinstance(text, pl.LazyFrame), scratch if is_text else None)
+    query = Query(isinstance(text, pl.LazyFrame), copy if is_text else None)
     typed = normalised(dataset, text, query, corrections.originals if corrections else ())
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()

@@ -289,7 +289,7 @@ def _partition(
 def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Table) -> dict[str, Any]:
     """How many rows of a part are of another partition, and the first of them.
 
-    One that names none, since a value is missing or cannot be read, is of no other: the content gate rejects it.
+    A value that is missing or cannot be read names no other: the content gate rejects its row. What the others name counts.
     """
     types, query = text.collect_schema(), Query(isinstance(text, pl.LazyFrame))
     pieces = [partition] if len(named) == 1 else partition.split("-")
@@ -297,11 +297,10 @@ def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Tabl
     for name, piece in zip(named, pieces, strict=False):
         value = as_text(pl.col(name), types[name]).str.strip_chars()
         shown.append(value.alias(name))
-        alike = (
-            value.str.contains(f"^{piece}($|[^0-9])") if len(named) == 1 else value.cast(pl.Int64, strict=False) == int(piece)
-        )
+        number = int(piece) if len(named) > 1 else None
+        alike = value.str.contains(f"^{piece}($|[^0-9])") if number is None else value.cast(pl.Int64, strict=False) == number
         doubted.append(~alike.fill_null(False))
-        odd.append(doubted[-1] & ~_names_none(dataset, name, types[name], pl.col(name)))
+        odd.append(doubted[-1] & _names_another(dataset, name, types[name], number))
     # To plan how each is read as its type takes longer than to see that all are in place.
     if not query.asked(text, [pl.any_horizontal(doubted).any()]).item():
         return {"__rows": 0}
@@ -310,10 +309,14 @@ def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Tabl
     return query.collected(found).row(0, named=True)
 
 
-def _names_none(dataset: Dataset, name: str, given: pl.DataType, delivered: pl.Expr) -> pl.Expr:
-    """Whether a delivered value is one that the content gate rejects: it is missing, or cannot be read as its type."""
-    value = said(delivered, given, dataset.ingested.source.null_values if dataset.ingested else ())
-    column = dataset.schema.columns.get(name)
-    must_be = pl.lit(column is not None and not column.nullable)
-    unread = read_as(value, given, dataset.delivered.columns[name].dtype).is_null()
-    return pl.when(value.is_null()).then(must_be).otherwise(unread)
+def _names_another(dataset: Dataset, name: str, given: pl.DataType, number: int | None) -> pl.Expr:
+    """Whether a delivered value that is not written as the partition's names another, read as its type, in which 5.0 is 5.
+
+    Not one that the content gate rejects, since it is missing or cannot be read.
+    """
+    value = said(pl.col(name), given, dataset.ingested.source.null_values if dataset.ingested else ())
+    column, wanted = dataset.schema.columns.get(name), dataset.delivered.columns[name].dtype
+    may_be_none = pl.lit(column is None or column.nullable)
+    read = read_as(value, given, wanted)
+    other = read != number if number is not None and wanted.is_numeric() else pl.lit(True)
+    return pl.when(value.is_null()).then(may_be_none).otherwise(read.is_not_null() & other)

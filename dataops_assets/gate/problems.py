@@ -11,7 +11,7 @@ import pandera.polars as pa
 from dataops_assets.contract import Dataset, Problem
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import RuleOptions
-from dataops_assets.contract.schema import RESERVED, Schema, has_text
+from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
 from dataops_assets.gate.rules import compile_rules
@@ -100,7 +100,7 @@ def _misnamed(dataset: Dataset) -> Iterator[Problem]:
             if name.startswith(RESERVED):
                 message = f"column `{name}` begins with `{RESERVED}`, as the columns do that the gate has beside it"
                 yield _written(dataset, schema, name, message, remedy)
-            elif name == "*" or (name.startswith("^") and name.endswith("$")):
+            elif is_pattern(name):
                 message = f"column `{name}` is called as a pattern is written, which to polars stands for many columns"
                 yield _written(dataset, schema, name, message, remedy)
 

@@ -214,7 +214,10 @@ def _sentence(check: Check, column: str | None) -> str:
 def _told(value: Any) -> Any:
     """What a check compares with, alike in every process."""
     if isinstance(value, set | frozenset):
-        return sorted(value, key=repr)
+        try:
+            return sorted(value)
+        except TypeError:  # of several types
+            return sorted(value, key=repr)
     return value.pattern if isinstance(value, re.Pattern) else value
 
 

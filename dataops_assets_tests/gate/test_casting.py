@@ -109,6 +109,7 @@ def rows_of(*cells: tuple[str, str]) -> pl.DataFrame:
         ("whole", " -30.0 ", -30),
         ("whole", "40000.0", None),
         ("whole", "3.5", None),
+        ("whole", "3.0.0", None),
         ("whole", ".0", None),
         ("price", "1.5", Decimal("1.50")),
         ("price", "1.500", Decimal("1.50")),

@@ -319,6 +319,9 @@ def test_partition_in_one_column(readings: Dataset, days: list[str | None], deta
     [
         pytest.param(("2024", "1", "5"), "", id="own"),
         pytest.param(("2024", "01", " 05"), "", id="own_with_zeros"),
+        pytest.param(("2024.0", "1.0", "5.0"), "", id="own_as_pandas_writes_with_gaps"),
+        pytest.param((2024.0, 1.0, 5.0), "", id="own_as_floats"),
+        pytest.param((2024.0, None, 6.0), "4 rows, row 1: year 2024.0, month None, day 6.0", id="other_day_as_floats"),
         pytest.param(("2024", "1", "6"), "4 rows, row 1: year 2024, month 1, day 6", id="other_day"),
         pytest.param(("2024", "5", "1"), "4 rows, row 1: year 2024, month 5, day 1", id="swapped"),
         pytest.param(("2024", None, "5"), "", id="none"),
@@ -326,8 +329,11 @@ def test_partition_in_one_column(readings: Dataset, days: list[str | None], deta
         pytest.param(("2023", "x", "5"), "4 rows, row 1: year 2023, month x, day 5", id="rubbish_of_another_year"),
     ],
 )
-def test_partition_in_three_columns(catalog: Catalog, parts: tuple[str | None, ...], detail: str) -> None:
-    values = [pl.lit(value, pl.String).alias(name) for name, value in zip(("year", "month", "day"), parts, strict=True)]
+def test_partition_in_three_columns(catalog: Catalog, parts: tuple[str | float | None, ...], detail: str) -> None:
+    values = [
+        pl.lit(value, None if value else pl.String).alias(name)
+        for name, value in zip(("year", "month", "day"), parts, strict=True)
+    ]
     text = GOOD.with_columns(values).select(list(catalog["parts"].delivered.columns))
     results = judge(catalog["parts"], text)
     assert results["partition"].detail == in_words(detail)
