@@ -7,7 +7,7 @@ text, and takes long to parse, is read once for a typed copy, which all these re
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -240,13 +240,18 @@ def _offenders(
     those = query.collected(uniqueness.among(rows.head(wanted[-1]).select(ROW, *columns), wanted))
     values = {row[ROW]: row for row in those.iter_rows(named=True)}
     return {
-        rule: tuple({"row": number} | {_beside(c): _plain(values[number][c]) for c in shown[rule]} for number in each)
+        rule: tuple({"row": number} | {_beside(c, columns): _plain(values[number][c]) for c in shown[rule]} for number in each)
         for rule, each in numbers.items()
     }
 
 
-def _beside(column: str) -> str:
-    return "row_" if column == "row" else column
+def _beside(column: str, others: Collection[str]) -> str:
+    """The name of a column beside the number of its row."""
+    if column != "row":
+        return column
+    while column in others:
+        column += "_"
+    return column
 
 
 def _plain(value: object) -> object:

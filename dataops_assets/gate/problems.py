@@ -14,7 +14,7 @@ from dataops_assets.contract.model import RuleOptions
 from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
-from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.rules import STATISTICS, compile_rules
 
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
@@ -70,7 +70,8 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         if not rule.sentence:
             message = f"rule `{rule.name}` has no sentence in words"
             problems.append(_problem(dataset, rule.name, message, "give the check a docstring or `description`"))
-    for name, count in Counter(rule.name for rule in rules).items():
+    reserved = [] if dataset.partitions else [STATISTICS]  # by which it is told apart everywhere
+    for name, count in Counter([*(rule.name for rule in rules), *reserved]).items():
         same = [place for place, one in enumerate(dataset.attributes.references) if one.rule == name]
         if len(same) == count > 1:
             told = dataset.attributes.references[same[0]]

@@ -200,7 +200,7 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
 
 def _sentence(check: Check, column: str | None) -> str:
     if check.description:
-        return check.description
+        return " ".join(check.description.split())
     said = {name: _told(value) for name, value in (check.statistics or {}).items() if value is not None}
     name = check.name or ""
     told = {"in_range": _between, "str_length": _long}.get(name) or _SENTENCES.get(name, "").format_map

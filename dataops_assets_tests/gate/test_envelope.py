@@ -122,6 +122,21 @@ def test_a_moment_of_the_partition_is_of_it(catalog: Catalog) -> None:
     assert broken(judge(catalog["readings"], GOOD.with_columns(day=pl.col("day") + "T09:00:00"))) == {}
 
 
+MOMENTS = pl.DataFrame({"at": ["2024-01-04T23:30:00Z", "2024-01-05T22:59:59Z"]})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo", "America/New_York"])
+@pytest.mark.parametrize("typed", ["text", "UTC", "Europe/Oslo"])
+def test_a_moment_is_of_the_day_that_it_is_in_where_midnights_part_days(tree: Tree, zone: str, typed: str) -> None:
+    tree.edit("readings/defs.yaml", "columns: [day]", "columns: [at]")
+    tree.edit("readings/schema.py", "    hour:", f'    at: pl.Datetime(time_unit="us", time_zone="{zone}")\n    hour:')
+    at = pl.col("at") if typed == "text" else pl.col("at").str.to_datetime(time_zone="UTC").dt.convert_time_zone(typed)
+    given = pl.concat([GOOD[:2], MOMENTS], how="horizontal").select("station", "day", at, "hour", "temperature", "note")
+    assert broken(judge(tree["readings"], given)) == {}
+    results = judge(tree["readings"], given, partition="2024-01-04")
+    assert results["partition"].detail.startswith("2 of 2 rows are of another partition; row 1 has at 2024-01-0")
+
+
 def test_unreadable_delivery_says_why_and_nothing_else(readings: Dataset) -> None:
     results = judge(
         readings, DeliveryError("a.csv", "it is damaged", "Mend it"), part=Part("a.csv", "a", 1, {"bytes": 2, "rows": 5})
@@ -161,6 +176,12 @@ def test_row_count_is_not_compared_where_the_contract_says_so(tree: Tree) -> Non
     ("text", "red", "detail"),
     [
         pytest.param(GOOD.drop("note"), {"columns": "refused"}, "missing: note", id="missing"),
+        pytest.param(
+            GOOD.with_columns(note=pl.duration(nanoseconds=1)),
+            {"columns": "refused"},
+            "note is Duration(time_unit='ns') in 2024-01-05.csv, which is no text",
+            id="no_text",
+        ),
         pytest.param(
             GOOD.rename({"temperature": "temp"}),
             {"columns": "refused"},
