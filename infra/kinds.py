@@ -51,10 +51,12 @@ _BY_THE_WAY = {
 _BY_ADDRESS = {
     "aws_db_instance": ("publicly_accessible",),
     "aws_default_security_group": ("ingress",),
+    "aws_eks_node_group": ("remote_access",),
     "aws_security_group": ("ingress",),
     "aws_vpc_security_group_ingress_rule": ("cidr_ipv4", "cidr_ipv6", "prefix_list_id"),
 }
-"""Arguments by which something is reached from addresses. How the API of a cluster is reached is read."""
+"""Arguments by which something is reached from addresses. How the API of a cluster is reached is read. With a key for SSH, and
+no group that may use it, AWS opens machines to every address. Source: Amazon EKS API Reference, "RemoteAccessConfig"."""
 _WITHIN = (
     (_BY_THE_WAY, "leave it out, or write a resource of its own, as aws_s3_bucket_policy"),
     (_BY_ADDRESS, "leave it out, and let in a group of machines, by `referenced_security_group_id`"),

@@ -70,6 +70,7 @@ def test_what_could_give_access_and_is_not_read_is_refused(kind: str) -> None:
         ("aws_db_instance", "publicly_accessible"),
         ("aws_eks_addon", "pod_identity_association"),
         ("aws_eks_addon", "service_account_role_arn"),
+        ("aws_eks_node_group", "remote_access"),
         ("aws_iam_role", "managed_policy_arns"),
         ("aws_launch_template", "iam_instance_profile"),
         ("aws_default_security_group", "ingress"),
