@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dataops_assets.storage import s3
+from dataops_assets.storage import aws, s3
 from dataops_assets.storage.errors import Damaged, Lost, Unreachable, in_words
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.s3 import S3
@@ -32,7 +32,8 @@ ACTS = 15
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between attempts; parts are as small as they may be."""
-    monkeypatch.setattr(s3, "jitter_seconds", lambda attempt: 0.0)
+    for module in (aws, s3):
+        monkeypatch.setattr(module, "jitter_seconds", lambda attempt: 0.0)
     monkeypatch.setattr(s3, "_PART_BYTES", PART)
 
 
