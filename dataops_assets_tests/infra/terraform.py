@@ -100,7 +100,7 @@ class Copy:
         )  # fmt: skip
         return Done(done.returncode, done.stdout)
 
-    def init(self, folder: Path | str) -> None:
+    def init(self, folder: Path | str, *words: str) -> None:
         """Get a folder ready for all other commands.
 
         Raises:
@@ -113,7 +113,7 @@ class Copy:
                 raise Missing(f"needs the provider {source}, which is not in {plugins}")
         (self.root / "plugins").mkdir(exist_ok=True)
         local = [f"-plugin-dir={plugins.parent}"] if plugins else []
-        done = self.run(folder, "init", "-input=false", "-no-color", *local)
+        done = self.run(folder, "init", "-input=false", "-no-color", *local, *words)
         if done.code and not plugins:
             raise Missing(f"{NEEDED}: {done.told[-300:]}")
         assert done.code == 0, done.out
