@@ -7,7 +7,8 @@ while a plan is made or applied; and what is told to somebody who is not planned
 
 from collections.abc import Iterable
 
-from infra.planning import NotRendered, Plan, Resource, configured, expressions, known
+from infra.planning import Plan, Resource, configured, expressions, known
+from infra.written import NotRendered
 
 OF_CLUSTERS = ("aws_eks_access_entry", "aws_eks_access_policy_association", "aws_eks_pod_identity_association")
 _OF_BUCKETS = frozenset(
