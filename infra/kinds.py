@@ -5,7 +5,8 @@ access by the way, or opens the network; a second resource of what another is of
 while a plan is made or applied; and what is told to somebody who is not planned here. Not here: what is read (`render`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from infra.planning import Plan, Resource, configured, expressions, known
 from infra.written import NotRendered
@@ -51,10 +52,12 @@ _BY_THE_WAY = {
 _BY_ADDRESS = {
     "aws_db_instance": ("publicly_accessible",),
     "aws_default_security_group": ("ingress",),
+    "aws_eks_node_group": ("remote_access",),
     "aws_security_group": ("ingress",),
     "aws_vpc_security_group_ingress_rule": ("cidr_ipv4", "cidr_ipv6", "prefix_list_id"),
 }
-"""Arguments by which something is reached from addresses. How the API of a cluster is reached is read."""
+"""Arguments by which something is reached from addresses. How the API of a cluster is reached is read. With a key for SSH, and
+no group that may use it, AWS opens machines to every address. Source: Amazon EKS API Reference, "RemoteAccessConfig"."""
 _WITHIN = (
     (_BY_THE_WAY, "leave it out, or write a resource of its own, as aws_s3_bucket_policy"),
     (_BY_ADDRESS, "leave it out, and let in a group of machines, by `referenced_security_group_id`"),
@@ -82,13 +85,15 @@ _CLAIMS = {
 }
 """What a resource is of. Two of one are one thing at AWS: where that is put, not made, the later holds without a word."""
 _TOLD = {
-    "aws_cloudtrail": ("s3_bucket_name", "sns_topic_name"),
+    "aws_athena_workgroup": ("configuration.result_configuration.output_location",),
+    "aws_cloudtrail": ("cloud_watch_logs_group_arn", "s3_bucket_name", "sns_topic_name"),
     "aws_cloudwatch_event_target": ("arn",),
     "aws_cloudwatch_metric_alarm": ("alarm_actions", "insufficient_data_actions", "ok_actions"),
     "aws_s3_bucket_logging": ("target_bucket",),
 }
-"""To whom a resource tells something, by name or ARN. A bucket or topic of another account takes it by a policy that is in no
-plan here, so what is rendered could not say who reads it. Nobody needs one: so it is refused, and nothing of it is rendered."""
+"""To whom a resource tells something, by name, ARN or address of S3; an argument of a block is named by both. What belongs to
+another account takes it by a policy that is in no plan here, so what is rendered could not say who reads it. Nobody needs one:
+so it is refused, and nothing of it is rendered."""
 
 
 def refuse(planned: Iterable[Plan], found: Iterable[Resource], receivers: Iterable[str]) -> None:
@@ -97,7 +102,7 @@ def refuse(planned: Iterable[Plan], found: Iterable[Resource], receivers: Iterab
     Args:
         planned: The plans of an environment.
         found: All that they would make.
-        receivers: The buckets and topics of those, by name and ARN.
+        receivers: The buckets, topics and log groups of those, by name and ARN.
 
     Raises:
         NotRendered: There is something.
@@ -142,9 +147,18 @@ def _refuse(one: Resource, ours: set[str]) -> None:
     if kind == "aws_sns_topic_subscription" and known(one, "protocol") != "email":
         raise NotRendered(f"{address}: who is told by `{values['protocol']}` is not known here: people are told by `email`")
     for name in _TOLD.get(kind, ()):
-        said = values.get(name, "not known before something is made")
-        for whom in said if isinstance(said, list) else [said] if said else []:
-            if whom not in ours:
-                raise NotRendered(
-                    f"{address}: `{name}` is {whom}: tell it to a bucket or topic that is planned here, by its name"
-                )
+        for whom in _said(values, *name.split(".")):
+            if (whom.split("/")[2] if whom.startswith("s3://") else whom) not in ours:
+                remedy = "tell it to a bucket, topic or log group that is planned here, by its name"
+                raise NotRendered(f"{address}: `{name}` is {whom}: {remedy}")
+
+
+def _said(values: Mapping[str, Any], name: str, *within: str) -> Iterator[str]:
+    """What an argument says, or one of its blocks, however many there are; in a list, null stands for what is not known."""
+    not_known = "not known before something is made"
+    said = values.get(name, not_known)
+    for one in said if isinstance(said, list) else [said] if said else []:
+        if within and isinstance(one, Mapping):
+            yield from _said(one, *within)
+        else:
+            yield one or not_known

@@ -50,7 +50,9 @@ def access(planned: Sequence[Plan]) -> dict[str, Any]:
     of = {kind: [one for one in found if one["type"] == kind] for kind in {one["type"] for one in found}}
     buckets = [known(one, "bucket") for one in of.get("aws_s3_bucket", ())]
     topics = {f"arn:aws:sns:{region}:{account}:{known(one, 'name')}": one for one in of.get("aws_sns_topic", ())}
-    refuse(planned, found, [*buckets, *topics])
+    groups = [known(one, "name") for one in of.get("aws_cloudwatch_log_group", ())]
+    logs = [f"arn:aws:logs:{region}:{account}:log-group:{name}:*" for name in groups]
+    refuse(planned, found, [*buckets, *topics, *logs])
     attachable = {
         f"arn:aws:iam::{account}:policy{one['values'].get('path') or '/'}{one['values']['name']}": one
         for one in of.get("aws_iam_policy", ())

@@ -26,7 +26,9 @@ _NOT_ENCRYPTED = ("audit-", "state-")
 """How buckets are called that S3 encrypts with keys of its own: module `storage`, and the bootstrap."""
 
 _ANALYST = "prod/analyst-"
-"""How the roles of reader groups begin."""
+"""How the roles of reader groups begin, but that of branches."""
+_OF_BRANCHES = ("dev/branch", "dev/engineer")
+"""The roles of the group `branches`. `dev/adhoc` is none: a query reads what has any readers."""
 _TAGGING = ("s3:PutObjectTagging", "s3:PutObjectVersionTagging")
 _UNTAGGED = "of what has no tags"
 WITHOUT_TAGS = "without tags"
@@ -207,8 +209,9 @@ def zones_of(dataset: Dataset) -> list[str]:
 
 def is_reader(dataset: Dataset, who: str) -> bool:
     """Whether somebody is not of a reader group, or of one that the contract of a dataset names."""
-    _, is_analyst, group = who.partition(_ANALYST)
-    return not is_analyst or group in dataset.attributes.readers
+    _, is_analyst, of = who.partition(_ANALYST)
+    group = of if is_analyst else BRANCHES if who in _OF_BRANCHES else None
+    return group is None or group in dataset.attributes.readers
 
 
 def unrendered_readers(access: Access, dataset: Dataset) -> list[str]:

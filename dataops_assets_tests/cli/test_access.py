@@ -1,5 +1,6 @@
 """`dataops who` and `may`: what people are told of who may do what."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -129,6 +130,18 @@ def test_what_the_trust_leaves_open_is_written_as_what_it_stands_for():
     done = ask("may", "branch")
     assert f"{PREFIX}-dev/branch/pr-<kubernetes-namespace>" in done.stdout
     assert "becomes it: pods.eks.amazonaws.com" in done.stdout
+
+
+def test_a_session_tag_that_any_statement_of_the_trust_takes_is_taken(project: Path):
+    with edited(project / "infra" / "access" / "dev.json") as written:
+        statements = written["roles"][f"{PREFIX}-branch"]["trust"]["Statement"]
+        trial = copy.deepcopy(statements[0]) | {"Sid": "PodOfATrial"}
+        trial["Condition"]["StringLike"]["aws:RequestTag/kubernetes-namespace"] = "trial-?*"
+        statements.append(trial)
+    for namespace in ("pr-7", "trial-7"):
+        assert f"{PREFIX}-dev/branch/{namespace}" in ask("may", "branch", "--tag", f"kubernetes-namespace={namespace}").stdout
+    done = ask("may", "branch", "--tag", "kubernetes-namespace=prod")
+    assert (done.exit_code, "the trust of dev/branch takes no session with that tag" in done.output) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["viewers", "group viewers"])

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from dataops_assets_tests.checkout import PROJECT
-from dataops_assets_tests.cli.granted import answer, ask, change, commit, edit, edited
+from dataops_assets_tests.cli.granted import answer, ask, commit, edit, edited
 from dataops_assets_tests.values import GITHUB, OWNER, PEOPLE, PREFIX
 
 
@@ -164,25 +164,54 @@ def test_readers_of_a_contract_count_without_any_policy_being_touched(project: P
     assert "prod/analyst-operations" in done.stdout
 
 
-@pytest.mark.parametrize("wider", [False, True])
-def test_a_new_dataset_hides_no_policy_that_lets_in_whom_its_contract_does_not_name(project: Path, wider: bool):
+def for_operations_too(policy: dict[str, Any], sid: str) -> None:
+    (statement,) = [one for one in policy["Statement"] if one["Sid"] == sid]
+    statement["Condition"]["StringLike"]["s3:ExistingObjectTag/readers"].append("operations")
+
+
+def analysts_read_for_operations(project: Path) -> None:
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        for_operations_too(written["roles"][f"{PREFIX}-analyst-analysts"]["policies"]["rights"], "ReadPublished")
+
+
+def branches_read_for_operations(project: Path) -> None:
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        for_operations_too(written["buckets"][f"{PREFIX}-prod"]["policy"], "BranchesReadWhatIsForThem")
+    with edited(project / "infra" / "access" / "dev.json") as written:
+        for role in ("branch", "engineer"):
+            for_operations_too(written["roles"][f"{PREFIX}-{role}"]["policies"]["rights"], "ReadProdForBranches")
+
+
+@pytest.mark.parametrize(
+    ("widen", "who"),
+    [
+        (lambda _: None, set[str]()),
+        (analysts_read_for_operations, {"prod/analyst-analysts"}),
+        (branches_read_for_operations, {"dev/branch", "dev/engineer"}),
+    ],
+)
+def test_a_new_dataset_hides_no_policy_that_lets_in_whom_its_contract_does_not_name(
+    project: Path, widen: Callable[[Path], None], who: set[str]
+):
     defs = project / "package" / "defs" / "aviation"
     shutil.copytree(defs / "routes", defs / "lanes")
     edit(defs / "lanes" / "defs.yaml", "readers: [analysts, operations, branches]", "readers: [operations]")
-
-    def widen(said: dict[str, Any]) -> None:
-        (rights,) = said["roles"][f"{PREFIX}-analyst-analysts"]["policies"].values()
-        (statement,) = [one for one in rights["Statement"] if one["Sid"] == "ReadPublished"]
-        (carried,) = statement["Condition"].values()
-        carried["s3:ExistingObjectTag/readers"] = [*carried["s3:ExistingObjectTag/readers"], "operations"]
-
-    if wider:
-        change(project / "infra" / "access" / "prod.json", widen)
+    widen(project)
     code, found = answer()
-    assert {one["who"] for one in found["new"] if one["word"] == "read"} >= {"prod/analyst-operations"}
-    assert not [one for one in found["new"] if one["who"] == "prod/analyst-analysts"]
-    gained = {(one["who"], one["place"]) for one in found["gained"] if one["word"] == "read"}
-    assert (code, ("prod/analyst-analysts", "curated/lanes") in gained) == (int(wider), wider)
+    read = {
+        name: {one["who"] for one in found[name] if (one["word"], one["place"]) == ("read", "curated/lanes")} for name in found
+    }
+    assert (code, read["gained"]) == (int(bool(who)), who)
+    assert read["new"] == {"dev/adhoc", "prod/analyst-operations", "prod/code-server", "prod/pipeline"}
+
+
+def test_a_new_dataset_is_read_by_all_groups_that_its_contract_names(project: Path):
+    defs = project / "package" / "defs" / "aviation"
+    shutil.copytree(defs / "routes", defs / "lanes")
+    code, found = answer()
+    read = {one["who"] for one in found["new"] if (one["word"], one["place"]) == ("read", "curated/lanes")}
+    assert (code, found["gained"]) == (0, [])
+    assert read >= {"dev/branch", "dev/engineer", "prod/analyst-analysts", "prod/analyst-operations"}
 
 
 @pytest.mark.parametrize(

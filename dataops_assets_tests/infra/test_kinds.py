@@ -70,6 +70,7 @@ def test_what_could_give_access_and_is_not_read_is_refused(kind: str) -> None:
         ("aws_db_instance", "publicly_accessible"),
         ("aws_eks_addon", "pod_identity_association"),
         ("aws_eks_addon", "service_account_role_arn"),
+        ("aws_eks_node_group", "remote_access"),
         ("aws_iam_role", "managed_policy_arns"),
         ("aws_launch_template", "iam_instance_profile"),
         ("aws_default_security_group", "ingress"),
@@ -198,17 +199,22 @@ def test_a_provisioner_stands_in_a_plan_of_terraform_as_it_is_read_here(
 
 
 FOREIGN = f"arn:aws:sns:eu-central-1:{ELSEWHERE}:company-alarms"
+LOGS = resource("aws_cloudwatch_log_group", name="/company/trail")
+LOGS_ARN = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/company/trail:*"
+TRAIL = {"name": "x", "cloud_watch_logs_group_arn": None, "s3_bucket_name": "company-prod", "sns_topic_name": None}
 
 
 @pytest.mark.parametrize(
     ("kind", "values", "name", "foreign"),
     [
         ("aws_s3_bucket_logging", {"bucket": "company-prod", "target_bucket": "company-prod"}, "target_bucket", "elsewhere"),
+        ("aws_cloudtrail", TRAIL, "s3_bucket_name", "elsewhere"),
+        ("aws_cloudtrail", TRAIL, "sns_topic_name", FOREIGN),
         (
             "aws_cloudtrail",
-            {"name": "x", "s3_bucket_name": "company-prod", "sns_topic_name": None},
-            "s3_bucket_name",
-            "elsewhere",
+            TRAIL | {"cloud_watch_logs_group_arn": LOGS_ARN},
+            "cloud_watch_logs_group_arn",
+            LOGS_ARN.replace(ACCOUNT, ELSEWHERE),
         ),
         ("aws_cloudwatch_event_target", TARGET, "arn", FOREIGN),
         ("aws_cloudwatch_event_target", TARGET, "arn", f"arn:aws:events:eu-central-1:{ELSEWHERE}:event-bus/default"),
@@ -220,13 +226,35 @@ def test_what_is_told_to_somebody_who_is_not_planned_is_refused(
     kind: str, values: dict[str, Any], name: str, foreign: str | list[str]
 ) -> None:
     """Neither is somebody taken whose name is not known yet, who may be anybody."""
-    there = (BUCKET, *TOPIC)
+    there = (BUCKET, *TOPIC, LOGS)
     assert render.access([plan(*there, resource(kind, **values))])
     with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{name}` is .*(elsewhere|{ELSEWHERE}).*: tell it to"):
         render.access([plan(*there, resource(kind, **values | {name: foreign}))])
     unknown = {key: value for key, value in values.items() if key != name}
     with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{name}` is not known before something is made"):
         render.access([plan(*there, resource(kind, **unknown))])
+
+
+def test_whom_an_alarm_tells_beside_somebody_who_is_planned_is_refused_where_it_is_not_known() -> None:
+    alarm = resource("aws_cloudwatch_metric_alarm", **ALARM | {"alarm_actions": [TOPIC_ARN, None]})
+    with pytest.raises(render.NotRendered, match=r"`alarm_actions` is not known before something is made"):
+        render.access([plan(*TOPIC, alarm)])
+
+
+def test_results_of_queries_that_go_to_a_bucket_which_is_not_planned_are_refused() -> None:
+    """They are copies of data. Where a workgroup says nothing, whoever asks says it, and needs the right to write there."""
+
+    def group(**result: Any) -> dict[str, Any]:
+        return plan(BUCKET, resource("aws_athena_workgroup", configuration=[{"result_configuration": [result]}]))
+
+    assert render.access([group(output_location="s3://company-prod/analysts/")])
+    assert render.access([plan(resource("aws_athena_workgroup", configuration=[]))])
+    name = r"aws_athena_workgroup\.this: `configuration\.result_configuration\.output_location`"
+    for elsewhere in ("s3://elsewhere/company-prod/", "s3://company-prod-of-another"):
+        with pytest.raises(render.NotRendered, match=rf"{name} is {elsewhere}: tell it to"):
+            render.access([group(output_location=elsewhere)])
+    with pytest.raises(render.NotRendered, match=rf"{name} is not known before something is made"):
+        render.access([group()])
 
 
 @pytest.mark.parametrize(

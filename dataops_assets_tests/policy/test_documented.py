@@ -158,6 +158,7 @@ def test_control_policies_limit_and_grant_nothing():
 
 
 # Variables: `${*}` is an asterisk; what fills in a variable is no pattern; missing, it matches nothing unless it has a default.
+# "You can use wildcard characters (* and ?) within the individual segments of an ARN (the parts separated by colons)".
 @pytest.mark.parametrize(
     ("arn", "pattern", "allowed"),
     [
@@ -176,6 +177,10 @@ def test_control_policies_limit_and_grant_nothing():
         (f"arn:aws:s3:eu:{OURS}:accesspoint/x", "arn:aws:s3:*:accesspoint/x", None),
         (f"arn:aws:s3:eu:{OURS}:accesspoint/x", f"arn:aws:s3:*:{OURS}:accesspoint/x", True),
         (f"arn:aws:s3:eu:{OURS}:accesspoint/x", "arn:aws:s3:::*", False),
+        ("arn:aws:iam::132:role/x", "arn:aws:iam::*2:role/x", True),
+        ("arn:aws:iam::1:2:role/x", "arn:aws:iam::*2:role/x", False),
+        ("arn:aws:iam::132:role/x", "arn:aws:iam::1?2:role/x", True),
+        ("arn:aws:iam::1:2:role/x", "arn:aws:iam::1?2:role/x", False),
         ("arn:aws:s3:::prod/*/x", "arn:aws:s3:::prod/${s3:prefix}/x", True),
         ("arn:aws:s3:::prod/any/x", "arn:aws:s3:::prod/${s3:prefix}/x", False),
         ("arn:aws:s3:::prod//x", "arn:aws:s3:::prod/${aws:username}/x", False),

@@ -21,7 +21,7 @@ resource "aws_cloudtrail" "this" {
   include_global_service_events = true
   enable_log_file_validation    = true # a log that somebody changed does not match its digest
   kms_key_id                    = aws_kms_key.audit.arn
-  cloud_watch_logs_group_arn    = "${aws_cloudwatch_log_group.trail.arn}:*"
+  cloud_watch_logs_group_arn    = "${local.log_arn}:*"
   cloud_watch_logs_role_arn     = aws_iam_role.trail.arn
 
   advanced_event_selector {
@@ -49,7 +49,7 @@ resource "aws_cloudtrail" "this" {
       }
     }
   }
-  depends_on = [aws_iam_role_policy.trail]
+  depends_on = [aws_cloudwatch_log_group.trail, aws_iam_role_policy.trail]
 
   lifecycle {
     prevent_destroy = true # what is done while it is gone is told nowhere

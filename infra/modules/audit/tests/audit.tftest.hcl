@@ -47,6 +47,10 @@ run "prod" {
     error_message = "The trail does not tell everything, or not so that it can be proved."
   }
   assert {
+    condition     = aws_cloudtrail.this.cloud_watch_logs_group_arn == "arn:aws:logs:eu-central-1:222222222222:log-group:${aws_cloudwatch_log_group.trail.name}:*"
+    error_message = "The trail tells another log group than the one in which is looked for what alarms."
+  }
+  assert {
     condition = anytrue([
       for selector in aws_cloudtrail.this.advanced_event_selector : anytrue([
         for field in selector.field_selector : field.field == "resources.ARN" && field.starts_with == tolist(["arn:aws:s3:::company-prod/", "arn:aws:s3:::company-landing/"])
