@@ -140,7 +140,7 @@ def verdict(folder: Path, file: Path, began: datetime | None = None) -> None:
     of = dataset(folder, file.suffix[1:])
     assert of.ingested
     text = read_text([file], [file.name], of.ingested.source, whole=True)
-    judge_delivery(of, compile_rules(of), text, {}, public=True, began=began, scratch=folder)
+    judge_delivery(of, compile_rules(of), text, {}, public=True, began=began, copy=folder / "rows.parquet")
 
 
 def verdict_statistics(folder: Path, file: Path) -> None:
@@ -151,7 +151,7 @@ def whole(folder: Path, file: Path, began: datetime | None = None) -> None:
     of = dataset(folder, file.suffix[1:])
     assert of.ingested
     text = read_text([file], [file.name], of.ingested.source, whole=True)
-    found = judge_delivery(of, compile_rules(of), text, {}, public=True, began=began, scratch=folder)
+    found = judge_delivery(of, compile_rules(of), text, {}, public=True, began=began, copy=folder / "rows.parquet")
     if found.rejected.height:
         quarantined("delivery", text, found).lazy().sink_parquet(folder / "quarantine", compression="zstd")
     found.good.lazy().sink_parquet(folder / "staged", compression="zstd", row_group_size=131_072)

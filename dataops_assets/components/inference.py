@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import polars as pl
-import polars.selectors as cs
 
 from dataops_assets.contract import Source
 from dataops_assets.contract.model import Format
-from dataops_assets.contract.schema import names_rows
+from dataops_assets.contract.schema import RESERVED, is_pattern, names_rows
 from dataops_assets.gate.casting import read_as
 from dataops_assets.gate.reading import DeliveryError, read_text
 
@@ -61,7 +60,7 @@ class Sample:
         separator: What parts its columns; empty if it is no csv.
         null_values: The texts that mean "no value", each with the columns where it stands.
         rows: Its rows, typed.
-        left_out: Columns of a type that no rule can judge, such as lists.
+        left_out: Columns that no rule can judge: of a type such as lists, or of a name that means something else.
     """
 
     file: str
@@ -154,12 +153,14 @@ def infer(path: Path) -> Sample:
     text, separator = _read(path)
     if not text.height:
         raise InferenceError(f"{path.name} has no row: take a sample that has some")
+    delivered = text.columns
+    text = pl.DataFrame([values for values in text if not is_pattern(values.name) and not values.name.startswith(RESERVED)])
     null_values = _null_values(text.select(pl.col(pl.String)))
     text = text.with_columns(pl.col(pl.String).replace(dict.fromkeys(null_values)))
     types = {values.name: _type_of(values) for values in text}
     judged = {name: dtype for name, dtype in types.items() if _is_judged(dtype)}
-    rows = text.select(read_as(cs.by_name(name), text.schema[name], dtype).alias(name) for name, dtype in judged.items())
-    return Sample(path.name, separator, null_values, rows, tuple(name for name in types if name not in judged))
+    rows = text.select(read_as(pl.col(name), text.schema[name], dtype).alias(name) for name, dtype in judged.items())
+    return Sample(path.name, separator, null_values, rows, tuple(name for name in delivered if name not in judged))
 
 
 def _read(path: Path) -> tuple[pl.DataFrame, str]:

@@ -192,7 +192,7 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
         hints = [f"As found in {sample.file}: say what a column means, with its unit, and what must hold (ge=, isin=, …)."]
         hints += [f"Once there is a history, `dataops suggest {name}` tells what held in it."]
         if sample.left_out:
-            hints.append(f"Left out, because no rule can judge their types: {writing.some(sample.left_out)}.")
+            hints.append(f"Left out, because no rule can judge them: {writing.some(sample.left_out)}.")
         fields = {
             renamed.get(column, column): writing.Field(dtype, writing.in_words(column), sample.nullable(column))
             for column, dtype in sample.rows.schema.items()

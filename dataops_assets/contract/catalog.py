@@ -89,9 +89,8 @@ class Catalog:
 
     def problems(self) -> list[Problem]:
         """Every mistake between the datasets and the policy, and among the datasets."""
-        if repeated := [problem for dataset in self for problem in _repeated(dataset)]:
-            return repeated  # others follow from them
-        found = [problem for dataset in self for problem in self._problems_of(dataset)]
+        # What else is wrong with a dataset in which something stands twice may follow from that.
+        found = [problem for dataset in self for problem in ([*_repeated(dataset)] or self._problems_of(dataset))]
         try:
             _ = self.in_order
         except graphlib.CycleError as error:

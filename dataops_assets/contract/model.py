@@ -1,5 +1,6 @@
 """The attributes of a dataset's `defs.yaml`. Every docstring here is the reference that users read."""
 
+import posixpath
 import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
@@ -128,7 +129,7 @@ class Source(_Attributes):
     @model_validator(mode="after")
     def _apart(self) -> Self:
         proof = self.complete.manifest or self.complete.marker
-        if proof == self.files:
+        if proof is not None and posixpath.normpath(proof) == posixpath.normpath(self.files):
             message = f"`complete`: {proof!r} is what the delivery itself is called, which would be waited for for ever"
             raise Mistake(message, "name a file that is written after it")
         return self

@@ -47,7 +47,8 @@ class Partitions(BaseModel):
             complete, and nothing is late.
         timezone: The IANA zone whose midnights part the days.
         columns: The delivered columns that tell a row's partition: one that begins with the key, or its parts in order
-            (year, month, day). Every delivery is compared with them.
+            (year, month, day); of a column of moments, the day that each is in, in that time zone. Every delivery is compared
+            with them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -80,6 +80,11 @@ def names_rows(dtype: pl.DataType) -> bool:
     return not (dtype.is_float() or dtype.is_nested() or dtype == pl.Boolean)
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a column is called as a pattern is written, which to polars stands for many columns."""
+    return name == "*" or (name.startswith("^") and name.endswith("$"))
+
+
 def has_text(dtype: pl.DataType) -> bool:
     """Whether there is one way to write each value of a type as text, and to read it."""
     return not (dtype.is_nested() or dtype in (pl.Binary, pl.Duration, pl.Object))

@@ -1,17 +1,18 @@
 """The mistakes in a `corrections.yaml` that can be told before any row is read."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
-
-import polars as pl
+from zoneinfo import ZoneInfo
 
 from dataops_assets.contract import Correction, Dataset, Policy, Problem
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.parse import Path
-from dataops_assets.contract.schema import has_text
+from dataops_assets.contract.schema import Column, has_text
 from dataops_assets.corrections.values import as_written, checked, column_of, condition
+from dataops_assets.gate.casting import is_moment
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -157,7 +158,7 @@ def _new_values(correction: Correction, said: dict[str, tuple[Path, Any]], datas
         column = dataset.schema.columns.get(name)
         if column and value is None and not column.nullable:
             yield correction.problem(path, f"`{name}` may not be without a value", "write a value; or drop the row")
-        elif column and column.dtype == pl.String and value in nulls:
+        elif column and value in nulls:
             yield correction.problem(path, f"`{name}`: {value!r} means no value, by `null_values`", "write `null` for none")
         elif column:
             try:
@@ -173,15 +174,24 @@ def _new_values(correction: Correction, said: dict[str, tuple[Path, Any]], datas
 def _elsewhere(correction: Correction, row: dict[str, Any], dataset: Dataset) -> Iterator[Problem]:
     """A row that is added must be of the partition that it is added to, as every delivered one is."""
     key = correction.partition
-    names = [name for name in (dataset.partitions.columns if dataset.partitions else ()) if name in row]
-    if key is None or not names:
+    if key is None or dataset.partitions is None or not (names := [name for name in dataset.partitions.columns if name in row]):
         return
-    told = [str(row[name]) for name in names]
+    told = [_told(row[name], dataset.schema.columns.get(name), dataset.partitions.timezone) for name in names]
     wanted = [key] if len(names) == 1 else key.split("-")
     fits = told[0].startswith(key) if len(names) == 1 else [part.zfill(2) for part in told] == wanted
     if not fits:
         message = f"the row is of another partition: {', '.join(map(' '.join, zip(names, told, strict=True)))}"
         yield correction.problem(("add", names[0]), message, f"add it there, or write the values of {key}")
+
+
+def _told(value: Any, column: Column | None, timezone: str) -> str:
+    """A value as it tells a partition: of a moment, the day that it is in."""
+    if column is not None and is_moment(column.dtype):
+        with suppress(Mistake):  # which is told of the value
+            [moment] = column_of([as_written(value, column.dtype)], column.dtype)
+            if moment is not None:
+                return str(moment.astimezone(ZoneInfo(timezone)).date())
+    return str(value)
 
 
 def _collisions(dataset: Dataset) -> Iterator[Problem]:

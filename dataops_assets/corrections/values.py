@@ -56,6 +56,12 @@ def checked(value: Any, dtype: pl.DataType) -> str | None:
     raise Mistake(f"{value!r} cannot be read as {dtype}", "write it as the provider would, in quotes if it looks like a number")
 
 
+_WITH_TIMES = (
+    ", days as DATE '2024-01-31' and times as TIMESTAMP '2024-01-31 12:00:00'; "
+    "what has a time zone is compared as text, as STRFTIME(column, '%Y-%m-%dT%H:%M') = '2024-01-31T12:00'"
+)
+
+
 def condition(where: str, dataset: Dataset) -> pl.Expr:
     """A condition in SQL as an expression over the columns of a dataset, never null.
 
@@ -73,7 +79,10 @@ def condition(where: str, dataset: Dataset) -> pl.Expr:
     # Some of what SQL can say makes polars panic, which is no Exception.
     except (Exception, pl.exceptions.PanicException) as error:
         why = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise Mistake(f"`where` cannot be evaluated: {why}", "write a condition over the columns of schema.py") from error
+        remedy = _WITH_TIMES if any(dtype.is_temporal() for dtype in dataset.schema.two_rows.dtypes) else ""
+        raise Mistake(
+            f"`where` cannot be evaluated: {why}", "write a condition over the columns of schema.py" + remedy
+        ) from error
     if found.dtypes != [pl.Boolean] or found.height != 2:
         raise Mistake("`where` is not true or false of each row", "write a condition over the columns, as `seats = 379`")
     looked_at = {*expression.meta.root_names()} & {*dataset.delivered.columns}

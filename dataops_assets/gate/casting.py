@@ -4,6 +4,7 @@ Not here: what happens to a row with a value that cannot be read (`content`).
 """
 
 from collections.abc import Collection
+from typing import Any
 
 import polars as pl
 
@@ -143,7 +144,25 @@ def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     """A value of any type as text."""
     if isinstance(given, pl.Array):
         value, given = value.arr.to_list(), pl.List(given.inner)
-    if not has_text(given):
-        return value.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
-    # A cast would leave out fractions of a second.
-    return value.dt.to_string("iso") if given == pl.Time else value.cast(pl.String)
+    if given in (pl.Time, pl.Duration):  # a cast would leave out fractions of a second
+        return value.dt.to_string("iso")
+    if has_text(given):
+        return value.cast(pl.String)
+    told = _times_as_text(value, given)
+    return told.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
+
+
+def _times_as_text(value: pl.Expr, given: Any) -> pl.Expr:
+    """A value with the days and times in it as text, since those of Python have no nanoseconds."""
+    if isinstance(given, pl.Array):
+        value, given = value.arr.to_list(), pl.List(given.inner)
+    if isinstance(given, pl.List):
+        return value.list.eval(_times_as_text(pl.element(), given.inner))
+    if isinstance(given, pl.Struct):
+        return value.struct.with_fields(_times_as_text(pl.field(field.name), field.dtype) for field in given.fields)
+    return as_text(value, given) if given.is_temporal() else value
+
+
+def local_day(value: pl.Expr, timezone: str) -> pl.Expr:
+    """The day that a moment is in, in a time zone, as 2024-01-05."""
+    return value.dt.convert_time_zone(timezone).dt.to_string("%Y-%m-%d")

@@ -7,7 +7,7 @@ text, and takes long to parse, is read once for a typed copy, which all these re
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -71,7 +71,7 @@ def judge_delivery(
     public: bool,
     corrections: Corrections | None = None,
     began: datetime | None = None,
-    scratch: Path | None = None,
+    copy: Path | None = None,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -83,14 +83,14 @@ def judge_delivery(
         public: Whether offending values may be shown.
         corrections: The corrections of the partition, if there are any.
         began: When the partition began; without it no profile is taken.
-        scratch: A folder that stays until the good rows are written: text that is streamed is parsed once, into a file there.
+        copy: A file that stays until the good rows are written: text that is streamed is parsed once, into this.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
         CorrectionError: A correction does not fit the rows.
     """
     is_text = dataset.ingested is not None and dataset.ingested.source.format != "parquet"
-    query = Query(isinstance(text, pl.LazyFrame), scratch if is_text else None)
+    query = Query(isinstance(text, pl.LazyFrame), copy if is_text else None)
     typed = normalised(dataset, text, query, corrections.originals if corrections else ())
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()
@@ -240,13 +240,18 @@ def _offenders(
     those = query.collected(uniqueness.among(rows.head(wanted[-1]).select(ROW, *columns), wanted))
     values = {row[ROW]: row for row in those.iter_rows(named=True)}
     return {
-        rule: tuple({"row": number} | {_beside(c): _plain(values[number][c]) for c in shown[rule]} for number in each)
+        rule: tuple({"row": number} | {_beside(c, columns): _plain(values[number][c]) for c in shown[rule]} for number in each)
         for rule, each in numbers.items()
     }
 
 
-def _beside(column: str) -> str:
-    return "row_" if column == "row" else column
+def _beside(column: str, others: Collection[str]) -> str:
+    """The name of a column beside the number of its row."""
+    if column != "row":
+        return column
+    while column in others:
+        column += "_"
+    return column
 
 
 def _plain(value: object) -> object:

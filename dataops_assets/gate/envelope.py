@@ -10,8 +10,9 @@ import pandera.polars as pa
 import polars as pl
 
 from dataops_assets.contract import Dataset, Partition, Severity
+from dataops_assets.contract.schema import has_text
 from dataops_assets.gate.accepted import REMEDY, ROW_COUNT, ROWS_KEPT
-from dataops_assets.gate.casting import as_text, read_as, said
+from dataops_assets.gate.casting import as_text, is_moment, local_day, read_as, said
 from dataops_assets.gate.query import Query, Table
 from dataops_assets.gate.reading import ALIKE, DeliveryError, as_separated, of_other_types, other_separator
 from dataops_assets.gate.verdict import RuleResult, Status
@@ -202,13 +203,13 @@ def _columns(
 
 
 def _no_text(dataset: Dataset, parts: Sequence[Part], tables: Sequence[Table]) -> list[str]:
-    """The columns of text that come as bytes or as lists, of which there is no one text."""
+    """The columns of text that come as bytes, lists or durations, of which there is no one text."""
     wanted = [name for name, column in dataset.delivered.columns.items() if column.dtype == pl.String]
     found = dict[str, str]()
     for part, table in zip(parts, tables, strict=True):
         types = table.collect_schema()
         for name, dtype in ((name, types[name]) for name in wanted if name in types):
-            if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+            if not has_text(dtype):
                 found.setdefault(name, f"{in_print(name)} is {dtype} in {in_print(part.name)}, which is no text")
     return list(found.values())
 
@@ -289,19 +290,25 @@ def _partition(
 def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Table) -> dict[str, Any]:
     """How many rows of a part are of another partition, and the first of them.
 
-    One that names none, since a value is missing or cannot be read, is of no other: the content gate rejects it.
+    A value that is missing or cannot be read names no other: the content gate rejects its row. What the others name counts.
     """
+    assert dataset.partitions
     types, query = text.collect_schema(), Query(isinstance(text, pl.LazyFrame))
     pieces = [partition] if len(named) == 1 else partition.split("-")
     shown, doubted, odd = [], [], []
     for name, piece in zip(named, pieces, strict=False):
         value = as_text(pl.col(name), types[name]).str.strip_chars()
         shown.append(value.alias(name))
-        alike = (
-            value.str.contains(f"^{piece}($|[^0-9])") if len(named) == 1 else value.cast(pl.Int64, strict=False) == int(piece)
-        )
+        number = int(piece) if len(named) > 1 else None
+        if number is not None:
+            alike = value.cast(pl.Int64, strict=False) == number
+        elif is_moment(dataset.delivered.columns[name].dtype):
+            _, read = _said_and_read(dataset, name, types[name])
+            alike = local_day(read, dataset.partitions.timezone).str.starts_with(piece)
+        else:
+            alike = value.str.contains(f"^{piece}($|[^0-9])")
         doubted.append(~alike.fill_null(False))
-        odd.append(doubted[-1] & ~_names_none(dataset, name, types[name], pl.col(name)))
+        odd.append(doubted[-1] & _names_another(dataset, name, types[name], number))
     # To plan how each is read as its type takes longer than to see that all are in place.
     if not query.asked(text, [pl.any_horizontal(doubted).any()]).item():
         return {"__rows": 0}
@@ -310,10 +317,19 @@ def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Tabl
     return query.collected(found).row(0, named=True)
 
 
-def _names_none(dataset: Dataset, name: str, given: pl.DataType, delivered: pl.Expr) -> pl.Expr:
-    """Whether a delivered value is one that the content gate rejects: it is missing, or cannot be read as its type."""
-    value = said(delivered, given, dataset.ingested.source.null_values if dataset.ingested else ())
-    column = dataset.schema.columns.get(name)
-    must_be = pl.lit(column is not None and not column.nullable)
-    unread = read_as(value, given, dataset.delivered.columns[name].dtype).is_null()
-    return pl.when(value.is_null()).then(must_be).otherwise(unread)
+def _names_another(dataset: Dataset, name: str, given: pl.DataType, number: int | None) -> pl.Expr:
+    """Whether a delivered value that is not written as the partition's names another, read as its type, in which 5.0 is 5.
+
+    Not one that the content gate rejects, since it is missing or cannot be read.
+    """
+    value, read = _said_and_read(dataset, name, given)
+    column, wanted = dataset.schema.columns.get(name), dataset.delivered.columns[name].dtype
+    may_be_none = pl.lit(column is None or column.nullable)
+    other = read != number if number is not None and wanted.is_numeric() else pl.lit(True)
+    return pl.when(value.is_null()).then(may_be_none).otherwise(read.is_not_null() & other)
+
+
+def _said_and_read(dataset: Dataset, name: str, given: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
+    """A delivered value, and that as its type."""
+    value = said(pl.col(name), given, dataset.ingested.source.null_values if dataset.ingested else ())
+    return value, read_as(value, given, dataset.delivered.columns[name].dtype)

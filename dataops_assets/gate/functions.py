@@ -42,7 +42,7 @@ def code_of(dataset: Dataset, step: str, rule: str | None = None) -> Iterator[No
         yield
     except (CodeError, OSError, MemoryError):
         raise
-    except (Exception, pl.exceptions.PanicException) as error:
+    except (Exception, SystemExit, pl.exceptions.PanicException) as error:
         why = told(error, dataset.withheld)
         place = raised_at(dataset, error) or (rule_at(dataset, rule) if rule is not None else "")
         raise CodeError(f"{step} of {dataset.name} failed: {why}" + (f" ({place})" if place else "")) from error

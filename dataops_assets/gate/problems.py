@@ -11,10 +11,10 @@ import pandera.polars as pa
 from dataops_assets.contract import Dataset, Problem
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import RuleOptions
-from dataops_assets.contract.schema import RESERVED, Schema, has_text
+from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
-from dataops_assets.gate.rules import compile_rules
+from dataops_assets.gate.rules import STATISTICS, compile_rules
 
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
@@ -70,7 +70,8 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         if not rule.sentence:
             message = f"rule `{rule.name}` has no sentence in words"
             problems.append(_problem(dataset, rule.name, message, "give the check a docstring or `description`"))
-    for name, count in Counter(rule.name for rule in rules).items():
+    reserved = [] if dataset.partitions else [STATISTICS]  # by which it is told apart everywhere
+    for name, count in Counter([*(rule.name for rule in rules), *reserved]).items():
         same = [place for place, one in enumerate(dataset.attributes.references) if one.rule == name]
         if len(same) == count > 1:
             told = dataset.attributes.references[same[0]]
@@ -100,7 +101,7 @@ def _misnamed(dataset: Dataset) -> Iterator[Problem]:
             if name.startswith(RESERVED):
                 message = f"column `{name}` begins with `{RESERVED}`, as the columns do that the gate has beside it"
                 yield _written(dataset, schema, name, message, remedy)
-            elif name == "*" or (name.startswith("^") and name.endswith("$")):
+            elif is_pattern(name):
                 message = f"column `{name}` is called as a pattern is written, which to polars stands for many columns"
                 yield _written(dataset, schema, name, message, remedy)
 

@@ -24,11 +24,11 @@ class Query:
 
     Args:
         streamed: Whether they may be more than fit into memory. If so, they are read again for each question.
-        scratch: A folder for what takes longer to make than to read; without one, it is made again for each question.
+        copy: A file for what takes longer to make than to read; without one, it is made again for each question.
     """
 
-    def __init__(self, streamed: bool, scratch: Path | None = None):
-        self.streamed, self._scratch = streamed, scratch
+    def __init__(self, streamed: bool, copy: Path | None = None):
+        self.streamed, self._copy = streamed, copy
         self.engine: Literal["in-memory", "streaming"] = "streaming" if streamed else "in-memory"
 
     def kept(self, rows: Table) -> Table:
@@ -36,16 +36,11 @@ class Query:
         return rows if self.streamed else self.collected(rows)
 
     def written(self, rows: Table) -> Table:
-        """The same rows; made only once, if they fit or there is a folder for them."""
-        if self._scratch is None or isinstance(rows, pl.DataFrame):
+        """The same rows; made only once, if they fit or there is a file for them."""
+        if self._copy is None or isinstance(rows, pl.DataFrame):
             return rows
-        copy = self._scratch / "rows.parquet"
-        try:
-            sink(rows, copy, compression="lz4", statistics=False)
-        except OSError as error:
-            error.filename = str(copy)
-            raise
-        return pl.scan_parquet(copy)
+        sink(rows, self._copy, compression="lz4", statistics=False)
+        return pl.scan_parquet(self._copy, glob=False)
 
     def asked(self, rows: Table, questions: Iterable[pl.Expr]) -> pl.DataFrame:
         """What expressions give that are each a single value: one row."""
@@ -78,4 +73,4 @@ def sink(rows: pl.LazyFrame, path: Path, **how: Any) -> None:
         code = _OF_THE_SYSTEM.search(str(error))
         if code is None:
             raise
-        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from error

@@ -243,13 +243,17 @@ def _ndjson(text: str, name: str) -> pl.DataFrame:
             try:
                 rows.append(_row(line))
             except _NoRow as error:
-                raise DeliveryError(name, f"line {number} {error}", "Deliver one JSON object a line") from error
+                raise DeliveryError(name, f"line {number} {error}", error.remedy) from error
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
 
 
 class _NoRow(Exception):
     """A line is no row; the message goes on after its number."""
+
+    def __init__(self, what: str, remedy: str = "Deliver one JSON object a line"):
+        super().__init__(what)
+        self.remedy = remedy
 
 
 def _row(line: str) -> dict[str, str | None]:
@@ -261,9 +265,10 @@ def _row(line: str) -> dict[str, str | None]:
         if "\\u" in line:
             "".join(text for one in row.items() for text in one if text).encode()
     except UnicodeEncodeError as error:
-        raise _NoRow("has half of a surrogate pair, which is no character") from error
+        remedy = "Deliver whole characters, in UTF-8"
+        raise _NoRow("has half of a surrogate pair, which is no character", remedy) from error
     except RecursionError as error:
-        raise _NoRow("is nested too deep") from error
+        raise _NoRow("is nested too deep", "Deliver what is nested as a text, or leave it out") from error
     except ValueError as error:
         raise _NoRow(f"is no JSON ({error})") from error
     return row
@@ -272,7 +277,7 @@ def _row(line: str) -> dict[str, str | None]:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands in it twice")
+        raise _NoRow("has a key twice", "Deliver each key of an object once")
     return found
 
 
@@ -292,7 +297,8 @@ def _with_numbers(value: object) -> object:
         try:
             return float(value) if set(value) & set(".eE") else int(value)
         except ValueError as error:  # Python would not read as many digits
-            raise _NoRow(f"has a number of {len(value):,} digits inside of a list or an object") from error
+            what = f"has a number of {len(value):,} digits inside of a list or an object"
+            raise _NoRow(what, "Deliver what is nested as a text") from error
     if isinstance(value, dict):
         return {key: _with_numbers(item) for key, item in value.items()}
     return [_with_numbers(item) for item in value] if isinstance(value, list) else value

@@ -200,7 +200,7 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
 
 def _sentence(check: Check, column: str | None) -> str:
     if check.description:
-        return check.description
+        return " ".join(check.description.split())
     said = {name: _told(value) for name, value in (check.statistics or {}).items() if value is not None}
     name = check.name or ""
     told = {"in_range": _between, "str_length": _long}.get(name) or _SENTENCES.get(name, "").format_map
@@ -214,7 +214,10 @@ def _sentence(check: Check, column: str | None) -> str:
 def _told(value: Any) -> Any:
     """What a check compares with, alike in every process."""
     if isinstance(value, set | frozenset):
-        return sorted(value, key=repr)
+        try:
+            return sorted(value)
+        except TypeError:  # of several types
+            return sorted(value, key=repr)
     return value.pattern if isinstance(value, re.Pattern) else value
 
 

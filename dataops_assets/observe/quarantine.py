@@ -67,7 +67,7 @@ def in_short(lake: Lake, datasets: Iterable[Dataset], rule: str | None, now: dat
     for dataset in datasets:
         rows = rejected(lake, dataset, partitions_of(dataset, now), rule)
         for partition in rows["partition"].unique(maintain_order=True):
-            of_it = rows.filter(pl.col("partition").eq_missing(partition))
+            of_it = _newest(rows.filter(pl.col("partition").eq_missing(partition)))
             reasons = of_it["reasons"].explode(empty_as_null=False, keep_nulls=False).value_counts()
             reasons = reasons.sort("count", "reasons", descending=[True, False])
             told = ", ".join(f"{name} {count:,}" for name, count in reasons.iter_rows())
@@ -85,7 +85,11 @@ def in_full(lake: Lake, dataset: Dataset, partition: Partition, rows: pl.DataFra
         most: How many are told.
     """
     judged = {verdict.id: verdict for verdict in lake.verdicts("content", dataset, partition)} if rows.height else {}
+    several, told = rows["verdict"].n_unique() > 1 if "verdict" in rows.columns else False, None
     for row in rows.head(most).iter_rows(named=True):
+        if several and row["verdict"] != told:
+            told = row["verdict"]
+            yield _by(judged.get(told))
         delivered = ", ".join(f"{name} {in_print(str(value))}" for name, value in row.items() if name not in {*_OURS, _EARLIER})
         kind, _, correction = (row.get("delivery") or "").partition(":")
         of = f" added by the correction {correction[:12]}" if correction else f" of the delivery {kind[:12]}" if kind else ""
@@ -94,6 +98,15 @@ def in_full(lake: Lake, dataset: Dataset, partition: Partition, rows: pl.DataFra
         yield f"    {delivered}"
     if rows.height > most:
         yield f"… and {rows.height - most:,} more: --limit {rows.height}, or --export FILE"
+
+
+def _by(verdict: Verdict | None) -> str:
+    """Which verdict it is that rejected the rows that follow: what is published has one, and what was refused since another."""
+    if verdict is None:
+        return "by a verdict that is not kept:"
+    return (
+        f"by the verdict of {moment(verdict.judged_at)}, {'which passed' if verdict.passed else 'which refused the delivery'}:"
+    )
 
 
 def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Iterator[str]:
@@ -114,9 +127,7 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
         for one in (one for one in verdict.released if row in one.rows):
             told, _ = _rejected(row, [*one.earlier, one], verdicts[:number])
             lines += [*told, f"    released {moment(verdict.judged_at)}"]
-    lie = rejected(lake, dataset, [partition]).filter(pl.col("row") == row)
-    # Of several verdicts on a row of a delivery, the newest stands last, and tells of those before.
-    lie = lie.unique([name for name in ("delivery", "row") if name in lie.columns], keep="last", maintain_order=True)
+    lie = _newest(rejected(lake, dataset, [partition]).filter(pl.col("row") == row))
     for found in lie.iter_rows(named=True):
         rejections = [Rejection.model_validate(one) for one in found.get(_EARLIER) or ()]
         rejections.append(Rejection(verdict=found.get("verdict") or "", reasons=found["reasons"]))
@@ -128,6 +139,11 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
         more = f"; of {unnamed:,} rows it is not known which they were" if unnamed else ""
         raise LookupError(f"row {row} of {name_of(dataset, partition)} does not lie in quarantine, and was not released{more}")
     yield from lines
+
+
+def _newest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of several verdicts on a row of a delivery, the newest, which stands last, and tells of those before."""
+    return rows.unique([name for name in ("delivery", "row") if name in rows.columns], keep="last", maintain_order=True)
 
 
 def _rejected(row: int, rejections: Sequence[Rejection], said: Sequence[Verdict]) -> tuple[list[str], Verdict | None]:

@@ -68,7 +68,7 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield f"    {rule.name} · {_effect(rule)} · {of}"
     yield f"        {rule.sentence}"
     if rule.called:
-        yield f"        {rule.called.why}" + ("" if rule.called.by_value else f"; held in memory: {columns}")
+        yield f"        {rule.called.why}" + (f"; held in memory: {columns}" if columns and not rule.called.by_value else "")
     elif _step(rule) == _IN_ONE_PASS and rule.kind != "type":
         yield f"        {in_print(' '.join(str(rule.passes).split()))}"
 

@@ -1,6 +1,7 @@
 """Raw → staged and quarantine: type, normalise, correct, judge and publish a received delivery."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.promises import keep_promises
 from dataops_assets.steps.receiving import nothing, read_delivery, standing_verdict
-from dataops_assets.storage import deliveries
+from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_arrivals
@@ -50,10 +51,10 @@ def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id:
     referred = Referred(lake, dataset, rules)
     with Before(lake, dataset, rules) as before:
         for partition in partitions:
-            with TemporaryDirectory(prefix="stage-") as scratch:
+            with ExitStack() as scratch:
 
-                def look(partition: Partition = partition, scratch: str = scratch) -> Work:
-                    return _look(lake, dataset, partition, rules, before, *referred.now(), now, Path(scratch))
+                def look(partition: Partition = partition, scratch: ExitStack = scratch) -> Work:
+                    return _look(lake, dataset, partition, rules, before, *referred.now(), now, scratch)
 
                 outcome = settle(lake, dataset, partition, look, run_id, now)
             yield outcome
@@ -68,7 +69,7 @@ def _look(
     known: dict[str, Provenance],
     tables: dict[str, pl.DataFrame],
     now: datetime,
-    scratch: Path,
+    scratch: ExitStack,
 ) -> Work:
     receipt, envelope, depends_on = grounds(lake, dataset, partition, versions_of(known))
 
@@ -76,7 +77,10 @@ def _look(
         text = read_delivery(lake, dataset, partition, receipt, whole=True) if receipt else nothing(dataset)
         compared = before if receipt and receipt.files else None
         accepted = depends_on.get("accepted", "")
-        found = _judged(dataset, partition, text, rules, tables, compared, now, accepted, scratch)
+        # Beside the drafts, where there is room for data, and what a killed process left is swept.
+        large = isinstance(text, pl.LazyFrame)
+        copy = scratch.enter_context(lake.store.draft(layout.data(dataset.zone, dataset, partition))) if large else None
+        found = _judged(dataset, partition, text, rules, tables, compared, now, accepted, copy)
         if receipt and not found.reasons:
             found = _with_released(lake, dataset, partition, receipt.sha256, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
@@ -116,7 +120,8 @@ def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, no
     rules = compile_rules(dataset, now.date())
     _, tables = Referred(lake, dataset, rules).now()
     with TemporaryDirectory(prefix="try-") as scratch:
-        return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted, Path(scratch))
+        copy = Path(scratch) / "rows.parquet"
+        return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted, copy)
 
 
 def _judged(
@@ -128,11 +133,11 @@ def _judged(
     before: Before | None,
     now: datetime,
     accepted: str,
-    scratch: Path,
+    copy: Path | None,
 ) -> Judged:
     corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
     began = before.start_of(partition) if before else None
-    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began, scratch)
+    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began, copy)
     return before.compared(partition, found, accepted) if before else found
 
 

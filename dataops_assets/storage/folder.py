@@ -326,7 +326,7 @@ def _at(place: Path, written: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_full(error) and (error.filename is None or error.filename2 == str(written)):
+        if is_full(error) and (error.filename in (None, str(written)) or error.filename2 == str(written)):
             error.filename, error.filename2 = str(place), None
         raise
 

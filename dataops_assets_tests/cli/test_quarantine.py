@@ -170,11 +170,21 @@ def test_a_row_that_stays_keeps_the_reasons_that_it_had_before(tmp_path: Path, m
     assert tree.run(now=NOW + timedelta(hours=2))[-1].status == "refused"
     told = Ask()("readings", DAYS[0], "--row", "1")
     assert [line for line in told if "12:00:00" in line or "13:00:00" in line] == lies
+    assert [line for line in Ask()("readings", DAYS[0]) if "verdict" in line] == [
+        "by the verdict of 2024-03-01 13:00:00 UTC, which passed:",
+        "by the verdict of 2024-03-01 14:00:00 UTC, which refused the delivery:",
+    ]
 
     tree.drop("readings", f"{DAYS[0]}.csv", first)
+    tree.edit("readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.0")
+    assert tree.run(now=NOW + timedelta(hours=3))[-1].status == "refused"
+    [short, _] = Ask()("readings")
+    assert short.split()[2:] == ["1", "hour.in_range", "1"], "the row that two verdicts have rejected is one"
+    tree.edit("readings/defs.yaml", "tolerance: 0.0", "tolerance: 0.5")
+
     tree.edit("readings/schema.py", '"max_value": 23', '"max_value": 24')
-    tree.run(now=NOW + timedelta(hours=3))
-    assert Ask()("readings", DAYS[0], "--row", "1")[1:] == [*stays, "    released 2024-03-01 15:00:00 UTC"]
+    tree.run(now=NOW + timedelta(hours=4))
+    assert Ask()("readings", DAYS[0], "--row", "1")[-1] == "    released 2024-03-01 16:00:00 UTC"
 
 
 def test_a_thousand_released_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,18 @@ def test_every_format_can_be_a_sample(tree: Tree, file: str, content: bytes):
 def test_a_column_that_no_rule_can_judge_is_left_out_and_named(tree: Tree):
     scaffold(tree, "trains", sample=sample(tree, parquet(), "trains.parquet"))
     schema = written(tree, "trains")["schema.py"]
-    assert "# Left out, because no rule can judge their types: tags." in schema
+    assert "# Left out, because no rule can judge them: tags." in schema
     assert "    tags" not in schema
+
+
+@pytest.mark.parametrize("name", ["*", "^x$", "__row"])
+def test_a_column_that_is_called_as_no_column_of_a_schema_may_be_is_left_out_and_named(tree: Tree, name: str):
+    path = sample(tree, TRAINS.replace("line", name, 1).encode(), "trains.csv")
+    scaffold(tree, "trains", sample=path)
+    assert infer(Path(path)).left_out == (name,)
+    (told,) = (line for line in written(tree, "trains")["schema.py"].splitlines() if "# Left out, because" in line)
+    assert name in told
+    assert published(tree, "trains", path).height == infer(Path(path)).rows.height
 
 
 @pytest.mark.parametrize(

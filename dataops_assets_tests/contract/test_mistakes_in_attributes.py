@@ -264,6 +264,20 @@ CASES: dict[str, Broken] = {
         at="source:",
         mended='complete: {marker: "{partition}.done"}',
     ),
+    "marker_is_the_delivery_written_otherwise": Broken(
+        (READINGS, "rows: [0.5, 2]", 'complete: {marker: "./{partition}.csv"}'),
+        "what the delivery itself is called",
+        "name a file that is written after it",
+        at="source:",
+        mended='complete: {marker: "{partition}.done"}',
+    ),
+    "manifest_is_the_delivery": Broken(
+        (READINGS, "rows: [0.5, 2]", 'complete: {manifest: "{partition}.csv"}'),
+        "what the delivery itself is called",
+        "name a file that is written after it",
+        at="source:",
+        mended='complete: {manifest: "{partition}.json"}',
+    ),
     "manifest_without_partition": Broken(
         (READINGS, "rows: [0.5, 2]", "complete: {manifest: done.json}"),
         "'done.json' does not tell the partitions apart",
@@ -322,6 +336,14 @@ CASES: dict[str, Broken] = {
 @pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
 def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
     assert_told(tree, broken)
+
+
+def test_what_stands_twice_hides_no_mistake_of_another_dataset(tree: Tree) -> None:
+    tree.edit(READINGS, "key: [station, day, hour]", "key: [station, day, hour, day]")
+    tree.edit(STATIONS, "owner: lab", "owner: nobody")
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+    assert [problem.message for problem in caught.value.problems] == ["`day` stands twice in `key`", "unknown owner `nobody`"]
 
 
 def test_several_mistakes_are_told_at_once(tree: Tree) -> None:

@@ -143,6 +143,14 @@ def test_a_file_may_be_empty(tree: Tree, text: str) -> None:
         pytest.param("stations", {**LOW, "rows": 0}, "rows", "`rows`", "at least 1", id="no_row"),
         pytest.param("stations", {**OSLO, "rows": 1}, "- key", "`rows`", "both", id="rows_of_key"),
         pytest.param("stations", {**LOW, "where": "hight < 1"}, "where", "hight", "schema.py", id="where_typo"),
+        pytest.param(
+            "readings",
+            {**LOW, "partition": "2024-01-01", "set": {"note": {"to": "x"}}, "where": "day = '2024-01-01'"},
+            "where",
+            "cannot be evaluated",
+            "DATE '2024",
+            id="where_day",
+        ),
         pytest.param("stations", {**LOW, "where": "height"}, "where", "not true or false", "seats = 379", id="where_number"),
         pytest.param("stations", {**LOW, "where": "MAX(height) < 1"}, "where", "not true or false", "", id="where_one_value"),
         pytest.param("stations", {**LOW, "where": "height <"}, "where", "cannot be evaluated", "", id="where_syntax"),
@@ -249,3 +257,17 @@ def test_what_meets_in_no_cell_does_not_collide(tree: Tree) -> None:
     correct(tree, "readings", COLDER, noted, other)
     correct(tree, "stations", BERGEN, again)
     tree.catalog()
+
+
+@pytest.mark.parametrize(
+    ("at", "elsewhere"), [("2024-01-01T23:30:00Z", False), ("2024-01-02T00:00:00+01:00", False), ("2024-01-01T22:00:00Z", True)]
+)
+def test_a_row_is_added_to_the_day_that_its_moment_is_in(tree: Tree, at: str, elsewhere: bool) -> None:
+    tree.edit("readings/defs.yaml", "columns: [day]", "columns: [at]")
+    tree.edit("readings/schema.py", "    hour:", '    at: pl.Datetime(time_unit="us", time_zone="UTC")\n    hour:')
+    correct(tree, "readings", {"partition": "2024-01-02", "add": {**MORE, "at": at}})
+    if not elsewhere:
+        assert len(tree["readings"].corrections) == 1
+        return
+    with pytest.raises(ContractError, match="the row is of another partition: at 2024-01-01"):
+        tree.catalog()

@@ -34,7 +34,7 @@ def judge(dataset: Dataset, text: pl.DataFrame, public: bool = True) -> Held:
     found = judge_delivery(dataset, rules, text, tables, public)
     assert [result.rule for result in found.rules] == [rule.name for rule in rules]
     with TemporaryDirectory() as scratch:
-        streamed = judge_delivery(dataset, rules, text.lazy(), tables, public, scratch=Path(scratch))
+        streamed = judge_delivery(dataset, rules, text.lazy(), tables, public, copy=Path(scratch) / "rows")
         said = [repr((each.rows, each.rules, each.reasons)) for each in (found, streamed)]  # NaN equals NaN
         assert said[0] == said[1]
         assert isinstance(found.good, pl.DataFrame)

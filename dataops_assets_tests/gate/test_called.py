@@ -135,6 +135,15 @@ def test_check_that_fails_is_told_with_dataset_rule_and_line(tree: Tree, check: 
     assert told.endswith(tuple(f"(defs/readings/schema.py:{line})" for line in lines))
 
 
+def test_check_that_fails_in_a_function_beside_it_is_told_by_the_innermost_line(tree: Tree) -> None:
+    path = tree.defs / "readings/schema.py"
+    raises = 'raise KeyError("beside")'
+    tree.write("readings/schema.py", path.read_text().replace("class ", f"def of(value):\n    {raises}\n\n\nclass ", 1))
+    dataset = with_check(tree, EVEN, "return of(value)")
+    with pytest.raises(CodeError, match=rf"\(defs/readings/schema.py:{tree.line('readings/schema.py', raises)}\)$"):
+        judge(dataset, delivered(6))
+
+
 def test_values_of_private_data_are_not_told(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "classification: public", "classification: secret")
     tree.edit("daily/defs.yaml", "classification: public", "classification: secret")

@@ -167,13 +167,14 @@ def test_check_that_fails_refuses_the_partition_by_its_name_and_those_after_it_g
         ('str_length={"max_value": 0}', "is at most 0 characters long"),
         ('str_length={"exact_value": 2}', "is 2 characters long"),
         ('isin={"b", "c", "a"}', "is one of ['a', 'b', 'c']"),
+        ("isin={10, 9, 2}", "is one of [2, 9, 10]"),
         ('unique_values_eq=["b", "a"]', "has the values ['a', 'b'], each at least once, and no others"),
         ('str_matches=re.compile("^a{2}$")', "matches ^a{2}$"),
         ('str_contains={"pattern": "a", "description": "in words"}', "in words"),
     ],
 )
 def test_a_built_in_check_is_told_with_all_that_it_says(tree: Tree, field: str, sentence: str) -> None:
-    dtype = "float" if "in_range" in field else "str"
+    dtype = "float" if "in_range" in field else "int" if "{10" in field else "str"
     tree.edit("readings/schema.py", "    note: str =", f"    more: {dtype} = pa.Field({field})\n    note: str =")
     tree.edit("readings/schema.py", "import pandera", "import re\n\nimport pandera")
     name = "more." + field.partition("=")[0]

@@ -109,6 +109,7 @@ def rows_of(*cells: tuple[str, str]) -> pl.DataFrame:
         ("whole", " -30.0 ", -30),
         ("whole", "40000.0", None),
         ("whole", "3.5", None),
+        ("whole", "3.0.0", None),
         ("whole", ".0", None),
         ("price", "1.5", Decimal("1.50")),
         ("price", "1.500", Decimal("1.50")),
@@ -180,9 +181,17 @@ def test_the_fraction_of_a_time_stands_in_quarantine(tmp_path: Path) -> None:
         ([[["a"], ["b"]]], pl.Array(pl.Array(pl.String, 1), 2), "[['a'], ['b']]"),
         ([[[1, 2]]], pl.List(pl.Array(pl.Int8, 2)), "[[1, 2]]"),
         ([{"a": [0.5]}], pl.Struct({"a": pl.Array(pl.Float64, 1)}), "{'a': [0.5]}"),
+        ([400 * 86_400 * 10**9 + 1], pl.Duration("ns"), "P400DT0.000000001S"),
+        ([[1, None]], pl.List(pl.Datetime("ns")), "['1970-01-01 00:00:00.000000001', None]"),
+        (
+            [[{"t": 1, "d": -1}]],
+            pl.List(pl.Struct({"t": pl.Time, "d": pl.Duration("ns")})),
+            "[{'t': '00:00:00.000000001', 'd': '-PT0.000000001S'}]",
+        ),
+        ([{"a": [[1], None]}], pl.Struct({"a": pl.List(pl.Array(pl.Time, 1))}), "{'a': [['00:00:00.000000001'], None]}"),
     ],
 )
-def test_a_fixed_list_stands_in_quarantine_as_its_values(
+def test_what_has_no_one_text_stands_in_quarantine_as_its_values(
     tmp_path: Path, values: list[object], dtype: pl.DataType, text: str
 ) -> None:
     typed = pl.DataFrame({"row": [1000], "some": pl.Series(values, dtype=dtype)})

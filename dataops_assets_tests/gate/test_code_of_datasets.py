@@ -89,6 +89,7 @@ def test_normalise_makes_other_columns_from_what_is_delivered(tree: Tree) -> Non
         ("return None", "normalise of readings gives NoneType: return a LazyFrame, which a DataFrame becomes by `.lazy()`"),
         ("return rows.collect()", "normalise of readings gives DataFrame: return a LazyFrame"),
         ("raise KeyError('x')", "normalise of readings failed: KeyError: 'x'"),
+        ("raise SystemExit(3)", "normalise of readings failed: SystemExit: 3"),
         (f"return rows.with_columns(pl.when({MONTH}).then(pl.col('note')))", "normalise of readings failed: "),
     ],
 )

@@ -122,6 +122,21 @@ def test_a_moment_of_the_partition_is_of_it(catalog: Catalog) -> None:
     assert broken(judge(catalog["readings"], GOOD.with_columns(day=pl.col("day") + "T09:00:00"))) == {}
 
 
+MOMENTS = pl.DataFrame({"at": ["2024-01-04T23:30:00Z", "2024-01-05T22:59:59Z"]})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Oslo", "America/New_York"])
+@pytest.mark.parametrize("typed", ["text", "UTC", "Europe/Oslo"])
+def test_a_moment_is_of_the_day_that_it_is_in_where_midnights_part_days(tree: Tree, zone: str, typed: str) -> None:
+    tree.edit("readings/defs.yaml", "columns: [day]", "columns: [at]")
+    tree.edit("readings/schema.py", "    hour:", f'    at: pl.Datetime(time_unit="us", time_zone="{zone}")\n    hour:')
+    at = pl.col("at") if typed == "text" else pl.col("at").str.to_datetime(time_zone="UTC").dt.convert_time_zone(typed)
+    given = pl.concat([GOOD[:2], MOMENTS], how="horizontal").select("station", "day", at, "hour", "temperature", "note")
+    assert broken(judge(tree["readings"], given)) == {}
+    results = judge(tree["readings"], given, partition="2024-01-04")
+    assert results["partition"].detail.startswith("2 of 2 rows are of another partition; row 1 has at 2024-01-0")
+
+
 def test_unreadable_delivery_says_why_and_nothing_else(readings: Dataset) -> None:
     results = judge(
         readings, DeliveryError("a.csv", "it is damaged", "Mend it"), part=Part("a.csv", "a", 1, {"bytes": 2, "rows": 5})
@@ -161,6 +176,12 @@ def test_row_count_is_not_compared_where_the_contract_says_so(tree: Tree) -> Non
     ("text", "red", "detail"),
     [
         pytest.param(GOOD.drop("note"), {"columns": "refused"}, "missing: note", id="missing"),
+        pytest.param(
+            GOOD.with_columns(note=pl.duration(nanoseconds=1)),
+            {"columns": "refused"},
+            "note is Duration(time_unit='ns') in 2024-01-05.csv, which is no text",
+            id="no_text",
+        ),
         pytest.param(
             GOOD.rename({"temperature": "temp"}),
             {"columns": "refused"},
@@ -319,6 +340,9 @@ def test_partition_in_one_column(readings: Dataset, days: list[str | None], deta
     [
         pytest.param(("2024", "1", "5"), "", id="own"),
         pytest.param(("2024", "01", " 05"), "", id="own_with_zeros"),
+        pytest.param(("2024.0", "1.0", "5.0"), "", id="own_as_pandas_writes_with_gaps"),
+        pytest.param((2024.0, 1.0, 5.0), "", id="own_as_floats"),
+        pytest.param((2024.0, None, 6.0), "4 rows, row 1: year 2024.0, month None, day 6.0", id="other_day_as_floats"),
         pytest.param(("2024", "1", "6"), "4 rows, row 1: year 2024, month 1, day 6", id="other_day"),
         pytest.param(("2024", "5", "1"), "4 rows, row 1: year 2024, month 5, day 1", id="swapped"),
         pytest.param(("2024", None, "5"), "", id="none"),
@@ -326,8 +350,11 @@ def test_partition_in_one_column(readings: Dataset, days: list[str | None], deta
         pytest.param(("2023", "x", "5"), "4 rows, row 1: year 2023, month x, day 5", id="rubbish_of_another_year"),
     ],
 )
-def test_partition_in_three_columns(catalog: Catalog, parts: tuple[str | None, ...], detail: str) -> None:
-    values = [pl.lit(value, pl.String).alias(name) for name, value in zip(("year", "month", "day"), parts, strict=True)]
+def test_partition_in_three_columns(catalog: Catalog, parts: tuple[str | float | None, ...], detail: str) -> None:
+    values = [
+        pl.lit(value, None if value else pl.String).alias(name)
+        for name, value in zip(("year", "month", "day"), parts, strict=True)
+    ]
     text = GOOD.with_columns(values).select(list(catalog["parts"].delivered.columns))
     results = judge(catalog["parts"], text)
     assert results["partition"].detail == in_words(detail)

@@ -5,7 +5,8 @@ import re
 import polars as pl
 import pytest
 
-from dataops_assets.contract import Dataset
+from dataops_assets.contract import ContractError, Dataset
+from dataops_assets.gate.rules import compile_rules
 from dataops_assets_tests.gate.judging import MONTH, delivered, judge, with_options
 from dataops_assets_tests.trees import Tree
 
@@ -205,3 +206,42 @@ def test_error_of_a_rule_shows_no_values_that_are_not_public(tree: Tree) -> None
     assert "a secret" in judge(dataset, secret, public=True).reasons[0]
     told = "on these rows: InvalidOperationError (values are withheld)"
     assert judge(dataset, secret, public=False).reasons[0].endswith(told)
+
+
+def test_an_offender_that_is_called_row_stands_beside_the_number_of_its_row(tree: Tree) -> None:
+    tree.write("sample/schema.py", ROWS)
+    tree.write("sample/defs.yaml", (tree.defs / "stations/defs.yaml").read_text())
+    tree.edit("sample/defs.yaml", "key: [station]", "key: [row]\n  tolerance: 1")
+    found = judge(tree["sample"], pl.DataFrame({"row": ["7"], "row_": ["-5"]}))
+    offenders = {result.rule: result.offenders for result in found.rules if result.broken}
+    assert offenders == {"row_.greater_than": ({"row": 1, "row__": 7, "row_": -5},)}
+
+
+ROWS = """
+import pandera.polars as pa
+
+
+class Schema(pa.DataFrameModel):
+    row: int
+    row_: int = pa.Field(gt=0)
+"""
+
+
+USUAL = """
+    @pa.check("statistics")
+    def usual(cls, data):
+        '''is
+        usual'''
+        return data.lazyframe.select(pl.col("statistics") > 0)
+
+"""
+
+
+def test_no_rule_takes_the_name_of_statistics(tree: Tree) -> None:
+    """Also not where there are none: by that name they are told apart from all others."""
+    tree.edit("stations/schema.py", "    height:", f"    statistics: int\n{USUAL}    height:")
+    with pytest.raises(ContractError, match=r"2 rules are called `statistics\.usual`"):
+        tree.catalog()
+    tree.edit("stations/schema.py", "def usual", "def more")
+    [rule] = [rule for rule in compile_rules(tree["stations"]) if rule.name == "statistics.more"]
+    assert rule.sentence == "is usual"

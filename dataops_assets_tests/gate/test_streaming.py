@@ -103,7 +103,7 @@ def test_large_text_is_parsed_once_for_all_questions_but_that_for_original_text(
 
     monkeypatch.setattr(pl.LazyFrame, "collect", seen)
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", written)
-    judged = judge_delivery(dataset, rules, text, {}, public=True, scratch=tmp_path)
+    judged = judge_delivery(dataset, rules, text, {}, public=True, copy=tmp_path / "rows[1].parquet")
     assert parsed == ["copied"]
     assert quarantined("d", text, judged).height == judged.rows.rejected == 2
     assert parsed == ["copied", "asked"]
@@ -111,11 +111,11 @@ def test_large_text_is_parsed_once_for_all_questions_but_that_for_original_text(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full: Linux")
 def test_a_full_disk_is_told_by_the_copy_that_does_not_fit(tmp_path: Path) -> None:
-    (tmp_path / "rows.parquet").symlink_to("/dev/full")
+    (tmp_path / "rows[1].parquet").symlink_to("/dev/full")
     text = delivered(10).lazy()
     dataset = with_options(Tree(tmp_path), "rules: {hour.in_range: warn}")
-    with pytest.raises(OSError, match=r"No space left on device: '.*rows\.parquet'"):
-        judge_delivery(dataset, compile_rules(dataset), text, {}, public=True, scratch=tmp_path)
+    with pytest.raises(OSError, match=r"No space left on device: '.*rows\[1\]\.parquet'"):
+        judge_delivery(dataset, compile_rules(dataset), text, {}, public=True, copy=tmp_path / "rows[1].parquet")
 
 
 def test_rows_of_many_row_groups_are_judged_as_in_memory(tmp_path: Path) -> None:
