@@ -1,7 +1,8 @@
 """What Terraform plans, and how a plan is gone through.
 
 Terraform plans in a copy, without state and without AWS: all policies are made from names, so they are known before anything
-is made. What is not known then is an error. Not here: what a plan may hold (`kinds`), and what it comes to (`render`).
+is made. What is not known then is an error. Not here: what may be written in infra/ at all (`written`), what a plan may hold
+(`kinds`), and what it comes to (`render`).
 
 Source of the format: Terraform, "JSON Output Format", "Values Representation" and "Configuration Representation".
 """
@@ -10,12 +11,14 @@ import difflib
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from infra import written
+from infra.written import NotRendered
 
 _OVERRIDE = """\
 terraform {
@@ -39,10 +42,6 @@ Resource = dict[str, Any]
 """As a plan says it, and the plan itself as `plan`: what its configuration says of the resource stands there."""
 
 
-class NotRendered(Exception):
-    """A plan that does not say who may do what."""
-
-
 def plan(environment: str, infra: Path) -> list[Plan]:
     """What Terraform would make of an environment, as its JSON says it, and of the bucket of its states: two roots.
 
@@ -51,13 +50,13 @@ def plan(environment: str, infra: Path) -> list[Plan]:
         infra: The folder that holds `bootstrap/`, `environments/` and `modules/`.
 
     Raises:
-        NotRendered: Terraform refuses.
+        NotRendered: Terraform refuses, or something is written that a plan would not show.
     """
     only_declared(infra / "environments" / environment)
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "infra"
-        shutil.copytree(infra, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*", ".terraform.lock.hcl"))
-        return [_plan(copy, root, environment) for root in (f"environments/{environment}", "bootstrap")]
+        place = Path(folder) / "infra"
+        written.copy(infra, place)
+        return [_plan(place, root, environment) for root in (f"environments/{environment}", "bootstrap")]
 
 
 def _plan(infra: Path, root: str, environment: str) -> Plan:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.kinds import OF_CLUSTERS, refuse
-from infra.planning import NotRendered, Plan, Resource, expressions, known, module_of, only_declared, plan, resources, terraform
+from infra.planning import Plan, Resource, expressions, known, module_of, only_declared, plan, resources, terraform
+from infra.written import NotRendered, code, left_by_terraform
 
 INFRA = Path(__file__).parent
 ENVIRONMENTS = ("dev", "prod")
@@ -114,11 +115,12 @@ def repository(infra: Path = INFRA) -> dict[str, Any]:
     """
     root = infra / "github"
     for path in root.iterdir():
-        if path.name not in _READ_OF_GITHUB and path.suffix != ".tf" and not path.name.startswith(".terraform"):
-            raise NotRendered(f"{path.name}: it is not known what this tells Terraform: say it in a file of *.tf here")
+        if path.name not in _READ_OF_GITHUB | left_by_terraform("", [path.name]):
+            code(path, path.name)
+    for name, alone in (("rules.tf", "locals"), ("variables.tf", "variable")):
+        if others := {head for head, _ in _blocks(root / name) if head.split()[0] != alone}:
+            raise NotRendered(f"{name}: it has blocks `{alone}` alone, write {min(others)} in another file")
     rules = (root / "rules.tf").read_text(encoding="utf-8")
-    if others := {head for head, _ in _blocks(root / "rules.tf")} - {"locals"}:
-        raise NotRendered(f"rules.tf: it has locals alone, write {min(others)} in another file")
     names = sorted(set(re.findall(r"^  (\w+) += ", rules, re.MULTILINE)) - _NO_RIGHT)
     written: dict[str, list[str]] = {}
     for path in sorted(set(root.glob("*.tf")) - {root / "rules.tf", root / "variables.tf"}):

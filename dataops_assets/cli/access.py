@@ -44,6 +44,8 @@ def who(dataset: str, zone: str | None, as_json: bool) -> None:
 
     access, catalog = _here()
     name = without_zone(dataset)
+    if name not in catalog.datasets and (place := observe.in_place(catalog, dataset)):
+        name, zone = place[0], zone or place[1]
     refuse_unknown(catalog, name)
     zones = observe.zones_of(catalog[name])
     if zone not in (None, *zones):
@@ -136,7 +138,7 @@ def grants(commit: str, allow_wider: bool, as_json: bool) -> None:
     found = difference((before, catalog_of(DEFS, commit)), (after, load_catalog(DEFS)))
     found += cluster.difference(bound, rights) + beside.difference(was, now)
     if as_json:
-        told = {name: [asdict(grant) for grant in getattr(found, name)] for name in ("gained", "lost", "new")}
+        told = {name: [asdict(grant) for grant in getattr(found, name)] for name in ("gained", "lost", "new", "left")}
         click.echo(json.dumps(told, indent=1))
     else:
         click.echo("\n".join(_differs(found, commit)))
@@ -187,10 +189,12 @@ def _access() -> "Access":
 
 
 def _who(dataset: "Dataset", places: list[str], found: "list[Allowed]") -> Iterator[str]:
+    from dataops_assets.observe.access import where
+
     yield f"{dataset.name}: {dataset.attributes.classification}, for {', '.join(dataset.attributes.readers)}"
     by_place = {place: [one for one in found if one.grant.place == place] for place in places}
     rows = [
-        (place, word, who, by)
+        (where(dataset, _zone(place, dataset.name)), word, who, by)
         for place, ones in by_place.items()
         for word in _SHOWN
         for who, by in _by_whom(one for one in ones if one.grant.word == word) or [("nobody", "")]
@@ -308,7 +312,9 @@ def _of_datasets(zone: str, datasets: list[str], of: int) -> str:
 def _differs(found: "Difference", commit: str) -> Iterator[str]:
     if not (found.gained or found.lost or found.new):
         yield f"everybody may do what he could in {commit}"
-    for title, listed in (("gained", found.gained), ("lost", found.lost), ("of new datasets", found.new)):
+    left = "declared no more: what is left is readable until a rule ends it"
+    listed_by = {"gained": found.gained, "lost": found.lost, "of new datasets": found.new, left: found.left}
+    for title, listed in listed_by.items():
         if listed:
             yield f"{title}:"
             grouped = itertools.groupby(listed, key=lambda grant: (grant.who, grant.place, grant.word))

@@ -98,14 +98,16 @@ class Difference:
         gained: What somebody may do now and could not before.
         lost: What somebody could do before and may not now.
         new: What somebody may do with datasets that were not there before, which nobody could, as their contracts have it.
+        left: What somebody may read of what no dataset puts there any more, until a rule ends it: objects keep their tags.
     """
 
     gained: tuple[Grant, ...]
     lost: tuple[Grant, ...]
-    new: tuple[Grant, ...]
+    new: tuple[Grant, ...] = ()
+    left: tuple[Grant, ...] = ()
 
     def __add__(self, other: "Difference") -> "Difference":
-        return Difference(self.gained + other.gained, self.lost + other.lost, self.new + other.new)
+        return Difference(self.gained + other.gained, self.lost + other.lost, self.new + other.new, self.left + other.left)
 
 
 UNCLEAR = "change"
@@ -205,6 +207,20 @@ def of_dataset(access: Access, dataset: Dataset, zone: str | None = None) -> lis
 def zones_of(dataset: Dataset) -> list[str]:
     """Where a dataset lies in prod, from left to right."""
     return list(_keys(dataset))
+
+
+def where(dataset: Dataset, zone: str) -> str:
+    """What people call the place of a dataset: deliveries lie where they come in, of whatever dataset that has the name."""
+    return f"{zone}/{dataset.deliveries if zone in ('landing', 'raw', 'receipts') else dataset.name}"
+
+
+def in_place(catalog: Catalog, name: str) -> tuple[str, str] | None:
+    """The dataset and the zone that a place is of, as `where` calls it; None if there is no such place.
+
+    Deliveries that datasets share are told of the one that has their name, or of the first.
+    """
+    datasets = sorted(catalog, key=lambda one: (not name.endswith(f"/{one.name}"), one.name))
+    return next(((one.name, zone) for one in datasets for zone in zones_of(one) if where(one, zone) == name), None)
 
 
 def is_reader(dataset: Dataset, who: str) -> bool:

@@ -79,7 +79,6 @@ def difference(before: Beside, after: Beside) -> Difference:
     return Difference(
         gained=tuple(sorted(grant for widens, grant in found if widens)),
         lost=tuple(sorted(grant for widens, grant in found if not widens)),
-        new=(),
     )
 
 

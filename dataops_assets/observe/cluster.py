@@ -41,9 +41,9 @@ def allowed(rights: Rights, name: str, who: Subject) -> Iterator[tuple[Grant, st
 def difference(before: Rights, after: Rights) -> Difference:
     """Who may do more in the cluster, and who less; where all manifests are gone, or new, that alone."""
     if whole := as_a_whole("deploy/rbac", before.grants or before.accounts, after.grants or after.accounts):
-        return Difference(gained=(whole,), lost=(), new=())
+        return Difference(gained=(whole,), lost=())
     was, now = (_grants(rights, before, after) for rights in (before, after))
-    return Difference(gained=tuple(sorted(now - was)), lost=tuple(sorted(was - now)), new=())
+    return Difference(gained=tuple(sorted(now - was)), lost=tuple(sorted(was - now)))
 
 
 def _grants(rights: Rights, *of: Rights) -> set[Grant]:

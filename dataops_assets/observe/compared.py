@@ -2,8 +2,9 @@
 
 Each request of each side is decided by the evaluator, once for all datasets about which no policy of either side tells anything
 apart, and not at all where nothing that decides about it differs. What no request is an example of is told by the text
-(`written`). What messages and the UI show of a dataset follows from its classification alone. Not here: which requests there
-are (`access`), and what others than AWS's policies decide (`beside`, `cluster`).
+(`written`). What lies where a dataset is declared no more is asked about on both sides, since it is still there. What messages
+and the UI show of a dataset follows from its classification alone. Not here: which requests there are (`access`), and what
+others than AWS's policies decide (`beside`, `cluster`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +48,7 @@ def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) ->
     """
     patterns = _patterns([before[0], after[0]])
     was, now = _Side(*before, patterns), _Side(*after, patterns)
+    left = now.keep(was)
     gained, lost = list[Grant](), list[Grant]()
     widening, narrowing = list[Example](), list[Example]()
     for widens, grants, examples in _changes(was, now):
@@ -66,7 +68,16 @@ def difference(before: tuple[Access, Catalog], after: tuple[Access, Catalog]) ->
         gained=tuple(sorted([*(grant for grant in gained if grant not in new), *told.gained])),
         lost=tuple(sorted([*lost, *told.lost])),
         new=tuple(sorted(new)),
+        left=tuple(sorted(_readable(now, left))),
     )
+
+
+def _readable(side: "_Side", places: Iterable[Place]) -> Iterator[Grant]:
+    for caller in side.callers.values():
+        for place in places:
+            for action, way in side.rows(caller, place, side.datasets[place.name][1]):
+                if not way and (word := ACTIONS[place.kind][action]) == "read":
+                    yield Grant(caller.name, place.name, word, action, place.dataset or "")
 
 
 def _classified(before: Catalog, after: Catalog) -> Iterator[tuple[bool, Grant]]:
@@ -97,6 +108,13 @@ class _Side:
         self.datasets = {place.name: (place, self._class(place)) for place in found}
         self.tags = {tag for place in found for tag in place.tags.items()}
         self._asks, self._rows = "", dict[_Class, _Rows]()
+
+    def keep(self, before: "_Side") -> list[Place]:
+        """Count in what lies where a dataset is declared no more, or elsewhere: it has its tags until a rule ends it."""
+        left = [place for name, (place, _) in before.datasets.items() if name not in self.datasets]
+        self.datasets |= {place.name: (place, self._class(place)) for place in left}
+        self.tags |= {tag for place in left for tag in place.tags.items()}
+        return left
 
     def arns(self) -> list[str]:
         """What there is: one place of each class, and all that are of no dataset."""

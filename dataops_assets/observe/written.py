@@ -141,7 +141,7 @@ def difference(before: Access, after: Access, widening: Examples, narrowing: Exa
                     (gained if widens else lost).append(grant)
     for (widens, grant), names in boundaries.items():
         (gained if widens else lost).extend(replace(grant, who=f"{who}{grant.who}") for who in _together(names, bounded))
-    return Difference(gained=tuple(gained), lost=tuple(lost), new=())
+    return Difference(gained=tuple(gained), lost=tuple(lost))
 
 
 def unevaluated(access: Access, caller: Caller, places: Iterable[Place]) -> Iterator[tuple[Grant, Statement]]:

@@ -8,6 +8,7 @@ Not here: how policies decide (`evaluate`), how the files are made (`infra/rende
 """
 
 import itertools
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -252,6 +253,11 @@ def combine(files: Iterable[Written]) -> Access:
     return Access(tuple(roles), buckets, keys, topics, clusters)
 
 
+def _is_of_tags(character: str) -> bool:
+    """Whether STS takes it in the value of a session tag. Source: AWS Security Token Service API Reference, "Tag"."""
+    return character in "_.:/=+-@" or unicodedata.category(character)[0] in "LNZ"
+
+
 def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
     """A session of a role as its trust demands it.
 
@@ -261,7 +267,7 @@ def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
             becomes `pr-<tag>`.
 
     Raises:
-        LookupError: The trust asks for no tag of that name, or takes no session with these: so there is none.
+        LookupError: The trust asks for no tag of that name, or STS or the trust take no session with these: so there is none.
     """
     account, name = role.arn.split(":")[4], role.arn.rpartition("/")[2]
     carried = _demanded(role.trust)
@@ -269,6 +275,8 @@ def session(role: Role, tags: Mapping[str, str] | None = None) -> Caller:
         if tag.lower() not in carried:  # names of tags have no case
             remedy = choose(tag, carried) if carried else "its sessions have none"
             raise LookupError(f"the trust of {role.full_name} knows no session tag `{tag}`: {remedy}")
+        if strange := sorted({each for each in value if not _is_of_tags(each)}):
+            raise LookupError(f"no session has a tag with `{strange[0]}`: letters, digits, blanks and _.:/=+-@ are taken")
         carried[tag.lower()] = value
     if refusing := _refusing(role.trust, tags or {}):
         raise LookupError(f"the trust of {role.full_name} takes no session with that tag: it asks for {refusing}")

@@ -40,6 +40,20 @@ def test_who_as_people_read_it():
     assert "prod/provider-openflights" not in landing
 
 
+def test_every_place_that_is_named_can_be_asked_for_and_is_where_it_lies(project: Path):
+    """Datasets that share deliveries have them in one folder, which has the name of the first of them."""
+    defs = project / "package" / "defs" / "aviation"
+    shutil.copytree(defs / "flights", defs / "flights_open")
+    edit(defs / "flights_open" / "defs.yaml", "  source:\n", "  source:\n    deliveries: flights\n")
+    places = [line.split()[0] for line in ask("who", "flights_open").stdout.splitlines() if "/flights" in line.split()[0]]
+    assert places[:4] == ["landing/flights", "raw/flights", "receipts/flights", "staged/flights_open"]
+    for place in places:
+        done = ask("who", place)
+        name = place.partition("/")[2]
+        assert (done.exit_code, done.stdout.startswith(f"{name}: public")) == (0, True), done.output
+    assert {one["place"] for one in told("who", "raw/flights")} == {"raw/flights"}
+
+
 def test_who_reads_what_is_encrypted_may_use_its_key_or_it_is_told(project: Path):
     with edited(project / "infra" / "access" / "prod.json") as written:
         policy = written["keys"][f"alias/{PREFIX}-data"]["policy"]
@@ -191,6 +205,7 @@ def test_anybody_may_nothing():
         (("may", "engineer", "--tag", "nope=1"), "the trust of dev/engineer knows no session tag `nope`: use one of person"),
         (("may", "engineer", "--tag", "persn=ann"), "did you mean `person`?"),
         (("may", "branch", "--tag", "person=ann"), "kubernetes-namespace, kubernetes-service-account"),
+        (("may", "engineer", "--tag", "person=*"), "no session has a tag with `*`: letters, digits, blanks"),
         (("may", "prod/infra", "--tag", "person=ann"), "knows no session tag `person`: its sessions have none"),
         (("may", "branch", "--tag", "kubernetes-namespace=prod"), "takes no session with that tag: it asks for StringLike"),
         (("may", "engineer", "--tag", "person=a/b"), "it asks for StringNotLike aws:RequestTag/person *..*|*/*"),

@@ -214,6 +214,26 @@ def test_a_new_dataset_is_read_by_all_groups_that_its_contract_names(project: Pa
     assert read >= {"dev/branch", "dev/engineer", "prod/analyst-analysts", "prod/analyst-operations"}
 
 
+@pytest.mark.parametrize("renamed", [False, True])
+def test_what_a_dataset_leaves_where_it_is_declared_no_more_is_not_lost(project: Path, renamed: bool):
+    """Its objects keep their tags, and no policy has changed; what nobody may read any more is lost all the same."""
+    routes = project / "package" / "defs" / "aviation" / "routes"
+    routes.rename(routes.with_name("lanes")) if renamed else shutil.rmtree(routes)
+    code, found = answer()
+    readers = {"dev/adhoc", "dev/branch", "dev/engineer", "prod/analyst-analysts", "prod/analyst-operations"}
+    read = {one["who"] for one in found["left"] if (one["word"], one["place"]) == ("read", "curated/routes")}
+    assert (code, found["gained"], found["lost"]) == (0, [], [])
+    assert read == {*readers, "prod/code-server", "prod/pipeline"}
+    assert "declared no more: what is left is readable until a rule ends it:\n" in ask("grants", "--diff", "HEAD").stdout
+    with edited(project / "infra" / "access" / "prod.json") as written:
+        policy = written["roles"][f"{PREFIX}-analyst-analysts"]["policies"]["rights"]
+        policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != "ReadPublished"]
+    _, found = answer()
+    gone = {(one["who"], one["place"], one["action"]) for one in found["lost"]}
+    assert ("prod/analyst-analysts", "curated/routes", "s3:GetObject") in gone
+    assert "prod/analyst-analysts" not in {one["who"] for one in found["left"] if one["place"] == "curated/routes"}
+
+
 @pytest.mark.parametrize(
     ("before", "after", "word"),
     [("confidential", "public", "read"), ("internal", "public", "read"), ("confidential", "internal", "change")],
@@ -227,13 +247,23 @@ def test_a_lower_classification_is_gained_and_a_higher_one_lost(project: Path, b
     done = ask("grants", "--diff", "HEAD", "--json")
     assert done.exit_code == 1, done.output
     line = {"who": "everybody who sees the UI", "place": "values of routes", "word": word, "dataset": "routes"}
-    assert json.loads(done.stdout) == {"gained": [{**line, "action": f"{after}, {before} before"}], "lost": [], "new": []}
+    assert json.loads(done.stdout) == {
+        "gained": [{**line, "action": f"{after}, {before} before"}],
+        "lost": [],
+        "new": [],
+        "left": [],
+    }
     assert "everybody who sees the UI" in ask("grants", "--diff", "HEAD").stdout
     commit(project)
     edit(contract, f"classification: {after}", f"classification: {before}")
     done = ask("grants", "--diff", "HEAD", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"gained": [], "lost": [{**line, "action": f"{before}, {after} before"}], "new": []}
+    assert json.loads(done.stdout) == {
+        "gained": [],
+        "lost": [{**line, "action": f"{before}, {after} before"}],
+        "new": [],
+        "left": [],
+    }
 
 
 def in_the_cluster(done: Result) -> tuple[set[tuple[str, ...]], ...]:

@@ -21,6 +21,7 @@ import boto3
 from dataops_assets_tests.checkout import BIN, PROJECT
 from dataops_assets_tests.infra.provider import of_nobody, reattached
 from dataops_assets_tests.values import REGION
+from infra.written import left_by_terraform
 
 INFRA = PROJECT / "infra"
 ENVIRONMENTS = ("dev", "prod")
@@ -151,7 +152,7 @@ def copy(to: Path) -> Copy:
     """
     if not _PROGRAM:
         raise Missing(NEEDED)
-    shutil.copytree(INFRA, to / "infra", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfplan"))
+    shutil.copytree(INFRA, to / "infra", ignore=left_by_terraform)
     return Copy(to / "infra")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dataops_assets_tests.infra.plans import BUCKET, plan, resource
+from dataops_assets_tests.infra.plans import BUCKET, plan, resource, switched
 from dataops_assets_tests.infra.terraform import plugins_of_this_machine
 from infra import kinds, planning, render
 
@@ -62,6 +62,18 @@ def test_what_could_give_access_and_is_not_read_is_refused(kind: str) -> None:
     [
         ("aws_s3_bucket", "policy"),
         ("aws_s3_bucket", "grant"),
+        ("aws_s3_bucket", "lifecycle_rule"),
+        ("aws_s3_bucket", "logging"),
+        ("aws_s3_bucket", "replication_configuration"),
+        ("aws_s3_bucket", "versioning"),
+        ("aws_s3_bucket", "website"),
+        ("aws_cloudtrail", "enable_logging"),
+        ("aws_eks_addon", "configuration_values"),
+        ("aws_iam_openid_connect_provider", "thumbprint_list"),
+        ("aws_iam_role", "tags"),
+        ("aws_launch_template", "key_name"),
+        ("aws_launch_template", "user_data"),
+        ("aws_route", "vpc_peering_connection_id"),
         ("aws_sns_topic", "policy"),
         ("aws_sns_topic_subscription", "redrive_policy"),
         ("aws_vpc_endpoint", "policy"),
@@ -80,21 +92,116 @@ def test_what_could_give_access_and_is_not_read_is_refused(kind: str) -> None:
         ("aws_vpc_security_group_ingress_rule", "prefix_list_id"),
     ],
 )
-def test_access_that_a_resource_gives_by_the_way_is_refused(kind: str, argument: str) -> None:
+def test_what_a_resource_might_let_somebody_do_by_another_argument_is_refused(kind: str, argument: str) -> None:
     """Also where it is said by what is not made yet: then the plan has no value of it."""
-    one = resource(kind, bucket="company-prod", name="company-alarms")
+    one = resource(kind, **{"aws_s3_bucket": {"bucket": "company-prod"}, "aws_sns_topic": {"name": "x"}}.get(kind, {}))
     given = plan(one | {"values": one["values"] | {argument: "x"}})
     not_known = plan(one)
-    (block,) = not_known["configuration"]["root_module"]["resources"]
+    block = not_known["configuration"]["root_module"]["resources"][0]
     block["expressions"] = block["expressions"] | {argument: {"references": ["aws_iam_role.x.arn"]}}
     for planned in (given, not_known):
         with pytest.raises(render.NotRendered, match=rf"{kind}\.this: `{argument}` within it is not read"):
             render.access([planned])
 
 
+TRAIL = {
+    "name": "x",
+    "cloud_watch_logs_group_arn": None,
+    "s3_bucket_name": "company-prod",
+    "sns_topic_name": None,
+    **dict.fromkeys(("enable_log_file_validation", "include_global_service_events", "is_multi_region_trail"), True),
+}
+MACHINES = {"http_tokens": "required", "http_put_response_hop_limit": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "off", "told"),
+    [
+        *(
+            (one["type"], one["values"], {name: value}, told)
+            for one, name, value, told in zip(
+                switched("company-prod"),
+                ("rule", "restrict_public_buckets", "versioning_configuration"),
+                ([{"object_ownership": "ObjectWriter"}], False, [{"status": "Suspended"}]),
+                ("`rule.object_ownership` is ObjectWriter", "`restrict_public_buckets` is off", "status` is Suspended"),
+                strict=True,
+            )
+        ),
+        ("aws_ecr_repository", {"image_tag_mutability": "IMMUTABLE"}, {"image_tag_mutability": "MUTABLE"}, "is MUTABLE"),
+        (
+            "aws_launch_template",
+            {"metadata_options": [MACHINES]},
+            {"metadata_options": [MACHINES | {"http_tokens": "optional"}]},
+            r"`metadata_options\.http_tokens` is optional: it is always required",
+        ),
+        (
+            "aws_launch_template",
+            {"metadata_options": [MACHINES]},
+            {"metadata_options": [MACHINES | {"http_put_response_hop_limit": 2}]},
+            "hop_limit` is 2: it is always 1",
+        ),
+        ("aws_launch_template", {"metadata_options": [MACHINES]}, {"metadata_options": []}, "is off"),
+        ("aws_cloudtrail", TRAIL, {"is_multi_region_trail": False}, "`is_multi_region_trail` is off"),
+    ],
+)
+def test_a_switch_that_holds_everybody_is_on(kind: str, values: dict[str, Any], off: dict[str, Any], told: str) -> None:
+    assert render.access([plan(BUCKET, resource(kind, **values))])
+    with pytest.raises(render.NotRendered, match=rf"{kind}\.this: .*{told}"):
+        render.access([plan(BUCKET, resource(kind, **values | off))])
+
+
+@pytest.mark.parametrize("kind", [one["type"] for one in switched("company-prod")])
+def test_a_bucket_without_a_switch_is_refused(kind: str) -> None:
+    """Versions are kept where what is overwritten ends later: results of queries are written once."""
+    rule = {"status": "Enabled", "noncurrent_version_expiration": [{"noncurrent_days": 30}]}
+    planned = plan(BUCKET, resource("aws_s3_bucket_lifecycle_configuration", bucket="company-prod", rule=[rule]))
+    assert render.access([planned])
+    made = planned["planned_values"]["root_module"]
+    made["resources"] = [one for one in made["resources"] if one["type"] != kind]
+    with pytest.raises(render.NotRendered, match=rf"its bucket has no {kind}: write one"):
+        render.access([planned])
+
+
+def test_machines_without_a_template_are_refused() -> None:
+    assert render.access([plan(resource("aws_eks_node_group", launch_template=[]))])
+    with pytest.raises(render.NotRendered, match="without a `launch_template`, its pods reach the credentials"):
+        render.access([plan(resource("aws_eks_node_group"))])
+
+
+def test_what_is_said_of_a_resource_that_is_not_made_yet_is_refused() -> None:
+    planned = plan(BUCKET)
+    one = resource("aws_launch_template") | {"expressions": {"user_data": {"references": ["var.x"]}}}
+    planned["configuration"]["root_module"]["module_calls"] = {"more": {"source": "./more", "module": {"resources": [one]}}}
+    with pytest.raises(render.NotRendered, match=r"module\.more\.aws_launch_template\.this: `user_data` within it is not read"):
+        render.access([planned])
+
+
+def test_code_that_is_fetched_is_refused() -> None:
+    for source in ("../../modules/x", "./x"):
+        planned = plan(BUCKET)
+        planned["configuration"]["root_module"]["module_calls"] = {"x": {"source": source, "module": {}}}
+        assert render.access([planned])
+    planned["configuration"]["root_module"]["module_calls"]["x"]["module"] = {
+        "module_calls": {"y": {"source": "git::https://example.com/x.git", "module": {}}}
+    }
+    with pytest.raises(render.NotRendered, match=r"module\.y is fetched from git::https"):
+        render.access([planned])
+    planned = plan(BUCKET)
+    planned["configuration"]["provider_config"] = {"aws": {"full_name": "registry.terraform.io/hashicorp/aws"}}
+    assert render.access([planned])
+    planned["configuration"]["provider_config"]["aws"]["full_name"] = "registry.terraform.io/elsewhere/aws"
+    with pytest.raises(render.NotRendered, match=r"the provider registry\.terraform\.io/elsewhere/aws is not read"):
+        render.access([planned])
+
+
 HELD = {"name": "rights", "role": "company-x", "policy": POLICY}
 ENTRY = {"cluster_name": "company-prod", "principal_arn": f"{ARN}:role/company-x", "type": "STANDARD"}
-VIEW = {**ENTRY, "policy_arn": "arn:aws:eks::aws:cluster-access-policy/View", "access_scope": [{"type": "cluster"}]}
+VIEW = {
+    "cluster_name": "company-prod",
+    "principal_arn": f"{ARN}:role/company-x",
+    "policy_arn": "arn:aws:eks::aws:cluster-access-policy/View",
+    "access_scope": [{"type": "cluster"}],
+}
 POD = {"cluster_name": "company-prod", "namespace": "prod", "service_account": "x", "role_arn": f"{ARN}:role/company-x"}
 TARGET = {"rule": "prod-written", "target_id": "alarms", "arn": TOPIC_ARN}
 ALARM = {"alarm_name": "x", "alarm_actions": None, "insufficient_data_actions": None, "ok_actions": None}
@@ -107,9 +214,7 @@ ALARM = {"alarm_name": "x", "alarm_actions": None, "insufficient_data_actions": 
         ("aws_s3_bucket_policy", {"bucket": "company-prod", "policy": POLICY}),
         ("aws_s3_bucket_lifecycle_configuration", {"bucket": "company-prod", "rule": []}),
         ("aws_s3_bucket_object_lock_configuration", {"bucket": "company-prod", "rule": []}),
-        ("aws_s3_bucket_ownership_controls", {"bucket": "company-prod"}),
-        ("aws_s3_bucket_public_access_block", {"bucket": "company-prod"}),
-        ("aws_s3_bucket_versioning", {"bucket": "company-prod"}),
+        *((one["type"], one["values"]) for one in switched("company-prod")),
         ("aws_iam_role", ROLE["values"]),
         ("aws_iam_role_policy", HELD),
         ("aws_iam_policy", {"name": "x", "policy": POLICY}),
@@ -201,7 +306,6 @@ def test_a_provisioner_stands_in_a_plan_of_terraform_as_it_is_read_here(
 FOREIGN = f"arn:aws:sns:eu-central-1:{ELSEWHERE}:company-alarms"
 LOGS = resource("aws_cloudwatch_log_group", name="/company/trail")
 LOGS_ARN = f"arn:aws:logs:eu-central-1:{ACCOUNT}:log-group:/company/trail:*"
-TRAIL = {"name": "x", "cloud_watch_logs_group_arn": None, "s3_bucket_name": "company-prod", "sns_topic_name": None}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from dataops_assets_tests.infra.plans import switched
 from infra import render
 
 ACCOUNT = "111111111111"
@@ -33,6 +34,7 @@ def plan(*identities: dict[str, Any]) -> dict[str, Any]:
     bucket = [
         resource(inner, "aws_s3_bucket", "this", bucket="company-dev"),
         resource(inner, "aws_s3_bucket_policy", "this", bucket="company-dev", policy=policy("s3:ListBucket")),
+        *({**one, "address": f"{inner}{one['address']}"} for one in switched("company-dev")),
     ]
     key = [
         resource(outer, "aws_kms_key", "data", policy=policy("kms:*")),
@@ -43,7 +45,7 @@ def plan(*identities: dict[str, Any]) -> dict[str, Any]:
         written(key[0]),
         written(key[1], target_key_id={"references": ["aws_kms_key.data.key_id", "aws_kms_key.data"]}),
     ]
-    of_bucket = {"bucket": {"module": {"resources": [written(one) for one in bucket]}}}
+    of_bucket = {"bucket": {"source": "./bucket", "module": {"resources": [written(one) for one in bucket]}}}
     storage = {"resources": of_storage, "module_calls": of_bucket}
     return {
         "variables": {name: {"value": value} for name, value in said.items()},
@@ -56,7 +58,7 @@ def plan(*identities: dict[str, Any]) -> dict[str, Any]:
         "configuration": {
             "root_module": {
                 "resources": [written(one) for one in identities],
-                "module_calls": {"storage": {"module": storage}},
+                "module_calls": {"storage": {"source": "../../modules/storage", "module": storage}},
             }
         },
     }
@@ -169,7 +171,11 @@ def test_a_cluster_that_says_nothing_lets_in_as_aws_does_by_default():
         (of_cluster("access_entry", **ENTRY), "`kubernetes_groups` is not known"),
         (of_cluster("access_entry", "another", **ENTRY, kubernetes_groups=["x"]), "the cluster another, which is not planned"),
         (
-            of_cluster("access_policy_association", **ENTRY, policy_arn="arn:aws:eks::aws:cluster-access-policy/X"),
+            of_cluster(
+                "access_policy_association",
+                principal_arn=ENTRY["principal_arn"],
+                policy_arn="arn:aws:eks::aws:cluster-access-policy/X",
+            ),
             "whose entry is not",
         ),
         (of_cluster("identity_provider_config"), "is not read"),

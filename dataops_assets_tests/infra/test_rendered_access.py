@@ -50,7 +50,10 @@ def test_what_is_committed_of_the_repository_is_what_terraform_evaluates(render:
         ("more.tf", 'locals {\n  x = "${"a" /* }"\n# */ }"\n}\n', r"more\.tf: a comment is written with #"),
         ("more.tf.json", '{"output": {"x": {"value": 1}}}', r"more\.tf\.json: it is not known"),
         ("more.auto.tfvars", "infra_reviewers = []\n", r"more\.auto\.tfvars: it is not known"),
-        ("rules.tf", 'output "x" {\n  value = 1\n}\n', r"rules\.tf: it has locals alone, write output x"),
+        ("more_override.tf", 'locals {\n  main = "x"\n}\n', r"more_override\.tf: what it overrides"),
+        ("more.tf", 'locals {\n  x = fileexists("told.tf")\n}\n', r"more\.tf:2: by `fileexists`"),
+        ("rules.tf", 'output "x" {\n  value = 1\n}\n', r"rules\.tf: it has blocks `locals` alone, write output x"),
+        ("variables.tf", 'resource "terraform_data" "x" {\n}\n', r"variables\.tf: it has blocks `variable` alone"),
     ],
 )
 def test_what_is_told_to_github_in_a_form_that_is_not_read_is_refused(

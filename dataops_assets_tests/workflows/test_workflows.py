@@ -181,9 +181,11 @@ def test_a_check_that_the_ruleset_demands_does_all_of_what_it_is_for() -> None:
 
 
 def test_a_check_that_the_ruleset_demands_is_not_passed_over() -> None:
-    """A job that is skipped counts as passed, by an `if` of its own or of one that it `needs`; one that may fail does, too."""
+    """A job that is skipped counts as passed, by an `if` of its own or of one that it `needs`; one that may fail does, too.
+    What a step finds on a machine of somebody's own, he decides."""
     for name, job in files.on_each_pull_request().items():
         assert set(job) == {"runs-on", "timeout-minutes", "permissions", "steps"}, name
+        assert job["runs-on"] == "ubuntu-24.04", f"{name}: a machine of GitHub's, and not the one that is newest today"
     for workflow in {job.workflow for job in jobs() if job.name in CHECKS}:
         assert not {"defaults", "env"} & set(WORKFLOWS[workflow]), workflow
 
