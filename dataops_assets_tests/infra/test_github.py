@@ -15,7 +15,8 @@ pytestmark = pytest.mark.terraform
 
 ARGUMENTS = {
     "github_repository": """name visibility has_issues allow_merge_commit allow_rebase_merge allow_squash_merge
-        delete_branch_on_merge vulnerability_alerts archive_on_destroy""",
+        delete_branch_on_merge archive_on_destroy""",
+    "github_repository_vulnerability_alerts": "repository",
     "github_branch_default": "repository branch",
     "github_repository_ruleset": """repository name target enforcement conditions ref_name include exclude rules deletion
         non_fast_forward required_linear_history pull_request required_approving_review_count dismiss_stale_reviews_on_push

@@ -8,12 +8,15 @@ resource "github_repository" "this" {
   allow_rebase_merge     = false
   allow_squash_merge     = true
   delete_branch_on_merge = true
-  vulnerability_alerts   = true
   archive_on_destroy     = true
 
   lifecycle {
     prevent_destroy = true
   }
+}
+
+resource "github_repository_vulnerability_alerts" "this" {
+  repository = github_repository.this.name
 }
 
 resource "github_branch_default" "this" {

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     github = {
       source  = "integrations/github"
-      version = "~> 6.11" # knows whether actions must be pinned
+      version = "~> 6.12" # has a resource for alerts, and knows whether actions must be pinned
     }
   }
 

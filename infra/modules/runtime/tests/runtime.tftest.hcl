@@ -1,8 +1,6 @@
 # With a provider that makes nothing: what is asked for. Whether AWS takes it is told by `apply`.
 
 mock_provider "aws" {
-  override_during = plan
-
   mock_resource "aws_iam_role" {
     defaults = { arn = "arn:aws:iam::222222222222:role/mock" }
   }
