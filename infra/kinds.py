@@ -228,6 +228,12 @@ def _fetched(configuration: Mapping[str, Any]) -> None:
     for provider in configuration.get("provider_config", {}).values():
         if provider["full_name"] != _PROVIDER:
             raise NotRendered(f"the provider {provider['full_name']} is not read: only {_PROVIDER} is")
+        if "region" not in provider.get(
+            "expressions", ()
+        ):  # the override alone says none, so there is nothing that it overrides
+            raise NotRendered(
+                "no provider says where, and in which account, something is made: write it as infra/written.py has it"
+            )
 
     def within(module: Mapping[str, Any]) -> None:
         for name, call in module.get("module_calls", {}).items():

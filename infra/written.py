@@ -37,6 +37,8 @@ _ASKS = re.compile(
     rf"|terraform{_GAP}\.{_GAP}(?:workspace|env|applying)\b)",
     re.DOTALL,
 )
+_IGNORES = re.compile(r"\bignore_changes\b(?! = \[scaling_config\[0\]\.desired_size\])")
+"""All but how many machines there are: what is ignored is planned, and AWS is never told it."""
 _DYNAMIC = re.compile(rf'(?<![\w.-])dynamic{_GAP}"?([^"\s{{]*)"?{_GAP}\{{', re.DOTALL)
 _MADE_OF_MANY = frozenset(
     {"abort_incomplete_multipart_upload", "advanced_event_selector", "and", "columns", "expiration"}
@@ -105,6 +107,9 @@ def code(path: Path, name: str) -> None:
         raise NotRendered(
             f"{at(found.start())}: by `{said}` it could be planned otherwise here than it is applied: pass in a value"
         )
+    for found in _IGNORES.finditer(text):
+        remedy = "leave it out, or list it in infra/written.py where nobody may do more by it"
+        raise NotRendered(f"{at(found.start())}: by `ignore_changes` AWS is not told what is planned: {remedy}")
     for found in _DYNAMIC.finditer(text):
         if found[1] not in _MADE_OF_MANY:
             remedy = "write it as it is, or list it in infra/written.py where nobody may do more by it"

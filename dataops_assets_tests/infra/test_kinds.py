@@ -186,10 +186,18 @@ def test_code_that_is_fetched_is_refused() -> None:
     }
     with pytest.raises(render.NotRendered, match=r"module\.y is fetched from git::https"):
         render.access([planned])
-    planned = plan(BUCKET)
-    planned["configuration"]["provider_config"] = {"aws": {"full_name": "registry.terraform.io/hashicorp/aws"}}
+
+
+def test_a_provider_is_that_of_aws_and_is_written() -> None:
+    """What overrides it here stands in its place, if there is none."""
+    planned, expressions = plan(BUCKET), {"region": {"references": ["var.region"]}, "access_key": {"constant_value": "none"}}
+    ours = {"full_name": "registry.terraform.io/hashicorp/aws", "expressions": expressions}
+    planned["configuration"]["provider_config"] = {"aws": ours}
     assert render.access([planned])
-    planned["configuration"]["provider_config"]["aws"]["full_name"] = "registry.terraform.io/elsewhere/aws"
+    ours["expressions"] = {"access_key": {"constant_value": "none"}}
+    with pytest.raises(render.NotRendered, match="no provider says where, and in which account"):
+        render.access([planned])
+    ours["full_name"] = "registry.terraform.io/elsewhere/aws"
     with pytest.raises(render.NotRendered, match=r"the provider registry\.terraform\.io/elsewhere/aws is not read"):
         render.access([planned])
 

@@ -83,6 +83,7 @@ def test_a_file_that_is_read_otherwise_is_refused(tmp_path: Path, name: str, ref
         ("locals {\n  x = path /* */ .root\n}\n", r"by `path /\* \*/ \.root`"),
         ("locals {\n  x = terraform.workspace\n}\n", r"by `terraform\.workspace`"),
         ('resource "aws_s3_bucket" "x" {\n  dynamic "logging" {\n  }\n}\n', "a dynamic `logging` stands in no plan"),
+        ('resource "aws_iam_role" "x" {\n  lifecycle {\n    ignore_changes = all\n  }\n}\n', "by `ignore_changes` AWS is not"),
         ('provider "aws" {\n  region = var.region\n}\n', r"x\.tf:1: it says who acts"),
         (f'provider aws {{\n  {BLOCK}  assume_role {{\n    role_arn = "x"\n  }}\n}}\n', "it says who acts"),
         (f'provider "aws" {{\n  {BLOCK}  endpoints {{\n    s3 = "https://example.com"\n  }}\n}}\n', "it says who acts"),
