@@ -132,7 +132,7 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     schema_module = _module(file.parent / "schema.py", folder, modules)
     schema = _schema(schema_module, "Schema", folder)
     ingested = isinstance(attributes, IngestedAttributes)
-    normalise = getattr(schema_module, "normalise", None)
+    normalise = _normalise(schema_module, folder)
     examples, written = file.parent / "examples.yaml", file.parent / CORRECTIONS
     return Dataset(
         name=name,
@@ -247,9 +247,28 @@ def _schema(module: ModuleType, name: str, folder: str) -> Schema:
     return schema
 
 
+def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:
+    found = getattr(module, "normalise", None)
+    if found is None:
+        return None
+    remedy = "write `def normalise(rows: pl.LazyFrame) -> pl.LazyFrame`"
+    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
+        what = "`normalise` is no function that gives rows"
+        raise ContractError([Problem(f"{folder}/schema.py", 1, what, remedy)])
+    try:
+        inspect.signature(found).bind(None)
+    except TypeError as error:
+        line, what = found.__code__.co_firstlineno, f"`normalise` cannot be called with the rows alone: {error}"
+        raise ContractError([Problem(f"{folder}/schema.py", line, what, remedy)]) from error
+    return found
+
+
 def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, modules: Modules) -> Callable[..., Any]:
     transform: FunctionType = _function(folder_path / "transform.py", "transform", folder, modules)
     inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
+    if inspect.iscoroutinefunction(transform):
+        line, remedy = transform.__code__.co_firstlineno, "write `def transform(…)`, without `async`"
+        raise ContractError([Problem(f"{folder}/transform.py", line, "`transform` gives no rows, as it is `async`", remedy)])
     arguments = tuple(inspect.signature(transform).parameters)
     if set(arguments) != set(inputs):
         line = transform.__code__.co_firstlineno

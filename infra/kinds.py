@@ -120,7 +120,7 @@ _ALWAYS = {
 """Switches that hold whoever a policy lets in: what is public, what stays of what is overwritten, whether a pod is its machine,
 whether a tag can be moved. They are one way, so nothing of them is rendered."""
 _OF_EACH_BUCKET = ("aws_s3_bucket_ownership_controls", "aws_s3_bucket_public_access_block")
-_PROVIDER = "registry.terraform.io/hashicorp/aws"
+_PROVIDERS = tuple(f"registry.{where}/hashicorp/aws" for where in ("terraform.io", "opentofu.org"))
 _CLAIMS = {
     **dict.fromkeys(_OF_BUCKETS, ("bucket",)),
     "aws_cloudtrail": ("name",),
@@ -226,8 +226,8 @@ def _say(address: str, kind: str, said: Iterable[str]) -> None:
 def _fetched(configuration: Mapping[str, Any]) -> None:
     """Refuse code that is not in infra/: it would be planned, and be another when it is applied."""
     for provider in configuration.get("provider_config", {}).values():
-        if provider["full_name"] != _PROVIDER:
-            raise NotRendered(f"the provider {provider['full_name']} is not read: only {_PROVIDER} is")
+        if provider["full_name"] not in _PROVIDERS:
+            raise NotRendered(f"the provider {provider['full_name']} is not read: only {' or '.join(_PROVIDERS)} is")
         if "region" not in provider.get(
             "expressions", ()
         ):  # the override alone says none, so there is nothing that it overrides

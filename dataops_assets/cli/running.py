@@ -17,7 +17,7 @@ import click
 import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
@@ -251,7 +251,14 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
     if home is None and not Path("dagster.yaml").exists():
         raise click.ClickException("there is no dagster.yaml here: run it in the project's folder, or set DAGSTER_HOME")
     warnings.filterwarnings("ignore", module="dagster")
-    with dg.DagsterInstance.from_config(str(home or Path.cwd())) as instance:
+    try:
+        opened = dg.DagsterInstance.from_config(str(home or Path.cwd()))
+    except (OSError, SQLAlchemyError):
+        raise
+    except Exception as error:  # whatever its parts raise of a file that they cannot use
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise click.ClickException(f"{home or Path.cwd()}/dagster.yaml: Dagster cannot use it: {why}") from error
+    with opened as instance:
         yield instance
 
 

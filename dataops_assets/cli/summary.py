@@ -46,10 +46,10 @@ def summarise(
     """
     now = datetime.now(UTC)
     counted = [(dataset, tally_all(lake, dataset, now)) for dataset in datasets]
-    if any(finding.unmet for finding in findings(lake, counted)):  # or another run has published meanwhile
+    if any(finding.unmet for finding in findings(lake, counted, now)):  # or another run has published meanwhile
         lake = lake.at_another_glance()
         counted = [(dataset, tally_all(lake, dataset, now)) for dataset in datasets]
-    worth = findings(lake, counted)
+    worth = findings(lake, counted, now)
     unmet = [finding for finding in worth if finding.unmet]
     holds = not unmet and not failures
     _print_findings(unmet[:_MOST_UNMET] if unmet else worth[:_MOST_WORTH], console)
@@ -93,7 +93,7 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
         (dataset, arrival)
         for dataset in datasets
         for arrival in landing.arrivals(lake.landing, dataset, now).values()
-        if arrival.waiting_for
+        if arrival.waiting_for and not _is_received(lake, dataset, arrival)
     ]
     for dataset, arrival in waiting[:_MOST_UNMET]:
         what = f"{dataset.name} {arrival.partition or ''}".strip()
@@ -106,6 +106,12 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
         if strays:
             more = f" ({len(strays) - 1:,} more: {asked})" if len(strays) > 1 else ""
             console.print(f"{strays[0]}{more}", style="" if strays[0].early else "yellow", highlight=False)
+
+
+def _is_received(lake: Lake, dataset: Dataset, arrival: landing.Arrival) -> bool:
+    """Whether a delivery that is still too new has been received all the same, by the run that fetched it."""
+    receipt = lake.receipt(dataset, arrival.partition)
+    return receipt is not None and receipt.landed == arrival.fingerprint
 
 
 def _table(counted: Sequence[tuple[Dataset, Tally]]) -> Table:

@@ -20,6 +20,8 @@ from dataops_assets.storage.errors import in_words, is_lasting
 
 _DATA_VERSION, _READ_VERSION = "dagster/data_version", "dagster/input_data_version/"
 _SHOWN = 20
+_TOLD = 1000
+"""Of partitions that have no verdict, those whose reasons a run tells `dataops run`, which counts them."""
 UNJUDGED = "unjudged"
 """On the failure of a step: the reasons that no verdict tells."""
 
@@ -102,7 +104,7 @@ def emit(
     if failed:
         unjudged = [outcome.reason for outcome in failed if outcome.verdict is None]
         raise dg.Failure(
-            _summary(dataset, outcomes, failed), metadata={UNJUDGED: "\n".join(unjudged[:_SHOWN])}, allow_retries=False
+            _summary(dataset, outcomes, failed), metadata={UNJUDGED: "\n".join(unjudged[:_TOLD])}, allow_retries=False
         )
     if len(outcomes) > 1:
         yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")

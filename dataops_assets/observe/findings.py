@@ -5,6 +5,7 @@ Here: how findings are told and ranked. Not here: counting (`tally`), and what e
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from dataops_assets.contract import Dataset, Partition
@@ -13,6 +14,7 @@ from dataops_assets.gate.rules import compile_rules
 from dataops_assets.observe import awaited
 from dataops_assets.observe.corrections import expired
 from dataops_assets.observe.tally import Tally
+from dataops_assets.steps.deriving import why_missing
 from dataops_assets.storage.lake import Lake, name_of
 
 Check = Literal["arrivals", "envelope", "content"]
@@ -48,13 +50,13 @@ class Finding:
         return f"/assets/{zone}/{name}?view=checks&checkDetail={self.check}"
 
 
-def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]]) -> list[Finding]:
+def findings(lake: Lake, counted: Iterable[tuple[Dataset, Tally]], now: datetime) -> list[Finding]:
     """Everything that is worth a look, the worst first; each rule of a dataset once, where it is broken worst."""
-    found = [finding for dataset, tally in counted for finding in _of(lake, dataset, tally)]
+    found = [finding for dataset, tally in counted for finding in _of(lake, dataset, tally, now)]
     return sorted(found, key=lambda finding: (not finding.unmet, -finding.weight))
 
 
-def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
+def _of(lake: Lake, dataset: Dataset, tally: Tally, now: datetime) -> Iterator[Finding]:
     for partition, damage in tally.damaged.items():
         yield Finding(dataset, partition, f"{name_of(dataset, partition)}: {damage}", "content", True, _DAMAGED)
     for partition, verdict in tally.refusals.items():
@@ -63,7 +65,7 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally) -> Iterator[Finding]:
         yield Finding(dataset, partition, told, verdict.gate, True, _REFUSED)
     yield from _awaited(dataset, tally)
     if tally.unmade:
-        why = lake.why_missing(dataset, tally.unmade[:1])
+        why = why_missing(lake, dataset, tally.unmade[0], now)
         told = f"{name_of(dataset, None)}: {len(tally.unmade):,} of {tally.expected:,} partitions missing, the first: {why}"
         # What is made of something that is missing is missing for that reason.
         yield Finding(dataset, tally.unmade[0], told, "content", True, _MISSING if dataset.ingested else _MISSING / 2)

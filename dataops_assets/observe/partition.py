@@ -11,6 +11,7 @@ from dataops_assets.gate.verdict import EFFECTS, Gate, RuleResult, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.observe.awaited import since
 from dataops_assets.observe.corrections import applied
+from dataops_assets.steps.deriving import why_missing
 from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -26,7 +27,7 @@ def describe_partition(lake: Lake, dataset: Dataset, partition: Partition, now: 
         partition: The partition; None for a dataset without.
         now: The time, which decides whether what lies in landing is still.
     """
-    arrivals, verdicts = _arrivals(lake, dataset, partition, now), _verdicts(lake, dataset, partition)
+    arrivals, verdicts = _arrivals(lake, dataset, partition, now), _verdicts(lake, dataset, partition, now)
     return "\n".join([name_of(dataset, partition), *arrivals, *verdicts])
 
 
@@ -52,7 +53,7 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
         yield f"a delivery lies in landing, waiting for {lying.waiting_for}"
 
 
-def _verdicts(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[str]:
+def _verdicts(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> Iterator[str]:
     gates: tuple[Gate, ...] = ("envelope", "content") if dataset.ingested else ("content",)
     given = [verdict for gate in gates for verdict in lake.verdicts(gate, dataset, partition)]
     for verdict in sorted(given, key=lambda verdict: verdict.judged_at):
@@ -64,7 +65,7 @@ def _verdicts(lake: Lake, dataset: Dataset, partition: Partition) -> Iterator[st
     if rejected and rejected.rows:
         yield f"rejected rows lie in {lake.address('quarantine', dataset, partition)}"
     if published is None:
-        yield lake.why_missing(dataset, [partition])
+        yield why_missing(lake, dataset, partition, now)
         return
     path = lake.address(dataset.zone, dataset, partition)
     yield f"published {moment(published.published_at)} · {published.rows:,} rows · {published.bytes:,} bytes · {path}"

@@ -20,6 +20,7 @@ from dataops_assets.observe.map import writer_of, zones_of
 from dataops_assets.observe.plan import planned
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.correcting import misfits
+from dataops_assets.steps.deriving import why_missing
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage import landing
 from dataops_assets.storage.deliveries import Receipt
@@ -209,7 +210,7 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     yield from _first(list(_refusals(dataset, t)))
     yield from awaited.sentences(dataset, t.awaited)
     if t.unmade:
-        yield f"missing: {len(t.unmade):,}, the first: {lake.why_missing(dataset, t.unmade[:1])}"
+        yield f"missing: {len(t.unmade):,}, the first: {why_missing(lake, dataset, t.unmade[0], now)}"
     waiting = ((key, misfits(lake, dataset, key, now.date())) for key in sorted(t.pending, key=str))
     yield from _first([f"not corrected: {name_of(dataset, key)}: {why}" for key, why in waiting if why])
     yield from _first([f"accepted: {name_of(dataset, partition)}: {reason}" for partition, reason in t.accepted.items()])

@@ -107,6 +107,18 @@ def inputs(lake: Lake, parts: dict[str, list[Partition]]) -> dict[str, list[Prov
     return {name: readable(lake, name, keys) for name, keys in parts.items()}
 
 
+def why_missing(lake: Lake, dataset: Dataset, partition: Partition, now: datetime) -> str:
+    """Why a partition is not published, in words: of what was never made, what it waits for."""
+    told = lake.why_missing(dataset, [partition])
+    if dataset.derived and lake.newest_verdict(dataset, partition) is None:
+        for name, keys in input_partitions(lake, dataset, partition, now).items():
+            other = lake.catalog[name]
+            for key, made in zip(keys, lake.store.each(partial(lake.published, other), keys), strict=True):
+                if made is None:
+                    return f"{told}; {why_missing(lake, other, key, now)}"
+    return told
+
+
 def grounds(
     dataset: Dataset,
     partition: Partition,

@@ -1,9 +1,15 @@
 """What fails in a `dataops run`: it is tried once, told, and tried again by the next one."""
 
 import re
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
+from rich.console import Console
+
+from dataops_assets.cli.summary import summarise
 from dataops_assets.components.launch import due
 from dataops_assets.contract.policy import Zone
 from dataops_assets_tests.checkout import make_checkout
@@ -31,6 +37,8 @@ def test_what_fails_is_asked_once_by_each_run(tmp_path: Path):
         if folder.is_dir():
             folder.rename(tmp_path / folder.name)
     tree, notes = short_tree(tmp_path / "dataops_assets"), tmp_path / "notes"
+    days = [f"2024-01-{number:02}" for number in range(1, 26)]
+    tree.edit("readings/defs.yaml", f"end: {DAYS[-1]}", f"end: {days[-1]}")
     tree.write("readings/fetch.py", failing("fetch(partition, folder)", notes, "{partition}"))
     for file in ("schema.py", "examples.yaml"):
         tree.write(f"heights/{file}", GOOD[f"stations/{file}"])
@@ -46,10 +54,11 @@ def test_what_fails_is_asked_once_by_each_run(tmp_path: Path):
     for runs in (1, 2):
         told = mine.run("dataops", "run")
         assert told.returncode == 1, told.stdout + told.stderr
-        assert told.stdout.count("fetch failed: ValueError: 503 from the lab") == len(DAYS), told.stdout
-        assert sorted(notes.read_text().split()) == sorted([*DAYS, "heights"] * runs)
-        assert re.search(r"January 2024 .* · 0 refused · 3 failed · ", told.stdout), told.stdout
+        assert "fetch failed: ValueError: 503 from the lab" in told.stdout
+        assert sorted(notes.read_text().split()) == sorted([*days, "heights"] * runs)
+        assert re.search(r"January 2024 .* · 0 refused · 25 failed · ", told.stdout), told.stdout
         assert "dataops_assets/defs/heights/transform.py:" in told.stdout
+        assert "… and 6 more failures" in told.stdout
 
 
 def test_what_failed_is_due_again_once_something_has_changed(tmp_path: Path):
@@ -64,3 +73,32 @@ def test_what_failed_is_due_again_once_something_has_changed(tmp_path: Path):
     tree.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 1}))
     tree.drop("readings", f"{DAYS[2]}.csv", readings(DAYS[2]))
     assert (found(), found()) == ([(DAY,), (DAYS[2],)], [])
+
+
+def test_what_a_run_has_fetched_is_not_told_as_one_that_is_not_whole(tmp_path: Path):
+    tree = short_tree(tmp_path)
+    tree.write(
+        "readings/fetch.py",
+        """
+        def fetch(partition, folder):
+            (folder / f"{partition}.csv").write_text("station,day,hour,temperature,note\\n" + f"oslo,{partition},1,1.5,\\n")
+        """,
+    )
+    tree.edit("readings/defs.yaml", "rows: [0.5, 2]", "rows: [0.5, 2]\n    complete: {quiet: 600}")
+    [received] = tree.receive("readings", DAY, now=datetime.now(UTC))
+    assert received.status == "done", received.reason
+    tree.drop("readings", f"{DAYS[2]}.csv", readings(DAYS[2]), written=datetime.now(UTC))
+    console = Console(file=StringIO(), width=200)
+    summarise(tree.lake, [tree["readings"]], [], 1, 1.0, console)
+    told = [line for line in console.file.getvalue().splitlines() if "is not whole" in line]  # type: ignore[attr-defined]
+    assert [line.partition(":")[0] for line in told] == [f"readings {DAYS[2]}"]
+
+
+@pytest.mark.parametrize("text", ["run_launcher: [", "no_such_key: 1", "run_storage: {module: nowhere, class: Nobody}"])
+def test_records_that_dagster_cannot_open_are_told_in_a_line(tmp_path: Path, text: str):
+    mine = make_checkout(tmp_path)
+    (tmp_path / "dagster.yaml").write_text(f"{text}\n")
+    told = mine.run("dataops", "run")
+    assert told.returncode == 1
+    assert told.stderr.startswith(f"Error: {tmp_path}/dagster.yaml: Dagster cannot use it: "), told.stderr
+    assert "Traceback" not in told.stdout + told.stderr

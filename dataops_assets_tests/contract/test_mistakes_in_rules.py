@@ -31,6 +31,7 @@ PARSERS: Edit = (
 )
 """pandera itself refuses them for polars."""
 
+_NO_FUNCTION = "`normalise` is no function that gives rows"
 CASES: dict[str, Broken] = {
     # columns
     "no_key": Broken((READINGS, "key: [station, day, hour]", "key: []"), "`key` is []", "The columns that tell rows apart"),
@@ -380,6 +381,27 @@ CASES: dict[str, Broken] = {
         "name its arguments like the inputs",
         mended="def transform(readings, stations)",
     ),
+    "transform_async": Broken(
+        (TRANSFORM, "def transform(readings: pl.LazyFrame", "async def transform(readings: pl.LazyFrame"),
+        "`transform` gives no rows, as it is `async`",
+        "without `async`",
+        mended="def transform(readings: pl.LazyFrame",
+    ),
+    **{
+        f"normalise_{name}": Broken(
+            (SCHEMA, "class Schema", f"{given}\n\n\nclass Schema"),
+            said,
+            "write `def normalise(rows: pl.LazyFrame) -> pl.LazyFrame`",
+            at=at,
+            mended="def normalise(rows, more=None):\n    return rows\n\n\nclass Schema",
+        )
+        for name, given, said, at in (
+            ("of_nothing", "def normalise():\n    return 1", "with the rows alone: too many positional arguments", "def norm"),
+            ("of_two", "def normalise(rows, x):\n    return 1", "with the rows alone: missing a required argument", "def norm"),
+            ("async", "async def normalise(rows):\n    return rows", _NO_FUNCTION, "import pand"),
+            ("no_function", "normalise = 1", _NO_FUNCTION, "import pand"),
+        )
+    },
 }
 
 

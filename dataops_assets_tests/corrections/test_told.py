@@ -62,9 +62,9 @@ def test_an_expired_correction_is_worth_a_look_and_no_breach(corrected: Tree) ->
     dataset = corrected["stations"]
     says = "defs/stations/corrections.yaml:1 was valid until 2024-03-05: what is published stays"
     assert f"an expired correction: {says}" in " ".join(describe(corrected.lake, dataset, LATER).split())
-    [found] = findings(corrected.lake, [(dataset, tally_all(corrected.lake, dataset, LATER))])
+    [found] = findings(corrected.lake, [(dataset, tally_all(corrected.lake, dataset, LATER))], LATER)
     assert (found.unmet, found.told.startswith(f"staged/stations: {says}")) == (False, True)
-    assert findings(corrected.lake, [(dataset, tally_all(corrected.lake, dataset, NOW))]) == []
+    assert findings(corrected.lake, [(dataset, tally_all(corrected.lake, dataset, NOW))], NOW) == []
 
 
 def test_a_correction_that_does_not_fit_is_told_until_it_does(corrected: Tree) -> None:

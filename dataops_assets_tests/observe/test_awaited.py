@@ -61,7 +61,7 @@ def test_holes_are_told_from_what_is_late_and_each_is_named_once(tree: Tree) -> 
     assert f"{holes} {late}" in answer
     assert "missing:" not in answer
     assert "5 missing; partitions published: 3 of 8" in answer
-    [finding] = findings(tree.lake, [(tree["readings"], tally_all(tree.lake, tree["readings"], NOON))])
+    [finding] = findings(tree.lake, [(tree["readings"], tally_all(tree.lake, tree["readings"], NOON))], NOON)
     assert finding.told == f"staged/readings: 5 of 8 partitions {holes}; {late}; lab owns it, The lab delivers it"
     assert (finding.unmet, finding.partition) == (True, "2024-01-02")
     assert f"staged/readings: {holes}; {late}" in overview(tree.lake, NOON).replace("\n", " ")

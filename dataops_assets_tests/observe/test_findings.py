@@ -24,7 +24,7 @@ def tree(filled: Tree) -> Tree:
 
 
 def worth(tree: Tree) -> list[Finding]:
-    return findings(tree.lake, [(dataset, tally_all(tree.lake, dataset, LATER)) for dataset in tree.lake.catalog])
+    return findings(tree.lake, [(dataset, tally_all(tree.lake, dataset, LATER)) for dataset in tree.lake.catalog], LATER)
 
 
 def told(tree: Tree) -> list[str]:
@@ -46,6 +46,21 @@ def test_a_rule_is_told_once_where_it_is_broken_worst(tree: Tree) -> None:
     [finding] = worth(tree)
     assert finding.told == f"staged/readings {DAYS[1]}: 2 of 4 rows rejected by the rule that temperature is at most 60"
     assert (finding.unmet, finding.page) == (False, "/assets/staged/readings?view=checks&checkDetail=content")
+
+
+def test_what_was_never_made_says_what_it_waits_for(tree: Tree) -> None:
+    tree.edit("daily/defs.yaml", "start: 2024-01, end: 2024-01,", "start: 2024-01, end: 2024-02,")
+    tree.edit("readings/defs.yaml", "end: 2024-01-03", "end: 2024-02-01")
+    tree.edit("readings/defs.yaml", "tolerance: 0.5", "tolerance: 0.5\n  gaps: []")
+    for day in [f"2024-01-{number:02}" for number in range(4, 32)]:
+        tree.drop("readings", f"{day}.csv", readings(day))
+    deliver(tree, "2024-02-01", *[HOT] * 4)
+    why = (
+        "curated/daily 2024-02 is not published: it was never made, or has not been run yet; "
+        "staged/readings 2024-02-01 is not published: its content gate refused it at "
+    )
+    assert [one for one in told(tree) if why in one]
+    assert why in describe_partition(tree.lake, tree["daily"], "2024-02", LATER)
 
 
 def test_what_is_unmet_comes_first_then_what_is_broken_farthest(tree: Tree) -> None:

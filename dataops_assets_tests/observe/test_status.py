@@ -69,7 +69,7 @@ def test_a_damaged_record_is_named_and_hides_no_other_partition(closed: Tree, ke
     assert "2/3 1 damaged" in rows(closed)["staged/readings"]
     assert record.name in told(closed, "readings").replace(" ", "")
     lake = closed.lake.at_a_glance()
-    unmet = [one for one in findings(lake, [(closed["readings"], tally_all(lake, closed["readings"], NOW))]) if one.unmet]
+    unmet = [one for one in findings(lake, [(closed["readings"], tally_all(lake, closed["readings"], NOW))], NOW) if one.unmet]
     assert unmet[0].told.startswith(f"staged/readings 2024-01-02: {record}: it is no ")
 
 

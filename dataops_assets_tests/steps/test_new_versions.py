@@ -131,7 +131,7 @@ def test_what_reads_it_past_its_end_waits_and_says_for_what(tree: Tree) -> None:
     assert "2024-01-03 is not published: staged/readings is made until 2024-01-02" in month.reason
     assert "read staged/readings_v2 in its place" in month.reason
     counted = tally_all(tree.lake, tree["daily"], NOW)
-    told = [found.told for found in findings(tree.lake, [(tree["daily"], counted)])]
+    told = [found.told for found in findings(tree.lake, [(tree["daily"], counted)], NOW)]
     assert any("daily reads staged/readings, which is made until 2024-01-02" in one for one in told)
     said = " ".join(describe(tree.lake, tree["readings"], NOW).split())
     assert "it has ended, and what arrives is not made any more: made until 2024-01-02: read staged/readings_v2" in said
@@ -228,7 +228,7 @@ def test_what_is_awaited_by_either_is_told_once(tree: Tree) -> None:
         "never delivered, although later ones were: 2024-01-01, 2024-01-03; not delivered: 2024-01-05 to 2024-01-20"
     )
     counted = tally_all(tree.lake, tree["readings_v2"], NOW)
-    pages = [found.page for found in findings(tree.lake, [(tree["readings_v2"], counted)]) if found.check == "arrivals"]
+    pages = [found.page for found in findings(tree.lake, [(tree["readings_v2"], counted)], NOW) if found.check == "arrivals"]
     assert pages == ["/assets/landing/readings?view=checks&checkDetail=arrivals"]
 
 
