@@ -228,12 +228,10 @@ def _fetched(configuration: Mapping[str, Any]) -> None:
     for provider in configuration.get("provider_config", {}).values():
         if provider["full_name"] not in _PROVIDERS:
             raise NotRendered(f"the provider {provider['full_name']} is not read: only {' or '.join(_PROVIDERS)} is")
-        if "region" not in provider.get(
-            "expressions", ()
-        ):  # the override alone says none, so there is nothing that it overrides
-            raise NotRendered(
-                "no provider says where, and in which account, something is made: write it as infra/written.py has it"
-            )
+        # The override alone says no region, so there is nothing that it overrides.
+        if "region" not in provider.get("expressions", ()):
+            remedy = "write it as infra/written.py has it"
+            raise NotRendered(f"no provider says where, and in which account, something is made: {remedy}")
 
     def within(module: Mapping[str, Any]) -> None:
         for name, call in module.get("module_calls", {}).items():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import polars as pl
+import polars.selectors as cs
 
 from dataops_assets.contract import Source
 from dataops_assets.contract.model import Format
@@ -154,7 +155,9 @@ def infer(path: Path) -> Sample:
     if not text.height:
         raise InferenceError(f"{path.name} has no row: take a sample that has some")
     delivered = text.columns
-    text = pl.DataFrame([values for values in text if not is_pattern(values.name) and not values.name.startswith(RESERVED)])
+    text = text.select(
+        cs.by_index([at for at, name in enumerate(delivered) if not is_pattern(name) and not name.startswith(RESERVED)])
+    )
     null_values = _null_values(text.select(pl.col(pl.String)))
     text = text.with_columns(pl.col(pl.String).replace(dict.fromkeys(null_values)))
     types = {values.name: _type_of(values) for values in text}

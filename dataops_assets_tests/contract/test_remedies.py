@@ -14,7 +14,8 @@ OF_SEPARATOR = "(What parts the columns of csv: one ASCII character, no quote an
 OF_READERS = "(Reader groups by name, with who they are. `branches` are branch and dev deployments.)"
 OF_PARTS = (
     "(The delivered columns that tell a row's partition: one that begins with the key, or its parts in order "
-    "(year, month, day). Every delivery is compared with them.)"
+    "(year, month, day); of a column of moments, the day that each is in, in that time zone. Every delivery is compared with "
+    "them.)"
 )
 A_RULE = "write `warn`, or `{severity: warn, tolerance: 0.1}`"
 A_CLASS = "write one of `policy.yaml`, or `{class, reason, <zone>: <duration>}`"
