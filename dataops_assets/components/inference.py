@@ -132,6 +132,8 @@ class Sample:
         return self.different.n_unique(subset=columns) == self.different.height
 
     def _check_complete(self, column: str) -> None:
+        if column in self.left_out:
+            raise InferenceError(f"`{column}` of {self.file} is left out, since no rule can judge it: choose another")
         if column not in self.rows.columns:
             raise InferenceError(f"{self.file} has no column `{column}`; it has {', '.join(self.rows.columns)}")
         if self.nullable(column):

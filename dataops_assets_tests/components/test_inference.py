@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataops_assets.components.inference import infer
+from dataops_assets.components.inference import InferenceError, infer
 from dataops_assets_tests.components.scaffolding import TRAINS, published, sample, scaffold, written
 from dataops_assets_tests.trees import Tree
 
@@ -62,6 +62,8 @@ def test_a_column_that_no_rule_can_judge_is_left_out_and_named(tree: Tree):
     schema = written(tree, "trains")["schema.py"]
     assert "# Left out, because no rule can judge them: tags." in schema
     assert "    tags" not in schema
+    with pytest.raises(InferenceError, match=r"`tags` of trains\.parquet is left out, since no rule can judge it"):
+        infer(Path(sample(tree, parquet(), "trains.parquet"))).key(["tags"])
 
 
 @pytest.mark.parametrize("name", ["*", "^x$", "__row"])
