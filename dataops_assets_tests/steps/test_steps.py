@@ -81,6 +81,27 @@ def test_what_is_streamed_becomes_the_same_bytes(tmp_path: Path, filled: Tree, m
     assert streamed.quarantine("readings", DAYS[1])["reasons"].to_list() == [["hour.in_range"], ["noted"]]
 
 
+def test_the_copy_of_what_is_streamed_lies_beside_the_drafts_and_goes(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LARGE_BYTES", -1)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", f"{DAY}.csv", readings(DAY))
+    tree.run("stations")
+    tree.receive("readings", DAY)
+    aside, copies = tree.store.path("_tmp"), list[Path]()
+    sink = pl.LazyFrame.sink_parquet
+
+    def written(rows: pl.LazyFrame, path: Path, **how: str) -> None:
+        sink(rows, path, **how)
+        copies.append(path)
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", written)
+    [outcome] = tree.stage("readings", DAY)
+    assert outcome.status == "done", outcome.reason
+    assert len(copies) > 1
+    assert {path.parent for path in copies} == {aside}
+    assert list(aside.iterdir()) == []
+
+
 def test_nothing_is_judged_or_written_twice(filled: Tree) -> None:
     before = everything(filled)
     outcomes = again(filled)
