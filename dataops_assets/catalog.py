@@ -266,16 +266,15 @@ def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:
 def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, modules: Modules) -> Callable[..., Any]:
     transform: FunctionType = _function(folder_path / "transform.py", "transform", folder, modules)
     inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
-    if inspect.iscoroutinefunction(transform):
-        line, remedy = transform.__code__.co_firstlineno, "write `def transform(…)`, without `async`"
-        raise ContractError([Problem(f"{folder}/transform.py", line, "`transform` gives no rows, as it is `async`", remedy)])
     arguments = tuple(inspect.signature(transform).parameters)
-    if set(arguments) != set(inputs):
-        line = transform.__code__.co_firstlineno
+    message = remedy = ""
+    if inspect.iscoroutinefunction(transform):
+        message, remedy = "`transform` gives no rows, as it is `async`", "write `def transform(…)`, without `async`"
+    elif set(arguments) != set(inputs):
         message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
-        raise ContractError(
-            [Problem(f"{folder}/transform.py", line, message, "name its arguments like the inputs, or these like them")]
-        )
+        remedy = "name its arguments like the inputs, or these like them"
+    if message:
+        raise ContractError([Problem(f"{folder}/transform.py", transform.__code__.co_firstlineno, message, remedy)])
     return partial(modules.run, transform)
 
 

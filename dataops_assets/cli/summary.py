@@ -18,6 +18,7 @@ from dataops_assets.contract import Dataset
 from dataops_assets.contract.errors import as_seen_from
 from dataops_assets.observe.findings import Finding, findings
 from dataops_assets.observe.tally import Tally, tally_all
+from dataops_assets.steps.pending import not_whole
 from dataops_assets.storage import landing
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -89,12 +90,7 @@ def _print_findings(shown: Sequence[Finding], console: Console) -> None:
 
 def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, console: Console) -> None:
     """What lies in landing and was not received."""
-    waiting = [
-        (dataset, arrival)
-        for dataset in datasets
-        for arrival in landing.arrivals(lake.landing, dataset, now).values()
-        if arrival.waiting_for and not _is_received(lake, dataset, arrival)
-    ]
+    waiting = [(dataset, arrival) for dataset in datasets for arrival in not_whole(lake, dataset, now)]
     for dataset, arrival in waiting[:_MOST_UNMET]:
         what = f"{dataset.name} {arrival.partition or ''}".strip()
         console.print(f"{what}: the delivery is not whole, waiting for {arrival.waiting_for}", style="yellow", highlight=False)
@@ -106,12 +102,6 @@ def _print_landing(lake: Lake, datasets: Sequence[Dataset], now: datetime, conso
         if strays:
             more = f" ({len(strays) - 1:,} more: {asked})" if len(strays) > 1 else ""
             console.print(f"{strays[0]}{more}", style="" if strays[0].early else "yellow", highlight=False)
-
-
-def _is_received(lake: Lake, dataset: Dataset, arrival: landing.Arrival) -> bool:
-    """Whether a delivery that is still too new has been received all the same, by the run that fetched it."""
-    receipt = lake.receipt(dataset, arrival.partition)
-    return receipt is not None and receipt.landed == arrival.fingerprint
 
 
 def _table(counted: Sequence[tuple[Dataset, Tally]]) -> Table:

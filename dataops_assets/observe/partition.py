@@ -12,7 +12,7 @@ from dataops_assets.gate.wording import moment
 from dataops_assets.observe.awaited import since
 from dataops_assets.observe.corrections import applied
 from dataops_assets.steps.deriving import why_missing
-from dataops_assets.storage import landing
+from dataops_assets.steps.pending import not_whole
 from dataops_assets.storage.lake import Lake, name_of
 
 _MOST = 5
@@ -48,8 +48,7 @@ def _arrivals(lake: Lake, dataset: Dataset, partition: Partition, now: datetime)
         for one in receipt.erased:
             rows = "all" if one.rows is None else f"{one.rows:,} rows"
             yield f"  {rows} of {one.name} erased {moment(one.erased_at)}, as asked by {one.request} · was sha256 {one.sha256}"
-    lying = landing.arrivals(lake.landing, dataset, now).get(partition)
-    if lying and lying.waiting_for:
+    for lying in (one for one in not_whole(lake, dataset, now) if one.partition == partition):
         yield f"a delivery lies in landing, waiting for {lying.waiting_for}"
 
 

@@ -21,7 +21,7 @@ from dataops_assets.observe.plan import planned
 from dataops_assets.observe.tally import Tally, tally_all
 from dataops_assets.steps.correcting import misfits
 from dataops_assets.steps.deriving import why_missing
-from dataops_assets.steps.pending import partitions_of
+from dataops_assets.steps.pending import not_whole, partitions_of
 from dataops_assets.storage import landing
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.errors import Damaged
@@ -172,7 +172,7 @@ def _deliveries(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
         yield f"deliveries received: {len(received):,}, the newest{_for(partition)} at {moment(at)}"
     else:
         yield "nothing was received yet"
-    waiting = [arrival for arrival in landing.arrivals(lake.landing, dataset, now).values() if arrival.waiting_for]
+    waiting = not_whole(lake, dataset, now)
     yield from _first([f"a delivery{_for(a.partition)} lies in landing, waiting for {a.waiting_for}" for a in waiting])
     strays = landing.strays(lake.landing, dataset, now)
     yield from _first(list(map(str, strays)))

@@ -1,6 +1,7 @@
 """What is left to do, told from storage alone: which partitions of a zone have something new to their left."""
 
 from collections.abc import Container, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from dataops_assets.steps.receiving import standing_verdict
 from dataops_assets.storage import landing
 from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake
+from dataops_assets.storage.landing import Arrival
 
 
 def partitions_of(dataset: Dataset, now: datetime) -> list[Partition]:
@@ -92,6 +94,19 @@ def not_ended(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now
     """The partitions that may still be made: once the dataset has ended, those that are not published."""
     ended = dataset.has_ended(now)
     return [key for key in partitions if not ended or lake.holder(dataset.zone, dataset, key) is None]
+
+
+def not_whole(lake: Lake, dataset: Dataset, now: datetime) -> list[Arrival]:
+    """The deliveries in landing that something is missing of, but for what the run that fetched it has received at once."""
+
+    def is_received(arrival: Arrival) -> bool:
+        with suppress(Damaged):  # which its gate tells
+            receipt = lake.receipt(dataset, arrival.partition)
+            return receipt is not None and receipt.landed == arrival.fingerprint
+        return False
+
+    found = landing.arrivals(lake.landing, dataset, now).values()
+    return [arrival for arrival in found if arrival.waiting_for and not is_received(arrival)]
 
 
 def _unreceived(lake: Lake, dataset: Dataset, partitions: list[Partition], now: datetime) -> dict[Partition, str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from dataops_assets.cli.summary import summarise
 from dataops_assets.components.launch import due
 from dataops_assets.contract.policy import Zone
+from dataops_assets.observe.partition import describe_partition
 from dataops_assets_tests.checkout import make_checkout
 from dataops_assets_tests.steps.january import DAY, DAYS, short_tree
 from dataops_assets_tests.trees import GOOD, NOW, STATIONS, readings
@@ -92,6 +93,9 @@ def test_what_a_run_has_fetched_is_not_told_as_one_that_is_not_whole(tmp_path: P
     summarise(tree.lake, [tree["readings"]], [], 1, 1.0, console)
     told = [line for line in console.file.getvalue().splitlines() if "is not whole" in line]  # type: ignore[attr-defined]
     assert [line.partition(":")[0] for line in told] == [f"readings {DAYS[2]}"]
+    now = datetime.now(UTC)
+    assert "lies in landing" not in describe_partition(tree.lake, tree["readings"], DAY, now)
+    assert "a delivery lies in landing" in describe_partition(tree.lake, tree["readings"], DAYS[2], now)
 
 
 @pytest.mark.parametrize("text", ["run_launcher: [", "no_such_key: 1", "run_storage: {module: nowhere, class: Nobody}"])
