@@ -6,6 +6,7 @@ Not here: how it ends (`summary`), and what a run does (`components.launch`, `st
 import contextlib
 import os
 import signal
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,7 @@ from dataops_assets.storage.lake import Lake, name_of
 
 _PLAIN_WIDTH = 110
 _MOST_AGAIN = 5
+_LONGEST_REASON = 300
 _LONGEST_WAIT = timedelta(seconds=60)
 _ASKED_TO_END = frozenset({signal.SIGINT, signal.SIGTERM})
 
@@ -256,7 +258,8 @@ def open_instance() -> Iterator[dg.DagsterInstance]:
     except (OSError, SQLAlchemyError):
         raise
     except Exception as error:  # whatever its parts raise of a file that they cannot use
-        why = " ".join(str(error).split()) or type(error).__name__
+        # Of a key that it does not know, Dagster goes on with all that it does know.
+        why = textwrap.shorten(str(error), _LONGEST_REASON, placeholder=" …") or type(error).__name__
         raise click.ClickException(f"{home or Path.cwd()}/dagster.yaml: Dagster cannot use it: {why}") from error
     with opened as instance:
         yield instance

@@ -210,8 +210,9 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
             "schema.py": writing.schema_py(name, fields, hints, {new: old for old, new in renamed.items()}),
             "examples.yaml": writing.examples_yaml(remark, sample.good, reject),
         }
-        left = f" (left out: {writing.some(sample.left_out)})" if sample.left_out else ""
-        found = f"{len(fields)} columns{left}, key {writing.flow(key)}; all {sample.rows.height} rows of {sample.file} pass"
+        columns = f"{len(fields)} column{'s' * (len(fields) != 1)}"
+        columns += f" (left out: {writing.some(sample.left_out)})" if sample.left_out else ""
+        found = f"{columns}, key {writing.flow(key)}; all {sample.rows.height} rows of {sample.file} pass"
         return Plan(files, f"{found}. Next: say more in them, and deliver into landing/{name}/", Path(params.sample))
 
 

@@ -106,3 +106,5 @@ def test_records_that_dagster_cannot_open_are_told_in_a_line(tmp_path: Path, tex
     assert told.returncode == 1
     assert told.stderr.startswith(f"Error: {tmp_path}/dagster.yaml: Dagster cannot use it: "), told.stderr
     assert "Traceback" not in told.stdout + told.stderr
+    assert told.stderr.count("\n") == 1
+    assert len(told.stderr) < 600
