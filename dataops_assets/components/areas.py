@@ -14,6 +14,7 @@ from pydantic import Field
 from dataops_assets.areas import keeping
 from dataops_assets.areas.query import Asked, answer
 from dataops_assets.components.dagster_private import checked_partitions
+from dataops_assets.components.keys import ADHOC
 from dataops_assets.components.launch import UNFINISHED
 from dataops_assets.components.reports import latest_of, retried_only_if_transient
 from dataops_assets.components.resource import LakeResource
@@ -28,9 +29,8 @@ from dataops_assets.lifecycle.registry import Seen
 from dataops_assets.lifecycle.telling import last_words
 from dataops_assets.storage.folder import Held
 
-KEY = dg.AssetKey("adhoc")
 PARTITIONS = dg.DynamicPartitionsDefinition(name="adhoc")
-_CHECK = dg.AssetCheckKey(KEY, "in_use")
+_CHECK = dg.AssetCheckKey(ADHOC, "in_use")
 _RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 _EVERY_SECONDS = 60
 _TICK = "dagster/partition"
@@ -48,7 +48,7 @@ def _now() -> datetime:
 def _expiry(lake: LakeResource, instance: dg.DagsterInstance) -> Expiry:
     def alive(area: Area) -> str:
         runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags={_TICK: area.name})) if area.kind == "adhoc" else ()
-        ours = (run.run_id for run in runs if KEY in (run.asset_selection or ()))
+        ours = (run.run_id for run in runs if ADHOC in (run.asset_selection or ()))
         run_id = next(ours, "")
         return run_id and f"run {run_id} works in it"
 
@@ -63,7 +63,7 @@ class Query(dg.Config):
 
 
 @dg.asset(
-    key=KEY,
+    key=ADHOC,
     partitions_def=PARTITIONS,
     description="The result of a query in an ad-hoc area, over what the area's reader group may read, for that group alone.\n\n"
     "Launch a partition, which is an area, with the query as `sql`; the job `new_adhoc_area` makes one.",
@@ -106,7 +106,7 @@ def _told(expiry: Expiry, made: Made) -> dict[str, Any]:
 
 _IN_USE = dg.AssetCheckSpec(
     name=_CHECK.name,
-    asset=KEY,
+    asset=ADHOC,
     partitions_def=PARTITIONS,
     description="The area is used, or else its owner knows when it goes.",
 )
@@ -205,13 +205,13 @@ def _tell_check(context: dg.OpExecutionContext, expiry: Expiry, steps: list[Take
     changed = {one.path.partition("/")[2] for one in steps if one.to in ("marked", "living") and one.path.startswith("adhoc/")}
     red = (name for name, passed in checked_partitions(context.instance, _CHECK).items() if name and not passed)
     names = sorted(changed | set(red))
-    latest = latest_of(context.instance, KEY, names) if names else {}
+    latest = latest_of(context.instance, ADHOC, names) if names else {}
     for name in names:
         seen = expiry.look("adhoc", name)
         if isinstance(seen, Seen) and seen.area.stage in ("marked", "living"):
             said = {"metadata": {}, **_evaluation(seen, expiry.terms["adhoc"])}
             made = latest.get(name)
-            evaluation = dg.AssetCheckEvaluation(KEY, _CHECK.name, partition=name, target_materialization_data=made, **said)
+            evaluation = dg.AssetCheckEvaluation(ADHOC, _CHECK.name, partition=name, target_materialization_data=made, **said)
             context.log_event(evaluation)  # type: ignore[arg-type]  # as that of an asset takes it
 
 

@@ -14,13 +14,11 @@ from typing import Any
 
 import dagster as dg
 
-from dataops_assets.components.areas import KEY as ADHOC
+from dataops_assets.components.keys import ADHOC
 from dataops_assets.components.resource import LakeResource
 from dataops_assets.contract import Erasure
 from dataops_assets.erasure import CannotTell, Subject, subject_of
-from dataops_assets.steps import erasing
 from dataops_assets.steps.trace import Trace, affected
-from dataops_assets.steps.traces import traces
 from dataops_assets.storage.errors import Lost
 from dataops_assets.storage.lake import Lake
 
@@ -91,6 +89,9 @@ def _erase(context: dg.OpExecutionContext, lake: dg.ResourceParam[LakeResource])
 
 def _act(instance: dg.DagsterInstance, zones: Lake, request: Erasure, lake: LakeResource, now: datetime) -> int:
     """Do what can be done by now; what must be made again first is asked for by the automation, and the next run goes on."""
+    # Imported here: only a run of this job looks for traces.
+    from dataops_assets.steps import erasing
+    from dataops_assets.steps.traces import traces
 
     def left() -> list[Trace]:
         return [*traces(zones, request, now, lake.defs), *in_records(instance, zones, request)]

@@ -10,6 +10,8 @@ import dagster as dg
 from dataops_assets.contract import Catalog, Dataset, Partition, Partitions
 from dataops_assets.contract.policy import Zone
 
+ADHOC = dg.AssetKey("adhoc")
+"""The asset of the ad-hoc areas."""
 ZONES: tuple[Zone, ...] = ("landing", "raw", "staged", "quarantine", "curated")
 _MAY_READ: dict[str, tuple[Zone, ...]] = {
     "landing": (),

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from dataops_assets.components.areas import KEY as ADHOC
-from dataops_assets.components.keys import all_keys
+from dataops_assets.components.keys import ADHOC, all_keys
 from dataops_assets.components.resource import LakeResource
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ Not here: what happens to a row with a value that cannot be read (`content`).
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -25,16 +26,37 @@ def cast(text: Table, delivered: Schema, originals: Collection[str] = (), nulls:
         nulls: The texts that mean "no value".
     """
     given = text.collect_schema()
-    casts, values, marks = [], [], [as_text(pl.col(name), given[name]).alias(ORIGINAL + name) for name in originals]
-    for name, column in delivered.columns.items():
-        value = said(pl.col(name), given[name], nulls)
-        casts.append(read_as(value, given[name], column.dtype).alias(_VALUE + name))
-        values.append(pl.col(_VALUE + name).alias(name))
-        if column.dtype != pl.String:
-            marks.append((pl.col(_VALUE + name).is_null() & value.is_not_null()).alias(MISCAST + name))
+    columns = tuple((name, given[name], column.dtype) for name, column in delivered.columns.items())
+    known, read, typed = _casts(columns, tuple(originals), tuple(nulls))
     # Columns that nobody asked for are left behind first: they may be called anything. In one step, each value would be read
     # twice: once more for its mark.
-    return text.select(*delivered.columns).with_row_index(ROW, 1).with_columns(casts).select(ROW, *values, *marks)
+    return text.select(*delivered.columns).with_row_index(ROW, 1).with_columns(known).with_columns(read).select(typed)
+
+
+@lru_cache(maxsize=1000)
+def _casts(
+    columns: tuple[tuple[str, pl.DataType, pl.DataType], ...], originals: tuple[str, ...], nulls: tuple[str, ...]
+) -> tuple[list[pl.Expr], list[pl.Expr], list[pl.Expr]]:
+    """What is known of values before they are read, how they are read, and what comes of both; alike for each partition.
+
+    Args:
+        columns: The columns, their types as delivered and as wanted.
+        originals: As of `cast`.
+        nulls: As of `cast`.
+    """
+    known, read, typed = [], [], [pl.col(ROW)]
+    marks = [pl.col(ORIGINAL + name) for name in originals]
+    for name, given, wanted in columns:
+        value = pl.col(name)
+        if name in originals:
+            known.append(as_text(value, given).alias(ORIGINAL + name))
+        if nulls and given == pl.String:
+            known.append(said(value, given, nulls))
+        read.append(read_as(value, given, wanted).alias(_VALUE + name))
+        typed.append(pl.col(_VALUE + name).alias(name))
+        if wanted != pl.String:
+            marks.append((pl.col(_VALUE + name).is_null() & value.is_not_null()).alias(MISCAST + name))
+    return known, read, [*typed, *marks]
 
 
 def said(value: pl.Expr, given: pl.DataType, nulls: Collection[str]) -> pl.Expr:

@@ -262,14 +262,18 @@ def with_references(frame: Table, rules: Sequence[Rule], tables: dict[str, pl.Da
         rules: All rules; others than references are left alone.
         tables: The values of each reference rule by its name, distinct, under the names of the rule's columns.
     """
-    exists = []
+    exists: list[pl.Expr | pl.Series] = []
     for rule in rules:
         if rule.reference is None:
             continue
         found = _reference_column(rule.reference)
         known = tables[rule.name].with_columns(pl.lit(True).alias(found))
-        other: Any = known if isinstance(frame, pl.DataFrame) else known.lazy()
-        frame = frame.join(other, on=list(rule.columns), how="left", maintain_order="left", coalesce=True)
         nothing = pl.any_horizontal(pl.col(column).is_null() for column in rule.columns)
-        exists.append(pl.col(found).fill_null(False) | nothing)
+        is_there = pl.col(found).fill_null(False) | nothing
+        how: dict[str, Any] = {"on": list(rule.columns), "how": "left", "maintain_order": "left", "coalesce": True}
+        if isinstance(frame, pl.DataFrame):  # all columns that it has would be gathered anew
+            exists.append(frame.select(rule.columns).join(known, **how).select(is_there).to_series())
+        else:
+            frame = frame.join(known.lazy(), **how)
+            exists.append(is_there)
     return frame.with_columns(exists) if exists else frame

@@ -40,6 +40,8 @@ class Sharing:
 
 def among(rows: Table, numbers: pl.Series, negate: bool = False) -> Table:
     """The rows with these numbers, or all others."""
+    if negate and numbers.is_empty():
+        return rows
     return rows.filter(~is_in(numbers) if negate else is_in(numbers))
 
 
