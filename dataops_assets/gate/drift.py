@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from dataops_assets.gate.content import Judged
-from dataops_assets.gate.profile import Profile, related_of, statistics_of
+from dataops_assets.gate.profile import Profile, has_categories, related_of, statistics_of
 from dataops_assets.gate.relations import NULL, Numbers, Relations
 from dataops_assets.gate.rules import STATISTICS, Rule
 from dataops_assets.gate.verdict import RuleResult, Status, Unusual
@@ -64,10 +64,11 @@ class History:
 
     def __init__(self, schema: Mapping[str, pl.DataType]):
         named = [("", _ROWS), ("", _MERGED), ("", _REPEATED), *statistics_of(schema)]
-        named += [(name, kind) for name, what in named if what == "length" for kind in (_NEW, _MIX)]
+        named += [(name, kind) for name, dtype in schema.items() if has_categories(dtype) for kind in (_NEW, _MIX)]
         self._numeric = {name for name, dtype in schema.items() if dtype.is_numeric()}
         named += [(name, _NEW) for name in schema if name in self._numeric]
         self._new_numbers = np.array([what == _NEW and name in self._numeric for name, what in named], dtype=bool)
+        self._mixed_flags = np.array([what == _MIX and schema[name] == pl.Boolean for name, what in named], dtype=bool)
         related = related_of(schema)
         self._relations = Relations(related, USUAL, _COLD_START)
         self._related = len(named)  # where they begin
@@ -268,6 +269,7 @@ class History:
                 np.isin(kinds, _RARE),
                 kinds == "decimals",
                 kinds == "top",
+                self._mixed_flags,
                 kinds == _MIX,
                 self._new_numbers,
                 np.isin(kinds, (_NEW, _MERGED, _REPEATED)),
@@ -278,6 +280,9 @@ class History:
                 max(a_row, 0.002),
                 0.05,
                 np.maximum(max(a_row, 0.002), 0.1 * median),
+                np.where(
+                    one_value, np.nan, max(a_row / 2, 0.005)
+                ),  # one that is of the whole partition is either value by nature
                 max(a_row / 2, 0.005),
                 np.where(one_value, np.nan, max(a_row / 4, 0.02)),
                 a_row / 4,

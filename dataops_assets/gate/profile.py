@@ -47,7 +47,7 @@ class Profile(BaseModel):
             `step`, the root mean square of the difference to the row before; `decimals`, how many digits are behind the point
             in the mean, up to four; of texts `length`, the mean in characters, `lower` and `padded`, the share of those
             with a small letter, and with a blank at an end.
-        categories: By column of texts or numbers with few values, how many rows have each.
+        categories: By column of texts, flags, or numbers with few values, how many rows have each.
         relations: What the first 24 columns are like together; of data that is not public, only where they have no value.
     """
 
@@ -104,7 +104,7 @@ def profile(
             known = counts[int(values[0] is None) :]
             found |= {"distinct": values.len(), "top": known[0] / held.height if known.len() else None}
             # A column of keys has as many values as rows: only where they are few do they tell anything.
-            most = _MOST_CATEGORIES if _is_text(dtype) else _MOST_NUMBERS if dtype.is_numeric() else 0
+            most = _MOST_NUMBERS if dtype.is_numeric() else _MOST_CATEGORIES if has_categories(dtype) else 0
             if public and values.len() <= most:
                 pairs = zip(values.to_list(), counts.to_list(), strict=True)
                 categories[name] = {str(value): count for value, count in pairs if value is not None}
@@ -152,6 +152,11 @@ def related_of(schema: Mapping[str, pl.DataType]) -> list[str]:
 
 def _is_opaque(dtype: pl.DataType) -> bool:
     return dtype.is_nested() or dtype in (pl.Binary, pl.Object, pl.Null)
+
+
+def has_categories(dtype: pl.DataType) -> bool:
+    """Whether the values of a column tell kinds of rows apart, and nothing lies between two of them."""
+    return _is_text(dtype) or dtype == pl.Boolean
 
 
 def _is_text(dtype: pl.DataType) -> bool:

@@ -269,6 +269,32 @@ def test_a_number_is_new_where_others_are_known_or_beyond_what_none_ever_passed(
     assert new("value", 20, 20.5) is None, "too many different ones"
 
 
+def flags(number: int, share: float) -> Profile:
+    """A day of 300 flags, of which a share is set."""
+    return taken(pl.DataFrame({"at": range(300), "flag": np.random.default_rng(number).random(300) < share}), number)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.9])
+def test_a_flag_that_gets_stuck_is_unusual_and_one_that_goes_on_is_no_break(share: float):
+    history = History({"at": pl.Int64(), "flag": pl.Boolean()})
+    for number in range(90):
+        found = flags(number, share)
+        assert not history.breaks(found).any()
+        history.add(str(number), found)
+    for stuck in {0.0, 1.0} - {round(share)}:
+        assert "flag.mix" in unusual(history, flags(90, stuck))
+
+
+def test_a_flag_of_the_whole_day_may_be_either_once_both_were_seen():
+    history = History({"at": pl.Int64(), "flag": pl.Boolean()})
+    for number in range(60):
+        history.add(str(number), flags(number, 0))
+    holiday = flags(60, 1)
+    assert unusual(history, holiday) == {"flag.new"}
+    history.add("60", holiday)
+    assert unusual(history, flags(61, 1)) == set()
+
+
 def test_rows_of_texts_alone_have_statistics_like_any_other():
     def day(rows: int) -> Profile:
         texts = pl.DataFrame({"name": [f"n{number % 7}" for number in range(rows)], "note": [None] * rows}).cast(pl.String)
