@@ -4,8 +4,10 @@ Not here: what happens to a row with a value that cannot be read (`content`).
 """
 
 from collections.abc import Collection
-from functools import lru_cache
+from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -50,19 +52,26 @@ def _casts(
         value = pl.col(name)
         if name in originals:
             known.append(as_text(value, given).alias(ORIGINAL + name))
-        if nulls and given == pl.String:
-            known.append(said(value, given, nulls))
-        read.append(read_as(value, given, wanted).alias(_VALUE + name))
+        if _is_text(given):
+            known.append(said(value, given, wanted, nulls))
+        read.append(read_as(value, pl.String() if _is_text(given) else given, wanted).alias(_VALUE + name))
         typed.append(pl.col(_VALUE + name).alias(name))
         if wanted != pl.String:
             marks.append((pl.col(_VALUE + name).is_null() & value.is_not_null()).alias(MISCAST + name))
     return known, read, [*typed, *marks]
 
 
-def said(value: pl.Expr, given: pl.DataType, nulls: Collection[str]) -> pl.Expr:
-    """A delivered value, or null where its text means that there is none."""
+def said(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, nulls: Collection[str]) -> pl.Expr:
+    """A delivered value, or null where its text means that there is none; blanks around it count for columns of text alone."""
+    if not _is_text(given):
+        return value
+    text = value.cast(pl.String)
     # Streaming, `replace` would hold all rows.
-    return pl.when(~value.is_in(list(nulls))).then(value) if nulls and given == pl.String else value
+    return pl.when(~(text if wanted == pl.String else text.str.strip_chars()).is_in(list(nulls))).then(text) if nulls else text
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
 def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
@@ -73,19 +82,78 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
         given: The type that it was delivered as: text, unless the format is typed.
         wanted: The type of its column.
     """
-    if given in (pl.Categorical, pl.Enum):
-        value, given = value.cast(pl.String), pl.String()
-    if given in (wanted, pl.Null):
+    if given == pl.Null:
         return value.cast(wanted)
+    if _is_text(given):
+        text = value.cast(pl.String)
+        if wanted == pl.String:
+            return text
+        return pl.lit(None, wanted) if wanted.is_nested() else _held(_parse(text.str.strip_chars(), wanted), wanted)
     if wanted == pl.String:  # as what is missing is written by pandas, NaN is no text
         return as_text(value.fill_nan(None) if given.is_float() else value, given)
-    if given == pl.String:
-        return _parse(value.str.strip_chars(), wanted)
+    if given.is_nested() or wanted.is_nested():
+        return _nested(value, given, wanted)
+    if given == wanted:
+        return _held(value, wanted)
     if not _alike(given, wanted):
         return pl.lit(None, wanted)
+    if wanted == pl.Boolean:
+        return pl.when((value == 0) | (value == 1)).then(value == 1)
+    if given.is_float() and wanted.is_decimal():  # polars would multiply it, and 0.07 become 0.0700000000000001
+        return _parse(as_text(value, given), wanted)
     read = value.cast(wanted, strict=False)
     # What would lose something is not read: 1.5 as a whole number, noon as a day. A float is an approximation anyway.
-    return read if wanted.is_float() else pl.when(read.cast(given, strict=False) == value).then(read)
+    return read if wanted.is_float() else _held(pl.when(read.cast(given, strict=False) == value).then(read), wanted)
+
+
+def _nested(value: pl.Expr, given: Any, wanted: Any) -> pl.Expr:
+    """A list or an object as its type: null if one value in it cannot be read."""
+    if isinstance(given, pl.Array) and isinstance(wanted, pl.Array) and given.shape[0] == wanted.shape[0]:
+        return _nested(value, given, pl.List(wanted.inner)).list.to_array(wanted.shape[0])
+    if isinstance(given, pl.Array) and isinstance(wanted, pl.List):
+        value, given = value.arr.to_list(), pl.List(given.inner)
+    if isinstance(given, pl.List) and isinstance(wanted, pl.List):
+        inner: tuple[Any, Any] = given.inner, wanted.inner
+        read = read_as(pl.element(), *inner)
+        lost = value.list.eval(read.is_null() & pl.element().is_not_null()).list.any()
+        return pl.when(~lost).then(value.list.eval(read))
+    if isinstance(given, pl.Struct) and isinstance(wanted, pl.Struct):
+        types: dict[str, Any] = {field.name: field.dtype for field in given.fields}
+        to: dict[str, Any] = {field.name: field.dtype for field in wanted.fields}
+        if types.keys() == to.keys():
+            fields = {name: value.struct.field(name) for name in to}
+            reads = {name: read_as(fields[name], types[name], to[name]) for name in to}
+            lost = pl.any_horizontal(reads[name].is_null() & fields[name].is_not_null() for name in to)
+            return pl.when(value.is_not_null() & ~lost).then(pl.struct(read.alias(name) for name, read in reads.items()))
+    return pl.lit(None, wanted)
+
+
+_FIRST, _EPOCH, _LAST = datetime.min.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_UNITS = {"ms": timedelta(milliseconds=1), "us": timedelta(microseconds=1)}
+
+
+def _held(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A value, or null if Python has no such day or time, as in the year 0 or 12000: all that tells of it could not."""
+    bounds = _bounds(dtype)
+    return pl.when(value.to_physical().is_between(*bounds)).then(value) if bounds else value
+
+
+@cache
+def _bounds(dtype: pl.DataType) -> tuple[int, int] | None:
+    """The least and the greatest value of a type that Python has, as the numbers that they are kept as; None if it has all."""
+    if dtype == pl.Date:
+        return (_FIRST - _EPOCH).days, (_LAST - _EPOCH).days
+    if dtype == pl.Time:
+        return 0, 24 * 3600 * 10**9 - 1
+    unit = _UNITS.get(getattr(dtype, "time_unit", ""))
+    if unit is None:
+        return None
+    if dtype == pl.Duration:
+        return timedelta.min // unit, timedelta.max // unit
+    # By the clock of its zone, too.
+    zone = ZoneInfo(getattr(dtype, "time_zone", None) or "UTC")
+    behind, ahead = (end.replace(tzinfo=zone).utcoffset() or timedelta() for end in (_FIRST, _LAST))
+    return (_FIRST + max(-behind, timedelta()) - _EPOCH) // unit, (_LAST - max(ahead, timedelta()) - _EPOCH) // unit
 
 
 _MONTH_AND_DAY, _TIME = "-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-5][0-9]"
@@ -166,12 +234,18 @@ def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     """A value of any type as text."""
     if isinstance(given, pl.Array):
         value, given = value.arr.to_list(), pl.List(given.inner)
-    if given in (pl.Time, pl.Duration):  # a cast would leave out fractions of a second
-        return value.dt.to_string("iso")
-    if has_text(given):
-        return value.cast(pl.String)
+    if _bounds(given):
+        # polars cannot write what is far beyond them.
+        return pl.coalesce(_written(_held(value, given), given), value.to_physical().cast(pl.String) + " (no time)")
+    if has_text(given) or given == pl.Duration:
+        return _written(value, given)
     told = _times_as_text(value, given)
     return told.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
+
+
+def _written(value: pl.Expr, given: pl.DataType) -> pl.Expr:
+    # A cast would leave out fractions of a second.
+    return value.dt.to_string("iso") if given in (pl.Time, pl.Duration) else value.cast(pl.String)
 
 
 def _times_as_text(value: pl.Expr, given: Any) -> pl.Expr:

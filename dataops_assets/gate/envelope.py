@@ -331,5 +331,6 @@ def _names_another(dataset: Dataset, name: str, given: pl.DataType, number: int 
 
 def _said_and_read(dataset: Dataset, name: str, given: pl.DataType) -> tuple[pl.Expr, pl.Expr]:
     """A delivered value, and that as its type."""
-    value = said(pl.col(name), given, dataset.ingested.source.null_values if dataset.ingested else ())
-    return value, read_as(value, given, dataset.delivered.columns[name].dtype)
+    wanted = dataset.delivered.columns[name].dtype
+    value = said(pl.col(name), given, wanted, dataset.ingested.source.null_values if dataset.ingested else ())
+    return value, read_as(value, given, wanted)

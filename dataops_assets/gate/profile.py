@@ -101,7 +101,7 @@ def profile(
         found: dict[str, Any] = {"nulls": column.null_count() / held.height}
         if not _is_opaque(dtype):
             values, counts = column.value_counts(sort=True, name=_COUNT).get_columns()
-            known = counts[int(values[0] is None) :]
+            known = counts[int(values.is_null()[0]) :]
             found |= {"distinct": values.len(), "top": known[0] / held.height if known.len() else None}
             # A column of keys has as many values as rows: only where they are few do they tell anything.
             most = _MOST_NUMBERS if dtype.is_numeric() else _MOST_CATEGORIES if has_categories(dtype) else 0
