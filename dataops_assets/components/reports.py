@@ -19,6 +19,7 @@ from dataops_assets.steps.outcome import Outcome
 from dataops_assets.storage.errors import in_words, is_lasting
 
 _DATA_VERSION, _READ_VERSION = "dagster/data_version", "dagster/input_data_version/"
+_PARTITION = "dagster/partition"
 _SHOWN = 20
 _TOLD = 1000
 """Of partitions that have no verdict, those whose reasons a run tells `dataops run`, which counts them."""
@@ -99,14 +100,16 @@ def emit(
     """
     key = asset_key(zone, dataset)
     failed = [outcome for outcome in outcomes if outcome.status != "done"]
-    if failed or len(outcomes) > 1:
+    # Of a range of one, too: a result that is yielded there has no partition.
+    over_range = len(outcomes) > 1 or (any(outcome.partition for outcome in outcomes) and _PARTITION not in context.run.tags)
+    if failed or over_range:
         _log(context, key, check, outcomes)
     if failed:
         unjudged = [outcome.reason for outcome in failed if outcome.verdict is None]
         raise dg.Failure(
             _summary(dataset, outcomes, failed), metadata={UNJUDGED: "\n".join(unjudged[:_TOLD])}, allow_retries=False
         )
-    if len(outcomes) > 1:
+    if over_range:
         yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")
         return
     for outcome in outcomes:

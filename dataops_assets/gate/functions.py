@@ -40,11 +40,14 @@ def code_of(dataset: Dataset, step: str, rule: str | None = None) -> Iterator[No
     """
     try:
         yield
-    except (CodeError, OSError, MemoryError):
+    except (CodeError, MemoryError):
         raise
     except (Exception, SystemExit, pl.exceptions.PanicException) as error:
+        place = raised_at(dataset, error)
+        if isinstance(error, OSError) and not place:
+            raise
         why = told(error, dataset.withheld)
-        place = raised_at(dataset, error) or (rule_at(dataset, rule) if rule is not None else "")
+        place = place or (rule_at(dataset, rule) if rule is not None else "")
         raise CodeError(f"{step} of {dataset.name} failed: {why}" + (f" ({place})" if place else "")) from error
 
 

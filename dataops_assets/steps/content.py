@@ -1,7 +1,9 @@
 """What staging and deriving share: references, verdicts under their grounds, and publishing what passed."""
 
 import contextlib
+import logging
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,11 +16,12 @@ from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.accepted import COMPARING, REMEDY
 from dataops_assets.gate.content import Judged
 from dataops_assets.gate.corrected import CorrectionError
-from dataops_assets.gate.functions import CodeError
+from dataops_assets.gate.functions import CodeError, told
 from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.rules import Rule
 from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
+from dataops_assets.steps.quarantine import with_those_of_what_stays
 from dataops_assets.storage import layout
 from dataops_assets.storage.errors import Damaged, Lost, Unrepeatable, Withheld, in_words
 from dataops_assets.storage.lake import BRING_BACK, Lake, NotPublished, name_of
@@ -28,7 +31,7 @@ from dataops_assets.storage.store import jitter_seconds
 
 _MEND_DELIVERY = "Deliver it again, mended, or change the rule; what was rejected lies in quarantine"
 _MEND_PRODUCT = "Mend transform.py or its inputs, or change the rule; what was rejected lies in quarantine"
-_EARLIER = pl.List(pl.Struct({"verdict": pl.String, "reasons": pl.List(pl.String)}))
+_log = logging.getLogger("dataops.gate")
 ROUNDS = 10
 """How often a partition is looked at anew because it changed meanwhile."""
 
@@ -210,7 +213,7 @@ def settle(lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[]
 def _settle(
     lake: Lake, dataset: Dataset, partition: Partition, look: Callable[[], Work], run_id: str, now: datetime
 ) -> Outcome:
-    wrote, altered = False, ""
+    wrote, altered, missed = False, "", None
     for attempt in range(ROUNDS):
         if attempt:
             time.sleep(jitter_seconds(attempt))  # or many that look at the same time never let one another end
@@ -231,8 +234,16 @@ def _settle(
             # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
             reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
             return Outcome(partition, "refused", reason, facts={"note": work.note()})
-        except FileNotFoundError:  # what was to be read is there no more: another version is
+        except FileNotFoundError as error:  # what was to be read is there no more: another version is
+            if missed == (work.depends_on, work.read):  # it is not: a file that nobody published
+                reason = f"{name_of(dataset, partition)}: {error}: a file that its code reads must lie beside that code"
+                return Outcome(partition, "refused", reason + kept(lake, dataset, partition))
+            missed = work.depends_on, work.read
             continue
+        except (OSError, MemoryError):
+            raise
+        except (Exception, pl.exceptions.PanicException) as error:
+            return _failed(lake, dataset, partition, error)
         verdict = content_verdict(dataset, partition, found, work.depends_on, now, work.arrived, work.files, work.file_rows)
         if _commit(lake, verdict, said, given_away, look, work.read, found.good, quarantine, run_id, now):
             wrote = True
@@ -241,6 +252,16 @@ def _settle(
                 again = f"{altered}; it was made again" if altered and done[0].passed else ""
                 return _outcome(lake, dataset, partition, *done, "; ".join(filter(None, (again, work.note()))))
     raise Contended(f"{name_of(dataset, partition)} was changed by others {ROUNDS} times while it was made: run it again")
+
+
+def _failed(lake: Lake, dataset: Dataset, partition: Partition, error: BaseException) -> Outcome:
+    """A gate that failed on something nobody thought of: the partition stays pending, and those after it go on."""
+    lines = traceback.format_tb(error.__traceback__)  # without its message, which may hold values
+    name = name_of(dataset, partition)
+    _log.error("%s: its gate failed:\n%s", name, "".join(lines))
+    place = lines[-1].split("\n")[0].strip()
+    reason = f"{name}: its gate failed, which is a fault of this platform: {told(error, dataset.withheld)} ({place})"
+    return Outcome(partition, "refused", reason + kept(lake, dataset, partition))
 
 
 def _altered(lake: Lake, dataset: Dataset, partition: Partition) -> str:
@@ -320,7 +341,7 @@ def _commit(
         if verdict.rows and (verdict.rows.rejected or lake.version("quarantine", dataset, partition)):
             stood = lake.store.sha256(layout.data("quarantine", dataset, partition))
             try:
-                rows = _with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
+                rows = with_those_of_what_stays(lake, dataset, partition, quarantine(), verdict)
             except FileNotFoundError:  # another version is there
                 return False
             drafts.append(replace(drafted("quarantine", rows), upon=() if verdict.passed else (stood,)))
@@ -340,51 +361,6 @@ def _commit(
         except Lost:
             return False
         return True
-
-
-def _with_those_of_what_stays(
-    lake: Lake, dataset: Dataset, partition: Partition, rejected: pl.DataFrame, verdict: Verdict
-) -> pl.DataFrame:
-    """The rows that a verdict rejected, named by it; and where it refuses, those that the published version left behind.
-
-    A version whose rows lie in quarantine already may be just about to be published, so they stay, too.
-    """
-    rows = rejected.select(pl.lit(verdict.id).alias("verdict"), pl.all())
-    lie = lake.provenance("quarantine", dataset, partition)
-    if lie is None:
-        return rows
-    # Where nothing of it stays, what rejected its rows is all that is asked of it.
-    history: list[str] = [name for name in ("verdict", "delivery", "row", "reasons", "earlier") if name in lie.columns]
-    path = lake.read("quarantine", dataset, partition, lie.sha256)
-    before = pl.read_parquet(path, columns=history if verdict.passed else None)
-    rows = _with_history(rows, before, verdict)
-    if verdict.passed:
-        return rows
-    stays, comes = lake.published(dataset, partition), lake.verdict_of(lie)
-    good = {stays.verdict} if stays else set()
-    good |= {lie.verdict} if comes and comes.passed else set()
-    left_behind = before.filter(pl.col("verdict").is_in(good - {verdict.id})) if "verdict" in before.columns else before.clear()
-    return pl.concat([left_behind, rows], how="diagonal")
-
-
-def _with_history(rows: pl.DataFrame, before: pl.DataFrame, verdict: Verdict) -> pl.DataFrame:
-    """Rejected rows, with what had rejected them before, as far as they lie in quarantine already.
-
-    Args:
-        rows: The rows that a verdict rejects.
-        before: What lies in quarantine.
-        verdict: The verdict. Of one that is said again, what lies there is its own.
-    """
-    if not {"verdict", "delivery", "row"} <= {*before.columns} & {*rows.columns}:  # those of products have no lasting numbers
-        return rows
-    if "earlier" not in before.columns:
-        before = before.with_columns(earlier=pl.lit(None, _EARLIER))
-    once_more = pl.concat_list(pl.col("earlier").fill_null([]), pl.struct("verdict", "reasons"))
-    before = before.with_columns(earlier=pl.when(pl.col("verdict") == verdict.id).then("earlier").otherwise(once_more))
-    # Of several verdicts on a row, the newest stands last.
-    before = before.select("delivery", "row", "earlier").unique(["delivery", "row"], keep="last")
-    found = rows.join(before, on=["delivery", "row"], how="left", maintain_order="left")
-    return found if found["earlier"].count() else rows
 
 
 def _outcome(

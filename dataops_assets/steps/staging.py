@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ from dataops_assets.corrections import Plan, of_partition, version_of
 from dataops_assets.gate.content import Judged, judge_delivery, quarantined
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import Rule, compile_rules
-from dataops_assets.gate.verdict import Released, Verdict, terms
+from dataops_assets.gate.verdict import Verdict, terms
 from dataops_assets.gate.wording import moment
 from dataops_assets.steps.content import (
     NotReady,
@@ -28,13 +27,12 @@ from dataops_assets.steps.content import (
 from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.promises import keep_promises
+from dataops_assets.steps.quarantine import with_released
 from dataops_assets.steps.receiving import nothing, read_delivery, standing_verdict
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance, newest_arrivals
-
-_NAMED = 1000
 
 
 def stage(lake: Lake, dataset: Dataset, partitions: Sequence[Partition], run_id: str, now: datetime) -> Iterator[Outcome]:
@@ -82,7 +80,7 @@ def _look(
         copy = scratch.enter_context(lake.store.draft(layout.data(dataset.zone, dataset, partition))) if large else None
         found = _judged(dataset, partition, text, rules, tables, compared, now, accepted, copy)
         if receipt and not found.reasons:
-            found = _with_released(lake, dataset, partition, receipt.sha256, found)
+            found = with_released(lake, dataset, partition, receipt.sha256, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
 
     gap = dataset.gap_reason(partition)
@@ -171,29 +169,6 @@ def grounds(
             **({"accepted": accepted} if accepted else {}),
         },
     )
-
-
-def _with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery: str, found: Judged) -> Judged:
-    """What was found, with the rows of the delivery that lie in quarantine and are not rejected any more.
-
-    Raises:
-        FileNotFoundError: Another version is there by now.
-    """
-    lie = lake.provenance("quarantine", dataset, partition)
-    if lie is None or not lie.rows or "verdict" not in lie.columns:  # the last: from before rows named theirs
-        return found
-    path = lake.read("quarantine", dataset, partition, lie.sha256)
-    columns = ["verdict", "delivery", "row", "reasons", *(["earlier"] if "earlier" in lie.columns else [])]
-    before = pl.read_parquet(path, columns=columns)
-    # Of several verdicts on a row, the newest stands last.
-    before = before.filter(pl.col("delivery") == delivery).unique("row", keep="last", maintain_order=True)
-    free = before.join(found.rejected, on="row", how="anti", maintain_order="left")
-    rows: dict[Released, list[int]] = {}
-    for one in free.head(_NAMED).iter_rows(named=True):
-        of_it = Released(verdict=one["verdict"], reasons=one["reasons"], rows=(), earlier=one.get("earlier") or ())
-        rows.setdefault(of_it, []).append(one["row"])
-    released = tuple(one.model_copy(update={"rows": tuple(numbers)}) for one, numbers in rows.items())
-    return replace(found, rows=found.rows.model_copy(update={"released": free.height}), released=released)
 
 
 def _refused(dataset: Dataset, verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from dataops_assets.components.assets import dataset_definitions
+from dataops_assets.components.dagster_private import checked_partitions
 from dataops_assets.components.launch import Launch, launch
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures, newest
 from dataops_assets_tests.trees import STATIONS
@@ -115,6 +116,17 @@ def test_a_job_of_one_layer_runs_over_a_range(here: Location):
     tags = {"dagster/asset_partition_range_start": WHOLE[0], "dagster/asset_partition_range_end": WHOLE[1]}
     assert job.execute_in_process(instance=here.instance, tags=tags, raise_on_error=False).success
     assert set(here.versions("raw/readings")) == set(JANUARY)
+
+
+def test_a_range_of_one_partition_answers_its_check(here: Location):
+    here.deliver_all()
+    here.references()
+    day = "2024-01-07"
+    assert here.run("raw/readings", over=(day, day)).success
+    assert here.run("staged/readings", over=(day, day)).success
+    key = dg.AssetCheckKey(dg.AssetKey(["staged", "readings"]), "content")
+    assert checked_partitions(here.instance, key) == {day: True}
+    assert set(here.versions("staged/readings")) == {day}
 
 
 def test_a_product_with_many_partitions_is_made_over_a_range(here: Location):

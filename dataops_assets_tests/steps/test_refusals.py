@@ -2,10 +2,13 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from dataops_assets.gate.content import judge_delivery
+from dataops_assets.steps import staging
 from dataops_assets_tests.steps.january import BAD, DAY, DAYS, HOUR, MONTH, again, everything, left, short_tree, statuses
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -142,6 +145,50 @@ def test_normalise_that_fails_refuses_its_partition_and_no_other(filled: Tree) -
     filled.run()
     assert left(filled) == {}
     assert filled.read("readings", DAY).height == 3
+
+
+@pytest.mark.parametrize("reads", ["pl.read_csv('names.csv')", "pl.scan_csv('names.csv')"])
+def test_a_file_that_code_reads_and_is_not_there_refuses_its_partition_by_name(filled: Tree, reads: str) -> None:
+    filled.edit(
+        "daily/transform.py", "days = readings", f"names = {reads}\n    days = readings.join(names.lazy(), how='cross')"
+    )
+    [refused] = filled.derive("daily", MONTH)
+    assert refused.status == "refused"
+    assert refused.reason.startswith(f"curated/daily {MONTH}: ")
+    assert "names.csv" in refused.reason
+    assert "was changed by others" not in refused.reason
+
+
+def test_a_fault_of_the_machine_in_code_of_a_dataset_refuses_one_partition_and_no_other(filled: Tree) -> None:
+    filled.edit(
+        "readings/schema.py",
+        "import polars as pl",
+        "import polars as pl\n\n\ndef normalise(rows):\n"
+        f"    if rows.select(pl.col('day').min().cast(pl.String)).collect().item() == '{DAY}':\n"
+        "        raise ConnectionError('the registry of stations is down')\n    return rows\n\n",
+    )
+    filled.receive("readings", *DAYS)
+    outcomes = {outcome.partition: outcome for outcome in filled.stage("readings", *DAYS)}
+    assert [outcomes[day].status for day in DAYS] == ["refused", "done", "done"]
+    told = "normalise of readings failed: ConnectionError: the registry of stations is down (defs/readings/schema.py:7)"
+    assert told in outcomes[DAY].reason
+    assert "what was published before stays" in outcomes[DAY].reason
+
+
+def test_a_gate_that_fails_refuses_its_partition_and_no_other(filled: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*args: Any) -> Any:
+        if "2024-01-01" in args[2]["day"].to_list():
+            raise OverflowError("date value out of range")
+        return judge_delivery(*args)
+
+    for day in DAYS:
+        filled.drop("readings", f"{day}.csv", readings(day, {"temperature": 9}))
+    filled.receive("readings", *DAYS)
+    monkeypatch.setattr(staging, "judge_delivery", failing)
+    outcomes = {outcome.partition: outcome for outcome in filled.stage("readings", *DAYS)}
+    assert [outcomes[day].status for day in DAYS] == ["refused", "done", "done"]
+    assert "OverflowError: date value out of range" in outcomes[DAY].reason
+    assert left(filled)["staged/readings"] == [DAY]
 
 
 def test_transform_that_fails_refuses_its_partition_by_name(filled: Tree) -> None:
