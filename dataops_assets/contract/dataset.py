@@ -117,9 +117,15 @@ class Dataset:
         return next((gap.reason for gap in gaps if gap.partition == partition), "")
 
     def may_lack(self, partition: Partition) -> list[str]:
-        """The delivered columns that the provider did not have yet, so that a delivery for the partition may be without."""
-        since = self.ingested.source.since if self.ingested else {}
-        return [column for column, first in since.items() if partition and partition < first]
+        """The delivered columns that a delivery for the partition may be without.
+
+        The provider did not have them yet; or no row of ndjson has a value of them, where keys without one may be left out.
+        """
+        if self.ingested is None:
+            return []
+        not_yet = [column for column, first in self.ingested.source.since.items() if partition and partition < first]
+        left_out = self.delivered.columns.values() if self.ingested.source.format == "ndjson" else ()
+        return list(dict.fromkeys([*not_yet, *(column.name for column in left_out if column.nullable)]))
 
     def deadline(self, partition: str) -> datetime:
         """The moment, in UTC, by which a partition must be there."""

@@ -174,7 +174,11 @@ def _columns(
     in_order = not source or source.format != "ndjson"  # the keys of an object come in any order
     problems, warnings, strange, remedies = list[str](), list[str](), list[str](), list[str]()
     for given, names in alike.items():
-        expected = [column for column in dataset.delivered.columns if column in given or column not in not_yet]
+        others_named = [column for column in given if column not in dataset.delivered.columns] if not in_order else []
+        lacking = [
+            column for column in not_yet if not difflib.get_close_matches(column, others_named, 1)
+        ]  # a rename is no lack
+        expected = [column for column in dataset.delivered.columns if column in given or column not in lacking]
         problem, warning = _differences(expected, given, dataset.withheld, dataset.delivered.pandera, in_order)
         meant = _meant_for(expected, given, others)
         other = other_separator(given, source) if source and problem else ""

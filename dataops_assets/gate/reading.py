@@ -282,23 +282,18 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 class _Number(str):
-    """A number as it was written: 1.50 is not 1.5 in the original text of a row; inside of a list or an object it may be."""
+    """A number as it was written: 1.50 is not 1.5 in the original text of a row."""
 
 
 def _as_text(value: object) -> str | None:
-    if isinstance(value, str) or value is None:
-        return value
-    return json.dumps(_with_numbers(value))
+    return value if isinstance(value, str) or value is None else _json(value)
 
 
-def _with_numbers(value: object) -> object:
-    """A nested value with numbers in place of their texts."""
+def _json(value: object) -> str:
     if isinstance(value, _Number):
-        try:
-            return float(value) if set(value) & set(".eE") else int(value)
-        except ValueError as error:  # Python would not read as many digits
-            what = f"has a number of {len(value):,} digits inside of a list or an object"
-            raise _NoRow(what, "Deliver what is nested as a text") from error
+        return value
     if isinstance(value, dict):
-        return {key: _with_numbers(item) for key, item in value.items()}
-    return [_with_numbers(item) for item in value] if isinstance(value, list) else value
+        return "{" + ", ".join(f"{_json(key)}: {_json(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -14,7 +14,7 @@ from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.gate.envelope import Part, judge_envelope
 from dataops_assets.gate.reading import DeliveryError
 from dataops_assets.gate.verdict import RuleResult
-from dataops_assets_tests.trees import Tree
+from dataops_assets_tests.trees import STATIONS, Tree
 
 DAY = "2024-01-05"
 GOOD = pl.DataFrame(
@@ -415,3 +415,32 @@ def test_keys_of_json_objects_have_no_order(tmp_path: Path) -> None:
     tree.edit("readings/schema.py", "    note: str", "    class Config:\n        ordered = True\n\n    note: str")
     found = judge(tree.catalog()["readings"], GOOD.select(reversed(GOOD.columns)))
     assert (found["columns"].status, found["columns_order"].status) == ("passed", "passed")
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (["note"], "refused"),
+        ([*GOOD.columns], "passed"),
+        ([column for column in GOOD.columns if column != "note"], "passed"),
+        ([column for column in GOOD.columns if column != "day"], "refused"),
+        ([*(column for column in GOOD.columns if column != "note"), "notes"], "refused"),
+        ([*(column for column in GOOD.columns if column != "note"), "wind"], "passed"),
+    ],
+    ids=["others", "all", "without one that may be none", "without one that may not", "renamed", "and another"],
+)
+def test_of_json_what_may_be_without_a_value_may_be_left_out(tmp_path: Path, given: list[str], status: str) -> None:
+    tree = Tree(tmp_path)
+    tree.edit("readings/defs.yaml", "{partition}.csv", "{partition}.ndjson")
+    text = GOOD.select(GOOD[column] if column in GOOD.columns else pl.lit("1").alias(column) for column in given)
+    assert judge(tree.catalog()["readings"], text)["columns"].status == status
+
+
+def test_a_day_of_json_without_a_nullable_key_is_published(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.edit("readings/defs.yaml", "{partition}.csv", "{partition}.ndjson")
+    row = '{{"station": "oslo", "day": "2024-01-01", "hour": {hour}, "temperature": 1}}\n'
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", "2024-01-01.ndjson", "".join(row.format(hour=hour) for hour in range(3)))
+    tree.run()
+    assert tree.read("readings", "2024-01-01")["note"].to_list() == [None] * 3
