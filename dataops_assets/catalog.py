@@ -34,6 +34,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
 }
 _Entry = TypeVar("_Entry", bound=BaseModel)
 _OURS = "dataops_assets."
+_READ_BY_DAGSTER = ("defs.yaml", "defs.yml", "component.yaml", "component.yml")
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
 DEFS = Path(__file__).parent / "defs"
 
@@ -61,7 +62,7 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
         problems += error.problems
     datasets: dict[str, Dataset] = {}
     modules = Modules(defs)
-    for file in sorted(path for path in defs.rglob("defs.yaml") if is_declared(path, defs)):
+    for file in sorted(path for path in defs.rglob("*.y*ml") if path.name in _READ_BY_DAGSTER and is_declared(path, defs)):
         try:
             dataset = _load_dataset(file, defs, modules)
         except ContractError as error:
@@ -108,14 +109,20 @@ def _text(path: Path, file: str) -> str:
 
 def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     document = _read(file, defs)
+    if file.name != "defs.yaml":
+        raise ContractError(
+            [document.problem((), f"`{file.name}` is not where a dataset is declared", "rename it to defs.yaml")]
+        )
     named = str(document.data.get("type"))
     if "type" not in document.data:
         raise ContractError(
             [document.problem((), "`type` is missing", f"write `type: {next(iter(_TYPES))}`, or remove the file")]
         )
     model = _TYPES.get(named)
-    if model is None and named.startswith(_OURS):
-        raise ContractError([document.problem(("type",), f"unknown type `{named}`", choose(named, _TYPES))])
+    kind = named.rpartition(".")[2]
+    if model is None and (named.startswith(_OURS) or any(known.endswith(f".{kind}") for known in _TYPES)):
+        remedy = choose(f"{_OURS}components.{kind}", _TYPES)
+        raise ContractError([document.problem(("type",), f"unknown type `{named}`", remedy)])
     if model is None:
         return None
     folder = str(file.parent.relative_to(defs.parent))
