@@ -16,6 +16,16 @@ from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
 from dataops_assets.gate.rules import STATISTICS, compile_rules
 
+_LONG = {
+    "eq": "equal_to",
+    "ne": "not_equal_to",
+    "gt": "greater_than",
+    "ge": "greater_than_or_equal_to",
+    "lt": "less_than",
+    "le": "less_than_or_equal_to",
+}
+"""What the rules are called that `pa.Field` makes of its short arguments."""
+
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
@@ -35,7 +45,9 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         softened = options.severity in ("warn", "fail") or options.shadow_until is not None
         if name not in known:
             message = f"options for the unknown rule `{name}`"
-            problems.append(dataset.problem(("rules", name), message, choose(name, known)))
+            column, dot, label = name.rpartition(".")
+            meant = f"{column}{dot}{_LONG.get(label, label)}"
+            problems.append(dataset.problem(("rules", name), message, choose(meant, known)))
         elif options.severity == "reject" and known[name].kind == "frame":
             message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
             problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dataops_assets_tests.contract.broken import DAILY, READINGS, Broken, assert_told
+from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, Broken, assert_told
 from dataops_assets_tests.trees import GOOD, Tree
 
 INGESTED, DERIVED = "dataops_assets.components.IngestedDataset", "dataops_assets.components.DerivedDataset"
@@ -30,6 +30,24 @@ CASES: dict[str, Broken] = {
             ("of_the_distribution", READINGS, INGESTED, "dataops-assets.components.IngestedDataset"),
             ("of_another_package", DAILY, DERIVED, "components.DerivedDataset"),
             ("in_the_plural", READINGS, INGESTED, "dataops_assets.components.IngestedDatasets"),
+        )
+    },
+    # rules
+    **{
+        f"rule_{short}": Broken(
+            (READINGS, "tolerance: 0.5", f"rules: {{temperature.{short}: warn}}"),
+            f"options for the unknown rule `temperature.{short}`",
+            f"did you mean `temperature.{long}`?",
+            mended=f"rules: {{temperature.{long}: warn}}",
+            also=((SCHEMA, "ge=-60, le=60", f"{short}=-60"),),
+        )
+        for short, long in (
+            ("ge", "greater_than_or_equal_to"),
+            ("gt", "greater_than"),
+            ("le", "less_than_or_equal_to"),
+            ("lt", "less_than"),
+            ("eq", "equal_to"),
+            ("ne", "not_equal_to"),
         )
     },
 }
