@@ -3,10 +3,11 @@
 A dataset is a folder with a `defs.yaml` whose type is one of ours; `schema.py` and the rest stand beside it.
 """
 
+import difflib
 import hashlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -36,6 +37,7 @@ _Entry = TypeVar("_Entry", bound=BaseModel)
 _OURS = "dataops_assets."
 _READ_BY_DAGSTER = ("defs.yaml", "defs.yml", "component.yaml", "component.yml")
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
+_NEAR = 0.8
 DEFS = Path(__file__).parent / "defs"
 
 
@@ -137,6 +139,8 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     attributes_document = document.below(("attributes",))
     attributes = validate(model, attributes_document)
     schema_module = _module(file.parent / "schema.py", folder, modules)
+    if problems := list(_misspelt(schema_module, folder)):
+        raise ContractError(problems)
     schema = _schema(schema_module, "Schema", folder)
     ingested = isinstance(attributes, IngestedAttributes)
     normalise = _normalise(schema_module, folder)
@@ -252,6 +256,20 @@ def _schema(module: ModuleType, name: str, folder: str) -> Schema:
     except Exception as error:
         raise ContractError([Problem(file, 1, f"the model `{name}` cannot be built: {error}", "mend the model")]) from error
     return schema
+
+
+def _misspelt(module: ModuleType, folder: str) -> Iterator[Problem]:
+    """What is called nearly as what is looked for, where that is not there: it would silently not be used."""
+    own = {name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__}
+    models = [name for name, one in own.items() if inspect.isclass(one) and issubclass(one, pa.DataFrameModel)]
+    functions = [name for name, one in own.items() if inspect.isfunction(one)]
+    for wanted, names in (("Schema", models), ("Delivered", models), ("normalise", functions)):
+        alike = {name.casefold(): name for name in names if not (name.startswith("_") or hasattr(module, wanted))}
+        for found in difflib.get_close_matches(wanted.casefold(), alike, 1, _NEAR):
+            name = alike[found]
+            line = inspect.getsourcelines(own[name])[1]
+            remedy = f"rename it to `{wanted}`" + ("" if wanted == "Schema" else f"; or, if it only helps, to `_{name}`")
+            yield Problem(f"{folder}/schema.py", line, f"`{name}` is not used, and there is no `{wanted}`", remedy)
 
 
 def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:

@@ -15,6 +15,7 @@ from dataops_assets.contract.parse import Document, Path
 from dataops_assets.contract.partitions import Partition, Partitions
 from dataops_assets.contract.policy import TOLD, Policy, Zone
 from dataops_assets.contract.retention import Retention
+from dataops_assets.contract.schema import names_rows
 
 _LONGEST_TAG = 256
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -172,10 +173,15 @@ class Catalog:
                 remedy = "make it a whole number or a pl.Decimal in schema.py, or choose another key"
                 yield dataset.problem(("key", i), f"key column `{column}` is a float, which is rounded when it is read", remedy)
         if attributes.partitions:
-            for i, column in enumerate(attributes.partitions.columns):
-                if column not in dataset.delivered.columns:
+            every, telling, delivered = attributes.partitions.every, attributes.partitions.columns, dataset.delivered.columns
+            for i, column in enumerate(telling):
+                dtype = delivered[column].dtype if column in delivered else None
+                if dtype is None:
                     message = f"column `{column}` is not delivered"
-                    yield dataset.problem(("partitions", "columns", i), message, choose(column, dataset.delivered.columns))
+                    yield dataset.problem(("partitions", "columns", i), message, choose(column, delivered))
+                elif len(telling) == 1 and every != "year" and (dtype.is_numeric() or not names_rows(dtype)):
+                    message = f"column `{column}` is {dtype}, which begins with no {every}"
+                    yield dataset.problem(("partitions", "columns", i), message, "name one of dates, of moments or of text")
             hive = attributes.partitions.hive_name
             if hive in columns:
                 message = f"column `{hive}` collides with the partition of that name in storage"

@@ -131,6 +131,13 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             for what in (what for what, is_said in said.items() if is_said):
                 remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
                 yield _written(dataset, schema, name, f"column `{name}` {what}, which the gate does not do", remedy)
+        for name in schema.decimals_without_scale:
+            message = f"column `{name}` is a decimal of no scale, which has no digit behind the point"
+            yield _written(dataset, schema, name, message, "write `pl.Decimal(precision, scale)`")
+        for name in schema.checks_of_no_column:
+            message = f"the check `{name}` names no column, and so is asked of none"
+            remedy = 'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several'
+            yield _written(dataset, schema, name, message, remedy)
         settings = ("drop_invalid_rows", "add_missing_columns")
         for setting in (setting for setting in settings if getattr(model, setting)):
             remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"

@@ -32,6 +32,21 @@ CASES: dict[str, Broken] = {
             ("in_the_plural", READINGS, INGESTED, "dataops_assets.components.IngestedDatasets"),
         )
     },
+    # schema.py
+    "normalise_as_americans_spell_it": Broken(
+        (SCHEMA, "class Schema(", "def normalize(rows):\n    return rows\n\n\nclass Schema("),
+        "`normalize` is not used, and there is no `normalise`",
+        "rename it to `normalise`; or, if it only helps, to `_normalize`",
+        mended="def _normalize(rows):\n    return rows\n\n\nclass Schema(",
+    ),
+    "delivered_misspelt": Broken(
+        (SCHEMA, "class Schema(", "class Delivery(pa.DataFrameModel):\n    station: str\n\n\nclass Schema("),
+        "`Delivery` is not used, and there is no `Delivered`",
+        "rename it to `Delivered`",
+    ),
+    "schema_misspelt": Broken(
+        (SCHEMA, "class Schema(", "class schema("), "`schema` is not used, and there is no `Schema`", "rename it to `Schema`"
+    ),
     # rules
     **{
         f"rule_{short}": Broken(
@@ -56,6 +71,12 @@ CASES: dict[str, Broken] = {
 @pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
 def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
     assert_told(tree, broken)
+
+
+def test_what_is_near_a_name_that_is_there_only_helps(tree: Tree) -> None:
+    helps = "def normalised(rows):\n    return rows\n\n\ndef normalise(rows):\n    return normalised(rows)\n\n\nclass Schema("
+    tree.edit(SCHEMA, "class Schema(", helps)
+    assert tree.catalog()["readings"].normalise
 
 
 def test_component_of_another_package_is_left_to_dagster(tree: Tree) -> None:

@@ -62,6 +62,22 @@ CASES: dict[str, Broken] = {
     "partition_column": Broken(
         (READINGS, "columns: [day]", "columns: [date]"), "column `date` is not delivered", "use one of station, day"
     ),
+    "partition_column_that_is_a_number": Broken(
+        (READINGS, "columns: [day]", "columns: [temperature]"),
+        "column `temperature` is Float64, which begins with no day",
+        "name one of dates, of moments or of text",
+        mended="columns: [note]",
+    ),
+    **{
+        f"decimal_without_scale_{name}": Broken(
+            (SCHEMA, "temperature: float = pa.Field(", f"temperature: {written} = pa.Field("),
+            "column `temperature` is a decimal of no scale, which has no digit behind the point",
+            "write `pl.Decimal(precision, scale)`",
+            mended="temperature: pl.Decimal(10, 2) = pa.Field(",
+            also=((SCHEMA, "import pandera.polars as pa\n", "from decimal import Decimal\n\nimport pandera.polars as pa\n"),),
+        )
+        for name, written in (("of_polars", "pl.Decimal"), ("of_python", "Decimal"))
+    },
     "hive_name": Broken(
         (SCHEMA, "hour: pl.Int8", "date: pl.Date = pa.Field(nullable=True)\n    hour: pl.Int8"),
         "column `date` collides with the partition of that name",
@@ -114,7 +130,7 @@ CASES: dict[str, Broken] = {
         at="raise SystemExit",
     ),
     "schema_without_model": Broken(
-        (SCHEMA, "class Schema(pa.DataFrameModel):", "class Schema_(pa.DataFrameModel):"),
+        (SCHEMA, "class Schema(pa.DataFrameModel):", "class Readings(pa.DataFrameModel):"),
         "there is no pandera model `Schema`",
         "write `class Schema(pa.DataFrameModel)`",
         at="import pandera",
@@ -339,6 +355,16 @@ CASES: dict[str, Broken] = {
         at="@pa.dataframe_check\n",
         mended='return data.lazyframe.select("note", "hour").select((pl.col("hour") <= 3) | pl.col("note").is_not_null())',
     ),
+    **{
+        f"check_of_no_column_{name}": Broken(
+            (SCHEMA, "@pa.dataframe_check\n", f"{written}\n"),
+            "the check `noted` names no column, and so is asked of none",
+            'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several',
+            at="def noted",
+            mended='@pa.check("note")\n',
+        )
+        for name, written in (("not_called", "@pa.check"), ("called", "@pa.check()"))
+    },
     "check_of_unknown_column": Broken(
         (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("nope").is_not_null())'),
         'check `noted` cannot be evaluated on the schema: unable to find column "nope"',
