@@ -155,9 +155,7 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
         version=_version(file.parent, document, modules),
         normalise=normalise and partial(modules.run, normalise),
         transform=None if ingested else _transform(file.parent, folder, attributes, modules),
-        fetch=partial(modules.run, _function(file.parent / "fetch.py", "fetch", folder, modules))
-        if (file.parent / "fetch.py").exists()
-        else None,
+        fetch=_fetch(file.parent / "fetch.py", folder, modules) if (file.parent / "fetch.py").exists() else None,
         examples=_read(examples, defs).data if examples.exists() else {},
         corrections=corrections_of(_read(written, defs, list)) if written.exists() else (),
         modules=modules,
@@ -277,7 +275,7 @@ def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:
     if found is None:
         return None
     remedy = "write `def normalise(rows: pl.LazyFrame) -> pl.LazyFrame`"
-    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
+    if not inspect.isfunction(found) or _put_off(found):
         what = "`normalise` is no function that gives rows"
         raise ContractError([Problem(f"{folder}/schema.py", 1, what, remedy)])
     try:
@@ -289,12 +287,13 @@ def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:
 
 
 def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, modules: Modules) -> Callable[..., Any]:
-    transform: FunctionType = _function(folder_path / "transform.py", "transform", folder, modules)
     inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
+    written = f"def transform({', '.join(inputs)})"
+    transform = _function(folder_path / "transform.py", "transform", written, folder, modules)
     arguments = tuple(inspect.signature(transform).parameters)
     message = remedy = ""
-    if inspect.iscoroutinefunction(transform):
-        message, remedy = "`transform` gives no rows, as it is `async`", "write `def transform(…)`, without `async`"
+    if word := _put_off(transform):
+        message, remedy = f"`transform` gives no rows, because of its `{word}`", f"write `{written}`, without `{word}`"
     elif set(arguments) != set(inputs):
         message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
         remedy = "name its arguments like the inputs, or these like them"
@@ -303,8 +302,33 @@ def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, mo
     return partial(modules.run, transform)
 
 
-def _function(path: Path, name: str, folder: str, modules: Modules) -> FunctionType:
+def _fetch(path: Path, folder: str, modules: Modules) -> Callable[..., Any]:
+    written = "def fetch(partition: str | None, folder: Path) -> None"
+    fetch = _function(path, "fetch", written, folder, modules)
+    signature, message, without = inspect.signature(fetch), "", ""
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        message = f"`fetch` cannot be called with the partition and the folder alone: {error}"
+    if [*signature.parameters][:2] == ["folder", "partition"]:
+        message = "`fetch` is given the partition first, and then the folder"
+    if word := _put_off(fetch):
+        message, without = f"`fetch` brings nothing, because of its `{word}`", f", without `{word}`"
+    if message:
+        line = fetch.__code__.co_firstlineno
+        raise ContractError([Problem(f"{folder}/{path.name}", line, message, f"write `{written}`{without}")])
+    return partial(modules.run, fetch)
+
+
+def _put_off(function: FunctionType) -> str:
+    """The word by which a function does nothing yet when it is called; empty if it has none."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "async"
+    return "yield" if inspect.isgeneratorfunction(function) else ""
+
+
+def _function(path: Path, name: str, written: str, folder: str, modules: Modules) -> FunctionType:
     found = getattr(_module(path, folder, modules), name, None)
     if not inspect.isfunction(found):
-        raise ContractError([Problem(f"{folder}/{path.name}", 1, f"there is no function `{name}`", f"write `def {name}(…)`")])
+        raise ContractError([Problem(f"{folder}/{path.name}", 1, f"there is no function `{name}`", f"write `{written}`")])
     return found

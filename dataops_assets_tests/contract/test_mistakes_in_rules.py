@@ -399,7 +399,10 @@ CASES: dict[str, Broken] = {
         (TRANSFORM, "", None), "transform.py is missing", "write defs/daily/transform.py", told_in=DAILY, at="type:"
     ),
     "transform_without_function": Broken(
-        (TRANSFORM, "", "made = 1\n"), "there is no function `transform`", "write `def transform(…)`", at="made"
+        (TRANSFORM, "", "made = 1\n"),
+        "there is no function `transform`",
+        "write `def transform(readings, stations)`",
+        at="made",
     ),
     "transform_arguments": Broken(
         (TRANSFORM, "def transform(readings: pl.LazyFrame, stations: pl.LazyFrame)", "def transform(readings, station)"),
@@ -409,8 +412,8 @@ CASES: dict[str, Broken] = {
     ),
     "transform_async": Broken(
         (TRANSFORM, "def transform(readings: pl.LazyFrame", "async def transform(readings: pl.LazyFrame"),
-        "`transform` gives no rows, as it is `async`",
-        "without `async`",
+        "`transform` gives no rows, because of its `async`",
+        "write `def transform(readings, stations)`, without `async`",
         mended="def transform(readings: pl.LazyFrame",
     ),
     **{
@@ -425,6 +428,7 @@ CASES: dict[str, Broken] = {
             ("of_nothing", "def normalise():\n    return 1", "with the rows alone: too many positional arguments", "def norm"),
             ("of_two", "def normalise(rows, x):\n    return 1", "with the rows alone: missing a required argument", "def norm"),
             ("async", "async def normalise(rows):\n    return rows", _NO_FUNCTION, "import pand"),
+            ("yielding", "def normalise(rows):\n    yield rows", _NO_FUNCTION, "import pand"),
             ("no_function", "normalise = 1", _NO_FUNCTION, "import pand"),
         )
     },
