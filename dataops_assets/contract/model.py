@@ -124,6 +124,9 @@ class Source(_Attributes):
             raise Mistake(f"{value!r} has no known ending", f"use one of {', '.join('.' + name for name in _FORMATS)}")
         if value.startswith("/") or ".." in value.split("/"):
             raise Mistake(f"{value!r} leaves the dataset's landing folder", "name files inside it")
+        if value.startswith("landing/") or "://" in value:
+            remedy = "name files as they are called below `landing/<dataset>/`, without the way there"
+            raise Mistake(f"{value!r} names the landing folder itself, and would be waited for inside it", remedy)
         return value
 
     @model_validator(mode="after")
