@@ -47,6 +47,14 @@ CASES: dict[str, Broken] = {
     "schema_misspelt": Broken(
         (SCHEMA, "class Schema(", "class schema("), "`schema` is not used, and there is no `Schema`", "rename it to `Schema`"
     ),
+    "argument_of_a_field": Broken(
+        (SCHEMA, "nullable=True, ge=-60", "nulable=True, ge=-60"),
+        "`pa.Field` has no argument `nulable`",
+        "did you mean `nullable`?",
+    ),
+    "argument_of_a_field_unlike_any": Broken(
+        (SCHEMA, "le=60", "at_most=60"), "`pa.Field` has no argument `at_most`", "use one of eq, ne, gt, ge, lt, le, in_range"
+    ),
     # rules
     **{
         f"rule_{short}": Broken(
