@@ -201,7 +201,7 @@ class Catalog:
                 remedy = "take it out: the next delivery has the column for every row"
                 yield dataset.problem(path, "this dataset has no partitions", remedy)
             elif not partitions.contains(first, _END_OF_TIME):
-                remedy = "name the first one that the provider delivers the column with"
+                remedy = _padded(partitions, first) or "name the first one that the provider delivers the column with"
                 yield dataset.problem(path, f"`{first}` is no partition of this dataset", remedy)
 
     def _exceptions(self, dataset: Dataset) -> Iterator[Problem]:
@@ -223,7 +223,8 @@ class Catalog:
         for path, key in named:
             if not (partitions and key and partitions.contains(key, _END_OF_TIME)):
                 message = f"`{key}` is no partition of this dataset"
-                yield dataset.problem((*path, "partition"), message, "name one between the first and the last partition")
+                remedy = _padded(partitions, key) or "name one between the first and the last partition"
+                yield dataset.problem((*path, "partition"), message, remedy)
 
     def _versions(self, dataset: Dataset) -> Iterator[Problem]:
         """Between a dataset and the one that takes its place, or whose deliveries it shares."""
@@ -331,6 +332,12 @@ class Catalog:
         inputs = [name for name in dataset.upstream if name in self.datasets and name not in seen]
         found = [source for name in inputs for source in self._ingested_sources(self[name], seen | {dataset.name})]
         return list({source.name: source for source in found}.values())
+
+
+def _padded(partitions: Partitions | None, key: Partition) -> str:
+    """The remedy for a key in which zeros are left out; empty if they are not."""
+    meant = "-".join(part.zfill(2) for part in (key or "").split("-"))
+    return f"write `{meant}`" if partitions and partitions.contains(meant, _END_OF_TIME) else ""
 
 
 def _shared(catalog: Catalog, dataset: Dataset) -> dict[Path, Any]:

@@ -38,6 +38,23 @@ def _read_date(value: Any) -> date:
     raise Mistake(f"{value!r} is not a day, a month or a year", "write it as `2013-01-05`, `2013-01` or `2013`")
 
 
+def known_zone(value: str) -> str:
+    """A time zone that is the same one everywhere.
+
+    Raises:
+        Mistake: It is none.
+    """
+    if value in _OF_THE_MACHINE:
+        raise Mistake(f"{value!r} is another zone on each machine", _NAME_THE_PLACE)
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        near = _near_place(value)
+        remedy = f"did you mean `{near}`?" if near else _NAME_THE_PLACE
+        raise Mistake(f"{value!r} is no IANA time zone", remedy) from error
+    return value
+
+
 def _near_place(value: str) -> str | None:
     """The zone of the place that was likely meant: what is near an abbreviation or an offset is hours away from it."""
     said = value.casefold().replace(" ", "_")
@@ -74,15 +91,7 @@ class Partitions(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        if value in _OF_THE_MACHINE:
-            raise Mistake(f"{value!r} is another zone on each machine", _NAME_THE_PLACE)
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            near = _near_place(value)
-            remedy = f"did you mean `{near}`?" if near else _NAME_THE_PLACE
-            raise Mistake(f"{value!r} is no IANA time zone", remedy) from error
-        return value
+        return known_zone(value)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pandera.polars as pa
 
 from dataops_assets.contract import Dataset, Problem
-from dataops_assets.contract.errors import choose
+from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.model import RuleOptions
+from dataops_assets.contract.partitions import known_zone
 from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
@@ -29,9 +30,9 @@ _LONG = {
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    misnamed = list(_misnamed(dataset))
-    if misnamed:  # no rule can ask for them
-        return misnamed
+    unusable = [*_misnamed(dataset), *_in_no_zone(dataset)]
+    if unusable:  # no rule can ask for them
+        return unusable
     try:
         rules = compile_rules(dataset)
     except NotCompiled as error:
@@ -116,6 +117,17 @@ def _misnamed(dataset: Dataset) -> Iterator[Problem]:
             elif is_pattern(name):
                 message = f"column `{name}` is called as a pattern is written, which to polars stands for many columns"
                 yield _written(dataset, schema, name, message, remedy)
+
+
+def _in_no_zone(dataset: Dataset) -> Iterator[Problem]:
+    """Columns of moments in a time zone that there is not."""
+    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
+        zones = {name: getattr(column.dtype, "time_zone", None) for name, column in schema.columns.items()}
+        for name, zone in zones.items():
+            try:
+                _ = zone and known_zone(zone)
+            except Mistake as error:
+                yield _written(dataset, schema, name, f"column `{name}`: {error.message}", error.remedy)
 
 
 def _ignored(dataset: Dataset) -> Iterator[Problem]:

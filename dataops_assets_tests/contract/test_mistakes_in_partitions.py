@@ -41,6 +41,12 @@ CASES: dict[str, Broken] = {
         "'localtime' is another zone on each machine",
         NAME_THE_PLACE,
     ),
+    "timezone_of_a_column": Broken(
+        (SCHEMA, "hour: pl.Int8", 'at: pl.Datetime("us", "CEST") = pa.Field(description="When")\n    hour: pl.Int8'),
+        "column `at`: 'CEST' is no IANA time zone",
+        NAME_THE_PLACE,
+        mended="hour: pl.Int8",
+    ),
     "column_since_that_is_not_delivered": Broken(
         (READINGS, "provider: The lab", "provider: The lab\n    since: {temprature: 2024-01-04}"),
         "column `temprature` is not delivered",
@@ -75,6 +81,16 @@ CASES: dict[str, Broken] = {
         "name one between the first and the last partition",
         mended="gaps: [{partition: 2024-01-20, reason: a holiday}]",
     ),
+    **{
+        f"{name}_without_zeros": Broken(
+            (READINGS, old, f"{old}\n{written}"), "`2024-1-5` is no partition", "write `2024-01-05`", at=at, mended=old
+        )
+        for name, old, written, at in (
+            ("gap", "tolerance: 0.5", "  gaps: [{partition: 2024-1-5, reason: a holiday}]", "gaps:"),
+            ("accepted", "tolerance: 0.5", "  accepted: [{partition: 2024-1-5, reason: a storm}]", "accepted:"),
+            ("since", "provider: The lab", "    since: {temperature: 2024-1-5}", "since:"),
+        )
+    },
     "gap_is_no_key": Broken(
         (READINGS, "tolerance: 0.5", "gaps: [{partition: 2024-01, reason: a holiday}]"),
         "`2024-01` is no partition",
