@@ -1,8 +1,8 @@
-"""What may stand in `schema.py`, `transform.py` and `rules`: one good tree, and one broken tree for every rule."""
+"""What may stand in `schema.py` and `rules`: one good tree, and one broken tree for every rule."""
 
 import pytest
 
-from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, TRANSFORM, Broken, Edit, assert_told
+from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, Broken, Edit, assert_told
 from dataops_assets_tests.trees import Tree
 
 NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
@@ -31,7 +31,6 @@ PARSERS: Edit = (
 )
 """pandera itself refuses them for polars."""
 
-_NO_FUNCTION = "`normalise` is no function that gives rows"
 CASES: dict[str, Broken] = {
     # columns
     "no_key": Broken((READINGS, "key: [station, day, hour]", "key: []"), "`key` is []", "The columns that tell rows apart"),
@@ -394,44 +393,6 @@ CASES: dict[str, Broken] = {
         also=((SCHEMA, "import pandera.polars as pa\n", "from datetime import date\n\nimport pandera.polars as pa\n"),),
         mended='note: str = pa.Field(description="In words"',
     ),
-    # transform.py
-    "transform_missing": Broken(
-        (TRANSFORM, "", None), "transform.py is missing", "write defs/daily/transform.py", told_in=DAILY, at="type:"
-    ),
-    "transform_without_function": Broken(
-        (TRANSFORM, "", "made = 1\n"),
-        "there is no function `transform`",
-        "write `def transform(readings, stations)`",
-        at="made",
-    ),
-    "transform_arguments": Broken(
-        (TRANSFORM, "def transform(readings: pl.LazyFrame, stations: pl.LazyFrame)", "def transform(readings, station)"),
-        "transform takes readings, station, but the inputs are readings, stations",
-        "name its arguments like the inputs",
-        mended="def transform(readings, stations)",
-    ),
-    "transform_async": Broken(
-        (TRANSFORM, "def transform(readings: pl.LazyFrame", "async def transform(readings: pl.LazyFrame"),
-        "`transform` gives no rows, because of its `async`",
-        "write `def transform(readings, stations)`, without `async`",
-        mended="def transform(readings: pl.LazyFrame",
-    ),
-    **{
-        f"normalise_{name}": Broken(
-            (SCHEMA, "class Schema", f"{given}\n\n\nclass Schema"),
-            said,
-            "write `def normalise(rows: pl.LazyFrame) -> pl.LazyFrame`",
-            at=at,
-            mended="def normalise(rows, more=None):\n    return rows\n\n\nclass Schema",
-        )
-        for name, given, said, at in (
-            ("of_nothing", "def normalise():\n    return 1", "with the rows alone: too many positional arguments", "def norm"),
-            ("of_two", "def normalise(rows, x):\n    return 1", "with the rows alone: missing a required argument", "def norm"),
-            ("async", "async def normalise(rows):\n    return rows", _NO_FUNCTION, "import pand"),
-            ("yielding", "def normalise(rows):\n    yield rows", _NO_FUNCTION, "import pand"),
-            ("no_function", "normalise = 1", _NO_FUNCTION, "import pand"),
-        )
-    },
 }
 
 
