@@ -3,10 +3,11 @@
 A dataset is a folder with a `defs.yaml` whose type is one of ours; `schema.py` and the rest stand beside it.
 """
 
+import difflib
 import hashlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -34,7 +35,9 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
 }
 _Entry = TypeVar("_Entry", bound=BaseModel)
 _OURS = "dataops_assets."
+_READ_BY_DAGSTER = ("defs.yaml", "defs.yml", "component.yaml", "component.yml")
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
+_NEAR = 0.8
 DEFS = Path(__file__).parent / "defs"
 
 
@@ -61,7 +64,7 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
         problems += error.problems
     datasets: dict[str, Dataset] = {}
     modules = Modules(defs)
-    for file in sorted(path for path in defs.rglob("defs.yaml") if is_declared(path, defs)):
+    for file in sorted(path for path in defs.rglob("*.y*ml") if path.name in _READ_BY_DAGSTER and is_declared(path, defs)):
         try:
             dataset = _load_dataset(file, defs, modules)
         except ContractError as error:
@@ -108,14 +111,20 @@ def _text(path: Path, file: str) -> str:
 
 def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     document = _read(file, defs)
+    if file.name != "defs.yaml":
+        raise ContractError(
+            [document.problem((), f"`{file.name}` is not where a dataset is declared", "rename it to defs.yaml")]
+        )
     named = str(document.data.get("type"))
     if "type" not in document.data:
         raise ContractError(
             [document.problem((), "`type` is missing", f"write `type: {next(iter(_TYPES))}`, or remove the file")]
         )
     model = _TYPES.get(named)
-    if model is None and named.startswith(_OURS):
-        raise ContractError([document.problem(("type",), f"unknown type `{named}`", choose(named, _TYPES))])
+    kind = named.rpartition(".")[2]
+    if model is None and (named.startswith(_OURS) or any(known.endswith(f".{kind}") for known in _TYPES)):
+        remedy = choose(f"{_OURS}components.{kind}", _TYPES)
+        raise ContractError([document.problem(("type",), f"unknown type `{named}`", remedy)])
     if model is None:
         return None
     folder = str(file.parent.relative_to(defs.parent))
@@ -130,6 +139,8 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     attributes_document = document.below(("attributes",))
     attributes = validate(model, attributes_document)
     schema_module = _module(file.parent / "schema.py", folder, modules)
+    if problems := list(_misspelt(schema_module, folder)):
+        raise ContractError(problems)
     schema = _schema(schema_module, "Schema", folder)
     ingested = isinstance(attributes, IngestedAttributes)
     normalise = _normalise(schema_module, folder)
@@ -144,9 +155,7 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
         version=_version(file.parent, document, modules),
         normalise=normalise and partial(modules.run, normalise),
         transform=None if ingested else _transform(file.parent, folder, attributes, modules),
-        fetch=partial(modules.run, _function(file.parent / "fetch.py", "fetch", folder, modules))
-        if (file.parent / "fetch.py").exists()
-        else None,
+        fetch=_fetch(file.parent / "fetch.py", folder, modules) if (file.parent / "fetch.py").exists() else None,
         examples=_read(examples, defs).data if examples.exists() else {},
         corrections=corrections_of(_read(written, defs, list)) if written.exists() else (),
         modules=modules,
@@ -247,12 +256,26 @@ def _schema(module: ModuleType, name: str, folder: str) -> Schema:
     return schema
 
 
+def _misspelt(module: ModuleType, folder: str) -> Iterator[Problem]:
+    """What is called nearly as what is looked for, where that is not there: it would silently not be used."""
+    own = {name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__}
+    models = [name for name, one in own.items() if inspect.isclass(one) and issubclass(one, pa.DataFrameModel)]
+    functions = [name for name, one in own.items() if inspect.isfunction(one)]
+    for wanted, names in (("Schema", models), ("Delivered", models), ("normalise", functions)):
+        alike = {name.casefold(): name for name in names if not (name.startswith("_") or hasattr(module, wanted))}
+        for found in difflib.get_close_matches(wanted.casefold(), alike, 1, _NEAR):
+            name = alike[found]
+            line = inspect.getsourcelines(own[name])[1]
+            remedy = f"rename it to `{wanted}`" + ("" if wanted == "Schema" else f"; or, if it only helps, to `_{name}`")
+            yield Problem(f"{folder}/schema.py", line, f"`{name}` is not used, and there is no `{wanted}`", remedy)
+
+
 def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:
     found = getattr(module, "normalise", None)
     if found is None:
         return None
     remedy = "write `def normalise(rows: pl.LazyFrame) -> pl.LazyFrame`"
-    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
+    if not inspect.isfunction(found) or _put_off(found):
         what = "`normalise` is no function that gives rows"
         raise ContractError([Problem(f"{folder}/schema.py", 1, what, remedy)])
     try:
@@ -264,12 +287,13 @@ def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:
 
 
 def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, modules: Modules) -> Callable[..., Any]:
-    transform: FunctionType = _function(folder_path / "transform.py", "transform", folder, modules)
     inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
+    written = f"def transform({', '.join(inputs)})"
+    transform = _function(folder_path / "transform.py", "transform", written, folder, modules)
     arguments = tuple(inspect.signature(transform).parameters)
     message = remedy = ""
-    if inspect.iscoroutinefunction(transform):
-        message, remedy = "`transform` gives no rows, as it is `async`", "write `def transform(…)`, without `async`"
+    if word := _put_off(transform):
+        message, remedy = f"`transform` gives no rows, because of its `{word}`", f"write `{written}`, without `{word}`"
     elif set(arguments) != set(inputs):
         message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
         remedy = "name its arguments like the inputs, or these like them"
@@ -278,8 +302,33 @@ def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, mo
     return partial(modules.run, transform)
 
 
-def _function(path: Path, name: str, folder: str, modules: Modules) -> FunctionType:
+def _fetch(path: Path, folder: str, modules: Modules) -> Callable[..., Any]:
+    written = "def fetch(partition: str | None, folder: Path) -> None"
+    fetch = _function(path, "fetch", written, folder, modules)
+    signature, message, without = inspect.signature(fetch), "", ""
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        message = f"`fetch` cannot be called with the partition and the folder alone: {error}"
+    if [*signature.parameters][:2] == ["folder", "partition"]:
+        message = "`fetch` is given the partition first, and then the folder"
+    if word := _put_off(fetch):
+        message, without = f"`fetch` brings nothing, because of its `{word}`", f", without `{word}`"
+    if message:
+        line = fetch.__code__.co_firstlineno
+        raise ContractError([Problem(f"{folder}/{path.name}", line, message, f"write `{written}`{without}")])
+    return partial(modules.run, fetch)
+
+
+def _put_off(function: FunctionType) -> str:
+    """The word by which a function does nothing yet when it is called; empty if it has none."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "async"
+    return "yield" if inspect.isgeneratorfunction(function) else ""
+
+
+def _function(path: Path, name: str, written: str, folder: str, modules: Modules) -> FunctionType:
     found = getattr(_module(path, folder, modules), name, None)
     if not inspect.isfunction(found):
-        raise ContractError([Problem(f"{folder}/{path.name}", 1, f"there is no function `{name}`", f"write `def {name}(…)`")])
+        raise ContractError([Problem(f"{folder}/{path.name}", 1, f"there is no function `{name}`", f"write `{written}`")])
     return found

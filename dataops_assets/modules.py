@@ -11,18 +11,25 @@ Not here: what a schema or a transformation must be (`catalog`), and what is not
 import ast
 import importlib.util
 import os
+import re
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from inspect import signature
 from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pandera.polars as pa
+from pandera.errors import SchemaInitError
+
 from dataops_assets.contract import ContractError, Problem
+from dataops_assets.contract.errors import choose
 from dataops_assets.contract.repeatable import in_python
 
 _READINGS = count(1)
+_NO_CHECK = re.compile("custom check '(.*?)' is not available")
 _LIBRARIES = {"site-packages", "dist-packages"}
 
 
@@ -59,7 +66,7 @@ class Modules:
         except (Exception, SystemExit) as error:
             shared = Path(error.filename or "") if isinstance(error, SyntaxError) else path
             where = shared if shared.is_relative_to(self._defs) else path
-            raise ContractError([self._problem(where, _line_in(where, error), _told(error), _mended(error))]) from error
+            raise ContractError([self._problem(where, _line_in(where, error), *_told_and_mended(error))]) from error
         return module
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -181,6 +188,14 @@ def _is_library(name: str) -> bool:
         return False
     places = [*(spec.submodule_search_locations or ()), spec.origin or ""] if spec else []
     return not spec or any(_LIBRARIES & set(Path(place).parts) for place in places)
+
+
+def _told_and_mended(error: BaseException) -> tuple[str, str]:
+    # pandera takes an argument that it does not know for the name of a check.
+    if isinstance(error, SchemaInitError) and (found := _NO_CHECK.match(str(error))):
+        known = [name for name, one in signature(pa.Field).parameters.items() if one.kind != one.VAR_KEYWORD]
+        return f"`pa.Field` has no argument `{found[1]}`", choose(found[1], known)
+    return _told(error), _mended(error)
 
 
 def _mended(error: BaseException) -> str:

@@ -29,7 +29,7 @@ from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.definitions import build
 from dataops_assets.observe.tally import tally
-from dataops_assets.steps.pending import held_up, partitions_of, zones_written
+from dataops_assets.steps.pending import held_up, not_whole, partitions_of, zones_written
 from dataops_assets.storage import landing
 from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.folder import Held
@@ -128,6 +128,8 @@ def _idle(lake: Lake, datasets: Sequence[Dataset]) -> str:
     told = [f"{one.name} waits for {', '.join(name_of(other, None) for other in lake.lacking(one))}" for one in held]
     if told:
         return f"nothing can be run yet: {'; '.join(told)}"
+    if count := sum(len(not_whole(lake, dataset, now)) for dataset in datasets):
+        return f"nothing can be run yet: {count:,} {'delivery is' if count == 1 else 'deliveries are'} not whole"
     return "nothing was pending: everything that was delivered is judged already, and published if it passed"
 
 

@@ -68,7 +68,7 @@ def summarise(
     counted_runs = f"{runs} run{'s' * (runs != 1)}" + (f" · {len(failures)} failed" if failures else "")
     console.print(f"{told} · {counted_runs} · {seconds:.0f} s · files in {lake.store.where}", style="bold", highlight=False)
     if holds and deployment.current().pipeline is None:  # nobody is invited to break prod
-        _invite(console)
+        _invite(lake, console)
     return holds
 
 
@@ -123,13 +123,13 @@ def _table(counted: Sequence[tuple[Dataset, Tally]]) -> Table:
     return table
 
 
-def _invite(console: Console) -> None:
+def _invite(lake: Lake, console: Console) -> None:
     component = "dataops_assets.components.IngestedDataset"
-    for title, what in {
-        "look": f"make dev, then {deployment.current().ui}{LINEAGE}",
-        "break it": f"{command('deliver')} flights 2013-03-10 --fault renamed-column, then {command('run')}",
-        "add your own": f"{command(program='dg')} scaffold defs {component} --help",
-    }.items():
+    invitations = {"look": f"make dev, then {deployment.current().ui}{LINEAGE}"}
+    if "flights" in lake.catalog.datasets:  # of the sample
+        invitations["break it"] = f"{command('deliver')} flights 2013-03-10 --fault renamed-column, then {command('run')}"
+    invitations["add your own"] = f"{command(program='dg')} scaffold defs {component} --help"
+    for title, what in invitations.items():
         console.print(f"{title:13} {what}", highlight=False)
 
 

@@ -15,6 +15,7 @@ from dataops_assets.contract.parse import Document, Path
 from dataops_assets.contract.partitions import Partition, Partitions
 from dataops_assets.contract.policy import TOLD, Policy, Zone
 from dataops_assets.contract.retention import Retention
+from dataops_assets.contract.schema import names_rows
 
 _LONGEST_TAG = 256
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -172,10 +173,15 @@ class Catalog:
                 remedy = "make it a whole number or a pl.Decimal in schema.py, or choose another key"
                 yield dataset.problem(("key", i), f"key column `{column}` is a float, which is rounded when it is read", remedy)
         if attributes.partitions:
-            for i, column in enumerate(attributes.partitions.columns):
-                if column not in dataset.delivered.columns:
+            every, telling, delivered = attributes.partitions.every, attributes.partitions.columns, dataset.delivered.columns
+            for i, column in enumerate(telling):
+                dtype = delivered[column].dtype if column in delivered else None
+                if dtype is None:
                     message = f"column `{column}` is not delivered"
-                    yield dataset.problem(("partitions", "columns", i), message, choose(column, dataset.delivered.columns))
+                    yield dataset.problem(("partitions", "columns", i), message, choose(column, delivered))
+                elif len(telling) == 1 and every != "year" and (dtype.is_numeric() or not names_rows(dtype)):
+                    message = f"column `{column}` is {dtype}, which begins with no {every}"
+                    yield dataset.problem(("partitions", "columns", i), message, "name one of dates, of moments or of text")
             hive = attributes.partitions.hive_name
             if hive in columns:
                 message = f"column `{hive}` collides with the partition of that name in storage"
@@ -195,7 +201,7 @@ class Catalog:
                 remedy = "take it out: the next delivery has the column for every row"
                 yield dataset.problem(path, "this dataset has no partitions", remedy)
             elif not partitions.contains(first, _END_OF_TIME):
-                remedy = "name the first one that the provider delivers the column with"
+                remedy = _padded(partitions, first) or "name the first one that the provider delivers the column with"
                 yield dataset.problem(path, f"`{first}` is no partition of this dataset", remedy)
 
     def _exceptions(self, dataset: Dataset) -> Iterator[Problem]:
@@ -217,7 +223,8 @@ class Catalog:
         for path, key in named:
             if not (partitions and key and partitions.contains(key, _END_OF_TIME)):
                 message = f"`{key}` is no partition of this dataset"
-                yield dataset.problem((*path, "partition"), message, "name one between the first and the last partition")
+                remedy = _padded(partitions, key) or "name one between the first and the last partition"
+                yield dataset.problem((*path, "partition"), message, remedy)
 
     def _versions(self, dataset: Dataset) -> Iterator[Problem]:
         """Between a dataset and the one that takes its place, or whose deliveries it shares."""
@@ -325,6 +332,12 @@ class Catalog:
         inputs = [name for name in dataset.upstream if name in self.datasets and name not in seen]
         found = [source for name in inputs for source in self._ingested_sources(self[name], seen | {dataset.name})]
         return list({source.name: source for source in found}.values())
+
+
+def _padded(partitions: Partitions | None, key: Partition) -> str:
+    """The remedy for a key in which zeros are left out; empty if they are not."""
+    meant = "-".join(part.zfill(2) for part in (key or "").split("-"))
+    return f"write `{meant}`" if partitions and partitions.contains(meant, _END_OF_TIME) else ""
 
 
 def _shared(catalog: Catalog, dataset: Dataset) -> dict[Path, Any]:

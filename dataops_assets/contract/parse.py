@@ -23,6 +23,7 @@ _WANTED = {
     "greater_than_equal": "a number of at least {ge:g}",
     "greater_than": "a number above {gt:g}",
     "less_than_equal": "a number of at most {le:g}",
+    "finite_number": "a number that is finite",
     "too_short": "as many entries as are needed, at least {min_length}",
     "too_long": "fewer entries, at most {max_length}",
     "string_too_short": "text that is not empty",

@@ -18,6 +18,10 @@ Grain = Literal["day", "month", "year"]
 Partition = str | None
 """A partition's key, such as `2013-01-05` or `2013-01`; None for the one part of a dataset without partitions."""
 
+_REGIONS = {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
+_NEAR = 0.9
+_NAME_THE_PLACE = "name the place, as `Europe/Berlin`"
+_OF_THE_MACHINE = {"localtime", "posixrules"}
 _HIVE_NAME: dict[Grain, str] = {"day": "date", "month": "month", "year": "year"}
 _KEY_LENGTH: dict[Grain, int] = {"day": 10, "month": 7, "year": 4}
 _KEY: dict[Grain, str] = {"day": "[0-9]{4}-[0-9]{2}-[0-9]{2}", "month": "[0-9]{4}-[0-9]{2}", "year": "[0-9]{4}"}
@@ -32,6 +36,31 @@ def _read_date(value: Any) -> date:
         if re.fullmatch(pattern, text):
             return date.fromisoformat(text + rest)
     raise Mistake(f"{value!r} is not a day, a month or a year", "write it as `2013-01-05`, `2013-01` or `2013`")
+
+
+def known_zone(value: str) -> str:
+    """A time zone that is the same one everywhere.
+
+    Raises:
+        Mistake: It is none.
+    """
+    if value in _OF_THE_MACHINE:
+        raise Mistake(f"{value!r} is another zone on each machine", _NAME_THE_PLACE)
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        near = _near_place(value)
+        remedy = f"did you mean `{near}`?" if near else _NAME_THE_PLACE
+        raise Mistake(f"{value!r} is no IANA time zone", remedy) from error
+    return value
+
+
+def _near_place(value: str) -> str | None:
+    """The zone of the place that was likely meant: what is near an abbreviation or an offset is hours away from it."""
+    said = value.casefold().replace(" ", "_")
+    zones = {zone.casefold(): zone for zone in sorted(available_timezones()) if zone.partition("/")[0] in _REGIONS}
+    cities = {zone.rpartition("/")[2]: name for zone, name in zones.items()}
+    return cities.get(said) or next((zones[near] for near in difflib.get_close_matches(said, zones, 1, _NEAR)), None)
 
 
 Day = Annotated[date, BeforeValidator(_read_date), WithJsonSchema({"type": ["string", "integer"]})]
@@ -62,13 +91,7 @@ class Partitions(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            near = difflib.get_close_matches(value, available_timezones(), 1)
-            remedy = f"did you mean `{near[0]}`?" if near else "write it as `UTC` or `America/New_York`"
-            raise Mistake(f"{value!r} is no IANA time zone", remedy) from error
-        return value
+        return known_zone(value)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

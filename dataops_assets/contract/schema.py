@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 import pandera.polars as pa
 import polars as pl
+from pandera.api.dataframe.model_components import CHECK_KEY
 
 RESERVED = "__"
 """How the columns begin that the gate has beside those of a dataset."""
+_NOT_CALLED = f"{pa.check.__qualname__}.<locals>._wrapper"
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,25 @@ class Schema:
             description = column.description or column.title or ""
             found[name] = Column(name, _instance(column.dtype.type), column.nullable, description)
         return found
+
+    @cached_property
+    def decimals_without_scale(self) -> list[str]:
+        """The columns that are declared as a decimal of no scale, for which pandera takes none behind the point."""
+        _ = self.pandera  # which reads the fields
+        # Not by `in`: a polars type of some scale equals the one of none.
+        return [
+            name
+            for name, (said, field) in self.model.__fields__.items()
+            if (said.arg is pl.Decimal or said.arg is Decimal) and not (said.metadata or field.dtype_kwargs)
+        ]
+
+    @cached_property
+    def checks_of_no_column(self) -> list[str]:
+        """The methods that `@pa.check` was written above without a column, which pandera leaves out."""
+        attributes = {name: value for base in reversed(self.model.__mro__) for name, value in vars(base).items()}
+        checks = {name: getattr(value, CHECK_KEY, None) for name, value in attributes.items()}
+        not_called = (name for name, value in attributes.items() if getattr(value, "__qualname__", "") == _NOT_CALLED)
+        return [*not_called, *(name for name, check in checks.items() if check and not check.fields)]
 
     @cached_property
     def polars(self) -> pl.Schema:

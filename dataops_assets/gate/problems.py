@@ -9,19 +9,30 @@ from collections.abc import Iterator
 import pandera.polars as pa
 
 from dataops_assets.contract import Dataset, Problem
-from dataops_assets.contract.errors import choose
+from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.model import RuleOptions
+from dataops_assets.contract.partitions import known_zone
 from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
 from dataops_assets.gate.rules import STATISTICS, compile_rules
 
+_LONG = {
+    "eq": "equal_to",
+    "ne": "not_equal_to",
+    "gt": "greater_than",
+    "ge": "greater_than_or_equal_to",
+    "lt": "less_than",
+    "le": "less_than_or_equal_to",
+}
+"""What the rules are called that `pa.Field` makes of its short arguments."""
+
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    misnamed = list(_misnamed(dataset))
-    if misnamed:  # no rule can ask for them
-        return misnamed
+    unusable = [*_misnamed(dataset), *_in_no_zone(dataset)]
+    if unusable:  # no rule can ask for them
+        return unusable
     try:
         rules = compile_rules(dataset)
     except NotCompiled as error:
@@ -35,7 +46,9 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         softened = options.severity in ("warn", "fail") or options.shadow_until is not None
         if name not in known:
             message = f"options for the unknown rule `{name}`"
-            problems.append(dataset.problem(("rules", name), message, choose(name, known)))
+            column, dot, label = name.rpartition(".")
+            meant = f"{column}{dot}{_LONG.get(label, label)}"
+            problems.append(dataset.problem(("rules", name), message, choose(meant, known)))
         elif options.severity == "reject" and known[name].kind == "frame":
             message = f"rule `{name}` is about the whole delivery, so it cannot reject rows"
             problems.append(dataset.problem(("rules", name), message, "use `warn` or `fail`"))
@@ -106,6 +119,17 @@ def _misnamed(dataset: Dataset) -> Iterator[Problem]:
                 yield _written(dataset, schema, name, message, remedy)
 
 
+def _in_no_zone(dataset: Dataset) -> Iterator[Problem]:
+    """Columns of moments in a time zone that there is not."""
+    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
+        zones = {name: getattr(column.dtype, "time_zone", None) for name, column in schema.columns.items()}
+        for name, zone in zones.items():
+            try:
+                _ = zone and known_zone(zone)
+            except Mistake as error:
+                yield _written(dataset, schema, name, f"column `{name}`: {error.message}", error.remedy)
+
+
 def _ignored(dataset: Dataset) -> Iterator[Problem]:
     """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
     for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
@@ -119,6 +143,13 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             for what in (what for what, is_said in said.items() if is_said):
                 remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
                 yield _written(dataset, schema, name, f"column `{name}` {what}, which the gate does not do", remedy)
+        for name in schema.decimals_without_scale:
+            message = f"column `{name}` is a decimal of no scale, which has no digit behind the point"
+            yield _written(dataset, schema, name, message, "write `pl.Decimal(precision, scale)`")
+        for name in schema.checks_of_no_column:
+            message = f"the check `{name}` names no column, and so is asked of none"
+            remedy = 'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several'
+            yield _written(dataset, schema, name, message, remedy)
         settings = ("drop_invalid_rows", "add_missing_columns")
         for setting in (setting for setting in settings if getattr(model, setting)):
             remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"

@@ -188,6 +188,9 @@ def _quality(lake: Lake, dataset: Dataset, now: datetime) -> Iterator[str]:
     t = tally_all(lake, dataset, now)
     gaps = f", declared gaps among them: {t.gaps:,}" if t.gaps else ""
     yield f"{_state(t)}; partitions published: {t.published:,} of {t.expected:,}{gaps}"
+    gaps_declared = dataset.ingested.gaps if dataset.ingested else ()
+    came = [gap.partition for gap in gaps_declared if _receipts(lake, dataset, gap.partition)]
+    yield from _first([f"declared a gap, but delivered: {key}: the delivery counts; take it out of `gaps`" for key in came])
     if lake.base:
         yield lake.sides(dataset, partitions_of(dataset, now))
     if t.delivered:

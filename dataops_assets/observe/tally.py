@@ -9,6 +9,7 @@ from dataops_assets.contract import Correction, Dataset, Partition
 from dataops_assets.gate.verdict import Gate, RuleResult, Verdict
 from dataops_assets.observe.awaited import Awaited, awaited
 from dataops_assets.steps.pending import partitions_of, pending, zones_written
+from dataops_assets.storage.deliveries import GAP
 from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.provenance import Provenance
@@ -21,7 +22,7 @@ class Tally:
     Attributes:
         expected: Partitions that should be there by now, and those that are.
         published: Partitions that are.
-        gaps: Partitions that are declared to stay empty; they are published.
+        gaps: Partitions that are published empty, as they are declared to stay.
         missing: Expected partitions that are not published, in order.
         damaged: Partitions of which nothing can be told, because a record is damaged; and which one.
         good: Rows that are published.
@@ -111,7 +112,7 @@ def tally(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], now: da
             found.published += 1
             found.good += published.rows
             found.good_before_refused += published.rows if any(said and not said.passed for said in words) else 0
-            found.gaps += bool(dataset.gap_reason(partition))
+            found.gaps += published.depends_on.get("delivery") == GAP
         for said in filter(None, words):
             _count(found, said)
     return found

@@ -18,6 +18,7 @@ from dataops_assets.erasure import CannotTell
 from dataops_assets.gate.accepted import accept
 from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
+from dataops_assets.gate.places import raised_at
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.reading import DeliveryError, height, read_files, read_text, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, terms
@@ -93,7 +94,9 @@ def _fetch(lake: Lake, dataset: Dataset, partition: Partition) -> str:
         # Whatever it raises is about this partition; the others go on.
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:
             # What a network says is no value of a row.
-            return f"fetch failed: {told(error, '' if isinstance(error, OSError) else dataset.withheld)}"
+            place = raised_at(dataset, error)
+            why = told(error, "" if isinstance(error, OSError) else dataset.withheld)
+            return f"fetch failed: {why}" + (f" ({place})" if place else "")
         closed: dict[str, str] = {}
         files = [entry.key.removeprefix("files/") for entry in brought.list("files", closed)]
         shut = [key.removeprefix("files/") for key in closed]

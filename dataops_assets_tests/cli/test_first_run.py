@@ -75,6 +75,16 @@ def test_what_waits_for_another_dataset_says_for_which(tmp_path: Path):
     assert "nothing was pending" not in told.stdout
 
 
+def test_a_run_of_nothing_but_a_delivery_that_is_not_whole_says_so_first(tmp_path: Path):
+    mine = make_checkout(tmp_path)
+    assert mine.run("dataops", "deliver", "flights", "2013-01-03").returncode == 0
+    (mine.root / "data/landing/flights/2013-01-03/manifest.json").unlink()
+    told = mine.run("dataops", "run", "flights").stdout
+    assert told.startswith("nothing can be run yet: 1 delivery is not whole\n")
+    assert "flights 2013-01-03: the delivery is not whole, waiting for 2013-01-03/manifest.json" in told
+    assert "nothing was pending" not in told
+
+
 def test_a_flipped_byte_is_told_and_made_again(clone: Checkout, tmp_path: Path):
     mine = Checkout(tmp_path / "mine")
     shutil.copytree(clone.root, mine.root)

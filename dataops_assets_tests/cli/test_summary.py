@@ -42,6 +42,11 @@ def test_last_line_counts_what_failed() -> None:
     assert "… and 2 more failures" in many
 
 
+def test_nobody_is_invited_to_break_a_dataset_that_is_not_here() -> None:
+    assert "add your own" in ending([], 1)
+    assert "flights" not in ending([], 1)
+
+
 def test_file_that_comes_early_is_no_warning_and_hides_none(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "    end: 2024-01-20\n", "")
     tree.drop("readings", "2042-03-01.csv", readings("2042-03-01"))

@@ -5,6 +5,7 @@ import pytest
 from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, STATIONS, Broken, assert_told
 from dataops_assets_tests.trees import Tree
 
+NAME_THE_PLACE = "name the place, as `Europe/Berlin`"
 CASES: dict[str, Broken] = {
     "end_before_start": Broken(
         (READINGS, "end: 2024-01-20", "end: 2023-12-31"),
@@ -22,6 +23,29 @@ CASES: dict[str, Broken] = {
         (READINGS, "timezone: Europe/Oslo", "timezone: Europe/Olso"),
         "'Europe/Olso' is no IANA time zone",
         "did you mean `Europe/Oslo`?",
+    ),
+    **{
+        f"timezone_{wrong}": Broken(
+            (READINGS, "timezone: Europe/Oslo", f"timezone: {wrong}"), f"'{wrong}' is no IANA time zone", remedy
+        )
+        for wrong, remedy in (
+            ("europe/oslo", "did you mean `Europe/Oslo`?"),
+            ("Berlin", "did you mean `Europe/Berlin`?"),
+            ("new york", "did you mean `America/New_York`?"),
+            *((wrong, NAME_THE_PLACE) for wrong in ("CEST", "BST", "PST", "local", "UTC+1", "Eastern", "America/Boston")),
+            ("W. Europe Standard Time", NAME_THE_PLACE),
+        )
+    },
+    "timezone_of_the_machine": Broken(
+        (READINGS, "timezone: Europe/Oslo", "timezone: localtime"),
+        "'localtime' is another zone on each machine",
+        NAME_THE_PLACE,
+    ),
+    "timezone_of_a_column": Broken(
+        (SCHEMA, "hour: pl.Int8", 'at: pl.Datetime("us", "CEST") = pa.Field(description="When")\n    hour: pl.Int8'),
+        "column `at`: 'CEST' is no IANA time zone",
+        NAME_THE_PLACE,
+        mended="hour: pl.Int8",
     ),
     "column_since_that_is_not_delivered": Broken(
         (READINGS, "provider: The lab", "provider: The lab\n    since: {temprature: 2024-01-04}"),
@@ -57,6 +81,16 @@ CASES: dict[str, Broken] = {
         "name one between the first and the last partition",
         mended="gaps: [{partition: 2024-01-20, reason: a holiday}]",
     ),
+    **{
+        f"{name}_without_zeros": Broken(
+            (READINGS, old, f"{old}\n{written}"), "`2024-1-5` is no partition", "write `2024-01-05`", at=at, mended=old
+        )
+        for name, old, written, at in (
+            ("gap", "tolerance: 0.5", "  gaps: [{partition: 2024-1-5, reason: a holiday}]", "gaps:"),
+            ("accepted", "tolerance: 0.5", "  accepted: [{partition: 2024-1-5, reason: a storm}]", "accepted:"),
+            ("since", "provider: The lab", "    since: {temperature: 2024-1-5}", "since:"),
+        )
+    },
     "gap_is_no_key": Broken(
         (READINGS, "tolerance: 0.5", "gaps: [{partition: 2024-01, reason: a holiday}]"),
         "`2024-01` is no partition",

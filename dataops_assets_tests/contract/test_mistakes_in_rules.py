@@ -1,8 +1,8 @@
-"""What may stand in `schema.py`, `transform.py` and `rules`: one good tree, and one broken tree for every rule."""
+"""What may stand in `schema.py` and `rules`: one good tree, and one broken tree for every rule."""
 
 import pytest
 
-from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, TRANSFORM, Broken, Edit, assert_told
+from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, Broken, Edit, assert_told
 from dataops_assets_tests.trees import Tree
 
 NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
@@ -31,7 +31,6 @@ PARSERS: Edit = (
 )
 """pandera itself refuses them for polars."""
 
-_NO_FUNCTION = "`normalise` is no function that gives rows"
 CASES: dict[str, Broken] = {
     # columns
     "no_key": Broken((READINGS, "key: [station, day, hour]", "key: []"), "`key` is []", "The columns that tell rows apart"),
@@ -62,6 +61,22 @@ CASES: dict[str, Broken] = {
     "partition_column": Broken(
         (READINGS, "columns: [day]", "columns: [date]"), "column `date` is not delivered", "use one of station, day"
     ),
+    "partition_column_that_is_a_number": Broken(
+        (READINGS, "columns: [day]", "columns: [temperature]"),
+        "column `temperature` is Float64, which begins with no day",
+        "name one of dates, of moments or of text",
+        mended="columns: [note]",
+    ),
+    **{
+        f"decimal_without_scale_{name}": Broken(
+            (SCHEMA, "temperature: float = pa.Field(", f"temperature: {written} = pa.Field("),
+            "column `temperature` is a decimal of no scale, which has no digit behind the point",
+            "write `pl.Decimal(precision, scale)`",
+            mended="temperature: pl.Decimal(10, 2) = pa.Field(",
+            also=((SCHEMA, "import pandera.polars as pa\n", "from decimal import Decimal\n\nimport pandera.polars as pa\n"),),
+        )
+        for name, written in (("of_polars", "pl.Decimal"), ("of_python", "Decimal"))
+    },
     "hive_name": Broken(
         (SCHEMA, "hour: pl.Int8", "date: pl.Date = pa.Field(nullable=True)\n    hour: pl.Int8"),
         "column `date` collides with the partition of that name",
@@ -114,7 +129,7 @@ CASES: dict[str, Broken] = {
         at="raise SystemExit",
     ),
     "schema_without_model": Broken(
-        (SCHEMA, "class Schema(pa.DataFrameModel):", "class Schema_(pa.DataFrameModel):"),
+        (SCHEMA, "class Schema(pa.DataFrameModel):", "class Readings(pa.DataFrameModel):"),
         "there is no pandera model `Schema`",
         "write `class Schema(pa.DataFrameModel)`",
         at="import pandera",
@@ -339,6 +354,16 @@ CASES: dict[str, Broken] = {
         at="@pa.dataframe_check\n",
         mended='return data.lazyframe.select("note", "hour").select((pl.col("hour") <= 3) | pl.col("note").is_not_null())',
     ),
+    **{
+        f"check_of_no_column_{name}": Broken(
+            (SCHEMA, "@pa.dataframe_check\n", f"{written}\n"),
+            "the check `noted` names no column, and so is asked of none",
+            'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several',
+            at="def noted",
+            mended='@pa.check("note")\n',
+        )
+        for name, written in (("not_called", "@pa.check"), ("called", "@pa.check()"))
+    },
     "check_of_unknown_column": Broken(
         (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("nope").is_not_null())'),
         'check `noted` cannot be evaluated on the schema: unable to find column "nope"',
@@ -368,40 +393,6 @@ CASES: dict[str, Broken] = {
         also=((SCHEMA, "import pandera.polars as pa\n", "from datetime import date\n\nimport pandera.polars as pa\n"),),
         mended='note: str = pa.Field(description="In words"',
     ),
-    # transform.py
-    "transform_missing": Broken(
-        (TRANSFORM, "", None), "transform.py is missing", "write defs/daily/transform.py", told_in=DAILY, at="type:"
-    ),
-    "transform_without_function": Broken(
-        (TRANSFORM, "", "made = 1\n"), "there is no function `transform`", "write `def transform(…)`", at="made"
-    ),
-    "transform_arguments": Broken(
-        (TRANSFORM, "def transform(readings: pl.LazyFrame, stations: pl.LazyFrame)", "def transform(readings, station)"),
-        "transform takes readings, station, but the inputs are readings, stations",
-        "name its arguments like the inputs",
-        mended="def transform(readings, stations)",
-    ),
-    "transform_async": Broken(
-        (TRANSFORM, "def transform(readings: pl.LazyFrame", "async def transform(readings: pl.LazyFrame"),
-        "`transform` gives no rows, as it is `async`",
-        "without `async`",
-        mended="def transform(readings: pl.LazyFrame",
-    ),
-    **{
-        f"normalise_{name}": Broken(
-            (SCHEMA, "class Schema", f"{given}\n\n\nclass Schema"),
-            said,
-            "write `def normalise(rows: pl.LazyFrame) -> pl.LazyFrame`",
-            at=at,
-            mended="def normalise(rows, more=None):\n    return rows\n\n\nclass Schema",
-        )
-        for name, given, said, at in (
-            ("of_nothing", "def normalise():\n    return 1", "with the rows alone: too many positional arguments", "def norm"),
-            ("of_two", "def normalise(rows, x):\n    return 1", "with the rows alone: missing a required argument", "def norm"),
-            ("async", "async def normalise(rows):\n    return rows", _NO_FUNCTION, "import pand"),
-            ("no_function", "normalise = 1", _NO_FUNCTION, "import pand"),
-        )
-    },
 }
 
 

@@ -73,9 +73,24 @@ CASES: dict[str, Broken] = {
         f"write a number of at least 0 {OF_ROWS}",
     ),
     "second_entry": Broken(
-        (READINGS, ROWS, "rows: [2, 0.5]"),
+        (READINGS, ROWS, "rows: [0.1, 0.5]"),
         "entry 2 of `rows` is 0.5: input should be greater than or equal to 1",
         f"write a number of at least 1 {OF_ROWS}",
+    ),
+    "first_entry_is_a_count": Broken(
+        (READINGS, ROWS, "rows: [100, 5000]"),
+        "entry 1 of `rows` is 100: input should be less than or equal to 1",
+        f"write a number of at most 1 {OF_ROWS}",
+    ),
+    "second_entry_is_infinite": Broken(
+        (READINGS, ROWS, "rows: [0.5, .inf]"),
+        "entry 2 of `rows` is inf: input should be a finite number",
+        f"write a number that is finite {OF_ROWS}",
+    ),
+    "waiting_for_ever": Broken(
+        (READINGS, ROWS, "complete: {quiet: .inf}"),
+        "`quiet` is inf: input should be a finite number",
+        "write a number that is finite (No file of the delivery changed for this long. Without any of the three: 2 seconds.)",
     ),
     "entry_of_texts": Broken(
         (READINGS, "readers: [analysts, press]", "readers: [analysts, 5]"),

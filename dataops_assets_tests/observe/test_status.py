@@ -198,6 +198,13 @@ def test_a_declared_gap_counts_as_published(closed: Tree) -> None:
     assert "good; partitions published: 4 of 4, declared gaps among them: 1" in told(closed, "readings")
 
 
+def test_a_declared_gap_that_was_delivered_counts_as_delivered(closed: Tree) -> None:
+    closed.edit("readings/defs.yaml", "  key:", "  gaps: [{partition: 2024-01-03, reason: a holiday}]\n  key:")
+    closed.run(now=LATER)
+    answer = told(closed, "readings")
+    assert "partitions published: 3 of 3 declared a gap, but delivered: 2024-01-03: the delivery counts; take it out" in answer
+
+
 def test_who_may_and_who_reads_it(closed: Tree) -> None:
     answer = told(closed, "readings")
     assert "owner: lab, lab@example.com readers: analysts, press classification: public. For anyone." in answer

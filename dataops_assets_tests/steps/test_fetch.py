@@ -97,12 +97,14 @@ def test_fetch_that_fails_is_told_and_holds_up_no_other_partition(tree: Tree) ->
     failed, good = tree.receive("readings", DAY, NEXT)
 
     assert (failed.status, good.status) == ("absent", "done")
-    assert failed.reason == f"readings {DAY}: fetch failed: ConnectionError: 503 from the lab"
+    assert failed.reason == f"readings {DAY}: fetch failed: ConnectionError: 503 from the lab (defs/readings/fetch.py:7)"
     assert list(landing.arrivals(tree.store, tree["readings"], NOW)) == [NEXT]
     assert DAY in tree.pending("raw", "readings")
 
 
-@pytest.mark.parametrize(("body", "told"), [("return", "it brought nothing"), ("raise SystemExit(3)", "SystemExit: 3")])
+@pytest.mark.parametrize(
+    ("body", "told"), [("return", "it brought nothing"), ("raise SystemExit(3)", "SystemExit: 3 (defs/readings/fetch.py:2)")]
+)
 def test_fetch_that_brings_nothing_or_would_end_the_process_is_told(tree: Tree, body: str, told: str) -> None:
     tree.write("readings/fetch.py", f"def fetch(partition, folder):\n    {body}\n")
     outcomes = tree.receive("readings", DAY, NEXT)
@@ -144,10 +146,11 @@ def test_file_that_fetch_brings_under_a_wrong_name_is_told_as_its_fault(
 
 def test_error_of_fetch_shows_no_values_that_are_not_public(tree: Tree) -> None:
     tree.write("readings/fetch.py", "def fetch(partition, folder):\n    raise ValueError('a secret')\n")
-    assert received(tree).reason.endswith("fetch failed: ValueError: a secret")
+    assert received(tree).reason.endswith("fetch failed: ValueError: a secret (defs/readings/fetch.py:2)")
     for name in ("readings", "daily"):
         tree.edit(f"{name}/defs.yaml", "classification: public", "classification: internal")
-    assert received(tree).reason.endswith("fetch failed: ValueError (values are withheld, since the data is internal)")
+    withheld = "ValueError (values are withheld, since the data is internal) (defs/readings/fetch.py:2)"
+    assert received(tree).reason.endswith(f"fetch failed: {withheld}")
 
 
 def test_gap_stays_a_gap_when_fetch_fails(tree: Tree) -> None:
