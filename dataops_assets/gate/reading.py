@@ -41,8 +41,8 @@ LARGE_BYTES = 128 * 2**20
 """A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
 ALIKE = "Deliver parts that are alike"
 _APART = {
-    False: "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]",
-    True: "import sys, polars; [polars.scan_parquet(file).sink_batches(lambda _: None) for file in sys.argv[1:]]",
+    False: "import sys, polars; [polars.read_parquet(file, glob=False) for file in sys.argv[1:]]",
+    True: "import sys, polars; [polars.scan_parquet(file, glob=False).sink_batches(lambda _: None) for file in sys.argv[1:]]",
 }
 
 
@@ -150,7 +150,7 @@ def _scan(path: Path, name: str, source: Source, whole: bool) -> Table:
     made_of = counted(path, source.separator) if source.format == "csv" else None
     with _readable(name, source):
         if source.format == "parquet":
-            frame = pl.scan_parquet(path)
+            frame = pl.scan_parquet(path, glob=False)
             if not whole:
                 frame.sink_batches(lambda batch: None)
             return frame
@@ -222,7 +222,7 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
 
 def _scan_csv(path: Path, made_of: Structure, source: Source) -> pl.LazyFrame | None:
     """A csv of a known structure; None if polars finds another."""
-    frame = pl.scan_csv(path, infer_schema=False, separator=source.separator)
+    frame = pl.scan_csv(path, infer_schema=False, separator=source.separator, glob=False)
     return frame if frame.collect_schema().names() == made_of.header and height(frame) == made_of.rows else None
 
 

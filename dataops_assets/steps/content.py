@@ -356,7 +356,7 @@ def _with_those_of_what_stays(
     # Where nothing of it stays, what rejected its rows is all that is asked of it.
     history: list[str] = [name for name in ("verdict", "delivery", "row", "reasons", "earlier") if name in lie.columns]
     path = lake.read("quarantine", dataset, partition, lie.sha256)
-    before = pl.read_parquet(path, columns=history if verdict.passed else None)
+    before = pl.read_parquet(path, columns=history if verdict.passed else None, glob=False)
     rows = _with_history(rows, before, verdict)
     if verdict.passed:
         return rows

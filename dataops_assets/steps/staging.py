@@ -184,7 +184,7 @@ def _with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery:
         return found
     path = lake.read("quarantine", dataset, partition, lie.sha256)
     columns = ["verdict", "delivery", "row", "reasons", *(["earlier"] if "earlier" in lie.columns else [])]
-    before = pl.read_parquet(path, columns=columns)
+    before = pl.read_parquet(path, columns=columns, glob=False)
     # Of several verdicts on a row, the newest stands last.
     before = before.filter(pl.col("delivery") == delivery).unique("row", keep="last", maintain_order=True)
     free = before.join(found.rejected, on="row", how="anti", maintain_order="left")
