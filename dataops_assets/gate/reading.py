@@ -5,6 +5,7 @@ is not held in memory from here on: it is a LazyFrame.
 """
 
 import codecs
+import csv
 import gzip
 import io
 import json
@@ -18,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.contract import Source
-from dataops_assets.gate.delimited import Structure, Uneven, counted, structure
+from dataops_assets.gate.delimited import Structure, Uneven, counted, lone_quote, structure
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.wording import in_print, some
 
@@ -204,20 +205,31 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
         raise DeliveryError(name, r"its lines end in \r alone", r"Deliver it with \n, or \r\n, at the end of each line")
     try:
         made_of = structure(text, source.separator)
+        frame = pl.read_csv(text.encode(), infer_schema=False, separator=source.separator)
     except Uneven as error:
         other = other_separator(error.header, source)
         remedy = as_separated(source) if other else "Deliver rows of equal length, and quote values that hold the separator"
         raise DeliveryError(name, str(error) + (f", as if {other!r} separated them" if other else ""), remedy) from error
-    frame = pl.read_csv(text.encode(), infer_schema=False, separator=source.separator)
+    except (csv.Error, pl.exceptions.PolarsError):
+        _check_quotes(text, name, source)
+        raise
     if frame.columns != made_of.header:
         # Not by their names: in a file without a header, they are the values of its first row.
         again = [number for number, column in enumerate(made_of.header, 1) if column in made_of.header[: number - 1]]
         what = f"column {again[0]} is named like one before it" if again else "its first line names no columns"
         raise DeliveryError(name, what, "Name every column once, in the first line")
     if frame.height != made_of.rows:
+        _check_quotes(text, name, source)
         raise DeliveryError(name, f"it has {made_of.rows} or {frame.height} rows", "Quote values that hold a line break")
     blank = pl.Series(made_of.blank, dtype=pl.UInt32)
     return frame.filter(~pl.row_index().is_in(blank.implode())) if made_of.blank else frame
+
+
+def _check_quotes(text: str, name: str, source: Source) -> None:
+    """Say where a quote by itself is, which is why something else is wrong further on."""
+    if line := lone_quote(text, source.separator):
+        remedy = """Quote a value that holds a quote, and double that: "5"" wide\""""
+        raise DeliveryError(name, f"line {line} has a quote by itself, as an inch sign", remedy)
 
 
 def _scan_csv(path: Path, made_of: Structure, source: Source) -> pl.LazyFrame | None:
