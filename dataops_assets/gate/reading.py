@@ -40,6 +40,8 @@ class DeliveryError(Exception):
 
 LARGE_BYTES = 128 * 2**20
 """A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
+_PACKED = {"gzip": b"\x1f\x8b", "zip": b"PK\x03\x04"}
+"""How the bytes begin of what no text is in."""
 ALIKE = "Deliver parts that are alike"
 _APART = {
     False: "import sys, polars; [polars.read_parquet(file, glob=False) for file in sys.argv[1:]]",
@@ -139,7 +141,7 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
             raise DeliveryError(name, "it is empty", "Deliver it again")
         if source.format == "parquet":
             return pl.read_parquet(data)
-        text = _text(_unpack(data, name, source), name)
+        text = _text(_unpack(data, name, source), name, source)
         if source.format == "ndjson":
             return _ndjson(text, name)
         return _csv(text, name, source)
@@ -184,9 +186,14 @@ def _unpack(data: bytes, name: str, source: Source) -> bytes:
     return data
 
 
-def _text(data: bytes, name: str) -> str:
+def _text(data: bytes, name: str, source: Source) -> str:
     if not data.strip():
         raise DeliveryError(name, "it is empty", "Deliver it again")
+    for kind, begins in _PACKED.items():
+        if data.startswith(begins):
+            if "." in source.format:
+                raise DeliveryError(name, f"it is packed twice: what it holds is {kind}", "Pack it once")
+            raise DeliveryError(name, f"it is packed: it is {kind}, not text", "Deliver it unpacked")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DeliveryError(name, "it is UTF-16", "Deliver it as UTF-8")
     if b"\0" in data:

@@ -191,7 +191,7 @@ def test_csv_with_another_separator(tmp_path: Path, separator: str) -> None:
         pytest.param("é,b\n1,2\n".encode("latin-1"), "not UTF-8: byte 1 is 0xe9", id="latin1_header"),
         pytest.param("a,b\n1,2\n".encode("utf-16"), "it is UTF-16", id="utf16"),
         pytest.param("a,b\n1,2\n".encode("utf-16-le"), "zero bytes", id="utf16_without_its_mark"),
-        pytest.param(gzip.compress(b"a,b\n1,2\n"), "", id="packed"),
+        pytest.param(gzip.compress(b"a,b\n1,2\n"), "it is gzip, not text", id="packed"),
         pytest.param(b"", "it is empty", id="empty"),
         pytest.param(b"\n \r\n", "it is empty", id="blank"),
     ],
@@ -275,6 +275,14 @@ def test_file_that_was_cut_off_is_refused(tmp_path: Path, form: str, keep: int) 
 )
 def test_zip_holds_exactly_one_file(tmp_path: Path, packed: bytes, says: str) -> None:
     assert says in refused(tmp_path, "csv.zip", packed)
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "csv.zip"])
+@pytest.mark.parametrize(("inner", "kind"), [("csv.gz", "gzip"), ("csv.zip", "zip")])
+def test_what_is_packed_twice_is_told(tmp_path: Path, form: str, inner: str, kind: str) -> None:
+    packed = FORMATS[inner](ROWS)
+    twice = gzip.compress(packed) if form == "csv.gz" else as_zip(data=packed)
+    assert refused(tmp_path, form, twice) == f"part-0.{form}: it is packed twice: what it holds is {kind}. Pack it once"
 
 
 def test_what_its_reader_says_is_told_in_print(tmp_path: Path) -> None:
