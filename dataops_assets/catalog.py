@@ -157,17 +157,18 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
         transform=None if ingested else _transform(file.parent, folder, attributes, modules),
         fetch=_fetch(file.parent / "fetch.py", folder, modules) if (file.parent / "fetch.py").exists() else None,
         examples=_read(examples, defs).data if examples.exists() else {},
-        corrections=corrections_of(_read(written, defs, list)) if written.exists() else (),
+        corrections=corrections_of(_text(written, f"{folder}/{CORRECTIONS}"), folder) if written.exists() else (),
         modules=modules,
     )
 
 
-def corrections_of(document: Document) -> tuple[Correction, ...]:
-    """The entries of a `corrections.yaml`.
+def corrections_of(text: str, folder: str) -> tuple[Correction, ...]:
+    """The entries of the `corrections.yaml` in the folder of a dataset.
 
     Raises:
-        ContractError: With every mistake in the entries by themselves.
+        ContractError: It is not YAML; or with every mistake in the entries by themselves.
     """
+    document = parse_yaml(text, f"{folder}/{CORRECTIONS}", list, written_below=len(("entry", "attribute")))
     return tuple(Correction(said, entry) for said, entry in _entries(CorrectionAttributes, document))
 
 

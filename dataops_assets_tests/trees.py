@@ -347,4 +347,4 @@ class Tree:
         return self.lake.scan(self[name], partitions or [None]).collect()
 
     def quarantine(self, name: str, partition: Partition = None) -> pl.DataFrame:
-        return pl.read_parquet(self.store.path(layout.data("quarantine", self[name], partition)))
+        return pl.read_parquet(self.store.path(layout.data("quarantine", self[name], partition)), glob=False)

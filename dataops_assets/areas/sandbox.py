@@ -9,6 +9,7 @@ This file is also that process: it imports nothing of ours. Not here: which file
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -147,7 +148,8 @@ def _answer(asked: Mapping[str, Any]) -> dict[str, Any]:
             files: dict[str, list[str]] = asked.get("files", {})
             for name, paths in files.items():
                 _make_view(connection, name, paths)
-            _lock(connection, [*(path for paths in files.values() for path in paths), asked.get("result", "")])
+            given = [path for paths in files.values() for path in paths]
+            _lock(connection, [*given, *map(_pattern, given), asked.get("result", "")])
             if "result" not in asked:
                 return _named(json.loads(connection.execute("SELECT json_serialize_sql(?)", [asked["sql"]]).fetchall()[0][0]))
             Path(asked["result"]).unlink(missing_ok=True)  # or it would be written beside, which is not allowed
@@ -172,9 +174,14 @@ def _make_view(connection: Any, name: str, paths: Sequence[str]) -> None:
     schema, _, table = name.rpartition(".")
     if schema:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(schema)}")
-    listed = ", ".join(map(_text, paths))
+    listed = ", ".join(_text(_pattern(path)) for path in paths)
     place = f"{_name(schema)}.{_name(table)}" if schema else _name(table)
     connection.execute(f"CREATE VIEW {place} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
+
+
+def _pattern(path: str) -> str:
+    """What DuckDB reads as this path and no other: it takes every path that it reads from for a pattern."""
+    return re.sub(r"([\[*?])", r"[\1]", path)
 
 
 def _lock(connection: Any, allowed: Sequence[str]) -> None:
@@ -202,7 +209,7 @@ def _named(tree: Any) -> dict[str, list[str]]:
 def _rows(path: str) -> int:
     import duckdb
 
-    found = duckdb.execute("SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata(?)", [path]).fetchone()
+    found = duckdb.execute("SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata(?)", [_pattern(path)]).fetchone()
     return int(found[0]) if found else 0
 
 

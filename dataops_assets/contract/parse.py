@@ -42,6 +42,32 @@ _WANTED = {
 _NAME = "[key]"
 """Ends the path of a name in a mapping that cannot stand."""
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNQUOTED = "!unquoted"
+_READ_ANEW = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestamp")}
+_NOT_FINITE = re.compile(r"[+-]?\.(inf|nan)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Unquoted:
+    """A number, a day or a time in the words of the file.
+
+    YAML would make another value of many a one: 8 of 010, 90 of 1:30, and it knows neither more than 17 digits nor nanoseconds.
+
+    Attributes:
+        text: The words.
+    """
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class _AsWritten(_Loader):  # type: ignore[misc, valid-type]  # mypy takes no variable for a base
+    """Reads what is marked as unquoted; all else as ever."""
+
+
+_AsWritten.add_constructor(_UNQUOTED, lambda _, node: Unquoted(node.value))
 
 
 @dataclass(frozen=True)
@@ -84,11 +110,20 @@ class Document:
         yield from (Document(self.file, data, found) for data, found in zip(self.data, lines, strict=True))
 
 
-def parse_yaml(text: str, file: str, top: type[dict[Any, Any]] | type[list[Any]] = dict) -> Document:
+def parse_yaml(
+    text: str, file: str, top: type[dict[Any, Any]] | type[list[Any]] = dict, written_below: int | None = None
+) -> Document:
     """Read one YAML document, which is a mapping or a list, and may be empty.
 
     Aliases are refused: they are needless in a contract, and a few lines of them can stand for gigabytes. So are values that
     lie deep in one another, which end the process that reads them.
+
+    Args:
+        text: The document.
+        file: Its name, for messages.
+        top: What it must be.
+        written_below: How deep the attributes lie, if what lies deeper are values of columns: of these, numbers, days and times
+            are `Unquoted`, to be read as the provider's are.
 
     Raises:
         ContractError: It is not YAML, holds a key twice, uses an alias, or is nested too deep.
@@ -103,11 +138,13 @@ def parse_yaml(text: str, file: str, top: type[dict[Any, Any]] | type[list[Any]]
             if depth > _DEEPEST:
                 remedy = "write it flat: nothing in a contract lies deeper than a few levels"
                 raise ContractError([Problem(file, line, f"more than {_DEEPEST} values in one another", remedy)])
-        loader = _Loader(text)
+        loader = (_Loader if written_below is None else _AsWritten)(text)
         try:
             node = loader.get_single_node()
             lines: dict[Path, int] = {}
             if node is not None:
+                if written_below is not None:
+                    _keep_written(node, written_below)
                 _walk(node, (), lines, file, loader)
             data = top() if node is None else loader.construct_document(node)
         finally:
@@ -121,6 +158,15 @@ def parse_yaml(text: str, file: str, top: type[dict[Any, Any]] | type[list[Any]]
         wanted = ("a mapping", "`key: value` lines") if top is dict else ("a list", "every entry below a `- ` of its own")
         raise ContractError([Problem(file, 1, f"not {wanted[0]}", f"write {wanted[1]}")])
     return Document(file, data, lines)
+
+
+def _keep_written(node: yaml.Node, levels: int) -> None:
+    if not isinstance(node, yaml.ScalarNode):
+        for child in (value for _, value in node.value) if isinstance(node, yaml.MappingNode) else node.value:
+            _keep_written(child, levels - 1)
+    # Of what is not finite nothing is lost, and `.nan` is YAML's word alone.
+    elif levels < 0 and node.tag in _READ_ANEW and not _NOT_FINITE.fullmatch(node.value):
+        node.tag = _UNQUOTED
 
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], file: str, loader: yaml.SafeLoader) -> None:

@@ -1,34 +1,34 @@
-"""Values as YAML has them, read as the values of a column: just as the gate reads what a provider wrote."""
+"""Values as `corrections.yaml` has them, read as the values of a column: just as the gate reads what a provider wrote."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time
 from typing import Any
 
 import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.contract.errors import Mistake
+from dataops_assets.contract.parse import Unquoted
 from dataops_assets.contract.repeatable import in_sql
 from dataops_assets.contract.schema import has_text
 from dataops_assets.gate.casting import read_as
 from dataops_assets.gate.rules import MISCAST
+
+_WORDS = (pl.Categorical, pl.Enum)
 
 
 def as_written(value: Any, dtype: pl.DataType) -> str | None:
     """A value as a provider would write it.
 
     Raises:
-        Mistake: It is a list or a mapping; or it is no text, where the column is.
+        Mistake: It is a list or a mapping; or it is not quoted, where the column is text.
     """
     if value is None:
         return None
-    if not isinstance(value, str | bool | int | float | date | datetime | time):
+    if not isinstance(value, str | bool | float | Unquoted):  # a float that is not finite
         raise Mistake(f"{value!r} is no single value", "write one value, or `null` for none")
-    if dtype == pl.String and not isinstance(value, str):
+    if not isinstance(value, str) and (dtype == pl.String or (isinstance(value, bool) and dtype in _WORDS)):
         raise Mistake(f"{value!r} is no text", "put it in quotes: the column is text")
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if isinstance(value, date | time) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def column_of(texts: Sequence[str | None], dtype: pl.DataType) -> pl.Series:

@@ -93,7 +93,7 @@ def leave_out(path: Path, target: Path, source: Source, rows: Collection[int]) -
         rows: Which rows, from 0.
     """
     if source.format == "parquet":
-        kept = pl.scan_parquet(path).with_row_index(_ROW).filter(~pl.col(_ROW).is_in(list(rows))).drop(_ROW)
+        kept = pl.scan_parquet(path, glob=False).with_row_index(_ROW).filter(~pl.col(_ROW).is_in(list(rows))).drop(_ROW)
         kept.sink_parquet(target, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
         return
     pieces: _Pieces = _lines if source.format == "ndjson" else lambda text: _records(text, source.separator)

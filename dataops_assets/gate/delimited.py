@@ -57,6 +57,26 @@ def structure(text: str, separator: str) -> Structure:
     return _counted(io.BytesIO(text.encode()), separator) or _parsed(text, separator)
 
 
+def lone_quote(text: str, separator: str) -> int:
+    """The line, from 1, where a quote stands by itself: in a value without quotes, or amid one with them; 0 if none does.
+
+    One that never ends is no such: that is how a file ends that was cut off.
+    """
+    quotes = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal quotes
+        for line in io.StringIO(text, newline="\n"):
+            quotes += line.count('"')
+            yield line
+
+    rows = csv.reader(lines(), delimiter=separator, strict=True)
+    try:
+        return next((rows.line_num for _ in rows if quotes % 2), 0)
+    except csv.Error as error:
+        return 0 if "end of data" in str(error) else rows.line_num
+
+
 def counted(path: Path, separator: str) -> Structure | None:
     """The structure of a file of any size; None if there may be more to it than counting tells: parse it to know."""
     with path.open("rb") as file:

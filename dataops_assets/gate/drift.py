@@ -374,7 +374,8 @@ def _unusual(history: History, profile: Profile, place: int, values: Numbers, su
         most = (broken - median) / (limit - median)
         told = f"{name} is {times:g} times as far off as it may be, and {most:.3g} times is a break"
         return Unusual(statistic=name, surprise=times, told=told)
-    low, high = np.nanquantile(before, [0.1, 0.9])
+    with np.errstate(invalid="ignore", over="ignore"):
+        low, high = np.nanquantile(before, [0.1, 0.9])
     told = f"{history.told(place, _said(value, what))}, usually {_said(low, what)} to {_said(high, what)}"
     if what == _NEW and (new := history.new_categories(profile, column)):
         told += f": {some(new, 3)}"
@@ -412,4 +413,4 @@ def _median(values: Numbers) -> tuple[Numbers, npt.NDArray[np.int64]]:
     known = (~np.isnan(values)).sum(axis=0)
     middle = np.maximum(known - 1, 0) // 2, np.minimum(known // 2, len(values) - 1)
     lower, upper = (np.take_along_axis(ordered, place[None], axis=0)[0] for place in middle)
-    return (lower + upper) / 2, known
+    return lower / 2 + upper / 2, known  # their sum may be more than a float can be

@@ -194,8 +194,8 @@ _MEASURES = ("least", "mean", "greatest", "step", *_QUANTILES)
 
 def _measured(number: pl.Series) -> dict[str, Any]:
     """What is asked of a column of floats; None where it has no value."""
-    steps = np.diff(number.to_numpy())
     with np.errstate(over="ignore"):
+        steps = np.diff(number.to_numpy())
         squares = np.square(steps[~np.isnan(steps)])
     return {
         "least": number.min(),

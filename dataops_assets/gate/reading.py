@@ -5,6 +5,7 @@ is not held in memory from here on: it is a LazyFrame.
 """
 
 import codecs
+import csv
 import gzip
 import io
 import json
@@ -18,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.contract import Source
-from dataops_assets.gate.delimited import Structure, Uneven, counted, structure
+from dataops_assets.gate.delimited import Structure, Uneven, counted, lone_quote, structure
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.wording import in_print, some
 
@@ -39,10 +40,12 @@ class DeliveryError(Exception):
 
 LARGE_BYTES = 128 * 2**20
 """A delivery of more bytes (of parquet, which is compressed, of a quarter of that) is streamed."""
+_PACKED = {"gzip": b"\x1f\x8b", "zip": b"PK\x03\x04"}
+"""How the bytes begin of what no text is in."""
 ALIKE = "Deliver parts that are alike"
 _APART = {
-    False: "import sys, polars; [polars.read_parquet(file) for file in sys.argv[1:]]",
-    True: "import sys, polars; [polars.scan_parquet(file).sink_batches(lambda _: None) for file in sys.argv[1:]]",
+    False: "import sys, polars; [polars.read_parquet(file, glob=False) for file in sys.argv[1:]]",
+    True: "import sys, polars; [polars.scan_parquet(file, glob=False).sink_batches(lambda _: None) for file in sys.argv[1:]]",
 }
 
 
@@ -138,7 +141,7 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
             raise DeliveryError(name, "it is empty", "Deliver it again")
         if source.format == "parquet":
             return pl.read_parquet(data)
-        text = _text(_unpack(data, name, source), name)
+        text = _text(_unpack(data, name, source), name, source)
         if source.format == "ndjson":
             return _ndjson(text, name)
         return _csv(text, name, source)
@@ -150,7 +153,7 @@ def _scan(path: Path, name: str, source: Source, whole: bool) -> Table:
     made_of = counted(path, source.separator) if source.format == "csv" else None
     with _readable(name, source):
         if source.format == "parquet":
-            frame = pl.scan_parquet(path)
+            frame = pl.scan_parquet(path, glob=False)
             if not whole:
                 frame.sink_batches(lambda batch: None)
             return frame
@@ -183,9 +186,14 @@ def _unpack(data: bytes, name: str, source: Source) -> bytes:
     return data
 
 
-def _text(data: bytes, name: str) -> str:
+def _text(data: bytes, name: str, source: Source) -> str:
     if not data.strip():
         raise DeliveryError(name, "it is empty", "Deliver it again")
+    for kind, begins in _PACKED.items():
+        if data.startswith(begins):
+            if "." in source.format:
+                raise DeliveryError(name, f"it is packed twice: what it holds is {kind}", "Pack it once")
+            raise DeliveryError(name, f"it is packed: it is {kind}, not text", "Deliver it unpacked")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DeliveryError(name, "it is UTF-16", "Deliver it as UTF-8")
     if b"\0" in data:
@@ -204,25 +212,36 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
         raise DeliveryError(name, r"its lines end in \r alone", r"Deliver it with \n, or \r\n, at the end of each line")
     try:
         made_of = structure(text, source.separator)
+        frame = pl.read_csv(text.encode(), infer_schema=False, separator=source.separator)
     except Uneven as error:
         other = other_separator(error.header, source)
         remedy = as_separated(source) if other else "Deliver rows of equal length, and quote values that hold the separator"
         raise DeliveryError(name, str(error) + (f", as if {other!r} separated them" if other else ""), remedy) from error
-    frame = pl.read_csv(text.encode(), infer_schema=False, separator=source.separator)
+    except (csv.Error, pl.exceptions.PolarsError):
+        _check_quotes(text, name, source)
+        raise
     if frame.columns != made_of.header:
         # Not by their names: in a file without a header, they are the values of its first row.
         again = [number for number, column in enumerate(made_of.header, 1) if column in made_of.header[: number - 1]]
         what = f"column {again[0]} is named like one before it" if again else "its first line names no columns"
         raise DeliveryError(name, what, "Name every column once, in the first line")
     if frame.height != made_of.rows:
+        _check_quotes(text, name, source)
         raise DeliveryError(name, f"it has {made_of.rows} or {frame.height} rows", "Quote values that hold a line break")
     blank = pl.Series(made_of.blank, dtype=pl.UInt32)
     return frame.filter(~pl.row_index().is_in(blank.implode())) if made_of.blank else frame
 
 
+def _check_quotes(text: str, name: str, source: Source) -> None:
+    """Say where a quote by itself is, which is why something else is wrong further on."""
+    if line := lone_quote(text, source.separator):
+        remedy = """Quote a value that holds a quote, and double that: "5"" wide\""""
+        raise DeliveryError(name, f"line {line} has a quote by itself, as an inch sign", remedy)
+
+
 def _scan_csv(path: Path, made_of: Structure, source: Source) -> pl.LazyFrame | None:
     """A csv of a known structure; None if polars finds another."""
-    frame = pl.scan_csv(path, infer_schema=False, separator=source.separator)
+    frame = pl.scan_csv(path, infer_schema=False, separator=source.separator, glob=False)
     return frame if frame.collect_schema().names() == made_of.header and height(frame) == made_of.rows else None
 
 

@@ -46,7 +46,7 @@ def rejected(lake: Lake, dataset: Dataset, partitions: Iterable[Partition], rule
         made = lake.provenance("quarantine", dataset, partition)
         if made is None or not made.rows:
             return None
-        rows = pl.read_parquet(lake.read("quarantine", dataset, partition, made.sha256))
+        rows = pl.read_parquet(lake.read("quarantine", dataset, partition, made.sha256), glob=False)
         rows = rows.rename({"partition": "partition_"}, strict=False)  # a delivered column of that name
         found = rows.select(pl.lit(partition, pl.String).alias("partition"), pl.all())
         return found if rule is None else found.filter(pl.col("reasons").list.contains(rule))

@@ -16,7 +16,6 @@ from dataops_assets.catalog import corrections_of
 from dataops_assets.contract import ContractError, Dataset, Partition
 from dataops_assets.contract.correction import CORRECTIONS
 from dataops_assets.contract.errors import Mistake
-from dataops_assets.contract.parse import parse_yaml
 from dataops_assets.corrections import Plan, correction_problems, of_partition
 from dataops_assets.corrections.writing import Wish, entry_of, hit_by, text_of
 from dataops_assets.gate.casting import as_text
@@ -105,7 +104,7 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     file = defs.parent / dataset.folder / CORRECTIONS
     before = _read(file)
     whole = before + ("" if before.endswith("\n") or not before else "\n") + ("\n" if before.strip() else "") + entry
-    corrections = corrections_of(parse_yaml(whole, f"{dataset.folder}/{CORRECTIONS}", list))
+    corrections = corrections_of(whole, dataset.folder)
     corrected = replace(dataset, corrections=corrections)
     problems = correction_problems(corrected, lake.catalog.policy)
     if problems:

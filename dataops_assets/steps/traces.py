@@ -241,7 +241,7 @@ class Search:
 
     def rows_of(self, path: Path) -> int:
         """How many rows of a published or rejected partition are about the subject, or were delivered in what goes."""
-        table = pl.scan_parquet(path)
+        table = pl.scan_parquet(path, glob=False)
         if self.subject is None:
             if "delivery" not in table.collect_schema():
                 return 0
@@ -328,7 +328,7 @@ class Search:
 
     def _may_hold(self, path: Path, sha256: str, ours: Lake) -> str:
         """Why a table in which no rows were found may hold some all the same, in words; empty if it cannot."""
-        if self.subject and set(self.subject.hashes) <= set(pl.scan_parquet(path).collect_schema()):
+        if self.subject and set(self.subject.hashes) <= set(pl.scan_parquet(path, glob=False).collect_schema()):
             return ""
         if (noted := self.store.read(f"{layout.MADE}/{sha256}.json")) is None:
             return "it has no column that tells, and what it was made from is not known"
@@ -349,7 +349,7 @@ class Search:
 
     def names_them(self, path: Path) -> bool:
         """Whether a table of results names the person."""
-        texts = pl.scan_parquet(path).select("why", "found").unpivot().select(pl.col("value").drop_nulls().unique())
+        texts = pl.scan_parquet(path, glob=False).select("why", "found").unpivot().select(pl.col("value").drop_nulls().unique())
         found = texts.collect().to_series()
         return self.subject is not None and any(self.subject.masked(text) != text for text in found)
 

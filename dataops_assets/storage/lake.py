@@ -227,7 +227,7 @@ class Lake:
             return pl.LazyFrame(schema=dataset.schema.polars)
         here = self.at_a_glance() if len(made) > 1 else self
         paths = list(self.store.each(lambda one: here.read(dataset.zone, dataset, one.partition, one.sha256), made))
-        return pl.scan_parquet(paths, schema=dataset.schema.polars, hive_partitioning=False)
+        return pl.scan_parquet(paths, schema=dataset.schema.polars, hive_partitioning=False, glob=False)
 
     def receipts(self, dataset: Dataset, partition: Partition) -> list[Receipt]:
         """Every arrival for a partition, the one that counts last; those in prod come first, and have no number here."""

@@ -109,7 +109,7 @@ def draft(
     """Write a partition where nobody reads it yet."""
     with lake.store.draft(layout.data(zone, dataset, partition)) as path:
         write_parquet(frame, path)
-        whole = pl.scan_parquet(path) if isinstance(frame, pl.LazyFrame) else frame
+        whole = pl.scan_parquet(path, glob=False) if isinstance(frame, pl.LazyFrame) else frame
         counted = whole.null_count()
         nulls = (counted.collect() if isinstance(counted, pl.LazyFrame) else counted).row(0, named=True)
         provenance = Provenance(

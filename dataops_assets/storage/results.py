@@ -149,7 +149,8 @@ def _held(store: Store, dataset: Dataset, seen: Entry | None) -> pl.DataFrame:
     """The table as it lies there; empty if it is not there, is of other columns, or cannot be read: it is made again."""
     try:
         sha256 = store.sha256(seen.key, seen) if seen else None
-        found = pl.read_parquet(store.local(layout.gate_results(dataset), sha256)) if sha256 else SCHEMA.to_frame()
+        path = store.local(layout.gate_results(dataset), sha256) if sha256 else None
+        found = pl.read_parquet(path, glob=False) if path else SCHEMA.to_frame()
     except (FileNotFoundError, Damaged, *FAILURES):
         return SCHEMA.to_frame()
     return found if found.schema == SCHEMA else SCHEMA.to_frame()

@@ -1,6 +1,7 @@
 """What a query in an ad-hoc area may read, and what its result inherits."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,7 +12,7 @@ from dataops_assets.lifecycle.area import AreaError
 from dataops_assets.lifecycle.made import Made, results
 from dataops_assets.lifecycle.making import new_area
 from dataops_assets.lifecycle.registry import Registry
-from dataops_assets_tests.trees import Tree, readings
+from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -36,6 +37,14 @@ def test_result_says_what_it_was_made_from(filled: Tree) -> None:
     assert (made.readers, made.classification, made.run_id, made.rows) == ("press", "public", "run 1", 1)
     assert filled.store.sha256("adhoc/a/result.parquet") == made.sha256
     assert [found for _, found in results(filled.store, made.sha256)] == [made]
+
+
+def test_a_path_is_read_as_it_is_and_not_as_a_pattern(tmp_path: Path) -> None:
+    for folder, stations in (("lake1", STATIONS + "moss,3\n"), ("lake[1]", STATIONS)):
+        tree = Tree(tmp_path / folder)
+        tree.drop("stations", "stations.csv", stations)
+        tree.run("stations")
+    assert asked(tree, "SELECT * FROM stations").rows == 2
 
 
 def test_dataset_that_the_group_may_not_read_does_not_exist(filled: Tree) -> None:

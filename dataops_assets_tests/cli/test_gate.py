@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from dataops_assets.catalog import load_catalog
 from dataops_assets.cli import main
 from dataops_assets.contract import Dataset
+from dataops_assets.gate import reading
 from dataops_assets.gate.rules import compile_rules
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.observe.partition import told
@@ -54,6 +55,15 @@ def test_good_file_would_pass_and_nothing_is_written(filled: Tree) -> None:
     assert lines[-1] == "nothing was written"
     assert "the content gate would pass it" in lines
     assert "    rows: delivered 4, published 4" in lines
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_the_file_that_is_named_is_judged_and_no_other(filled: Tree, monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    if large:
+        monkeypatch.setattr(reading, "LARGE_BYTES", -1)
+    written(filled, readings(DAY, {"hour": 99}), "g1.csv")
+    asked = gate("readings", written(filled, readings(DAY), "g[1].csv"), "--partition", DAY)
+    assert "    rows: delivered 4, published 4" in asked.output.splitlines()
 
 
 CORRECTION = f"""

@@ -12,7 +12,7 @@ from dataops_assets.corrections.identity import id_of
 from dataops_assets.gate import reading
 from dataops_assets.gate.rules import MISCAST, ROW
 from dataops_assets.steps.correcting import misfits
-from dataops_assets_tests.corrections.entries import correct
+from dataops_assets_tests.corrections.entries import correct, written
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
 DAY = "2024-01-01"
@@ -77,6 +77,42 @@ def test_values_rows_and_counts_after_all_shapes(measured: Tree) -> None:
     published = measured.lake.published(measured["readings"], DAY)
     assert published
     assert published.corrections == tuple(one.id for one in done.verdict.corrections)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "before", "after"),
+    [
+        ("pl.Decimal(38, 2)", "1", "12345678901234567890.12"),
+        ("pl.Decimal(38, 2)", "9999999999999999.99", "9999999999999999.98"),
+        ('pl.Datetime("ns")', "2024-01-31T12:00:00.123456789", "2024-01-31 12:00:00.000000001"),
+        ('pl.Datetime("us", "UTC")', "2024-01-31T12:00:00Z", "2024-01-31T12:00:00.5+01:00"),
+        ("pl.Date", "2024-01-31", "2024-02-01"),
+        ("pl.Time", "12:30:00", "12:30:01.5"),
+        ("pl.Int64", "08", "010"),
+        ("pl.Int64", "+5", "-9223372036854775807"),
+        ("pl.Float64", "1.5", "-.5"),
+        ("pl.Float64", ".nan", "2.0e+3"),
+        ("pl.Boolean", "yes", "off"),
+        ("pl.Categorical", "1.10", "010"),
+        ('pl.Enum(["1.10", "010"])', "1.10", "010"),
+    ],
+)
+def test_a_value_without_quotes_is_read_as_a_delivered_one(tree: Tree, dtype: str, before: str, after: str) -> None:
+    tree.edit("stations/schema.py", "    height:", f"    more: {dtype} = pa.Field()\n    height:")
+    delivered = {"yes": "true", ".nan": "NaN", "off": "false"}
+    texts = [delivered.get(text, text) for text in (before, after)]
+    tree.drop("stations", "stations.csv", "station,more,height\n" + f"oslo,{texts[0]},94\nbergen,{texts[1]},12\n")
+    tree.write(
+        "stations/corrections.yaml",
+        written({**OSLO, "set": {"more": {"from": "before", "to": "after"}}})
+        .replace("from: before", f"from: {before}")
+        .replace("to: after", f"to: {after}")
+        + written({"add": {"station": "bodo", "height": 11, "more": "more"}}).replace("more: more", f"more: {after}"),
+    )
+    tree.run("stations")
+
+    published = tree.read("stations")["more"]
+    assert (len(published), published.n_unique()) == (3, 1)  # not as Python's, which know no nanoseconds
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,32 @@ def test_a_mistake_is_told_with_its_line(
     assert remedy in problem.remedy
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "says"),
+    [
+        ("pl.Int64", "1_000", "1_000 cannot be read as Int64"),
+        ("pl.Int64", "0x1F", "0x1F cannot be read as Int64"),
+        ("pl.Float64", "1:30", "1:30 cannot be read as Float64"),
+        ("pl.Decimal(38, 2)", "1.005", "1.005 cannot be read as Decimal"),
+        ("pl.Date", "2024-02-30", "2024-02-30 cannot be read as Date"),
+        ("str", "010", "010 is no text"),
+        ("str", ".nan", "nan is no text"),
+        ("pl.Categorical", "NO", "False is no text"),
+        ('pl.Enum(["NO", "false"])', "NO", "False is no text"),
+    ],
+)
+def test_a_value_that_only_yaml_reads_is_told(tree: Tree, dtype: str, value: str, says: str) -> None:
+    tree.edit("stations/schema.py", "    height:", f"    more: {dtype} = pa.Field(nullable=True)\n    height:")
+    text = written({**OSLO, "set": {"more": {"from": None, "to": "value"}}}).replace("to: value", f"to: {value}")
+    tree.write("stations/corrections.yaml", text)
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+    [problem] = caught.value.problems
+    assert (problem.file, problem.line) == ("defs/stations/corrections.yaml", tree.line("stations/corrections.yaml", "to: "))
+    assert says in problem.message
+    assert "in quotes" in problem.remedy
+
+
 @pytest.mark.parametrize("dtype", ["pl.List(pl.Int64)", 'pl.Struct({"a": pl.Int64})', "pl.Binary", 'pl.Duration("us")'])
 def test_a_value_that_nobody_can_write_is_neither_expected_nor_set(tree: Tree, dtype: str) -> None:
     tree.edit("stations/defs.yaml", "files: stations.csv", "files: stations.parquet")

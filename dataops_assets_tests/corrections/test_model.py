@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from dataops_assets.catalog import corrections_of
 from dataops_assets.contract import Catalog
-from dataops_assets.contract.parse import parse_yaml
 from dataops_assets.corrections import Plan, correction_problems
 from dataops_assets.gate.content import judge_delivery, quarantined
 from dataops_assets.gate.corrected import CorrectionError, correct
@@ -31,7 +30,7 @@ CONDITIONS: dict[str, Callable[[Row], bool]] = {
     "hour = 1": lambda row: row["hour"] == 1,
     "temperature > 1": lambda row: isinstance(row["temperature"], float) and row["temperature"] > 1,
     "note IS NULL AND station = 'oslo'": lambda row: row["note"] is None and row["station"] == "oslo",
-    "temperature IS NULL": lambda row: not isinstance(row["temperature"], float),
+    "temperature IS NULL": lambda row: row["temperature"] is None,
 }
 READ: dict[str | None, Any] = {"1.5": 1.5, "2.5": 2.5, "-3": -3.0, "warm": "warm", None: None}
 texts, notes = st.sampled_from([*READ]), st.sampled_from(["a", "b", None])
@@ -138,8 +137,8 @@ def test_corrections_do_what_the_model_does(catalog: Catalog, streamed: bool, ca
     as_text = [{**row, "hour": str(row["hour"])} for row in delivered]
     text = pl.DataFrame(as_text, schema=dict.fromkeys(columns, pl.String))
     expected = model([{**row, "temperature": READ[row["temperature"]]} for row in delivered], said)
-    file = parse_yaml(written(*({"partition": DAY, **one} for one in said)), "corrections.yaml", list)
-    dataset = replace(readings, corrections=corrections_of(file))
+    file = written(*({"partition": DAY, **one} for one in said))
+    dataset = replace(readings, corrections=corrections_of(file, readings.folder))
     if correction_problems(dataset, catalog.policy):
         assert expected is None
         return

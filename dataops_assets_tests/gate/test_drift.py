@@ -100,6 +100,17 @@ def test_whatever_the_rows_are_there_is_an_answer_and_the_same_day_again_is_neve
         assert unusual(history, found) == set()
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_as_large_as_a_float_can_be_are_compared_as_any():
+    days = [taken(calm(number).with_columns(pl.col("value") / 20 * 1e308), number) for number in range(30)]
+    both = calm(30).with_columns(value=pl.when(pl.col("value") < 20).then(-1e308).otherwise(1e308))
+    history = History(calm(0).schema)
+    for number, day in enumerate(days):
+        history.add(str(number), day)
+    assert unusual(history, days[0]) == set()
+    assert "value.q05" in unusual(history, taken(both, 30))
+
+
 @given(ROWS)
 def test_rows_that_do_not_fit_into_memory_have_the_same_profile(rows: list[Any]):
     frame = pl.DataFrame(rows, schema=SCHEMA)

@@ -179,17 +179,19 @@ def test_csv_with_another_separator(tmp_path: Path, separator: str) -> None:
         pytest.param(b"a,b\n1,2,3\n", "row 1 has 3 fields, the header 2", id="too_many"),
         pytest.param(b"a,b\n1,2,\n", "row 1 has 3 fields, the header 2", id="an_empty_one_too_many"),
         pytest.param(b"a,b\n  \n", "row 1 has 1 fields, the header 2", id="blank_but_not_empty"),
-        pytest.param(b'a,b\n1,"2\n3,4\n', "not readable as csv", id="quote_never_ends"),
-        pytest.param(b'a,b\n1,"2"3\n', "not readable as csv", id="quote_ends_early"),
+        pytest.param(b'a,b\n1,"2\n3,4\n', "not readable as csv: unexpected end of data", id="quote_never_ends"),
+        pytest.param(b'a,b\n1,"2"3\n', "line 2 has a quote by itself", id="quote_ends_early"),
         pytest.param(b"a,b,a\n1,2,3\n", "column 3 is named like one before it", id="column_twice"),
         pytest.param(b"a,b\r1,2\r", r"its lines end in \r alone", id="line_ends_of_old"),
         pytest.param(b"a,b\r\r\n1,2\r\r\n", r"its lines end in \r\r\n", id="line_ends_converted_twice"),
+        pytest.param(b'a,b\n"1\n",2\n' + b'3,4" wide\n5,6\n' * 1000, "line 4 has a quote by itself", id="inch"),
+        pytest.param(b'a,b" wide\n1,2\n', "line 1 has a quote by itself", id="inch_in_header"),
         pytest.param(b"a,b\n1,2\n" + bytes(4096), "zero bytes", id="half_written"),
         pytest.param("a,b\n1,é\n".encode("latin-1"), "not UTF-8: byte 7 is 0xe9", id="latin1"),
         pytest.param("é,b\n1,2\n".encode("latin-1"), "not UTF-8: byte 1 is 0xe9", id="latin1_header"),
         pytest.param("a,b\n1,2\n".encode("utf-16"), "it is UTF-16", id="utf16"),
         pytest.param("a,b\n1,2\n".encode("utf-16-le"), "zero bytes", id="utf16_without_its_mark"),
-        pytest.param(gzip.compress(b"a,b\n1,2\n"), "", id="packed"),
+        pytest.param(gzip.compress(b"a,b\n1,2\n"), "it is gzip, not text", id="packed"),
         pytest.param(b"", "it is empty", id="empty"),
         pytest.param(b"\n \r\n", "it is empty", id="blank"),
     ],
@@ -269,6 +271,14 @@ def test_file_that_was_cut_off_is_refused(tmp_path: Path, form: str, keep: int) 
 )
 def test_zip_holds_exactly_one_file(tmp_path: Path, packed: bytes, says: str) -> None:
     assert says in refused(tmp_path, "csv.zip", packed)
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "csv.zip"])
+@pytest.mark.parametrize(("inner", "kind"), [("csv.gz", "gzip"), ("csv.zip", "zip")])
+def test_what_is_packed_twice_is_told(tmp_path: Path, form: str, inner: str, kind: str) -> None:
+    packed = FORMATS[inner](ROWS)
+    twice = gzip.compress(packed) if form == "csv.gz" else as_zip(data=packed)
+    assert refused(tmp_path, form, twice) == f"part-0.{form}: it is packed twice: what it holds is {kind}. Pack it once"
 
 
 def test_what_its_reader_says_is_told_in_print(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dataops_assets.contract import Partition
 from dataops_assets.gate import reading
+from dataops_assets.observe.quarantine import rejected
 from dataops_assets.steps.content import NotReady
 from dataops_assets.storage.lake import NotPublished
 from dataops_assets_tests.steps.january import DAY, DAYS, HOUR, MONTH, again, everything, left, short_tree, statuses
@@ -79,6 +80,25 @@ def test_what_is_streamed_becomes_the_same_bytes(tmp_path: Path, filled: Tree, m
         assert made
         assert made == {file: streamed.store.path(file).read_bytes() for file in made}
     assert streamed.quarantine("readings", DAYS[1])["reasons"].to_list() == [["hour.in_range"], ["noted"]]
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_folder_with_the_signs_of_a_pattern_in_its_name_is_one_as_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    beside, tree = short_tree(tmp_path / "lake1 a"), short_tree(tmp_path / "lake[1] ?*")
+    for each, changes in ((beside, [{}]), (tree, [{"hour": 99}])):
+        each.drop("stations", "stations.csv", STATIONS)
+        for day in DAYS:
+            each.drop("readings", f"{day}.csv", readings(day, *changes))
+    if large:
+        monkeypatch.setattr(reading, "LARGE_BYTES", -1)
+    assert {outcome.status for each in (beside, tree) for outcome in each.run()} == {"done"}
+    tree.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 98}, {"hour": 99}))
+    assert {outcome.status for outcome in tree.run()} == {"done"}
+    assert (tree.read("readings", *DAYS).height, beside.read("readings", *DAYS).height) == (8, 12)
+    rows = rejected(tree.lake, tree["readings"], [DAY])
+    assert rows["hour"].to_list() == ["98", "99"]
 
 
 def test_the_copy_of_what_is_streamed_lies_beside_the_drafts_and_goes(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
