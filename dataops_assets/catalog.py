@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ _TYPES: dict[str, type[DatasetAttributes]] = {
 }
 _Entry = TypeVar("_Entry", bound=BaseModel)
 _OURS = "dataops_assets."
-_READ_BY_DAGSTER = ("defs.yaml", "defs.yml", "component.yaml", "component.yml")
+_READ_BY_DAGSTER = ("defs.yaml", "defs.yml", "component.yaml")
 _NOT_DATA = ("defs.yaml", "examples.yaml", "README.md", CORRECTIONS)
 _NEAR = 0.8
 DEFS = Path(__file__).parent / "defs"
@@ -110,23 +111,25 @@ def _text(path: Path, file: str) -> str:
 
 
 def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
+    if file.name != "defs.yaml" and not any(_last_of(known) in file.read_text(errors="replace") for known in _TYPES):
+        return None  # of somebody else's component
     document = _read(file, defs)
-    if file.name != "defs.yaml":
-        raise ContractError(
-            [document.problem((), f"`{file.name}` is not where a dataset is declared", "rename it to defs.yaml")]
-        )
     named = str(document.data.get("type"))
     if "type" not in document.data:
         raise ContractError(
             [document.problem((), "`type` is missing", f"write `type: {next(iter(_TYPES))}`, or remove the file")]
         )
     model = _TYPES.get(named)
-    kind = named.rpartition(".")[2]
-    if model is None and (named.startswith(_OURS) or any(known.endswith(f".{kind}") for known in _TYPES)):
+    kind = _last_of(named)
+    no_module = not named.removesuffix(f".{kind}").replace(".", "").isidentifier() or kind == named
+    if model is None and (named.startswith(_OURS) or (no_module and kind in map(_last_of, _TYPES))):
         remedy = choose(f"{_OURS}components.{kind}", _TYPES)
         raise ContractError([document.problem(("type",), f"unknown type `{named}`", remedy)])
     if model is None:
         return None
+    if file.name != "defs.yaml":
+        message = f"`{file.name}` is not where a dataset is declared"
+        raise ContractError([document.problem((), message, "rename it to defs.yaml")])
     folder = str(file.parent.relative_to(defs.parent))
     name = file.parent.name
     if not is_dataset_name(name):
@@ -139,10 +142,10 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     attributes_document = document.below(("attributes",))
     attributes = validate(model, attributes_document)
     schema_module = _module(file.parent / "schema.py", folder, modules)
-    if problems := list(_misspelt(schema_module, folder)):
+    ingested = isinstance(attributes, IngestedAttributes)
+    if problems := list(_misspelt(schema_module, folder, _text(file.parent / "schema.py", f"{folder}/schema.py"), ingested)):
         raise ContractError(problems)
     schema = _schema(schema_module, "Schema", folder)
-    ingested = isinstance(attributes, IngestedAttributes)
     normalise = _normalise(schema_module, folder)
     examples, written = file.parent / "examples.yaml", file.parent / CORRECTIONS
     return Dataset(
@@ -257,18 +260,25 @@ def _schema(module: ModuleType, name: str, folder: str) -> Schema:
     return schema
 
 
-def _misspelt(module: ModuleType, folder: str) -> Iterator[Problem]:
-    """What is called nearly as what is looked for, where that is not there: it would silently not be used."""
+def _last_of(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _misspelt(module: ModuleType, folder: str, source: str, ingested: bool) -> Iterator[Problem]:
+    """What is called nearly as what is looked for, where that is not there and nothing uses it: it would be left unused."""
     own = {name: one for name, one in vars(module).items() if getattr(one, "__module__", "") == module.__name__}
+    unused = {name for name in own if len(re.findall(rf"\b{re.escape(name)}\b", source)) == 1}
     models = [name for name, one in own.items() if inspect.isclass(one) and issubclass(one, pa.DataFrameModel)]
     functions = [name for name, one in own.items() if inspect.isfunction(one)]
-    for wanted, names in (("Schema", models), ("Delivered", models), ("normalise", functions)):
-        alike = {name.casefold(): name for name in names if not (name.startswith("_") or hasattr(module, wanted))}
+    of_deliveries = (("Delivered", models), ("normalise", functions)) if ingested else ()
+    for wanted, names in (("Schema", models), *of_deliveries):
+        alike = {name.casefold(): name for name in names if name in unused and not hasattr(module, wanted)}
         for found in difflib.get_close_matches(wanted.casefold(), alike, 1, _NEAR):
             name = alike[found]
-            line = inspect.getsourcelines(own[name])[1]
-            remedy = f"rename it to `{wanted}`" + ("" if wanted == "Schema" else f"; or, if it only helps, to `_{name}`")
-            yield Problem(f"{folder}/schema.py", line, f"`{name}` is not used, and there is no `{wanted}`", remedy)
+            found_at = re.search(rf"\b{re.escape(name)}\b", source)
+            line = 1 + source[: found_at.start() if found_at else 0].count("\n")
+            message = f"`{name}` is not used, and there is no `{wanted}`"
+            yield Problem(f"{folder}/schema.py", line, message, f"rename it to `{wanted}`")
 
 
 def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:

@@ -15,7 +15,7 @@ from dataops_assets.contract.parse import Document, Path
 from dataops_assets.contract.partitions import Partition, Partitions
 from dataops_assets.contract.policy import TOLD, Policy, Zone
 from dataops_assets.contract.retention import Retention
-from dataops_assets.contract.schema import names_rows
+from dataops_assets.contract.schema import tells_days
 
 _LONGEST_TAG = 256
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -106,6 +106,7 @@ class Catalog:
         yield from self._columns(dataset)
         yield from self._since(dataset)
         yield from self._exceptions(dataset)
+        yield from _astray(dataset)
         yield from self._lifecycle(dataset)
         yield from self._versions(dataset)
         if dataset.derived:
@@ -179,7 +180,7 @@ class Catalog:
                 if dtype is None:
                     message = f"column `{column}` is not delivered"
                     yield dataset.problem(("partitions", "columns", i), message, choose(column, delivered))
-                elif len(telling) == 1 and every != "year" and (dtype.is_numeric() or not names_rows(dtype)):
+                elif len(telling) == 1 and every != "year" and not tells_days(dtype):
                     message = f"column `{column}` is {dtype}, which begins with no {every}"
                     yield dataset.problem(("partitions", "columns", i), message, "name one of dates, of moments or of text")
             hive = attributes.partitions.hive_name
@@ -332,6 +333,13 @@ class Catalog:
         inputs = [name for name in dataset.upstream if name in self.datasets and name not in seen]
         found = [source for name in inputs for source in self._ingested_sources(self[name], seen | {dataset.name})]
         return list({source.name: source for source in found}.values())
+
+
+def _astray(dataset: Dataset) -> Iterator[Problem]:
+    """A pattern of files that begins at the landing folder, and is looked for inside of it."""
+    if dataset.ingested and dataset.ingested.source.files.startswith(way := f"landing/{dataset.deliveries}/"):
+        message = f"`{dataset.ingested.source.files}` would be waited for below `{way}`"
+        yield dataset.problem(("source", "files"), message, f"leave out `{way}`")
 
 
 def _padded(partitions: Partitions | None, key: Partition) -> str:

@@ -3,7 +3,7 @@
 Not here: what holds between datasets (`catalog`), and reading the files (`dataops_assets.catalog`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -116,16 +116,22 @@ class Dataset:
         gaps = self.ingested.gaps if self.ingested else ()
         return next((gap.reason for gap in gaps if gap.partition == partition), "")
 
-    def may_lack(self, partition: Partition) -> list[str]:
+    def may_lack(self, partition: Partition, given: Collection[str]) -> list[str]:
         """The delivered columns that a delivery for the partition may be without.
 
-        The provider did not have them yet; or no row of ndjson has a value of them, where keys without one may be left out.
+        The provider did not have them yet; or no row of ndjson has a value of them, where keys without one may be left out: but
+        not where there is a column that nobody knows, as it may be one of these by another name.
+
+        Args:
+            partition: Which.
+            given: The columns that it has.
         """
         if self.ingested is None:
             return []
         not_yet = [column for column, first in self.ingested.source.since.items() if partition and partition < first]
-        left_out = self.delivered.columns.values() if self.ingested.source.format == "ndjson" else ()
-        return list(dict.fromkeys([*not_yet, *(column.name for column in left_out if column.nullable)]))
+        if self.ingested.source.format == "ndjson" and {*given} <= self.delivered.columns.keys():
+            not_yet += [column.name for column in self.delivered.columns.values() if column.nullable]
+        return [*dict.fromkeys(not_yet)]
 
     def deadline(self, partition: str) -> datetime:
         """The moment, in UTC, by which a partition must be there."""

@@ -114,7 +114,7 @@ class Source(_Attributes):
     null_values: tuple[str, ...] = ("",)
     separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","
     deliveries: Annotated[str, Field(pattern=DATASET_NAME)] | None = None
-    rows: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=1, allow_inf_nan=False)]] | None = (0.5, 2.0)
+    rows: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=1)]] | None = (0.5, 2.0)
     since: dict[str, PartitionKey] = {}
 
     @field_validator("files")
@@ -124,9 +124,8 @@ class Source(_Attributes):
             raise Mistake(f"{value!r} has no known ending", f"use one of {', '.join('.' + name for name in _FORMATS)}")
         if value.startswith("/") or ".." in value.split("/"):
             raise Mistake(f"{value!r} leaves the dataset's landing folder", "name files inside it")
-        if value.startswith("landing/") or "://" in value:
-            remedy = "name files as they are called below `landing/<dataset>/`, without the way there"
-            raise Mistake(f"{value!r} names the landing folder itself, and would be waited for inside it", remedy)
+        if "://" in value:
+            raise Mistake(f"{value!r} is an address", "name files as they are called below `landing/<dataset>/`")
         return value
 
     @model_validator(mode="after")

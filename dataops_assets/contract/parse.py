@@ -47,17 +47,24 @@ _READ_ANEW = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "timestam
 _NOT_FINITE = re.compile(r"[+-]?\.(inf|nan)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
 class Unquoted:
     """A number, a day or a time in the words of the file.
 
     YAML would make another value of many a one: 8 of 010, 90 of 1:30, and it knows neither more than 17 digits nor nanoseconds.
+    No dataclass, which pydantic would take apart.
 
-    Attributes:
+    Args:
         text: The words.
     """
 
-    text: str
+    def __init__(self, text: str):
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unquoted) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     def __repr__(self) -> str:
         return self.text

@@ -1,5 +1,6 @@
 """What `schema.py` promises: the columns of a dataset, read from its pandera model."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -76,7 +77,12 @@ class Schema:
     @cached_property
     def checks_of_no_column(self) -> list[str]:
         """The methods that `@pa.check` was written above without a column, which pandera leaves out."""
-        attributes = {name: value for base in reversed(self.model.__mro__) for name, value in vars(base).items()}
+        attributes = {
+            name: value
+            for base in reversed(self.model.__mro__)
+            for name, value in vars(base).items()
+            if inspect.isroutine(value)
+        }
         checks = {name: getattr(value, CHECK_KEY, None) for name, value in attributes.items()}
         not_called = (name for name, value in attributes.items() if getattr(value, "__qualname__", "") == _NOT_CALLED)
         return [*not_called, *(name for name, check in checks.items() if check and not check.fields)]
@@ -100,6 +106,11 @@ def columns_of(schema: Mapping[str, pl.DataType]) -> dict[str, str]:
 def names_rows(dtype: pl.DataType) -> bool:
     """Whether a column can tell rows apart: a measure or a flag does not name a row."""
     return not (dtype.is_float() or dtype.is_nested() or dtype == pl.Boolean)
+
+
+def tells_days(dtype: pl.DataType) -> bool:
+    """Whether a value can begin with a day, as it is written."""
+    return dtype in (pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum)
 
 
 def is_pattern(name: str) -> bool:

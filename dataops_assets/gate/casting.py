@@ -66,8 +66,12 @@ def said(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, nulls: Collect
     if not _is_text(given):
         return value
     text = value.cast(pl.String)
+    if not nulls:
+        return text
     # Streaming, `replace` would hold all rows.
-    return pl.when(~(text if wanted == pl.String else text.str.strip_chars()).is_in(list(nulls))).then(text) if nulls else text
+    if wanted != pl.String:
+        return pl.when(~text.str.strip_chars().is_in([null.strip() for null in nulls])).then(text)
+    return pl.when(~text.is_in(list(nulls))).then(text)
 
 
 def _is_text(dtype: pl.DataType) -> bool:
@@ -129,6 +133,7 @@ def _nested(value: pl.Expr, given: Any, wanted: Any) -> pl.Expr:
 
 
 _FIRST, _EPOCH, _LAST = datetime.min.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_WRITABLE_DAYS = 95_000_000
 _UNITS = {"ms": timedelta(milliseconds=1), "us": timedelta(microseconds=1)}
 
 
@@ -234,13 +239,22 @@ def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
     """A value of any type as text."""
     if isinstance(given, pl.Array):
         value, given = value.arr.to_list(), pl.List(given.inner)
-    if _bounds(given):
-        # polars cannot write what is far beyond them.
-        return pl.coalesce(_written(_held(value, given), given), value.to_physical().cast(pl.String) + " (no time)")
+    if bounds := _writable(given):
+        written = _written(pl.when(value.to_physical().is_between(*bounds)).then(value), given)
+        return pl.coalesce(written, value.to_physical().cast(pl.String) + f" ({given})")
     if has_text(given) or given == pl.Duration:
         return _written(value, given)
     told = _times_as_text(value, given)
     return told.map_elements(lambda v: str(v.to_list() if isinstance(v, pl.Series) else v), return_dtype=pl.String)
+
+
+def _writable(dtype: pl.DataType) -> tuple[int, int] | None:
+    """The least and the greatest value of a type that polars can write, as numbers; None if it can write all."""
+    if dtype == pl.Time:
+        return _bounds(dtype)
+    days = {pl.Date: 1, pl.Datetime: timedelta(days=1) // _UNITS.get(getattr(dtype, "time_unit", ""), timedelta.max)}
+    most = _WRITABLE_DAYS * days.get(dtype.base_type(), 0)
+    return (-most, most) if most else None
 
 
 def _written(value: pl.Expr, given: pl.DataType) -> pl.Expr:

@@ -68,7 +68,8 @@ class History:
         self._numeric = {name for name, dtype in schema.items() if dtype.is_numeric()}
         named += [(name, _NEW) for name in schema if name in self._numeric]
         self._new_numbers = np.array([what == _NEW and name in self._numeric for name, what in named], dtype=bool)
-        self._mixed_flags = np.array([what == _MIX and schema[name] == pl.Boolean for name, what in named], dtype=bool)
+        flags = {name for name, dtype in schema.items() if dtype == pl.Boolean}
+        self._of_flags = np.array([what in (_NEW, _MIX) and name in flags for name, what in named], dtype=bool)
         related = related_of(schema)
         self._relations = Relations(related, USUAL, _COLD_START)
         self._related = len(named)  # where they begin
@@ -269,7 +270,7 @@ class History:
                 np.isin(kinds, _RARE),
                 kinds == "decimals",
                 kinds == "top",
-                self._mixed_flags,
+                self._of_flags & one_value,  # what is so of whole partitions may be either by nature
                 kinds == _MIX,
                 self._new_numbers,
                 np.isin(kinds, (_NEW, _MERGED, _REPEATED)),

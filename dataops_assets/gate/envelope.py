@@ -170,15 +170,12 @@ def _columns(
     alike: dict[tuple[str, ...], list[str]] = {}
     for part, table in zip(parts, tables, strict=True):
         alike.setdefault(tuple(table.collect_schema().names()), []).append(part.name)
-    source, not_yet = dataset.ingested.source if dataset.ingested else None, dataset.may_lack(partition)
+    source = dataset.ingested.source if dataset.ingested else None
     in_order = not source or source.format != "ndjson"  # the keys of an object come in any order
     problems, warnings, strange, remedies = list[str](), list[str](), list[str](), list[str]()
     for given, names in alike.items():
-        others_named = [column for column in given if column not in dataset.delivered.columns] if not in_order else []
-        lacking = [
-            column for column in not_yet if not difflib.get_close_matches(column, others_named, 1)
-        ]  # a rename is no lack
-        expected = [column for column in dataset.delivered.columns if column in given or column not in lacking]
+        not_yet = dataset.may_lack(partition, given)
+        expected = [column for column in dataset.delivered.columns if column in given or column not in not_yet]
         problem, warning = _differences(expected, given, dataset.withheld, dataset.delivered.pandera, in_order)
         meant = _meant_for(expected, given, others)
         other = other_separator(given, source) if source and problem else ""

@@ -3,6 +3,7 @@
 Not here: what is judged of the rows that they make (`content`).
 """
 
+import errno
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ _WAS = "__was_"
 _CHANGED = "__changed"
 
 
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What no code of a dataset can help: a disk is full, or what lies there is damaged."""
+
+
 class CodeError(Exception):
     """`normalise`, `transform` or a check failed, or did not keep its promise. The message says which, and how to mend it."""
 
@@ -36,7 +41,7 @@ def code_of(dataset: Dataset, step: str, rule: str | None = None) -> Iterator[No
         rule: The rule that it makes, to say where that stands if the error comes from none of their own lines.
 
     Raises:
-        CodeError: In place of any exception but those of storage and memory, which may pass.
+        CodeError: In place of any exception but those of disks and memory, and of storage that no line of theirs has asked.
     """
     try:
         yield
@@ -44,7 +49,7 @@ def code_of(dataset: Dataset, step: str, rule: str | None = None) -> Iterator[No
         raise
     except (Exception, SystemExit, pl.exceptions.PanicException) as error:
         place = raised_at(dataset, error)
-        if isinstance(error, OSError) and not place:
+        if isinstance(error, OSError) and (not place or error.errno in _OF_THE_DISK):
             raise
         why = told(error, dataset.withheld)
         place = place or (rule_at(dataset, rule) if rule is not None else "")

@@ -197,11 +197,12 @@ def _measured(number: pl.Series) -> dict[str, Any]:
     with np.errstate(over="ignore"):
         steps = np.diff(number.to_numpy())
         squares = np.square(steps[~np.isnan(steps)])
+        step = np.sqrt(squares.mean()) if squares.size else None
     return {
         "least": number.min(),
         "mean": number.mean(),
         "greatest": number.max(),
-        "step": np.sqrt(squares.mean()) if squares.size else None,
+        "step": step,
         **dict(zip(_QUANTILES, number.quantile(list(_QUANTILES.values()), "linear"), strict=True)),
     }
 

@@ -23,7 +23,7 @@ from dataops_assets.gate.verdict import Verdict, digest
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.quarantine import with_those_of_what_stays
 from dataops_assets.storage import layout
-from dataops_assets.storage.errors import Damaged, Lost, Unrepeatable, Withheld, in_words
+from dataops_assets.storage.errors import Damaged, Gone, Lost, Unrepeatable, Withheld, in_words
 from dataops_assets.storage.lake import BRING_BACK, Lake, NotPublished, name_of
 from dataops_assets.storage.provenance import Provenance, highest_number
 from dataops_assets.storage.publishing import Contended, Draft, draft, publish, say
@@ -234,8 +234,10 @@ def _settle(
             # No verdict: the gate was not asked. The partition stays pending, and those after it go on.
             reason = f"{name_of(dataset, partition)}: {error}{kept(lake, dataset, partition)}"
             return Outcome(partition, "refused", reason, facts={"note": work.note()})
-        except FileNotFoundError as error:  # what was to be read is there no more: another version is
-            if missed == (work.depends_on, work.read):  # it is not: a file that nobody published
+        except Gone:  # another version is there
+            continue
+        except FileNotFoundError as error:  # polars found no file: of a version that went, or one that nobody published
+            if missed == (work.depends_on, work.read):
                 reason = f"{name_of(dataset, partition)}: {error}: a file that its code reads must lie beside that code"
                 return Outcome(partition, "refused", reason + kept(lake, dataset, partition))
             missed = work.depends_on, work.read

@@ -320,7 +320,9 @@ def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: R
 def with_all_columns(dataset: Dataset, partition: Partition, text: Table) -> Table:
     """The rows of a delivery, with those columns empty that the provider did not have yet."""
     given = text.collect_schema()
-    return text.with_columns(pl.lit(None, pl.String).alias(name) for name in dataset.may_lack(partition) if name not in given)
+    return text.with_columns(
+        pl.lit(None, pl.String).alias(name) for name in dataset.may_lack(partition, given) if name not in given
+    )
 
 
 def nothing(dataset: Dataset) -> pl.DataFrame:

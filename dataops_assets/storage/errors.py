@@ -28,6 +28,18 @@ class Damaged(OSError):
         return f"{self.filename}: {self.strerror}"
 
 
+class Gone(FileNotFoundError):
+    """What was published is there no more, or another version of it is.
+
+    Args:
+        place: Its address.
+        told: What is so now.
+    """
+
+    def __init__(self, place: str, told: str = "it is there no more"):
+        super().__init__(errno.ENOENT, told, place)
+
+
 class Unreachable(ConnectionError):
     """A store did not answer, or not as it should, however often it was asked."""
 

@@ -1,7 +1,6 @@
 """A folder as a store of objects: whole objects only, written atomically, found by key."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from dataops_assets.storage.errors import Damaged, Lost, is_full
+from dataops_assets.storage.errors import Damaged, Gone, Lost, is_full
 from dataops_assets.storage.store import WRITER_LIVES, Entry, Store, Tags, anyone, hash_file, nobody_watches, other_bytes
 
 _ASIDE = "_tmp"
@@ -117,7 +116,7 @@ class Folder(Store):
         """Where an object lies; by its hash was found that it is whole."""
         found = self.sha256(key)
         if found is None:
-            raise FileNotFoundError(errno.ENOENT, "it is there no more", self.address(key))
+            raise Gone(self.address(key))
         if found != sha256:
             raise Damaged(self.address(key), other_bytes(sha256, found))
         return self.path(key)

@@ -3,7 +3,6 @@
 Not here: how anything comes to be there (`publishing`, `deliveries`).
 """
 
-import errno
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,7 +19,7 @@ from dataops_assets.gate.verdict import Gate, Verdict
 from dataops_assets.gate.wording import moment
 from dataops_assets.storage import deliveries, journal, layout
 from dataops_assets.storage.deliveries import Receipt
-from dataops_assets.storage.errors import Damaged, Withheld
+from dataops_assets.storage.errors import Damaged, Gone, Withheld
 from dataops_assets.storage.glance import Glance
 from dataops_assets.storage.provenance import MadeBy, Provenance, newest_record, records_of
 from dataops_assets.storage.store import Entry, Store
@@ -199,7 +198,7 @@ class Lake:
         """
         held = self.holder(zone, dataset, partition)
         if held is None:
-            raise FileNotFoundError(errno.ENOENT, "is there no more", self.address(zone, dataset, partition))
+            raise Gone(self.address(zone, dataset, partition))
         try:
             return held[0].local(held[1].key, sha256)
         except Damaged as error:
@@ -207,7 +206,7 @@ class Lake:
             if stands is None or stands.sha256 == sha256:
                 told = f"{error.strerror}, or make it again: {launched(dataset, dataset.zone, partition)}"
                 raise Damaged(str(error.filename), told) from error
-            raise FileNotFoundError(errno.ENOENT, "is of another version by now", str(error.filename)) from error
+            raise Gone(str(error.filename), "is of another version by now") from error
 
     def scan(self, dataset: Dataset, partitions: Sequence[Partition]) -> pl.LazyFrame:
         """The rows of published partitions, in one lazy scan, in the order asked for.

@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError, FlexibleChecksumError
 from dataops_assets.storage import moving
 from dataops_assets.storage.aws import ATTEMPTS, Answer, ask, new_client
 from dataops_assets.storage.cache import Cache
-from dataops_assets.storage.errors import Closed, Damaged, Lost, Unrepeatable
+from dataops_assets.storage.errors import Closed, Damaged, Gone, Lost, Unrepeatable
 from dataops_assets.storage.folder import Folder
 from dataops_assets.storage.store import (
     CHUNK_BYTES,
@@ -197,7 +197,7 @@ class S3(Store):
                     return self._cache.add(key, sha256, draft)
                 # Somebody may have put another version there, which is not damage.
                 if (now := self.sha256(key)) != sha256:
-                    raise FileNotFoundError(errno.ENOENT, f"holds {now} by now, not {sha256}", self.address(key))
+                    raise Gone(self.address(key), f"holds {now} by now, not {sha256}")
                 time.sleep(jitter_seconds(attempt))
         raise Damaged(self.address(key), other_bytes(sha256, found))
 
@@ -211,7 +211,7 @@ class S3(Store):
                     file.write(chunk)
 
         def absent() -> None:
-            raise FileNotFoundError(errno.ENOENT, "it is there no more", self.address(key))
+            raise Gone(self.address(key))
 
         self.ask(key, get, absent)
 

@@ -216,14 +216,16 @@ CASES: dict[str, Broken] = {
     "absolute": Broken(
         (STATIONS, "files: stations.csv", "files: /stations.csv"), "leaves the dataset's landing folder", "name files inside it"
     ),
-    **{
-        f"files_{name}": Broken(
-            (STATIONS, "files: stations.csv", f"files: {way}/stations.csv"),
-            f"`files`: '{way}/stations.csv' names the landing folder itself",
-            "name files as they are called below `landing/<dataset>/`, without the way there",
-        )
-        for name, way in (("from_landing", "landing/stations"), ("in_a_bucket", "s3://weather/landing/stations"))
-    },
+    "files_from_landing": Broken(
+        (STATIONS, "files: stations.csv", "files: landing/stations/stations.csv"),
+        "`landing/stations/stations.csv` would be waited for below `landing/stations/`",
+        "leave out `landing/stations/`",
+    ),
+    "files_in_a_bucket": Broken(
+        (STATIONS, "files: stations.csv", "files: s3://weather/landing/stations/stations.csv"),
+        "`files`: 's3://weather/landing/stations/stations.csv' is an address",
+        "name files as they are called below `landing/<dataset>/`",
+    ),
     "files_without_partition": Broken(
         (READINGS, 'files: "{partition}.csv"', "files: readings.csv"),
         "`source.files` does not tell them apart",

@@ -16,7 +16,7 @@ CASES: dict[str, Broken] = {
             at="type:",
             also=((READINGS, "", None),),
         )
-        for name in ("defs.yml", "component.yaml", "component.yml")
+        for name in ("defs.yml", "component.yaml")
     },
     **{
         f"type_{name}": Broken(
@@ -28,7 +28,7 @@ CASES: dict[str, Broken] = {
         for name, file, right, wrong in (
             ("without_its_module", READINGS, INGESTED, "IngestedDataset"),
             ("of_the_distribution", READINGS, INGESTED, "dataops-assets.components.IngestedDataset"),
-            ("of_another_package", DAILY, DERIVED, "components.DerivedDataset"),
+            ("without_a_module", DAILY, DERIVED, "DerivedDataset"),
             ("in_the_plural", READINGS, INGESTED, "dataops_assets.components.IngestedDatasets"),
         )
     },
@@ -36,8 +36,7 @@ CASES: dict[str, Broken] = {
     "normalise_as_americans_spell_it": Broken(
         (SCHEMA, "class Schema(", "def normalize(rows):\n    return rows\n\n\nclass Schema("),
         "`normalize` is not used, and there is no `normalise`",
-        "rename it to `normalise`; or, if it only helps, to `_normalize`",
-        mended="def _normalize(rows):\n    return rows\n\n\nclass Schema(",
+        "rename it to `normalise`",
     ),
     "delivered_misspelt": Broken(
         (SCHEMA, "class Schema(", "class Delivery(pa.DataFrameModel):\n    station: str\n\n\nclass Schema("),
@@ -87,6 +86,31 @@ def test_what_is_near_a_name_that_is_there_only_helps(tree: Tree) -> None:
     assert tree.catalog()["readings"].normalise
 
 
-def test_component_of_another_package_is_left_to_dagster(tree: Tree) -> None:
-    tree.write("other/defs.yaml", "type: dagster.DefsFolderComponent\n")
+@pytest.mark.parametrize("kind", ["dagster.DefsFolderComponent", "other_team.lib.DerivedDataset"])
+@pytest.mark.parametrize("file", ["defs.yaml", "defs.yml", "component.yaml"])
+def test_component_of_another_package_is_left_to_dagster(tree: Tree, file: str, kind: str) -> None:
+    tree.write(f"other/{file}", f"type: {kind}\n")
     assert "other" not in tree.catalog().datasets
+
+
+@pytest.mark.parametrize(
+    "helps",
+    [
+        "class Delivery(pa.DataFrameModel):\n    pass\n\n\nclass Schema(Delivery",
+        "def normalized(rows):\n    return rows\n\n\nUSED = normalized\n\n\nclass Schema(pa.DataFrameModel",
+        "COLUMN = pl.col\n\n\nclass Schema(pa.DataFrameModel",
+    ],
+)
+def test_what_something_uses_may_be_called_nearly_like_ours(tree: Tree, helps: str) -> None:
+    tree.edit(SCHEMA, "class Schema(pa.DataFrameModel", helps)
+    assert tree.catalog()["readings"].normalise is None
+
+
+def test_of_what_is_made_here_no_delivery_is_missed(tree: Tree) -> None:
+    tree.edit("daily/schema.py", "class Schema(", "def normalized(rows):\n    return rows\n\n\nclass Schema(")
+    assert tree.catalog()["daily"].transform
+
+
+def test_a_model_may_hold_an_expression(tree: Tree) -> None:
+    tree.edit(SCHEMA, "    note: str", "    _value = pl.col\n    note: str")
+    assert "note" in tree.catalog()["readings"].schema.columns

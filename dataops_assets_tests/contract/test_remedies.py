@@ -82,11 +82,6 @@ CASES: dict[str, Broken] = {
         "entry 1 of `rows` is 100: input should be less than or equal to 1",
         f"write a number of at most 1 {OF_ROWS}",
     ),
-    "second_entry_is_infinite": Broken(
-        (READINGS, ROWS, "rows: [0.5, .inf]"),
-        "entry 2 of `rows` is inf: input should be a finite number",
-        f"write a number that is finite {OF_ROWS}",
-    ),
     "waiting_for_ever": Broken(
         (READINGS, ROWS, "complete: {quiet: .inf}"),
         "`quiet` is inf: input should be a finite number",

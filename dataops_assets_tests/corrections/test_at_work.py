@@ -1,5 +1,6 @@
 """What corrections do to a partition on its way to staged, and how one that does not fit its delivery refuses it."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -391,6 +392,16 @@ def test_the_last_day_counts(tree: Tree) -> None:
     correct(tree, "stations", {**OSLO, "valid_until": NOW.date().isoformat()})
     tree.drop("stations", "stations.csv", STATIONS)
     assert [outcome.status for outcome in tree.run("stations")] == ["done", "done"]
+
+
+def test_with_quotes_or_without_an_entry_is_the_same(tree: Tree) -> None:
+    ids = []
+    for quote in ("", '"'):
+        correct(tree, "stations", OSLO)
+        file = tree.defs / "stations/corrections.yaml"
+        file.write_text(re.sub(r"(from|to): [\"']?([0-9.]+)[\"']?", rf"\1: {quote}\2{quote}", file.read_text()))
+        ids.append(id_of(tree["stations"].corrections[0]))
+    assert ids[0] == ids[1]
 
 
 def test_an_expected_nan_is_another_entry_than_expected_none(measured: Tree) -> None:

@@ -301,7 +301,7 @@ def test_a_flag_of_the_whole_day_may_be_either_once_both_were_seen():
     for number in range(60):
         history.add(str(number), flags(number, 0))
     holiday = flags(60, 1)
-    assert unusual(history, holiday) == {"flag.new"}
+    assert unusual(history, holiday) == set()
     history.add("60", holiday)
     assert unusual(history, flags(61, 1)) == set()
 

@@ -425,9 +425,10 @@ def test_keys_of_json_objects_have_no_order(tmp_path: Path) -> None:
         ([column for column in GOOD.columns if column != "note"], "passed"),
         ([column for column in GOOD.columns if column != "day"], "refused"),
         ([*(column for column in GOOD.columns if column != "note"), "notes"], "refused"),
-        ([*(column for column in GOOD.columns if column != "note"), "wind"], "passed"),
+        ([*(column for column in GOOD.columns if column != "note"), "wind"], "refused"),
+        ([*GOOD.columns, "wind"], "passed"),
     ],
-    ids=["others", "all", "without one that may be none", "without one that may not", "renamed", "and another"],
+    ids=["others", "all", "without one that may be none", "without one that may not", "renamed", "unlike", "one more"],
 )
 def test_of_json_what_may_be_without_a_value_may_be_left_out(tmp_path: Path, given: list[str], status: str) -> None:
     tree = Tree(tmp_path)

@@ -99,16 +99,22 @@ def test_what_any_type_is_read_as_means_the_same_or_is_a_reason(typed: Dataset, 
     for number, (column, place) in enumerate(cells, 1):
         if number in reasons:
             assert {*reasons[number]} <= {f"{column}.type", f"{column}.finite"}
-        elif (number_of := _as_number(values, place)) is not None and column not in ("text", "f32", "f64"):
-            assert _exactly(read[number][column]) == number_of, column
+        elif column not in ("text", "f32", "f64") and (values.dtype.is_numeric() or values.dtype.is_nested()):
+            delivered_as = values.cast(pl.String)[place] if values.dtype.is_numeric() else values[place]
+            assert _meant(read[number][column]) == _meant(delivered_as), column
 
 
-def _as_number(values: pl.Series, place: int) -> Decimal | None:
-    return Decimal(values.cast(pl.String)[place]) if values.dtype.is_numeric() else None
-
-
-def _exactly(value: Any) -> Decimal:
-    return Decimal(str(int(value) if isinstance(value, bool) else value))
+def _meant(value: Any) -> Any:
+    """A value by what it means, whatever its type."""
+    if isinstance(value, list | pl.Series):
+        return [_meant(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _meant(item) for name, item in value.items()}
+    return (
+        Decimal(str(int(value) if isinstance(value, bool) else value))
+        if isinstance(value, int | float | Decimal | str)
+        else value
+    )
 
 
 @given(cents=st.lists(st.integers(-(10**13), 10**13), max_size=30))
@@ -119,6 +125,12 @@ def test_an_amount_is_the_same_as_a_float_and_as_text(tmp_path_factory: pytest.T
     texts = pl.DataFrame({"row": map(str, rows), "price": map(str, amounts)}, schema={"row": pl.String, "price": pl.String})
     assert of_floats.good.equals(judge(dataset, texts).good)
     assert of_floats.good["price"].to_list() == [Decimal(cent) / 100 for cent in cents]
+
+
+def test_null_values_with_blanks_are_none(tmp_path: Path) -> None:
+    dataset = in_parquet(tmp_path, {"row": "pl.Int8", "count": "pl.Int8"}, '[" ", " NA"]')
+    found = judge(dataset, pl.DataFrame({"row": range(5), "count": [" ", "", " NA", "NA", "7"]}))
+    assert found.good["count"].to_list() == [None, None, None, None, 7]
 
 
 @pytest.mark.parametrize("dtype", [pl.String(), pl.Categorical(), pl.Enum([" NA", "NA", "", "  ", "x", "3"])])
@@ -139,7 +151,23 @@ def test_a_day_that_python_does_not_have_is_a_reason_and_stands_in_quarantine(tm
     found = judge(dataset, delivered)
     assert found.good["day"].to_list() == [date(9999, 12, 31)]
     assert found.rejected.rows() == [(2, ["day.type"]), (3, ["until.type"])]
-    assert quarantined("d1", delivered, found)["day"].to_list() == ["2932897 (no time)", "1970-01-01"]
+    assert quarantined("d1", delivered, found)["day"].to_list() == ["+10000-01-01", "1970-01-01"]
+
+
+def test_a_day_of_any_year_is_its_text(tmp_path: Path) -> None:
+    dataset = in_parquet(tmp_path, {"row": "pl.Int8", "day": "str", "until": "str"})
+    days = pl.Series([2932897, 0, 2**31 - 1]).cast(pl.Int32).cast(pl.Date)
+    ends = pl.Series([253402300800000, 0, 2**63 - 1]).cast(pl.Datetime("ms"))
+    found = judge(dataset, pl.DataFrame({"row": [1, 2, 3], "day": days, "until": ends}))
+    assert found.good["day"].to_list() == ["+10000-01-01", "1970-01-01", "2147483647 (Date)"]
+    assert found.good["until"].to_list()[:2] == ["+10000-01-01 00:00:00.000", "1970-01-01 00:00:00.000"]
+
+
+@pytest.mark.parametrize(("zone", "kept"), [("America/New_York", [2]), ("UTC", [1, 2]), ("Asia/Tokyo", [1, 2])])
+def test_the_first_day_is_that_of_the_clock_of_its_zone(tmp_path: Path, zone: str, kept: list[int]) -> None:
+    dataset = in_parquet(tmp_path, {"row": "pl.Int8", "at": f'pl.Datetime("us", "{zone}")'})
+    moments = pl.Series([datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 2, tzinfo=UTC)])
+    assert judge(dataset, pl.DataFrame({"row": [1, 2], "at": moments})).good["row"].to_list() == kept
 
 
 def test_a_zero_day_in_text_is_a_reason(tmp_path: Path) -> None:
@@ -147,3 +175,11 @@ def test_a_zero_day_in_text_is_a_reason(tmp_path: Path) -> None:
     found = judge(dataset, pl.DataFrame({"row": ["1", "2", "3"], "day": ["0000-01-01", "0000-00-00", "0001-01-01"]}))
     assert found.rejected.rows() == [(1, ["day.type"]), (2, ["day.type"])]
     assert found.good["day"].to_list() == [date(1, 1, 1)]
+
+
+def test_a_list_of_a_fixed_size_is_a_list(tmp_path: Path) -> None:
+    dataset = in_parquet(tmp_path, {"row": "pl.Int8", "some": "pl.List(pl.Int8)", "two": "pl.Array(pl.Int8, 2)"})
+    pairs = pl.Series([[1, 2], [3, 400]], dtype=pl.Array(pl.Int64, 2))
+    found = judge(dataset, pl.DataFrame({"row": [1, 2], "some": pairs, "two": pairs}))
+    assert found.good.rows() == [(1, [1, 2], [1, 2])]
+    assert found.rejected.rows() == [(2, ["some.type", "two.type"])]

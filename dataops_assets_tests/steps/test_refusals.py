@@ -1,5 +1,6 @@
 """What is refused, by a gate or by code that fails, leaves what was published, and heals."""
 
+import errno
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 
 from dataops_assets.gate.content import judge_delivery
 from dataops_assets.steps import staging
+from dataops_assets.steps.quarantine import with_released
+from dataops_assets.storage.errors import Gone, Unreachable
 from dataops_assets_tests.steps.january import BAD, DAY, DAYS, HOUR, MONTH, again, everything, left, short_tree, statuses
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -173,6 +176,48 @@ def test_a_fault_of_the_machine_in_code_of_a_dataset_refuses_one_partition_and_n
     told = "normalise of readings failed: ConnectionError: the registry of stations is down (defs/readings/schema.py:7)"
     assert told in outcomes[DAY].reason
     assert "what was published before stays" in outcomes[DAY].reason
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_fails_is_no_fault_of_the_code_that_met_it(filled: Tree, code: int) -> None:
+    filled.edit("daily/transform.py", "days = readings", f"raise OSError({code}, 'of the disk', 'x')\n    days = readings")
+    with pytest.raises(OSError, match="of the disk"):
+        filled.derive("daily", MONTH)
+
+
+def test_a_store_that_fails_while_rows_are_judged_ends_the_run(filled: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> Any:
+        raise Unreachable("no answer")
+
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 9}))
+    filled.receive("readings", DAY)
+    monkeypatch.setattr(staging, "judge_delivery", failing)
+    with pytest.raises(Unreachable):
+        filled.stage("readings", DAY)
+
+
+def test_a_version_that_is_replaced_time_and_again_is_looked_for_anew(filled: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    races = iter(range(4))
+
+    def racing(*args: Any) -> Any:
+        if next(races, None) is not None:
+            raise Gone("quarantine/readings", "is of another version by now")
+        return with_released(*args)
+
+    filled.drop("readings", f"{DAY}.csv", readings(DAY, {"temperature": 9}))
+    filled.receive("readings", DAY)
+    monkeypatch.setattr(staging, "with_released", racing)
+    assert statuses(filled.stage("readings", DAY)) == {DAY: "done"}
+
+
+def test_a_gate_that_fails_withholds_what_may_not_be_shown(filled: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    for dataset in ("readings", "daily"):
+        filled.edit(f"{dataset}/defs.yaml", "classification: public", "classification: internal")
+    filled.receive("readings", *DAYS)
+    monkeypatch.setattr(staging, "judge_delivery", lambda *_: int("the secret"))
+    [refused] = filled.stage("readings", DAY)
+    assert "its gate failed, which is a fault of this platform: ValueError" in refused.reason
+    assert "secret" not in refused.reason
 
 
 def test_a_gate_that_fails_refuses_its_partition_and_no_other(filled: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
