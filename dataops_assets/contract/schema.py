@@ -108,9 +108,14 @@ def names_rows(dtype: pl.DataType) -> bool:
     return not (dtype.is_float() or dtype.is_nested() or dtype == pl.Boolean)
 
 
+def is_text(dtype: pl.DataType) -> bool:
+    """Whether the values of a column are texts, however they are kept."""
+    return dtype in (pl.String, pl.Categorical, pl.Enum)
+
+
 def tells_days(dtype: pl.DataType) -> bool:
     """Whether a value can begin with a day, as it is written."""
-    return dtype in (pl.Date, pl.Datetime, pl.String, pl.Categorical, pl.Enum)
+    return is_text(dtype) or dtype in (pl.Date, pl.Datetime)
 
 
 def is_pattern(name: str) -> bool:

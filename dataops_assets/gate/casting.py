@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from dataops_assets.contract.schema import Schema, has_text
+from dataops_assets.contract.schema import Schema, has_text, is_text
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
@@ -52,9 +52,9 @@ def _casts(
         value = pl.col(name)
         if name in originals:
             known.append(as_text(value, given).alias(ORIGINAL + name))
-        if _is_text(given):
+        if is_text(given):
             known.append(said(value, given, wanted, nulls))
-        read.append(read_as(value, pl.String() if _is_text(given) else given, wanted).alias(_VALUE + name))
+        read.append(read_as(value, pl.String() if is_text(given) else given, wanted).alias(_VALUE + name))
         typed.append(pl.col(_VALUE + name).alias(name))
         if wanted != pl.String:
             marks.append((pl.col(_VALUE + name).is_null() & value.is_not_null()).alias(MISCAST + name))
@@ -63,7 +63,7 @@ def _casts(
 
 def said(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, nulls: Collection[str]) -> pl.Expr:
     """A delivered value, or null where its text means that there is none; blanks around it count for columns of text alone."""
-    if not _is_text(given):
+    if not is_text(given):
         return value
     text = value.cast(pl.String)
     if not nulls:
@@ -72,10 +72,6 @@ def said(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, nulls: Collect
     if wanted != pl.String:
         return pl.when(~text.str.strip_chars().is_in([null.strip() for null in nulls])).then(text)
     return pl.when(~text.is_in(list(nulls))).then(text)
-
-
-def _is_text(dtype: pl.DataType) -> bool:
-    return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
 def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
@@ -88,17 +84,17 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     """
     if given == pl.Null:
         return value.cast(wanted)
-    if _is_text(given):
+    if is_text(given):
         text = value.cast(pl.String)
         if wanted == pl.String:
             return text
-        return pl.lit(None, wanted) if wanted.is_nested() else _held(_parse(text.str.strip_chars(), wanted), wanted)
+        return pl.lit(None, wanted) if wanted.is_nested() else _in_python(_parse(text.str.strip_chars(), wanted), wanted)
     if wanted == pl.String:  # as what is missing is written by pandas, NaN is no text
         return as_text(value.fill_nan(None) if given.is_float() else value, given)
     if given.is_nested() or wanted.is_nested():
         return _nested(value, given, wanted)
     if given == wanted:
-        return _held(value, wanted)
+        return _in_python(value, wanted)
     if not _alike(given, wanted):
         return pl.lit(None, wanted)
     if wanted == pl.Boolean:
@@ -107,7 +103,7 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
         return _parse(as_text(value, given), wanted)
     read = value.cast(wanted, strict=False)
     # What would lose something is not read: 1.5 as a whole number, noon as a day. A float is an approximation anyway.
-    return read if wanted.is_float() else _held(pl.when(read.cast(given, strict=False) == value).then(read), wanted)
+    return read if wanted.is_float() else _in_python(pl.when(read.cast(given, strict=False) == value).then(read), wanted)
 
 
 def _nested(value: pl.Expr, given: Any, wanted: Any) -> pl.Expr:
@@ -137,14 +133,14 @@ _WRITABLE_DAYS = 95_000_000
 _UNITS = {"ms": timedelta(milliseconds=1), "us": timedelta(microseconds=1)}
 
 
-def _held(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def _in_python(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """A value, or null if Python has no such day or time, as in the year 0 or 12000: all that tells of it could not."""
-    bounds = _bounds(dtype)
+    bounds = _bounds_in_python(dtype)
     return pl.when(value.to_physical().is_between(*bounds)).then(value) if bounds else value
 
 
 @cache
-def _bounds(dtype: pl.DataType) -> tuple[int, int] | None:
+def _bounds_in_python(dtype: pl.DataType) -> tuple[int, int] | None:
     """The least and the greatest value of a type that Python has, as the numbers that they are kept as; None if it has all."""
     if dtype == pl.Date:
         return (_FIRST - _EPOCH).days, (_LAST - _EPOCH).days
@@ -251,10 +247,13 @@ def as_text(value: pl.Expr, given: pl.DataType) -> pl.Expr:
 def _writable(dtype: pl.DataType) -> tuple[int, int] | None:
     """The least and the greatest value of a type that polars can write, as numbers; None if it can write all."""
     if dtype == pl.Time:
-        return _bounds(dtype)
-    days = {pl.Date: 1, pl.Datetime: timedelta(days=1) // _UNITS.get(getattr(dtype, "time_unit", ""), timedelta.max)}
-    most = _WRITABLE_DAYS * days.get(dtype.base_type(), 0)
-    return (-most, most) if most else None
+        return _bounds_in_python(dtype)
+    if dtype == pl.Date:
+        return -_WRITABLE_DAYS, _WRITABLE_DAYS
+    if isinstance(dtype, pl.Datetime) and dtype.time_unit in _UNITS:
+        most = timedelta(days=1) // _UNITS[dtype.time_unit] * _WRITABLE_DAYS
+        return -most, most
+    return None
 
 
 def _written(value: pl.Expr, given: pl.DataType) -> pl.Expr:

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from dataops_assets.contract.schema import is_text
 from dataops_assets.gate.relations import NULL, Moments, moments
 
 _MOST_ROWS = 1_000_000
@@ -156,11 +157,7 @@ def _is_opaque(dtype: pl.DataType) -> bool:
 
 def has_categories(dtype: pl.DataType) -> bool:
     """Whether the values of a column tell kinds of rows apart, and nothing lies between two of them."""
-    return _is_text(dtype) or dtype == pl.Boolean
-
-
-def _is_text(dtype: pl.DataType) -> bool:
-    return dtype in (pl.String, pl.Categorical, pl.Enum)
+    return is_text(dtype) or dtype == pl.Boolean
 
 
 def _is_number(dtype: pl.DataType) -> bool:
@@ -174,9 +171,9 @@ def _decimals(number: pl.Expr) -> pl.Expr:
 
 
 _QUESTIONS: dict[str, tuple[Callable[[pl.DataType], bool], Callable[[pl.Expr], pl.Expr]]] = {
-    "length": (_is_text, lambda value: value.cast(pl.String).str.len_chars().mean()),
-    "lower": (_is_text, lambda value: value.cast(pl.String).str.contains("[a-z]").mean()),
-    "padded": (_is_text, lambda value: value.cast(pl.String).str.contains(r"^\s|\s$").mean()),
+    "length": (is_text, lambda value: value.cast(pl.String).str.len_chars().mean()),
+    "lower": (is_text, lambda value: value.cast(pl.String).str.contains("[a-z]").mean()),
+    "padded": (is_text, lambda value: value.cast(pl.String).str.contains(r"^\s|\s$").mean()),
     "decimals": (lambda dtype: dtype.is_float(), _decimals),
 }
 """What is asked of columns by expressions: of which types, and how."""
