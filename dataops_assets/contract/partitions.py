@@ -184,8 +184,9 @@ class Partitions(BaseModel):
         """The partitions before one, the latest first."""
         first = self.first_day(key)
         while first > self.first:
-            first = _read_date(self.key_of(first - timedelta(days=1)))
-            yield self.key_of(first)
+            key = self.key_of(first - timedelta(days=1))
+            first = self.first_day(key)
+            yield key
 
     def in_a_row(self, keys: Iterable[str]) -> list[list[str]]:
         """Keys cut into rows of consecutive ones, in order."""

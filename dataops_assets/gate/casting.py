@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from dataops_assets.contract.schema import Schema, has_text, is_text
-from dataops_assets.gate.query import Table
+from dataops_assets.gate.query import Table, select, with_columns
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
 _VALUE = "__value_"
@@ -32,7 +32,8 @@ def cast(text: Table, delivered: Schema, originals: Collection[str] = (), nulls:
     known, read, typed = _casts(columns, tuple(originals), tuple(nulls))
     # Columns that nobody asked for are left behind first: they may be called anything. In one step, each value would be read
     # twice: once more for its mark.
-    return text.select(*delivered.columns).with_row_index(ROW, 1).with_columns(known).with_columns(read).select(typed)
+    rows = text.select(*delivered.columns).with_row_index(ROW, 1)
+    return select(with_columns(with_columns(rows, known), read), typed)
 
 
 @lru_cache(maxsize=1000)

@@ -24,7 +24,7 @@ from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.evaluation import BROKEN, LEFT, MEASURED, Answers, evaluate
 from dataops_assets.gate.functions import Normalised, check_made, code_of, normalised
 from dataops_assets.gate.profile import Profile, profile, short
-from dataops_assets.gate.query import Query, Table
+from dataops_assets.gate.query import Query, Table, select
 from dataops_assets.gate.rules import ROW, STATISTICS, Rule
 from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
 from dataops_assets.gate.wording import percent
@@ -144,7 +144,7 @@ def _judge(
     rejected = _rejected(answers.bad, rules)
     offenders = _offenders(dataset, left, rules, answers.first, public, query)
 
-    good = left.select(ROW, *dataset.schema.columns)
+    good = select(left, [ROW, *dataset.schema.columns])
     good = uniqueness.among(good, rejected["row"].cast(pl.UInt32), negate=True)
     rest = _of_the_rest(dataset, good, rules, answers, withheld, query) if rejected.height else {}
     good = good.drop(ROW)

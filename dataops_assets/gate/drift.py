@@ -281,9 +281,7 @@ class History:
                 max(a_row, 0.002),
                 0.05,
                 np.maximum(max(a_row, 0.002), 0.1 * median),
-                np.where(
-                    one_value, np.nan, max(a_row / 2, 0.005)
-                ),  # one that is of the whole partition is either value by nature
+                np.where(one_value, np.nan, max(a_row / 2, 0.005)),
                 max(a_row / 2, 0.005),
                 np.where(one_value, np.nan, max(a_row / 4, 0.02)),
                 a_row / 4,

@@ -296,11 +296,11 @@ def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Tabl
     assert dataset.partitions
     types, query = text.collect_schema(), Query(isinstance(text, pl.LazyFrame))
     pieces = [partition] if len(named) == 1 else partition.split("-")
-    shown, doubted, odd = [], [], []
-    for name, piece in zip(named, pieces, strict=False):
+    numbers = [int(piece) if len(named) > 1 else None for piece in pieces]
+    shown, doubted = [], []
+    for name, piece, number in zip(named, pieces, numbers, strict=False):
         value = as_text(pl.col(name), types[name]).str.strip_chars()
         shown.append(value.alias(name))
-        number = int(piece) if len(named) > 1 else None
         if number is not None:
             alike = value.cast(pl.Int64, strict=False) == number
         elif is_moment(dataset.delivered.columns[name].dtype):
@@ -309,10 +309,11 @@ def _odd_rows(dataset: Dataset, partition: str, named: Sequence[str], text: Tabl
         else:
             alike = value.str.contains(f"^{piece}($|[^0-9])")
         doubted.append(~alike.fill_null(False))
-        odd.append(doubted[-1] & _names_another(dataset, name, types[name], number))
     # To plan how each is read as its type takes longer than to see that all are in place.
     if not query.asked(text, [pl.any_horizontal(doubted).any()]).item():
         return {"__rows": 0}
+    told = zip(doubted, named, numbers, strict=False)
+    odd = [doubts & _names_another(dataset, name, types[name], number) for doubts, name, number in told]
     given = text.select(pl.any_horizontal(odd).alias("__odd"), *shown).with_row_index("__row", 1)
     found = given.filter("__odd").select(pl.len().alias("__rows"), pl.exclude("__odd").first())
     return query.collected(found).row(0, named=True)

@@ -12,7 +12,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.functions import code_of, told
-from dataops_assets.gate.query import Query, Table
+from dataops_assets.gate.query import Query, Table, with_columns
 from dataops_assets.gate.rules import ROW, Rule, with_references
 
 BROKEN = "__broken_"
@@ -100,7 +100,7 @@ def _ask(rows: Table, rules: Sequence[Rule], tables: dict[str, pl.DataFrame], qu
 def _judged(rows: Table, asked: Sequence[Rule], known: Sequence[Rule], tables: dict[str, pl.DataFrame]) -> Table:
     """The rows, with a column for each rule that is asked: whether they break it."""
     broken = [(~rule.passes).alias(BROKEN + rule.name) for rule in asked]
-    return with_references(rows, known, tables).with_columns(broken)
+    return with_columns(with_references(rows, known, tables), broken)
 
 
 def _why_not(rows: Table, rule: Rule, query: Query, withheld: str) -> str:

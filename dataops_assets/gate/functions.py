@@ -15,7 +15,7 @@ from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
 from dataops_assets.gate.casting import cast
 from dataops_assets.gate.places import raised_at, rule_at
-from dataops_assets.gate.query import Query, Table
+from dataops_assets.gate.query import Query, Table, select
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
 _ROW_BEFORE = "__row_before"
@@ -101,7 +101,7 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
     marks += [ORIGINAL + name for name in originals]
     if dataset.normalise is None:
-        rows = query.kept(rows.select(*dataset.schema.columns, ROW, *marks))
+        rows = query.kept(select(rows, [*dataset.schema.columns, ROW, *marks]))
         return Normalised(rows, 0, uniqueness.in_order(rows, dataset, query))
     with code_of(dataset, "normalise"):
         rows = _beside(dataset, rows, marks, query)
@@ -125,11 +125,11 @@ def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> 
     check_made(made, dataset, "normalise")
     if ROW not in made.collect_schema():
         raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
-    was = before.select(pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept))
+    was = select(before, [pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept)])
     sides: Any = was, query.kept(made.select(*dataset.schema.columns, ROW))
     beside: Table = pl.concat(sides, how="horizontal_extend")
     changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept))
-    return beside.select(*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED))
+    return select(beside, [*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED)])
 
 
 def check_made(frame: Any, dataset: Dataset, step: str) -> None:

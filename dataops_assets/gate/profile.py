@@ -1,23 +1,25 @@
 """The profile of a partition: what its good rows are like, in a few numbers for each column.
 
-Here: which statistics there are, and how they are taken. Most partitions are small, and there a query that is planned takes
-longer than what it asks: so what a column can tell by itself is asked of the column.
+Here: which statistics there are, and how they are taken. Most partitions are small, and there a query takes longer than what
+it asks: so what a column can tell by itself is asked of the column, and all that is asked of numbers, of all of them at once.
 
 Not here: which of them are unusual (`drift`).
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from dataops_assets.contract.schema import is_text
-from dataops_assets.gate.relations import NULL, Moments, moments
+from dataops_assets.gate.query import select
+from dataops_assets.gate.relations import NULL, Moments, Numbers, moments
 
 _MOST_ROWS = 1_000_000
 _SAMPLED_ROWS = 250_000
@@ -26,6 +28,7 @@ _MOST_NUMBERS = 48
 _MOST_RELATED = 24
 _MOST_RELATED_ROWS = 100_000
 _DIGITS = 6
+_MOST_AT_ONCE = 10_000_000
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 _OF_ALL_ROWS = ("distinct", "step")
 _COUNT = "\ncount"
@@ -90,19 +93,20 @@ def profile(
     types = held.schema
     shown = tuple(types.items())
     since = pl.lit(began.replace(tzinfo=UTC).timestamp()).alias(_BEGAN)
-    numbers = held.with_columns(since).select(_numbers(shown, str(began.tzinfo)))
+    numbers = select(held.with_columns(since), _numbers(shown, str(began.tzinfo)))
     rest = [name for name, dtype in types.items() if name not in key and not _is_opaque(dtype)]
     repeated = None
     if rest and every == 1:
-        repeated = short(1 - held.select(pl.struct(rest).hash().n_unique()).item() / held.height)
-    answers = next(held.select(_asked(shown)).iter_rows(named=True), {})
+        repeated = short(1 - select(held, [pl.struct(rest).hash().n_unique()]).item() / held.height)
+    answers = next(select(held, _asked(shown)).iter_rows(named=True), {})
+    measured = _measured(numbers, [name for name, dtype in types.items() if dtype.is_float()])
     columns, categories = {}, {}
     for name, dtype in types.items():
         column = held[name]
         found: dict[str, Any] = {"nulls": column.null_count() / held.height}
         if not _is_opaque(dtype):
             values, counts = column.value_counts(sort=True, name=_COUNT).get_columns()
-            known = counts[int(values.is_null()[0]) :]
+            known = counts[int(values[0] is None) :]
             found |= {"distinct": values.len(), "top": known[0] / held.height if known.len() else None}
             # A column of keys has as many values as rows: only where they are few do they tell anything.
             most = _MOST_NUMBERS if dtype.is_numeric() else _MOST_CATEGORIES if has_categories(dtype) else 0
@@ -110,15 +114,14 @@ def profile(
                 pairs = zip(values.to_list(), counts.to_list(), strict=True)
                 categories[name] = {str(value): count for value, count in pairs if value is not None}
         found |= {what: answers[label] for what in _QUESTIONS if (label := f"{name}\n{what}") in answers}
-        if public and name in numbers.columns:
-            found |= _measured(numbers[name])
+        found |= {what: one for what, one in measured.get(name, {}).items() if public or what not in _MEASURES}
         for what in _OF_ALL_ROWS if every > 1 else ():
             found.pop(what, None)  # of a part of the rows, it depends on how large the part is
         columns[name] = {what: short(one) for what, one in found.items() if one is not None and math.isfinite(one)}
     thin = -(-held.height // _MOST_RELATED_ROWS)
     if thin > 1:
         held, numbers = held.gather_every(thin), numbers.gather_every(thin)
-    together = held.select(pl.all().is_null().cast(pl.Float64).name.suffix(NULL)).hstack(numbers)  # of which there may be none
+    nulls = select(held, [pl.all().is_null().cast(pl.Float64).name.suffix(NULL)])
     return Profile(
         rows=height,
         every=every,
@@ -126,7 +129,7 @@ def profile(
         repeated=repeated,
         columns=columns,
         categories=categories,
-        relations=moments(together[[name for name in related_of(types) if public or name.endswith(NULL)]]),
+        relations=moments(nulls.hstack(numbers)[[name for name in related_of(types) if public or name.endswith(NULL)]]),
     )
 
 
@@ -140,6 +143,7 @@ def statistics_of(schema: Mapping[str, pl.DataType]) -> list[tuple[str, str]]:
     for name, dtype in schema.items():
         asked = ["nulls", *(() if _is_opaque(dtype) else ("distinct", "top"))]
         asked += [what for what, (of, _) in _QUESTIONS.items() if of(dtype)]
+        asked += ["decimals"] if dtype.is_float() else []
         found += [(name, what) for what in (*asked, *(_MEASURES if _is_number(dtype) else ()))]
     return found
 
@@ -165,16 +169,10 @@ def _is_number(dtype: pl.DataType) -> bool:
     return dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean
 
 
-def _decimals(number: pl.Expr) -> pl.Expr:
-    finer = [((number - number.round(digits)).abs() > 1e-9 * number.abs()).mean() for digits in range(4)]
-    return finer[0] + finer[1] + finer[2] + finer[3]
-
-
 _QUESTIONS: dict[str, tuple[Callable[[pl.DataType], bool], Callable[[pl.Expr], pl.Expr]]] = {
     "length": (is_text, lambda value: value.cast(pl.String).str.len_chars().mean()),
     "lower": (is_text, lambda value: value.cast(pl.String).str.contains("[a-z]").mean()),
     "padded": (is_text, lambda value: value.cast(pl.String).str.contains(r"^\s|\s$").mean()),
-    "decimals": (lambda dtype: dtype.is_float(), _decimals),
 }
 """What is asked of columns by expressions: of which types, and how."""
 
@@ -189,19 +187,51 @@ def _asked(types: tuple[tuple[str, pl.DataType], ...]) -> list[pl.Expr]:
 _MEASURES = ("least", "mean", "greatest", "step", *_QUANTILES)
 
 
-def _measured(number: pl.Series) -> dict[str, Any]:
-    """What is asked of a column of floats; None where it has no value."""
-    with np.errstate(over="ignore"):
-        steps = np.diff(number.to_numpy())
-        squares = np.square(steps[~np.isnan(steps)])
-        step = np.sqrt(squares.mean()) if squares.size else None
-    return {
-        "least": number.min(),
-        "mean": number.mean(),
-        "greatest": number.max(),
-        "step": step,
-        **dict(zip(_QUANTILES, number.quantile(list(_QUANTILES.values()), "linear"), strict=True)),
-    }
+def _measured(numbers: pl.DataFrame, floats: Collection[str]) -> dict[str, dict[str, float]]:
+    """What is asked of columns of floats, by their names; of those named, also how many digits are behind the point.
+
+    A column without a value is left out. What cannot be told is NaN.
+    """
+    several = [name for name in numbers.columns if numbers[name].null_count() < numbers.height]
+    at_once = max(1, _MOST_AT_ONCE // max(1, numbers.height))
+    found: dict[str, dict[str, float]] = {}
+    for place in range(0, len(several), at_once):
+        names = several[place : place + at_once]
+        values = numbers[names].to_numpy().T
+        with np.errstate(all="ignore"):
+            is_none = np.isnan(values)
+            count = values.shape[1] - is_none.sum(axis=1)
+            squares = np.square(np.diff(values))
+            no_step = np.isnan(squares)
+            steps = np.where(no_step, 0.0, squares).sum(axis=1) / (squares.shape[1] - no_step.sum(axis=1))
+            measures = {
+                "mean": np.where(is_none, 0.0, values).sum(axis=1) / count,
+                "step": np.sqrt(steps),
+                **_quantiles(values, count),
+            }
+            finer = np.full(len(names), np.nan)
+            is_float = [number for number, name in enumerate(names) if name in floats]
+            finer[is_float] = _decimals(values[is_float]) / count[is_float]
+        for number, name in enumerate(names):
+            found[name] = {"decimals": finer[number]} | {what: measures[what][number] for what in _MEASURES}
+    return found
+
+
+def _quantiles(values: Numbers, count: npt.NDArray[np.int64]) -> dict[str, Numbers]:
+    """By name, of each row of values: linear between the two that are nearest. What is NaN does not count; `count` are not."""
+    shares = {"least": 0.0, "greatest": 1.0} | _QUANTILES
+    ordered = np.sort(values)  # with what is none at its end
+    place = np.outer(count - 1, list(shares.values()))
+    below, above = (np.take_along_axis(ordered, end(place).astype(np.int64), axis=1) for end in (np.floor, np.ceil))
+    found = np.where(below == above, below, below + (above - below) * (place % 1))
+    return dict(zip(shares, found.T, strict=True))
+
+
+def _decimals(values: Numbers) -> Numbers:
+    """How many digits are behind the point, up to four: the sum over each row of values."""
+    finer = [np.abs(values - np.round(values, digits)) > 1e-9 * np.abs(values) for digits in range(4)]
+    total: Numbers = np.sum(finer, axis=(0, 2), dtype=np.float64)
+    return total
 
 
 @cache

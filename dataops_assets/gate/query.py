@@ -8,13 +8,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, overload
 
 import polars as pl
 
 _OF_THE_SYSTEM = re.compile(r"\(os error (\d+)\)")
 Table = pl.DataFrame | pl.LazyFrame
 """Rows: a LazyFrame if they may be more than fit into memory."""
+_FEW_ROWS = 10_000
 FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 """What polars raises where an expression cannot live with a value. A panic is no Exception."""
 
@@ -44,7 +45,7 @@ class Query:
 
     def asked(self, rows: Table, questions: Iterable[pl.Expr]) -> pl.DataFrame:
         """What expressions give that are each a single value: one row."""
-        return self.collected(rows.select(questions))
+        return self.collected(select(rows, questions))
 
     def collected(self, rows: Table) -> pl.DataFrame:
         """The rows themselves, where they are known to be few."""
@@ -59,6 +60,24 @@ class Query:
     def batches(self, rows: Table) -> Iterator[pl.DataFrame]:
         """The rows themselves, some at a time."""
         yield from (rows,) if isinstance(rows, pl.DataFrame) else rows.collect_batches(engine=self.engine)
+
+
+@overload
+def select(rows: pl.DataFrame, columns: Iterable[pl.Expr | str]) -> pl.DataFrame: ...
+@overload
+def select(rows: Table, columns: Iterable[pl.Expr | str]) -> Table: ...
+def select(rows: Table, columns: Iterable[pl.Expr | str]) -> Table:
+    """Columns of rows; of few rows one after another, since to share them among threads takes longer than to make them."""
+    return rows.select_seq(columns) if _are_few(rows) else rows.select(columns)
+
+
+def with_columns(rows: Table, columns: Iterable[pl.Expr | pl.Series]) -> Table:
+    """Rows with more columns, as `select` makes them."""
+    return rows.with_columns_seq(columns) if _are_few(rows) else rows.with_columns(columns)
+
+
+def _are_few(rows: Table) -> TypeGuard[pl.DataFrame]:
+    return isinstance(rows, pl.DataFrame) and rows.height < _FEW_ROWS
 
 
 def sink(rows: pl.LazyFrame, path: Path, **how: Any) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataops_assets.contract import Dataset
-from dataops_assets.gate.query import Query, Table
+from dataops_assets.gate.query import Query, Table, select, with_columns
 from dataops_assets.gate.rules import MISCAST, ROW, SHARED, Rule
 
 _BEFORE = "__before_"
@@ -35,7 +35,7 @@ class Sharing:
     def marked(self, rows: Table) -> Table:
         """The rows without those that equal an earlier one, with a column that each rule of uniqueness looks at."""
         left = among(rows, self.equal, negate=True)
-        return left.with_columns(is_in(found).alias(SHARED + name) for name, found in self.sharing.items())
+        return with_columns(left, (is_in(found).alias(SHARED + name) for name, found in self.sharing.items()))
 
 
 def among(rows: Table, numbers: pl.Series, negate: bool = False) -> Table:
@@ -126,7 +126,7 @@ def find(rows: Table, dataset: Dataset, rules: Sequence[Rule], in_order: bool, q
 
 def _alike(rows: Table, columns: Sequence[str], query: Query) -> pl.Series:
     """The numbers of the rows whose hash of some columns is that of another."""
-    hashes = query.collected(rows.select(ROW, pl.struct(*columns).hash().alias("hash")))
+    hashes = query.collected(select(rows, [ROW, pl.struct(*columns).hash().alias("hash")]))
     in_line = hashes["hash"].sort()
     several = in_line.filter(in_line == in_line.shift(1)).unique()
     return hashes[ROW].filter(hashes["hash"].is_in(several.implode())) if several.len() else _NO_ROWS
