@@ -1,5 +1,6 @@
 """A text is read as its type only if nothing of it is lost: what was read, written again, means the same, or it is a reason."""
 
+import json
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -208,6 +209,33 @@ def test_a_text_that_means_no_value_is_none_and_stands_in_quarantine(tmp_path: P
     assert tree.read("stations")["station"].to_list() == ["moss"]
     kept = tree.quarantine("stations").select("station", "height", "reasons").rows()
     assert kept == [("oslo", "NA", ["height.not_null"]), ("bergen", None, ["height.not_null"])]
+
+
+MEANT = ("-999", " 7", "0", "3.0", "1e2", "NA", "")
+"""Texts that mean no value, some of them numbers."""
+PLAIN = st.from_regex(r" {0,2}[+-]?0{0,2}[0-9]{1,5}(\.0|\.5)? ?", fullmatch=True) | st.sampled_from(MEANT).map(" {} ".format)
+
+
+@pytest.fixture(scope="module")
+def with_null_values(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    tree = Tree(tmp_path_factory.mktemp("tree"))
+    tree.edit("stations/defs.yaml", "files: stations.csv", f"files: stations.csv\n    null_values: {json.dumps(MEANT)}")
+    return with_columns(tree, "row", {"row": "pl.Int64", "whole": "pl.Int16", "share": "pl.Float64"})
+
+
+@given(texts=st.lists(PLAIN, max_size=20))
+def test_a_number_is_read_from_its_text_unless_that_means_no_value(with_null_values: Dataset, texts: list[str]) -> None:
+    rows = pl.DataFrame({"row": [f"1{place:02}" for place in range(len(texts))], "whole": texts, "share": texts})
+    found = judge(with_null_values, rows.cast(pl.String))
+    read = {row["row"] - 100: (row["whole"], row["share"]) for row in found.good.iter_rows(named=True)}
+    for place, text in enumerate(map(str.strip, texts)):
+        none = text in map(str.strip, MEANT)
+        whole = text.removesuffix(".0")
+        if none or ("." not in whole and -(2**15) <= int(whole) < 2**15):
+            assert read[place] == ((None, None) if none else (int(whole), float(text)))
+        else:
+            assert place not in read
+    assert found.rejected["reasons"].to_list() == [["whole.type"]] * (len(texts) - len(read))
 
 
 def test_nan_is_no_text(tmp_path: Path) -> None:
