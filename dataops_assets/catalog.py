@@ -200,9 +200,11 @@ def _version(folder: Path, document: Document, modules: Modules) -> str:
     """SHA-256 over what the dataset's files say, and the modules that they import; of data beside them, over every byte."""
     attributes = _jsonable(_judged(document.data["attributes"]))
     files: dict[str, Any] = {"defs.yaml": {"type": document.data["type"], "attributes": attributes}}
-    below = [path.parent for path in folder.glob("*/**/defs.yaml")]  # another component, with a contract of its own
-    for path in folder.rglob("*"):
-        if not is_declared(path, folder) or any(path.is_relative_to(other) for other in below):
+    declared = [path for path in folder.rglob("*") if is_declared(path, folder)]
+    # Another component has a contract of its own.
+    below = [path.parent for path in declared if path.name == "defs.yaml" and path.parent != folder]
+    for path in declared:
+        if any(path.is_relative_to(other) for other in below):
             continue
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".py":

@@ -45,7 +45,7 @@ class Modules:
         self._nodes: dict[Path, list[ast.AST]] = {}
         self.forget = weakref.finalize(self, _forget, self._package)
         for place in list(sys.path_importer_cache):  # another thread may add to it
-            if Path(place).is_relative_to(defs):
+            if place == str(defs) or place.startswith(f"{defs}{os.sep}"):
                 sys.path_importer_cache.pop(place, None)  # it need not know what was written since
 
     def load(self, path: Path) -> ModuleType:

@@ -34,12 +34,12 @@ def as_written(value: Any, dtype: pl.DataType) -> str | None:
 def column_of(texts: Sequence[str | None], dtype: pl.DataType) -> pl.Series:
     """Texts as the values of a column; null where one cannot be read."""
     read = read_as(pl.col("text"), pl.String(), dtype)
-    return pl.Series("text", texts, pl.String).to_frame().select(read).to_series()
+    return pl.Series("text", texts, pl.String).to_frame().select_seq(read).to_series()
 
 
 def is_readable(text: str | None, dtype: pl.DataType) -> bool:
     """Whether a text can be read as a value of a type; no value always can."""
-    return text is None or column_of([text], dtype)[0] is not None
+    return text is None or dtype == pl.String or column_of([text], dtype)[0] is not None
 
 
 def checked(value: Any, dtype: pl.DataType) -> str | None:

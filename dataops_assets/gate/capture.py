@@ -231,7 +231,7 @@ def _asked_for(rows: pl.DataFrame, ask: Callable[[pl.LazyFrame], object]) -> set
 def _is_aggregate(selected: list[pl.Expr], two_rows: pl.DataFrame, name: str) -> bool:
     """Whether the expressions are about the frame as a whole; that they give one value for two rows tells."""
     try:
-        found = two_rows.select(selected)
+        found = two_rows.select_seq(selected)
     except FAILURES as error:
         raise NotCompiled(f"check `{name}` cannot be evaluated on the schema: {_first_line(error)}", name) from error
     if wrong := next(filter(None, (is_no_answer(holds, 1, 2) for holds in found)), ""):
@@ -254,7 +254,7 @@ def _comparison(selected: list[pl.Expr], no_rows: pl.DataFrame) -> dict[str, Any
     if (len(bounds), len(values)) != (1, 1):
         return {}
     try:
-        found = no_rows.select(measured=values[0], bound=bounds[0])
+        found = no_rows.select_seq(measured=values[0], bound=bounds[0])
     except FAILURES:  # it asks for the first row, say; what it compares is not told
         return {}
     if found.height != 1 or not all(dtype.is_numeric() for dtype in found.dtypes) or found["bound"][0] is None:
