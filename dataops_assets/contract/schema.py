@@ -1,5 +1,6 @@
 """What `schema.py` promises: the columns of a dataset, read from its pandera model."""
 
+import ast
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 import pandera.polars as pa
 import polars as pl
-from pandera.api.dataframe.model_components import CHECK_KEY
+from pandera.api.dataframe.model_components import CHECK_KEY, DATAFRAME_CHECK_KEY
 
 RESERVED = "__"
 """How the columns begin that the gate has beside those of a dataset."""
@@ -86,6 +87,23 @@ class Schema:
         checks = {name: getattr(value, CHECK_KEY, None) for name, value in attributes.items()}
         not_called = (name for name, value in attributes.items() if getattr(value, "__qualname__", "") == _NOT_CALLED)
         return [*not_called, *(name for name, check in checks.items() if check and not check.fields)]
+
+    @cached_property
+    def methods_of_no_use(self) -> list[str]:
+        """The methods that are neither checks nor pandera's own, and that no code beside them names."""
+        package = self.model.__module__.partition(".")[0]
+        written = [base for base in self.model.__mro__ if base.__module__.partition(".")[0] == package]
+        methods = {name: value for base in written for name, value in vars(base).items() if inspect.isroutine(value)}
+        plain = [
+            name
+            for name, value in methods.items()
+            if not any(hasattr(value, key) for key in (CHECK_KEY, DATAFRAME_CHECK_KEY))
+            and not (name.startswith("_") or hasattr(pa.DataFrameModel, name) or name in self.checks_of_no_column)
+        ]
+        modules = {inspect.getmodule(base) for base in written} if plain else ()
+        nodes = [node for module in modules if module for node in ast.walk(ast.parse(inspect.getsource(module)))]
+        used = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in nodes}
+        return [name for name in plain if name not in used]
 
     @cached_property
     def polars(self) -> pl.Schema:

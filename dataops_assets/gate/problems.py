@@ -150,6 +150,10 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             message = f"the check `{name}` names no column, and so is asked of none"
             remedy = 'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several'
             yield _written(dataset, schema, name, message, remedy)
+        for name in schema.methods_of_no_use:
+            message = f"`{name}` is no rule: nothing makes a check of it"
+            remedy = 'write `@pa.dataframe_check` or `@pa.check("<column>")` above it; or begin its name with `_`'
+            yield _written(dataset, schema, name, message, remedy)
         settings = ("drop_invalid_rows", "add_missing_columns")
         for setting in (setting for setting in settings if getattr(model, setting)):
             remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"

@@ -5,8 +5,6 @@ import pytest
 from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, Broken, Edit, assert_told
 from dataops_assets_tests.trees import Tree
 
-NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
-
 DELIVERED = "    day: pl.Date\n    hour: pl.Int8\n    temperature: float\n    note: str\n"
 NEVER = """\
     station: str
@@ -319,80 +317,6 @@ CASES: dict[str, Broken] = {
             ("a_check_of_rows", "never", "def never", NEVER),
         )
     },
-    "check_raises": Broken(
-        (SCHEMA, NOTED, "return data.lazyframe.select(pl.col('note').map_batches(lambda values: values[9], pl.Boolean))"),
-        "check `noted` fails: IndexError",
-        "return a LazyFrame with one true or false for each row, or one bool for all",
-        at="@pa.dataframe_check\n",
-        mended="return data.lazyframe.select(pl.col('note').map_batches(lambda values: values.is_not_null(), pl.Boolean))",
-    ),
-    "check_gives_a_series": Broken(
-        (SCHEMA, NOTED, 'return data.lazyframe.collect()["note"].is_not_null()'),
-        "check `noted` fails on two rows without any value: 'Series' object has no attribute",
-        "return a LazyFrame with one true or false for each row, or one bool for all",
-        at="@pa.dataframe_check\n",
-        mended='return data.lazyframe.collect().lazy().select(pl.col("note").is_not_null())',
-    ),
-    "check_gives_no_answer": Broken(
-        (SCHEMA, NOTED, "data.lazyframe.collect()"),
-        "check `noted` fails on two rows without any value: 'NoneType' object has no attribute",
-        "return a LazyFrame with one true or false for each row, or one bool for all",
-        at="@pa.dataframe_check\n",
-        mended="return data.lazyframe.collect().height < 1000",
-    ),
-    "check_needs_values": Broken(
-        (SCHEMA, NOTED, 'return data.lazyframe.collect()["hour"].max() > 3'),
-        "check `noted` fails on two rows without any value: '>' not supported between instances of 'NoneType' and 'int'",
-        "return a LazyFrame with one true or false for each row, or one bool for all",
-        at="@pa.dataframe_check\n",
-        mended='return (data.lazyframe.collect()["hour"].max() or 0) > 3',
-    ),
-    "check_filters_first": Broken(
-        (SCHEMA, NOTED, 'return data.lazyframe.filter(pl.col("hour") > 3).select(pl.col("note").is_not_null())'),
-        "check `noted` gives 0 values for 2 rows",
-        "return data.lazyframe.select(<boolean expression>)",
-        at="@pa.dataframe_check\n",
-        mended='return data.lazyframe.select("note", "hour").select((pl.col("hour") <= 3) | pl.col("note").is_not_null())',
-    ),
-    **{
-        f"check_of_no_column_{name}": Broken(
-            (SCHEMA, "@pa.dataframe_check\n", f"{written}\n"),
-            "the check `noted` names no column, and so is asked of none",
-            'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several',
-            at="def noted",
-            mended='@pa.check("note")\n',
-        )
-        for name, written in (("not_called", "@pa.check"), ("called", "@pa.check()"))
-    },
-    "check_of_unknown_column": Broken(
-        (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("nope").is_not_null())'),
-        'check `noted` cannot be evaluated on the schema: unable to find column "nope"',
-        "return data.lazyframe.select(<boolean expression>)",
-        at="@pa.dataframe_check\n",
-    ),
-    "check_is_no_boolean": Broken(
-        (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("hour") + 1)'),
-        "check `noted` gives Int8, not true or false",
-        "return data.lazyframe.select(<boolean expression>)",
-        at="@pa.dataframe_check\n",
-    ),
-    "check_without_sentence": Broken(
-        (SCHEMA, '        """without a temperature there is a note"""\n', ""),
-        "rule `noted` has no sentence in words",
-        "give the check a docstring or `description`",
-        at="@pa.dataframe_check\n",
-    ),
-    "rule_of_a_field_cannot_be_evaluated": Broken(
-        (
-            SCHEMA,
-            'note: str = pa.Field(description="In words"',
-            'note: str = pa.Field(ge=date(2024, 1, 1), description="In words"',
-        ),
-        "check `note.greater_than_or_equal_to` cannot be evaluated on the schema",
-        "return data.lazyframe.select(<boolean expression>)",
-        also=((SCHEMA, "import pandera.polars as pa\n", "from datetime import date\n\nimport pandera.polars as pa\n"),),
-        mended='note: str = pa.Field(description="In words"',
-    ),
 }
 
 

@@ -1,0 +1,133 @@
+"""Mistakes in the checks of a dataset, its own and those that `pa.Field` makes: one broken tree for every one."""
+
+import pytest
+
+from dataops_assets_tests.contract.broken import SCHEMA, Broken, assert_told
+from dataops_assets_tests.trees import Tree
+
+NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
+
+MORE = """\
+import pandera.polars as pa
+import polars as pl
+
+
+class More(pa.DataFrameModel):
+    @pa.dataframe_check
+    def cold(cls, data):
+        \"\"\"it is cold\"\"\"
+        return data.lazyframe.select(pl.col("temperature") < 60)
+"""
+
+CASES: dict[str, Broken] = {
+    "check_raises": Broken(
+        (SCHEMA, NOTED, "return data.lazyframe.select(pl.col('note').map_batches(lambda values: values[9], pl.Boolean))"),
+        "check `noted` fails: IndexError",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
+        at="@pa.dataframe_check\n",
+        mended="return data.lazyframe.select(pl.col('note').map_batches(lambda values: values.is_not_null(), pl.Boolean))",
+    ),
+    "check_gives_a_series": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.collect()["note"].is_not_null()'),
+        "check `noted` fails on two rows without any value: 'Series' object has no attribute",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
+        at="@pa.dataframe_check\n",
+        mended='return data.lazyframe.collect().lazy().select(pl.col("note").is_not_null())',
+    ),
+    "check_gives_no_answer": Broken(
+        (SCHEMA, NOTED, "data.lazyframe.collect()"),
+        "check `noted` fails on two rows without any value: 'NoneType' object has no attribute",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
+        at="@pa.dataframe_check\n",
+        mended="return data.lazyframe.collect().height < 1000",
+    ),
+    "check_needs_values": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.collect()["hour"].max() > 3'),
+        "check `noted` fails on two rows without any value: '>' not supported between instances of 'NoneType' and 'int'",
+        "return a LazyFrame with one true or false for each row, or one bool for all",
+        at="@pa.dataframe_check\n",
+        mended='return (data.lazyframe.collect()["hour"].max() or 0) > 3',
+    ),
+    "check_filters_first": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.filter(pl.col("hour") > 3).select(pl.col("note").is_not_null())'),
+        "check `noted` gives 0 values for 2 rows",
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+        mended='return data.lazyframe.select("note", "hour").select((pl.col("hour") <= 3) | pl.col("note").is_not_null())',
+    ),
+    **{
+        f"check_of_no_column_{name}": Broken(
+            (SCHEMA, "@pa.dataframe_check\n", f"{written}\n"),
+            "the check `noted` names no column, and so is asked of none",
+            'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several',
+            at="def noted",
+            mended='@pa.check("note")\n',
+        )
+        for name, written in (("not_called", "@pa.check"), ("called", "@pa.check()"))
+    },
+    **{
+        f"check_without_its_decorator_{name}": Broken(
+            (SCHEMA, "    @pa.dataframe_check\n    def noted", f"{decorator}    def noted"),
+            "`noted` is no rule: nothing makes a check of it",
+            'write `@pa.dataframe_check` or `@pa.check("<column>")` above it; or begin its name with `_`',
+            at="def noted",
+            mended="    @pa.dataframe_check\n    def noted",
+        )
+        for name, decorator in (("alone", ""), ("of_the_class", "    @classmethod\n"))
+    },
+    "check_without_its_decorator_that_is_inherited": Broken(
+        ("more.py", "", MORE.replace("    @pa.dataframe_check\n", "")),
+        "`cold` is no rule: nothing makes a check of it",
+        "write `@pa.dataframe_check`",
+        at="def cold",
+        mended=MORE,
+        also=(
+            (SCHEMA, "class Schema(pa.DataFrameModel):", "class Schema(More):"),
+            (SCHEMA, "import polars as pl\n", "import polars as pl\n\nfrom ..more import More\n"),
+            ("readings/examples.yaml", "reject:\n", "reject:\n  cold: {temperature: 60}\n"),
+        ),
+    ),
+    "check_of_unknown_column": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("nope").is_not_null())'),
+        'check `noted` cannot be evaluated on the schema: unable to find column "nope"',
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+    ),
+    "check_is_no_boolean": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("hour") + 1)'),
+        "check `noted` gives Int8, not true or false",
+        "return data.lazyframe.select(<boolean expression>)",
+        at="@pa.dataframe_check\n",
+    ),
+    "check_without_sentence": Broken(
+        (SCHEMA, '        """without a temperature there is a note"""\n', ""),
+        "rule `noted` has no sentence in words",
+        "give the check a docstring or `description`",
+        at="@pa.dataframe_check\n",
+    ),
+    "rule_of_a_field_cannot_be_evaluated": Broken(
+        (
+            SCHEMA,
+            'note: str = pa.Field(description="In words"',
+            'note: str = pa.Field(ge=date(2024, 1, 1), description="In words"',
+        ),
+        "check `note.greater_than_or_equal_to` cannot be evaluated on the schema",
+        "return data.lazyframe.select(<boolean expression>)",
+        also=((SCHEMA, "import pandera.polars as pa\n", "from datetime import date\n\nimport pandera.polars as pa\n"),),
+        mended='note: str = pa.Field(description="In words"',
+    ),
+}
+
+
+@pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
+def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
+    assert_told(tree, broken)
+
+
+@pytest.mark.parametrize("name", ["_in_words", "in_words", "to_yaml"])
+def test_method_that_is_used_private_or_of_pandera_need_be_no_rule(tree: Tree, name: str) -> None:
+    method = f"    @classmethod\n    def {name}(cls):\n        return pl.col('note').is_not_null()\n\n"
+    tree.edit(SCHEMA, "    @pa.dataframe_check\n    def noted", f"{method}    @pa.dataframe_check\n    def noted")
+    if name == "in_words":
+        tree.edit(SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("temperature").is_not_null() | cls.in_words())')
+    tree.catalog()
