@@ -279,6 +279,8 @@ class Catalog:
                     yield dataset.problem(("lifecycle",), message, f"keep {named} at least as long, or shorten {zone}")
 
     def _inputs(self, dataset: Dataset, derived: DerivedAttributes) -> Iterator[Problem]:
+        if dataset.partitions:
+            yield from self._other_zones(dataset, dataset.partitions.timezone, derived)
         for i, name in enumerate(derived.inputs):
             path = ("inputs", i)
             if name not in self.datasets:
@@ -295,16 +297,24 @@ class Catalog:
             if known and not derived.declassified and self.policy.rank(classes[0]) < self.policy.rank(classes[1]):
                 message = f"classification `{classes[0]}` is lower than `{classes[1]}` of the input `{name}`"
                 yield dataset.problem(("classification",), message, f"use `{classes[1]}`, or say `declassified: <reason>`")
-            if dataset.partitions and other.partitions and dataset.partitions.timezone != other.partitions.timezone:
-                message = (
-                    f"time zone {dataset.partitions.timezone} differs from {other.partitions.timezone} of the input `{name}`"
-                )
-                yield dataset.problem(("partitions",), message, f"write `timezone: {other.partitions.timezone}`")
             # Those who read what has an end move to the one that takes its place in their own time, and wait if they do not.
             if dataset.partitions and (there := other.attributes.partitions):
                 yield from self._beyond(dataset, dataset.partitions, name, there)
             if other.partitions and other.attributes.lifecycle.name in self.policy.lifecycles:
                 yield from self._ends_too_soon(dataset, other, other.partitions)
+
+    def _other_zones(self, dataset: Dataset, here: str, derived: DerivedAttributes) -> Iterator[Problem]:
+        """Inputs whose days begin at other moments than those of the dataset, or than each other's."""
+        inputs = [(name, self[name].partitions) for name in derived.inputs if name in self.datasets]
+        zones = {name: partitions.timezone for name, partitions in inputs if partitions}
+        name, there = next(iter(zones.items()), ("", here))
+        if len(set(zones.values())) > 1:
+            told = ", ".join(f"`{one}` in {zone}" for one, zone in zones.items())
+            message = f"the time zones of its inputs differ from each other: {told}"
+            yield dataset.problem(("inputs",), message, "give all of them, and this dataset, the same `timezone`")
+        elif there != here:
+            message = f"time zone {here} differs from {there} of the input `{name}`"
+            yield dataset.problem(("partitions",), message, f"write `timezone: {there}`")
 
     def _ends_too_soon(self, dataset: Dataset, other: Dataset, partitions: Partitions) -> Iterator[Problem]:
         """The first part of what one partition is made from must still be there when the last one comes."""

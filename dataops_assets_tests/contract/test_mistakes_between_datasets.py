@@ -188,6 +188,20 @@ CASES: dict[str, Broken] = {
         "time zone UTC differs from Europe/Oslo of the input `readings`",
         "write `timezone: Europe/Oslo`",
     ),
+    "timezones_of_inputs": Broken(
+        ("readings_v2/defs.yaml", "timezone: Europe/Oslo", "timezone: UTC"),
+        "the time zones of its inputs differ from each other: `readings` in Europe/Oslo, `readings_v2` in UTC",
+        "give all of them, and this dataset, the same `timezone`",
+        told_in=DAILY,
+        at="inputs:",
+        mended="timezone: Europe/Oslo",
+        also=(
+            *TWIN,
+            ("readings_v2/defs.yaml", "    deliveries: readings\n", ""),
+            (DAILY, "inputs: [readings, stations]", "inputs: [readings, stations, readings_v2]"),
+            (TRANSFORM, "stations: pl.LazyFrame)", "stations: pl.LazyFrame, readings_v2: pl.LazyFrame)"),
+        ),
+    ),
     "starts_before_its_input": Broken(
         (DAILY, "start: 2024-01,", "start: 2023-12,"),
         "starts before its input `readings`, whose first partition is 2024-01-01",
