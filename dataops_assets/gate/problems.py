@@ -4,7 +4,7 @@ Not here: the rules themselves (`rules`).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 import pandera.polars as pa
 
@@ -143,6 +143,8 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             for what in (what for what, is_said in said.items() if is_said):
                 remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
                 yield _written(dataset, schema, name, f"column `{name}` {what}, which the gate does not do", remedy)
+            for message, remedy in _no_list(column):
+                yield _written(dataset, schema, name, message, remedy)
         for name in schema.decimals_without_scale:
             message = f"column `{name}` is a decimal of no scale, which has no digit behind the point"
             yield _written(dataset, schema, name, message, "write `pl.Decimal(precision, scale)`")
@@ -158,6 +160,16 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
         for setting in (setting for setting in settings if getattr(model, setting)):
             remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"
             yield _problem(dataset, "", f"`{setting}` of the model's Config is not what decides here", remedy)
+
+
+def _no_list(column: pa.Column) -> Iterator[tuple[str, str]]:
+    """What is wrong with the values that a column may have or may not, and how to mend it."""
+    for argument, values in ((check.name, values) for check in column.checks for values in (check.statistics or {}).values()):
+        if argument in ("isin", "notin") and isinstance(values, str):
+            message = f"`{argument}` of column `{column.name}` is the text {values!r}, which would be taken letter by letter"
+            yield message, f"write a list: `{argument}=[{values!r}]`"
+        if argument == "isin" and isinstance(values, Sized) and not len(values):
+            yield f"`isin` of column `{column.name}` takes no value", "name those that it may have, or remove it"
 
 
 def _not_asked(dataset: Dataset) -> Iterator[Problem]:

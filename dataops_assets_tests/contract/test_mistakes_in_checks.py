@@ -105,6 +105,22 @@ CASES: dict[str, Broken] = {
         "give the check a docstring or `description`",
         at="@pa.dataframe_check\n",
     ),
+    # arguments of a field
+    **{
+        f"{argument}_is_a_text": Broken(
+            (SCHEMA, "station: str = pa.Field(", f"station: str = pa.Field({argument}={value}, "),
+            f"`{argument}` of column `station` is the text 'oslo', which would be taken letter by letter",
+            f"write a list: `{argument}=['oslo']`",
+            mended=f"station: str = pa.Field({argument}=['oslo'], ",
+        )
+        for argument, value in (("isin", '"oslo"'), ("notin", '{"forbidden_values": "oslo", "description": "not there"}'))
+    },
+    "isin_takes_none": Broken(
+        (SCHEMA, "station: str = pa.Field(", "station: str = pa.Field(isin=[], "),
+        "`isin` of column `station` takes no value",
+        "name those that it may have, or remove it",
+        mended="station: str = pa.Field(",
+    ),
     "rule_of_a_field_cannot_be_evaluated": Broken(
         (
             SCHEMA,
