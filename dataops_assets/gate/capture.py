@@ -167,7 +167,7 @@ def _selected(check: Check, column: str | None) -> list[pl.Expr] | str:
     # Whatever a check does that a recorder cannot, it is more than a selection.
     except Exception as error:
         ours = isinstance(error, AttributeError) and isinstance(error.obj, _Recorder | _Selection)
-        why = f"`{getattr(error, 'name', '')}`" if ours else _first_line(error)
+        why = f"`{getattr(error, 'name', '')}`" if ours else _in_one_line(error)
     if why or recorder.missed:
         return f"it does more than select an expression ({why or f'`{recorder.missed}`'})"
     if not isinstance(found, _Selection) or not found.expressions:
@@ -187,7 +187,7 @@ def _tried(check: Check, column: str | None, name: str, schema: Schema, why: str
         looked_at = _asked_for(schema.two_rows, lambda rows: answers.append(found.answer(rows)))
     # It is somebody's own code, which may raise anything.
     except (Exception, pl.exceptions.PanicException) as error:
-        raise NotCompiled(f"check `{name}` fails on two rows without any value: {_first_line(error)}", name) from error
+        raise NotCompiled(f"check `{name}` fails on two rows without any value: {_in_one_line(error)}", name) from error
     [holds] = answers
     if wrong := is_no_answer(holds, 1, 2):
         raise NotCompiled(f"check `{name}` {wrong}", name)
@@ -233,14 +233,17 @@ def _is_aggregate(selected: list[pl.Expr], two_rows: pl.DataFrame, name: str) ->
     try:
         found = two_rows.select_seq(selected)
     except FAILURES as error:
-        raise NotCompiled(f"check `{name}` cannot be evaluated on the schema: {_first_line(error)}", name) from error
+        raise NotCompiled(f"check `{name}` cannot be evaluated on the schema: {_in_one_line(error)}", name) from error
     if wrong := next(filter(None, (is_no_answer(holds, 1, 2) for holds in found)), ""):
         raise NotCompiled(f"check `{name}` {wrong}", name)
     return found.height == 1
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _in_one_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # polars shows a pattern that it cannot read before it says why.
+    reasons = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return f"regex error: {reasons[0]}" if reasons and lines[0].startswith("regex error") else lines[0]
 
 
 def _comparison(selected: list[pl.Expr], no_rows: pl.DataFrame) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 Not here: the rules themselves (`rules`).
 """
 
+import inspect
+import re
 from collections import Counter
 from collections.abc import Iterator, Sized
 
@@ -12,7 +14,7 @@ from dataops_assets.contract import Dataset, Problem
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.model import RuleOptions
 from dataops_assets.contract.partitions import known_zone
-from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern
+from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern, is_text
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
 from dataops_assets.gate.rules import STATISTICS, compile_rules
@@ -26,6 +28,9 @@ _LONG = {
     "le": "less_than_or_equal_to",
 }
 """What the rules are called that `pa.Field` makes of its short arguments."""
+_NO_COLUMN = re.compile('unable to find column "(.+?)"')
+_NO_PATTERN = re.compile("regex error: (look-around|backreferences)?")
+"""What polars says of a check."""
 
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
@@ -36,10 +41,7 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
     try:
         rules = compile_rules(dataset)
     except NotCompiled as error:
-        remedy = (
-            "write it as `return data.lazyframe.select(<boolean expression>)`; where that cannot be, return a LazyFrame with"
-        )
-        return [_problem(dataset, error.rule, str(error), f"{remedy} one true or false for each row, or one bool for all")]
+        return [_problem(dataset, error.rule, str(error), _mended(dataset, error))]
     problems = [*_type_problems(dataset), *_ignored(dataset), *_not_asked(dataset)]
     known = {rule.name: rule for rule in rules}
     for name, options in dataset.attributes.rules.items():
@@ -93,6 +95,29 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         elif count > 1:
             problems.append(_problem(dataset, name, f"{count} rules are called `{name}`", "rename a check, or remove one"))
     return list(dict.fromkeys(problems))
+
+
+def _mended(dataset: Dataset, error: NotCompiled) -> str:
+    """How to mend a check that cannot be compiled."""
+    column, _, label = error.rule.rpartition(".")
+    argument = next((short for short, long in _LONG.items() if long == label), label)
+    if (found := _NO_COLUMN.search(str(error))) and found[1] not in dataset.schema.columns:
+        return choose(found[1], dataset.schema.columns)
+    if found := _NO_PATTERN.search(str(error)):
+        return f"write a pattern without {found[1]}" if found[1] else "write a pattern that polars can read"
+    method = getattr(dataset.schema.model, label, None)
+    if inspect.ismethod(method):
+        try:
+            inspect.signature(method.__func__).bind(None, None)
+        except TypeError:
+            return f"write `def {label}(cls, data)`"
+    elif column and argument in inspect.signature(pa.Field).parameters:
+        if argument.startswith("str_") and not is_text(dataset.schema.columns[column].dtype):
+            return f"remove `{argument}`, which is for text, or declare the column as text"
+        takes = "whole numbers" if argument == "str_length" else "a value of the column's type"
+        return f"give `{argument}` {takes}, or remove it"
+    remedy = "write it as `return data.lazyframe.select(<boolean expression>)`; where that cannot be, return a LazyFrame with"
+    return f"{remedy} one true or false for each row, or one bool for all"
 
 
 def _softening(options: RuleOptions) -> tuple[str, str] | None:

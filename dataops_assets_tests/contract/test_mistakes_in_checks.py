@@ -7,6 +7,7 @@ from dataops_assets_tests.trees import Tree
 
 NOTED = 'return data.lazyframe.select(pl.col("temperature").is_not_null() | pl.col("note").is_not_null())'
 
+OF_THE_TYPE = "give `{argument}` a value of the column's type, or remove it"
 MORE = """\
 import pandera.polars as pa
 import polars as pl
@@ -87,12 +88,36 @@ CASES: dict[str, Broken] = {
             ("readings/examples.yaml", "reject:\n", "reject:\n  cold: {temperature: 60}\n"),
         ),
     ),
-    "check_of_unknown_column": Broken(
-        (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("nope").is_not_null())'),
-        'check `noted` cannot be evaluated on the schema: unable to find column "nope"',
+    **{
+        f"check_of_unknown_column_{name}": Broken(
+            (SCHEMA, NOTED, f"return data.lazyframe{before}.select(pl.col('temprature').is_not_null())"),
+            'unable to find column "temprature"',
+            "did you mean `temperature`?",
+            at="@pa.dataframe_check\n",
+            mended=f"return data.lazyframe{before}.select(pl.col('temperature').is_not_null())",
+        )
+        for name, before in (("selected", ""), ("after_more", '.with_columns(pl.col("hour") + 1)'))
+    },
+    "check_of_a_column_that_it_took_away": Broken(
+        (SCHEMA, NOTED, 'return data.lazyframe.drop("note").select(pl.col("note").is_not_null())'),
+        'unable to find column "note"',
         "return data.lazyframe.select(<boolean expression>)",
         at="@pa.dataframe_check\n",
     ),
+    **{
+        f"check_that_takes_{name}": Broken(
+            (SCHEMA, "noted(cls, data: pa.PolarsData)", f"noted({arguments})"),
+            f"check `noted` fails on two rows without any value: Schema.noted() {says}",
+            "write `def noted(cls, data)`",
+            at="@pa.dataframe_check\n",
+            mended="noted(cls, data)",
+        )
+        for name, arguments, says in (
+            ("rows_alone", "data", "takes 1 positional argument but 2 were given"),
+            ("nothing", "", "takes 0 positional arguments but 2 were given"),
+            ("more", "cls, data, more", "missing 1 required positional argument: 'more'"),
+        )
+    },
     "check_is_no_boolean": Broken(
         (SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("hour") + 1)'),
         "check `noted` gives Int8, not true or false",
@@ -121,17 +146,37 @@ CASES: dict[str, Broken] = {
         "name those that it may have, or remove it",
         mended="station: str = pa.Field(",
     ),
-    "rule_of_a_field_cannot_be_evaluated": Broken(
-        (
-            SCHEMA,
-            'note: str = pa.Field(description="In words"',
-            'note: str = pa.Field(ge=date(2024, 1, 1), description="In words"',
-        ),
-        "check `note.greater_than_or_equal_to` cannot be evaluated on the schema",
-        "return data.lazyframe.select(<boolean expression>)",
-        also=((SCHEMA, "import pandera.polars as pa\n", "from datetime import date\n\nimport pandera.polars as pa\n"),),
-        mended='note: str = pa.Field(description="In words"',
-    ),
+    **{
+        f"{argument}_of_{name}": Broken(
+            (SCHEMA, f"{column} = pa.Field(", f"{column} = pa.Field({argument}={value}, "),
+            "cannot be evaluated on the schema: ",
+            remedy.format(argument=argument),
+            mended=f"{column} = pa.Field({mended}",
+            also=((SCHEMA, "import pandera.polars as pa\n", "from datetime import date\n\nimport pandera.polars as pa\n"),),
+        )
+        for column, argument, name, value, mended, remedy in (
+            ("hour: pl.Int8", "ge", "text", '"5"', "ge=5, ", OF_THE_TYPE),
+            ("note: str", "gt", "a_number", "3", "", OF_THE_TYPE),
+            ("note: str", "ge", "a_day", "date(2024, 1, 1)", "", OF_THE_TYPE),
+            ("day: pl.Date", "le", "text", '"2024-01-31"', "le=date(2024, 1, 31), ", OF_THE_TYPE),
+            ("note: str", "isin", "numbers", "[1, 2]", 'isin=["1", "2"], ', OF_THE_TYPE),
+            ("note: str", "str_length", "text", '"2"', "str_length=2, ", "give `{argument}` whole numbers, or remove it"),
+            ("hour: pl.Int8", "str_length", "a_number", "2", "", "remove `{argument}`, which is for text"),
+        )
+    },
+    **{
+        f"pattern_{name}": Broken(
+            (SCHEMA, "note: str = pa.Field(", f'note: str = pa.Field(str_matches=r"{pattern}", '),
+            f"check `note.str_matches` cannot be evaluated on the schema: regex error: {says}",
+            remedy,
+            mended='note: str = pa.Field(str_matches=r"^a", ',
+        )
+        for name, pattern, says, remedy in (
+            ("that_looks_around", "^(?!a)", "look-around, including look-ahead", "write a pattern without look-around"),
+            ("that_looks_back", r"^(.)\1", "backreferences are not supported", "write a pattern without backreferences"),
+            ("of_python_alone", r"^a\Z", "unrecognized escape sequence", "write a pattern that polars can read"),
+        )
+    },
 }
 
 
