@@ -164,7 +164,9 @@ def _argument(name: str, value: Any, indent: str) -> str:
 
 def _literal(value: Any) -> str:
     if isinstance(value, str):
-        return f'r"{value}"' if "\\" in value and '"' not in value else text(value)
+        # A raw text is read easier, but cannot end in a backslash, nor hold the end of a line.
+        raw = "\\" in value and '"' not in value and value.isprintable() and not value.endswith("\\")
+        return f'r"{value}"' if raw else text(value)
     if isinstance(value, list):
         return f"[{', '.join(map(_literal, value))}]"
     if isinstance(value, dict):

@@ -1,11 +1,14 @@
 """Suggested rules are written into files as they stand: whatever is there stays, and what comes out loads."""
 
+import ast
 import subprocess
 import textwrap
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from dataops_assets.components.patching import patch
+from dataops_assets.components.patching import in_python, patch
 from dataops_assets.contract import Dataset
 from dataops_assets.gate.examples import failed_examples
 from dataops_assets.gate.learning import Suggestion
@@ -146,6 +149,24 @@ def test_a_long_list_has_a_line_for_each(tree: Tree) -> None:
     dataset = accepted(tree, [Suggestion("station.isin", ("station",), {"isin": names}, "", "", {"station": "∅"})])
     assert max(map(len, whole(tree)["schema.py"].splitlines())) < 80
     assert failed_examples(dataset) == []
+
+
+def test_a_text_of_any_kind_is_in_the_schema_as_it_was_delivered(tree: Tree) -> None:
+    harbour(tree)
+    names = ["oslo", "C:\\", 'C:\\"', "a\\b", "a\\\n", "a\\\r", "a\\\0", "\\\u2028", "\n", " "]
+    dataset = accepted(tree, [Suggestion("station.isin", ("station",), {"isin": names}, "", "", {"station": "∅"})])
+    [check] = dataset.schema.pandera.columns["station"].checks
+    assert set(check.statistics["allowed_values"]) == set(names)
+    assert failed_examples(dataset) == []
+
+
+@given(text=st.text() | st.text(alphabet='\\"\n\r\0a{'))
+@example(text="C:\\")
+def test_a_text_reads_back_as_it_was(text: str) -> None:
+    written = in_python(Suggestion("", ("a",), {"isin": [text], "str_matches": text}, "", "", None))
+    call = ast.parse(f"Field({written})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert {one.arg: ast.literal_eval(one.value) for one in call.keywords} == {"isin": [text], "str_matches": text}
 
 
 def test_what_the_schema_takes_from_elsewhere_is_left_out(tree: Tree) -> None:
