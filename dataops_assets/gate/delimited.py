@@ -57,10 +57,11 @@ def structure(text: str, separator: str) -> Structure:
     return _counted(io.BytesIO(text.encode()), separator) or _parsed(text, separator)
 
 
-def lone_quote(text: str, separator: str) -> int:
-    """The line, from 1, where a quote stands by itself: in a value without quotes, or amid one with them; 0 if none does.
+def stray(text: str, separator: str) -> tuple[int, str]:
+    """The line, from 1, where a quote or a carriage return stands where it may not, and which of them; 0 if none does.
 
-    One that never ends is no such: that is how a file ends that was cut off.
+    That is in a value without quotes; of a quote also amid one with them. A quote that never ends is no such: that is how a
+    file ends that was cut off.
     """
     quotes = 0
 
@@ -72,9 +73,9 @@ def lone_quote(text: str, separator: str) -> int:
 
     rows = csv.reader(lines(), delimiter=separator, strict=True)
     try:
-        return next((rows.line_num for _ in rows if quotes % 2), 0)
+        return next((rows.line_num for _ in rows if quotes % 2), 0), '"'
     except csv.Error as error:
-        return 0 if "end of data" in str(error) else rows.line_num
+        return 0 if "end of data" in str(error) else rows.line_num, "\r" if "new-line" in str(error) else '"'
 
 
 def counted(path: Path, separator: str) -> Structure | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.contract import Source
-from dataops_assets.gate.delimited import Structure, Uneven, counted, lone_quote, structure
+from dataops_assets.gate.delimited import Structure, Uneven, counted, stray, structure
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.wording import in_print, some
 
@@ -43,6 +43,11 @@ LARGE_BYTES = 128 * 2**20
 _PACKED = {"gzip": b"\x1f\x8b", "zip": b"PK\x03\x04"}
 """How the bytes begin of what no text is in."""
 ALIKE = "Deliver parts that are alike"
+_STRAYS = {
+    '"': ("a quote by itself, as an inch sign", """Quote a value that holds a quote, and double that: "5"" wide\""""),
+    "\r": ("a carriage return inside a value", r"Quote a value that holds one, and end every line in \n, or \r\n"),
+}
+"""What is said of a character that stands where it may not, and the remedy."""
 _APART = {
     False: "import sys, polars; [polars.read_parquet(file, glob=False) for file in sys.argv[1:]]",
     True: "import sys, polars; [polars.scan_parquet(file, glob=False).sink_batches(lambda _: None) for file in sys.argv[1:]]",
@@ -218,7 +223,7 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
         remedy = as_separated(source) if other else "Deliver rows of equal length, and quote values that hold the separator"
         raise DeliveryError(name, str(error) + (f", as if {other!r} separated them" if other else ""), remedy) from error
     except (csv.Error, pl.exceptions.PolarsError):
-        _check_quotes(text, name, source)
+        _check_strays(text, name, source)
         raise
     if frame.columns != made_of.header:
         # Not by their names: in a file without a header, they are the values of its first row.
@@ -226,17 +231,18 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
         what = f"column {again[0]} is named like one before it" if again else "its first line names no columns"
         raise DeliveryError(name, what, "Name every column once, in the first line")
     if frame.height != made_of.rows:
-        _check_quotes(text, name, source)
+        _check_strays(text, name, source)
         raise DeliveryError(name, f"it has {made_of.rows} or {frame.height} rows", "Quote values that hold a line break")
     blank = pl.Series(made_of.blank, dtype=pl.UInt32)
     return frame.filter(~pl.row_index().is_in(blank.implode())) if made_of.blank else frame
 
 
-def _check_quotes(text: str, name: str, source: Source) -> None:
-    """Say where a quote by itself is, which is why something else is wrong further on."""
-    if line := lone_quote(text, source.separator):
-        remedy = """Quote a value that holds a quote, and double that: "5"" wide\""""
-        raise DeliveryError(name, f"line {line} has a quote by itself, as an inch sign", remedy)
+def _check_strays(text: str, name: str, source: Source) -> None:
+    """Say where a character stands that may not, which is why something else is wrong further on."""
+    line, which = stray(text, source.separator)
+    if line:
+        what, remedy = _STRAYS[which]
+        raise DeliveryError(name, f"line {line} has {what}", remedy)
 
 
 def _scan_csv(path: Path, made_of: Structure, source: Source) -> pl.LazyFrame | None:
