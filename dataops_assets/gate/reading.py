@@ -225,7 +225,7 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
     except (csv.Error, pl.exceptions.PolarsError):
         _check_strays(text, name, source)
         raise
-    if frame.columns != made_of.header:
+    if not _are_names(frame.columns, made_of.header):
         # Not by their names: in a file without a header, they are the values of its first row.
         again = [number for number, column in enumerate(made_of.header, 1) if column in made_of.header[: number - 1]]
         what = f"column {again[0]} is named like one before it" if again else "its first line names no columns"
@@ -233,8 +233,16 @@ def _csv(text: str, name: str, source: Source) -> pl.DataFrame:
     if frame.height != made_of.rows:
         _check_strays(text, name, source)
         raise DeliveryError(name, f"it has {made_of.rows} or {frame.height} rows", "Quote values that hold a line break")
+    frame.columns = made_of.header
     blank = pl.Series(made_of.blank, dtype=pl.UInt32)
     return frame.filter(~pl.row_index().is_in(blank.implode())) if made_of.blank else frame
+
+
+def _are_names(columns: Sequence[str], header: Sequence[str]) -> bool:
+    """Whether polars takes the header for the names of columns; it leaves a quote in one doubled, as it is written."""
+    return len(columns) == len(header) and all(
+        column in (name, name.replace('"', '""')) for column, name in zip(columns, header, strict=True)
+    )
 
 
 def _check_strays(text: str, name: str, source: Source) -> None:

@@ -167,6 +167,15 @@ def test_csv(tmp_path: Path, text: bytes, rows: list[tuple[str | None, ...]]) ->
     assert found.rows() == rows
 
 
+def test_quotes_in_the_name_of_a_column_are_those_that_it_has(tmp_path: Path) -> None:
+    header = b'"size 5"" wide",a,"""x"", ""y""","a""""b"\n'
+    found = read(tmp_path, "csv", header + b"1,2,3,4\n")
+    assert found.columns == ['size 5" wide', "a", '"x", "y"', 'a""b']
+    assert found.rows() == [("1", "2", "3", "4")]
+    parts = read(tmp_path, "csv", b'"a""b",c\n1,2\n', b'c,"a""b"\n4,3\n')
+    assert parts.to_dicts() == [{'a"b': "1", "c": "2"}, {'a"b': "3", "c": "4"}]
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "|", " "])
 def test_csv_with_another_separator(tmp_path: Path, separator: str) -> None:
     assert read(tmp_path, "csv", f"a{separator}b\n1,5{separator}2\n".encode(), separator=separator).rows() == [("1,5", "2")]
@@ -183,6 +192,7 @@ def test_csv_with_another_separator(tmp_path: Path, separator: str) -> None:
         pytest.param(b'a,b\n1,"2\n3,4\n', "not readable as csv: unexpected end of data", id="quote_never_ends"),
         pytest.param(b'a,b\n1,"2"3\n', "line 2 has a quote by itself", id="quote_ends_early"),
         pytest.param(b"a,b,a\n1,2,3\n", "column 3 is named like one before it", id="column_twice"),
+        pytest.param(b'"a""",b,"a"""\n1,2,3\n', "column 3 is named like one before it", id="column_with_a_quote_twice"),
         pytest.param(b"a,b\r1,2\r", r"its lines end in \r alone", id="line_ends_of_old"),
         pytest.param(b"a,b\r\r\n1,2\r\r\n", r"its lines end in \r\r\n", id="line_ends_converted_twice"),
         pytest.param(b'a,b\n"1\n",2\n' + b'3,4" wide\n5,6\n' * 1000, "line 4 has a quote by itself", id="inch"),
