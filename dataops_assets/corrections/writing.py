@@ -135,6 +135,8 @@ def _plain(values: pl.Series) -> Any:
     if values.dtype == pl.Time or getattr(values.dtype, "time_unit", None) == "ns":
         values = values.dt.to_string("iso")
     value = values[0]
-    if value is None or isinstance(value, str | int | float) or type(value) is date:
+    if isinstance(value, float):
+        return float(values.cast(pl.String)[0])  # in no more digits than tell it from others of its type
+    if value is None or isinstance(value, str | int) or type(value) is date:
         return value
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -134,6 +134,18 @@ def test_a_row_is_dropped_by_the_values_that_can_be_written(tree: Tree) -> None:
     assert tree.read("stations")["station"].to_list() == ["bergen"]
 
 
+@pytest.mark.parametrize("dtype", ["pl.Float32", "pl.Float64"])
+def test_a_number_is_written_in_the_digits_that_are_shown(tree: Tree, capsys: pytest.CaptureFixture[str], dtype: str) -> None:
+    tree.edit("stations/schema.py", "    height:", f"    share: {dtype} = pa.Field()\n    height:")
+    tree.drop("stations", "stations.csv", "station,height,share\noslo,94,0.1\nbergen,12,0.3\n")
+    tree.receive("stations")
+    ask(tree, "stations", None, wish(key={"station": "oslo"}, changes={"share": "0.20"}))
+    assert entries(tree, "stations")[0]["set"] == {"share": {"from": 0.1, "to": 0.2}}
+    _, before, after, *_ = capsys.readouterr().out.splitlines()
+    assert (before.split()[-1], after.split()[-1]) == ("0.1", "0.2")
+    assert [outcome.status for outcome in tree.run("stations")] == ["done"]
+
+
 def test_a_value_of_several_lines_stays_in_its_row(received: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     received.drop("readings", f"{DAY}.csv", readings(DAY, {}, {"note": "warm\nand wet"}))
     received.receive("readings", DAY)
