@@ -7,11 +7,14 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from dataops_assets.contract import Correction, Dataset, Policy, Problem
+from dataops_assets.contract.correction import Change
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.parse import Path
 from dataops_assets.contract.schema import Column, has_text
-from dataops_assets.corrections.values import as_written, checked, column_of, condition
+from dataops_assets.corrections.values import as_written, checked, column_of, condition, is_readable
 from dataops_assets.gate.casting import is_moment
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
@@ -92,11 +95,28 @@ def _changes(correction: Correction, dataset: Dataset) -> Iterator[Problem]:
         elif name in parting:
             message = f"`{name}` tells the partition of a row"
             yield correction.problem(("set", name), message, "drop the row here, and add it to the partition where it belongs")
-        elif change.expects and change.before == change.after and type(change.before) is type(change.after):
+        elif change.expects and name in dataset.schema.columns and _is_same(name, change, dataset):
             yield correction.problem(("set", name), f"`{name}` is not changed", "write another value as `to`, or remove it")
     before = {name: change.before for name, change in changes.items() if change.expects}
     yield from _expectations(correction, ("set",), before, dataset, "from")
     yield from _new_values(correction, {name: (("set", name, "to"), c.after) for name, c in changes.items()}, dataset)
+
+
+def _is_same(name: str, change: Change, dataset: Dataset) -> bool:
+    """Whether what is expected is what takes its place, as both are read.
+
+    Of a delivered column, what is expected may also be a text that cannot be read, which a value of the same words mends.
+    """
+    dtype = dataset.schema.columns[name].dtype
+    try:
+        before, after = (as_written(value, dtype) for value in (change.before, change.after))
+    except Mistake:  # which is told of the value
+        return False
+    if before is None or after is None or dtype == pl.String or not has_text(dtype):
+        return before == after
+    read = column_of([before, after], dtype)
+    delivered = dataset.delivered.columns.get(name)
+    return not read.null_count() and read.n_unique() == 1 and (not delivered or is_readable(before, delivered.dtype))
 
 
 def _names(

@@ -223,6 +223,57 @@ def test_a_value_that_only_yaml_reads_is_told(tree: Tree, dtype: str, value: str
     assert "in quotes" in problem.remedy
 
 
+def _more(tree: Tree, dtype: str, before: str, after: str) -> None:
+    """A correction of a column of some type, in words of YAML."""
+    tree.edit("stations/schema.py", "    height:", f"    more: {dtype} = pa.Field(nullable=True)\n    height:")
+    text = written({**OSLO, "set": {"more": {"from": "FROM", "to": "TO"}}})
+    tree.write("stations/corrections.yaml", text.replace("FROM", before).replace("TO", after))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "before", "after"),
+    [
+        ("pl.Decimal(38, 2)", "0", "-0.00"),
+        ("pl.Decimal(38, 2)", "1.0", "1.00"),
+        ("pl.Float64", "1", "'1.0'"),
+        ("pl.Int64", "10", "010"),
+        ("pl.Datetime('us', 'UTC')", "2024-01-01T12:00:00Z", "2024-01-01T13:00:00+01:00"),
+        ("str", "a", "a"),
+        ("bool", "true", "'true'"),
+        ("pl.Int64", "null", "null"),
+    ],
+)
+def test_a_value_that_is_only_written_otherwise_is_not_changed(tree: Tree, dtype: str, before: str, after: str) -> None:
+    _more(tree, dtype, before, after)
+    with pytest.raises(ContractError) as caught:
+        tree.catalog()
+    [problem] = caught.value.problems
+    assert (problem.message, problem.line) == ("`more` is not changed", tree.line("stations/corrections.yaml", "more"))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "before", "after"),
+    [
+        ("pl.Datetime('ns')", "2024-01-01T12:00:00.000000001", "2024-01-01T12:00:00.000000002"),
+        ("pl.Decimal(38, 2)", "0.01", "0.02"),
+        ("pl.Float64", "'1,5'", "1.5"),
+        ("str", "'1.0'", "'1.00'"),
+        ("str", "null", "a"),
+    ],
+)
+def test_a_value_that_is_read_as_another_is_changed(tree: Tree, dtype: str, before: str, after: str) -> None:
+    _more(tree, dtype, before, after)
+    assert len(tree["stations"].corrections) == 1
+
+
+def test_a_text_that_its_provider_may_not_write_so_is_changed_to_the_value_that_it_means(tree: Tree) -> None:
+    schema = (tree.defs / "stations/schema.py").read_text(encoding="utf-8")
+    narrow = "class Delivered(Schema):\n    more: int = pa.Field()\n\n\ndef normalise(rows):\n    return rows\n"
+    tree.write("stations/schema.py", f"{schema}\n\n{narrow}")
+    _more(tree, "float", "'1.5'", "1.5")
+    assert len(tree["stations"].corrections) == 1
+
+
 @pytest.mark.parametrize("dtype", ["pl.List(pl.Int64)", 'pl.Struct({"a": pl.Int64})', "pl.Binary", 'pl.Duration("us")'])
 def test_a_value_that_nobody_can_write_is_neither_expected_nor_set(tree: Tree, dtype: str) -> None:
     tree.edit("stations/defs.yaml", "files: stations.csv", "files: stations.parquet")
