@@ -88,7 +88,7 @@ def said(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, nulls: Collect
     if not nulls:
         return text
     # Streaming, `replace` would hold all rows.
-    if wanted != pl.String:
+    if not is_text(wanted):
         return pl.when(~text.str.strip_chars().is_in([null.strip() for null in nulls])).then(text)
     return pl.when(~text.is_in(list(nulls))).then(text)
 
@@ -105,8 +105,8 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
         return value.cast(wanted)
     if is_text(given):
         text = value.cast(pl.String)
-        if wanted == pl.String:
-            return text
+        if is_text(wanted):
+            return text.cast(wanted, strict=False)
         return pl.lit(None, wanted) if wanted.is_nested() else _in_python(_parse(text.str.strip_chars(), wanted), wanted)
     if wanted == pl.String:  # as what is missing is written by pandas, NaN is no text
         return as_text(value.fill_nan(None) if given.is_float() else value, given)

@@ -7,7 +7,7 @@ Not here: which of them are unusual (`drift`).
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -30,6 +30,8 @@ _MOST_RELATED_ROWS = 100_000
 _DIGITS = 6
 _MOST_AT_ONCE = 10_000_000
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+_EXACT = {"Float16": 2.0**-10, "Float32": 2.0**-23, "Float64": 1e-9}
+"""To which part of a float its digits can be told: 0.1 of 32 bits is 0.10000000149."""
 _OF_ALL_ROWS = ("distinct", "step")
 _COUNT = "\ncount"
 _BEGAN = "\nbegan"
@@ -99,7 +101,7 @@ def profile(
     if rest and every == 1:
         repeated = short(1 - select(held, [pl.struct(rest).hash().n_unique()]).item() / held.height)
     answers = next(select(held, _asked(shown)).iter_rows(named=True), {})
-    measured = _measured(numbers, [name for name, dtype in types.items() if dtype.is_float()])
+    measured = _measured(numbers, {name: _EXACT[str(dtype)] for name, dtype in types.items() if dtype.is_float()})
     columns, categories = {}, {}
     for name, dtype in types.items():
         column = held[name]
@@ -187,8 +189,8 @@ def _asked(types: tuple[tuple[str, pl.DataType], ...]) -> list[pl.Expr]:
 _MEASURES = ("least", "mean", "greatest", "step", *_QUANTILES)
 
 
-def _measured(numbers: pl.DataFrame, floats: Collection[str]) -> dict[str, dict[str, float]]:
-    """What is asked of columns of floats, by their names; of those named, also how many digits are behind the point.
+def _measured(numbers: pl.DataFrame, exact: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """What is asked of columns of floats, by their names; of those that are `exact` to a part of a value, also their digits.
 
     A column without a value is left out. What cannot be told is NaN.
     """
@@ -210,8 +212,9 @@ def _measured(numbers: pl.DataFrame, floats: Collection[str]) -> dict[str, dict[
                 **_quantiles(values, count),
             }
             finer = np.full(len(names), np.nan)
-            is_float = [number for number, name in enumerate(names) if name in floats]
-            finer[is_float] = _decimals(values[is_float]) / count[is_float]
+            is_float = [number for number, name in enumerate(names) if name in exact]
+            parts = np.array([exact[names[number]] for number in is_float]).reshape(-1, 1)
+            finer[is_float] = _decimals(values[is_float], parts) / count[is_float]
         for number, name in enumerate(names):
             found[name] = {"decimals": finer[number]} | {what: measures[what][number] for what in _MEASURES}
     return found
@@ -227,9 +230,9 @@ def _quantiles(values: Numbers, count: npt.NDArray[np.int64]) -> dict[str, Numbe
     return dict(zip(shares, found.T, strict=True))
 
 
-def _decimals(values: Numbers) -> Numbers:
-    """How many digits are behind the point, up to four: the sum over each row of values."""
-    finer = [np.abs(values - np.round(values, digits)) > 1e-9 * np.abs(values) for digits in range(4)]
+def _decimals(values: Numbers, exact: Numbers) -> Numbers:
+    """How many digits are behind the point, up to four: the sum over each row of values, exact to a part of each."""
+    finer = [np.abs(values - np.round(values, digits)) > exact * np.abs(values) for digits in range(4)]
     total: Numbers = np.sum(finer, axis=(0, 2), dtype=np.float64)
     return total
 

@@ -56,3 +56,11 @@ def test_of_data_that_is_not_public_only_digits_are_counted() -> None:
     assert _taken({"amount": [1.25, 2.5, None]}, public=False) == {
         "amount": {"nulls": 0.333333, "distinct": 3.0, "top": 0.333333, "decimals": 1.5}
     }
+
+
+@pytest.mark.parametrize("dtype", [pl.Float16, pl.Float32, pl.Float64])
+@pytest.mark.parametrize("digits", [0, 1, 2])
+def test_digits_are_those_that_were_written_however_short_the_float(dtype: type[pl.DataType], digits: int) -> None:
+    written = [f"{whole}.{'7' * digits}" for whole in range(-5, 5)]
+    rows = pl.DataFrame({"amount": written}).select(pl.col("amount").str.strip_suffix(".").cast(pl.Float64).cast(dtype))
+    assert profile(rows, rows.height, 0, _BEGAN, public=True).columns["amount"]["decimals"] == digits

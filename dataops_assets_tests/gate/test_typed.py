@@ -142,6 +142,14 @@ def test_what_means_no_value_is_none_in_text_of_any_kind(tmp_path: Path, dtype: 
     assert found.rejected.rows() == [(6, ["count.type"])]
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("wanted", ["pl.Categorical", 'pl.Enum(["x", " x", "x "])'])
+def test_text_in_categories_keeps_its_blanks(tmp_path: Path, wanted: str, as_text: bool) -> None:
+    dataset = in_parquet(tmp_path, {"row": "pl.Int8", "code": wanted})
+    texts = pl.Series(["x", " x", "x "], dtype=pl.String if as_text else pl.Enum(["x", " x", "x ", "y"]))
+    assert judge(dataset, pl.DataFrame({"row": range(3), "code": texts})).good["code"].to_list() == ["x", " x", "x "]
+
+
 def test_a_day_that_python_does_not_have_is_a_reason_and_stands_in_quarantine(tmp_path: Path) -> None:
     types = {"row": "pl.Int8", "day": "pl.Date", "until": 'pl.Datetime("us", "Asia/Tokyo")'}
     dataset = in_parquet(tmp_path, types)
