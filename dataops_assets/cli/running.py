@@ -185,8 +185,8 @@ def _line(lake: Lake, title: str, done: dict[Dataset, set[Partition]], failed: i
     parts = [
         f"{days} days" if days > 1 else "",
         f"{rows:,} rows" if ingested else "",
-        f"{sum(t.rejected for t in ingested)} rejected",
-        f"{sum(t.normalised for t in ingested)} normalised",
+        f"{sum(t.rejected for t in ingested):,} rejected",
+        f"{sum(t.normalised for t in ingested):,} normalised",
         f"{corrected} corrected" if corrected else "",
         f"gates: {sum(t.passed for t in found)} passed",
         f"{sum(t.warned for t in found)} warned",
