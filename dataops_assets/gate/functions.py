@@ -27,6 +27,9 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What no code of a dataset can help: a disk is full, or what lies there is damaged."""
 
 
+_FILES = {"normalise": "schema.py", "transform": "transform.py"}
+
+
 class CodeError(Exception):
     """`normalise`, `transform` or a check failed, or did not keep its promise. The message says which, and how to mend it."""
 
@@ -38,7 +41,8 @@ def code_of(dataset: Dataset, step: str, rule: str | None = None) -> Iterator[No
     Args:
         dataset: Whose function it is.
         step: What it is for.
-        rule: The rule that it makes, to say where that stands if the error comes from none of their own lines.
+        rule: The rule that it makes, to say where that stands if the error comes from none of their own lines; without one it
+            is `normalise` or `transform`.
 
     Raises:
         CodeError: In place of any exception but those of disks and memory, and of storage that no line of theirs has asked.
@@ -52,8 +56,9 @@ def code_of(dataset: Dataset, step: str, rule: str | None = None) -> Iterator[No
         if isinstance(error, OSError) and (not place or error.errno in _OF_THE_DISK):
             raise
         why = told(error, dataset.withheld)
-        place = place or (rule_at(dataset, rule) if rule is not None else "")
-        raise CodeError(f"{step} of {dataset.name} failed: {why}" + (f" ({place})" if place else "")) from error
+        # What is lazy fails once none of its own lines is at work.
+        place = place or (rule_at(dataset, rule) if rule is not None else f"{dataset.folder}/{_FILES[step]}")
+        raise CodeError(f"{step} of {dataset.name} failed: {why} ({place})") from error
 
 
 def told(error: BaseException, withheld: str) -> str:

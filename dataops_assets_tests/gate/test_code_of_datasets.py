@@ -90,7 +90,7 @@ def test_normalise_makes_other_columns_from_what_is_delivered(tree: Tree) -> Non
         ("return rows.collect()", "normalise of readings gives DataFrame: return a LazyFrame"),
         ("raise KeyError('x')", "normalise of readings failed: KeyError: 'x'"),
         ("raise SystemExit(3)", "normalise of readings failed: SystemExit: 3"),
-        (f"return rows.with_columns(pl.when({MONTH}).then(pl.col('note')))", "normalise of readings failed: "),
+        (f"return rows.with_columns(pl.when({MONTH}).then(pl.col('note')))", "(defs/readings/schema.py)"),
     ],
 )
 def test_normalise_that_breaks_its_promise_is_refused(tree: Tree, body: str, says: str) -> None:
@@ -147,7 +147,7 @@ def test_rejected_rows_of_a_product_are_the_same_in_whatever_order_they_are_made
             "makes column `height` as Int64, but schema.py says Int16: cast it there",
         ),
         (lambda made: made.with_columns(pl.col("nope")), "failed: ColumnNotFoundError"),
-        (lambda made: made.with_columns(day=pl.date(2024, pl.col("height"), 1)), "failed: "),
+        (lambda made: made.with_columns(day=pl.date(2024, pl.col("height"), 1)), "(defs/daily/transform.py)"),
         (lambda made: None, "gives NoneType: return a LazyFrame"),
         (lambda made: made.collect(), "gives DataFrame: return a LazyFrame, which a DataFrame becomes by `.lazy()`"),
     ],
