@@ -9,7 +9,6 @@ Technometrics 33, 1991).
 Here: moments, and residuals. Not here: which columns take part (`profile`), and what is unusual (`drift`).
 """
 
-import warnings
 from collections import deque
 from collections.abc import Collection, Sequence
 
@@ -50,10 +49,10 @@ class Moments(BaseModel):
 def moments(numbers: pl.DataFrame) -> Moments:
     """Take the moments of columns of floats; one that is null counts as the mean."""
     values = numbers.to_numpy()
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # some columns have no value at all
-        mean = np.nanmean(values, axis=0)
-        apart = np.where(np.isnan(values), 0.0, values - mean)
+    is_none = np.isnan(values)
+    with np.errstate(all="ignore"):
+        mean = np.where(is_none, 0.0, values).sum(axis=0) / (~is_none).sum(axis=0)
+        apart = np.where(is_none, 0.0, values - mean)
         deviation = np.sqrt((apart**2).mean(axis=0))
         varies = np.isfinite(deviation) & (deviation > 1e-9 * np.abs(mean))
         apart = apart[:, varies] / deviation[varies]
