@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -90,20 +91,25 @@ class Schema:
 
     @cached_property
     def methods_of_no_use(self) -> list[str]:
-        """The methods that are neither checks nor pandera's own, and that no code beside them names."""
+        """The methods with the arguments of a check that are none, and that no module of `defs/` names: a decorator is missing.
+
+        It is known once all modules are loaded.
+        """
         package = self.model.__module__.partition(".")[0]
-        written = [base for base in self.model.__mro__ if base.__module__.partition(".")[0] == package]
-        methods = {name: value for base in written for name, value in vars(base).items() if inspect.isroutine(value)}
-        plain = [
+        own = [base for base in self.model.__mro__ if base.__module__.partition(".")[0] == package]
+        models = [base for base in reversed(own) if issubclass(base, pa.DataFrameModel)]
+        methods = {name: value for base in models for name, value in vars(base).items()}
+        forgotten = [
             name
             for name, value in methods.items()
-            if not any(hasattr(value, key) for key in (CHECK_KEY, DATAFRAME_CHECK_KEY))
+            if _takes_what_a_check_takes(value)
+            and not any(hasattr(value, key) for key in (CHECK_KEY, DATAFRAME_CHECK_KEY))
             and not (name.startswith("_") or hasattr(pa.DataFrameModel, name) or name in self.checks_of_no_column)
         ]
-        modules = {inspect.getmodule(base) for base in written} if plain else ()
-        nodes = [node for module in modules if module for node in ast.walk(ast.parse(inspect.getsource(module)))]
-        used = {node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in nodes}
-        return [name for name in plain if name not in used]
+        modules = [module for name, module in sys.modules.items() if forgotten and name.partition(".")[0] == package]
+        sources = [inspect.getsource(module) for module in modules if getattr(module, "__file__", None)]
+        used = {_named_by(node) for source in sources for node in ast.walk(ast.parse(source))}
+        return [name for name in forgotten if name not in used]
 
     @cached_property
     def polars(self) -> pl.Schema:
@@ -144,6 +150,20 @@ def is_pattern(name: str) -> bool:
 def has_text(dtype: pl.DataType) -> bool:
     """Whether there is one way to write each value of a type as text, and to read it."""
     return not (dtype.is_nested() or dtype in (pl.Binary, pl.Duration, pl.Object))
+
+
+def _takes_what_a_check_takes(method: object) -> bool:
+    function = getattr(method, "__func__", method) if isinstance(method, classmethod) else method
+    return inspect.isfunction(function) and len(inspect.signature(function).parameters) == len(("cls", "data"))
+
+
+def _named_by(node: ast.AST) -> str | None:
+    """The name that a node uses, be it as a text, as in `getattr(cls, "name")`."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.Name):
+        return node.id if isinstance(node.ctx, ast.Load) else None
+    return node.attr if isinstance(node, ast.Attribute) else None
 
 
 def _instance(dtype: Any) -> pl.DataType:

@@ -41,8 +41,9 @@ _WIDENED = 2.0
 _BREAK, _BREAK_LEAST = 3.0, 1.1
 """A break is so many times as far off as anything before, and so many times as far as what is unusual at least."""
 _TOLD = 5
-_HELD = 1e-3
-"""The spread of values that differ by less than a profile holds, as a part of them: a change of its last digit is usual."""
+_UNSEEN = 1e-3
+"""As which part of values counts their spread, where they differ by less than a profile holds: a change of the last of its six
+digits is usual then."""
 _NORMAL = 1.4826  # the standard deviation of a normal distribution, in terms of its median absolute deviation
 _NEW, _MIX, _ROWS, _MERGED, _REPEATED = "new", "mix", "rows", "merged", "repeated"
 _RESIDUAL, _BIAS = "residual", "bias"
@@ -72,6 +73,8 @@ class History:
         self._new_numbers = np.array([what == _NEW and name in self._numeric for name, what in named], dtype=bool)
         flags = {name for name, dtype in schema.items() if dtype == pl.Boolean}
         self._of_flags = np.array([what in (_NEW, _MIX) and name in flags for name, what in named], dtype=bool)
+        floats = {name for name, dtype in schema.items() if dtype.is_float()}
+        self._of_floats = np.array([name in floats for name, _ in named], dtype=bool)
         related = related_of(schema)
         self._relations = Relations(related, USUAL, _COLD_START)
         self._related = len(named)  # where they begin
@@ -90,7 +93,7 @@ class History:
         self._kinds = np.array([what for _, what in self.names])
         self._beside = {
             what: np.array([self._place.get((name, what), -1) for name, _ in named])
-            for what in ("q05", "q95", "distinct", "least", "greatest")
+            for what in ("q05", "q95", "distinct", "least", "greatest", "top", "nulls")
         }
         self._top = np.array([self._place.get((name, "top"), -1) for name, _ in self.names])
 
@@ -258,11 +261,11 @@ class History:
         """
         related = self._relations.floors(median[self._related :])
         before, median = before[:, : self._related], median[: self._related]
-        low, high, distinct, least, greatest = (before[:, places] for places in self._beside.values())
+        low, high, distinct, least, greatest, top, nulls = (before[:, places] for places in self._beside.values())
         spread = np.fmax.reduce(high - low, axis=0)
-        # Of many values that differ by less than a profile holds, the spread is no more than that.
-        alike = (np.fmax.reduce(greatest - least, axis=0) == 0) & (np.fmax.reduce(distinct, axis=0) > 2)
-        spread = np.where(alike, _HELD * np.abs(np.fmax.reduce(least, axis=0)), spread)
+        # Whole numbers that are nearly alike, such as those that begin with a date, need not stay where they are.
+        alike = self._of_floats & (np.fmax.reduce(greatest - least, axis=0) == 0) & (np.fmax.reduce(top + nulls, axis=0) < 0.99)
+        spread = np.where(alike, _UNSEEN * np.abs(np.fmax.reduce(least, axis=0)), spread)
         # Of a column with one value all over each partition, such as its day, no value is unusual.
         spread = np.where((self._beside["q05"] >= 0) & (spread > 0), spread, np.nan)
         one_value = (self._beside["distinct"] >= 0) & (np.fmax.reduce(distinct, axis=0) <= 1)

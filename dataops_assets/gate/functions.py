@@ -28,6 +28,7 @@ _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 _FILES = {"normalise": "schema.py", "transform": "transform.py"}
+"""Where the functions of a dataset stand."""
 
 
 class CodeError(Exception):

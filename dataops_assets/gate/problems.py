@@ -28,7 +28,7 @@ _LONG = {
     "le": "less_than_or_equal_to",
 }
 """What the rules are called that `pa.Field` makes of its short arguments."""
-_NO_COLUMN = re.compile('unable to find column "(.+?)"')
+_NO_COLUMN = re.compile('unable to find column "(.+?)"(.*)')
 _NO_PATTERN = re.compile("regex error: (look-around|backreferences)?")
 """What polars says of a check."""
 
@@ -102,7 +102,7 @@ def _mended(dataset: Dataset, error: NotCompiled) -> str:
     column, _, label = error.rule.rpartition(".")
     argument = next((short for short, long in _LONG.items() if long == label), label)
     if (found := _NO_COLUMN.search(str(error))) and found[1] not in dataset.schema.columns:
-        return choose(found[1], dataset.schema.columns)
+        return choose(found[1], re.findall('"(.+?)"', found[2]) or dataset.schema.columns)
     if found := _NO_PATTERN.search(str(error)):
         return f"write a pattern without {found[1]}" if found[1] else "write a pattern that polars can read"
     method = getattr(dataset.schema.model, label, None)
@@ -180,6 +180,7 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
         for name in schema.methods_of_no_use:
             message = f"`{name}` is no rule: nothing makes a check of it"
             remedy = 'write `@pa.dataframe_check` or `@pa.check("<column>")` above it; or begin its name with `_`'
+            remedy = remedy if schema is dataset.schema else f"remove it: rules stand in `Schema`; there, {remedy}"
             yield _written(dataset, schema, name, message, remedy)
         settings = ("drop_invalid_rows", "add_missing_columns")
         for setting in (setting for setting in settings if getattr(model, setting)):

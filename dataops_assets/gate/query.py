@@ -68,15 +68,16 @@ def select(rows: pl.DataFrame, columns: Iterable[pl.Expr | str]) -> pl.DataFrame
 def select(rows: Table, columns: Iterable[pl.Expr | str]) -> Table: ...
 def select(rows: Table, columns: Iterable[pl.Expr | str]) -> Table:
     """Columns of rows; of few rows one after another, since to share them among threads takes longer than to make them."""
-    return rows.select_seq(columns) if _are_few(rows) else rows.select(columns)
+    return rows.select_seq(columns) if are_few(rows) else rows.select(columns)
 
 
 def with_columns(rows: Table, columns: Iterable[pl.Expr | pl.Series]) -> Table:
     """Rows with more columns, as `select` makes them."""
-    return rows.with_columns_seq(columns) if _are_few(rows) else rows.with_columns(columns)
+    return rows.with_columns_seq(columns) if are_few(rows) else rows.with_columns(columns)
 
 
-def _are_few(rows: Table) -> TypeGuard[pl.DataFrame]:
+def are_few(rows: Table) -> TypeGuard[pl.DataFrame]:
+    """Whether what is asked of rows takes less than to share it among threads."""
     return isinstance(rows, pl.DataFrame) and rows.height < _FEW_ROWS
 
 

@@ -19,7 +19,7 @@ from polars.datatypes import DataTypeClass
 
 from dataops_assets.contract import Dataset, Reference, Severity
 from dataops_assets.gate.capture import Called, NotCompiled, compiled
-from dataops_assets.gate.query import Table, with_columns
+from dataops_assets.gate.query import Table, are_few, with_columns
 
 ROW = "__row"
 """The column with the number of a row, from 1, as it was delivered."""
@@ -268,15 +268,16 @@ def with_references(frame: Table, rules: Sequence[Rule], tables: dict[str, pl.Da
             continue
         found, known = _reference_column(rule.reference), tables[rule.name]
         nothing = pl.any_horizontal(pl.col(column).is_null() for column in rule.columns)
+        if isinstance(frame, pl.DataFrame) and known.width == 1 and are_few(known):
+            [values] = known.get_columns()
+            exists.append((pl.col(values.name).is_in(values.implode()) | nothing).alias(found))
+            continue
         beside = known.with_columns(pl.lit(True).alias(found))
         is_there = pl.col(found).fill_null(False) | nothing
         how: dict[str, Any] = {"on": list(rule.columns), "how": "left", "maintain_order": "left", "coalesce": True}
-        if isinstance(frame, pl.LazyFrame):
+        if isinstance(frame, pl.DataFrame):  # all columns that it has would be gathered anew
+            exists.append(frame.select(rule.columns).join(beside, **how).select(is_there).to_series())
+        else:
             frame = frame.join(beside.lazy(), **how)
             exists.append(is_there)
-        elif known.width == 1:  # streamed, all that is known would be searched anew for each batch of rows
-            [values] = known.get_columns()
-            exists.append((pl.col(values.name).is_in(values.implode()) | nothing).alias(found))
-        else:  # all columns that it has would be gathered anew
-            exists.append(frame.select(rule.columns).join(beside, **how).select(is_there).to_series())
     return with_columns(frame, exists) if exists else frame

@@ -2,6 +2,8 @@
 
 import pytest
 
+from dataops_assets.contract import ContractError
+from dataops_assets.gate.rules import compile_rules
 from dataops_assets_tests.contract.broken import SCHEMA, Broken, assert_told
 from dataops_assets_tests.trees import Tree
 
@@ -185,10 +187,52 @@ def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: 
     assert_told(tree, broken)
 
 
-@pytest.mark.parametrize("name", ["_in_words", "in_words", "to_yaml"])
-def test_method_that_is_used_private_or_of_pandera_need_be_no_rule(tree: Tree, name: str) -> None:
-    method = f"    @classmethod\n    def {name}(cls):\n        return pl.col('note').is_not_null()\n\n"
-    tree.edit(SCHEMA, "    @pa.dataframe_check\n    def noted", f"{method}    @pa.dataframe_check\n    def noted")
-    if name == "in_words":
-        tree.edit(SCHEMA, NOTED, 'return data.lazyframe.select(pl.col("temperature").is_not_null() | cls.in_words())')
+@pytest.mark.parametrize(
+    ("method", "used"),
+    [
+        ("def _known(cls, column)", 'pl.col("note").is_not_null()'),
+        ("def to_yaml(cls, column)", 'pl.col("note").is_not_null()'),
+        ("@classmethod|def known(cls)", 'pl.col("note").is_not_null()'),
+        ("@staticmethod|def known(column, other)", 'pl.col("note").is_not_null()'),
+        ("@classmethod|def known(cls, column)", 'cls.known("note")'),
+        ("@classmethod|def known(cls, column)", 'getattr(cls, "known")("note")'),
+    ],
+)
+def test_a_method_that_is_used_or_takes_other_arguments_need_be_no_rule(tree: Tree, method: str, used: str) -> None:
+    *decorator, written = method.split("|")
+    lines = [*decorator, f"{written}:", '    return pl.col("note").is_not_null()', ""]
+    tree.edit(SCHEMA, "    @pa.dataframe_check\n", "".join(f"    {line}\n" for line in lines) + "    @pa.dataframe_check\n")
+    tree.edit(SCHEMA, NOTED, f'return data.lazyframe.select(pl.col("temperature").is_not_null() | {used})')
     tree.catalog()
+
+
+def test_a_method_that_another_dataset_uses_need_be_no_rule(tree: Tree) -> None:
+    known = "    @classmethod\n    def known(cls, column):\n        return pl.col(column).is_not_null()\n\n"
+    tree.edit(SCHEMA, "    @pa.dataframe_check\n", f"{known}    @pa.dataframe_check\n")
+    transform = (tree.defs / "daily/transform.py").read_text()
+    tree.write("daily/transform.py", f"from ..readings.schema import Schema\n{transform}\n\nKNOWN = Schema.known('note')\n")
+    tree.catalog()
+
+
+@pytest.mark.parametrize("above", ["    @pa.dataframe_check\n", ""])
+def test_of_a_method_that_takes_the_place_of_another_its_own_decorator_counts(tree: Tree, above: str) -> None:
+    tree.write("more.py", MORE.replace("    @pa.dataframe_check\n", above))
+    tree.edit(SCHEMA, "class Schema(pa.DataFrameModel):", "class Schema(More):")
+    tree.edit(SCHEMA, "import polars as pl\n", "import polars as pl\n\nfrom ..more import More\n")
+    cold = MORE[MORE.index("    @pa.dataframe_check") :]
+    tree.edit(SCHEMA, "    @pa.dataframe_check\n", f"{cold}\n    @pa.dataframe_check\n")
+    tree.edit("readings/examples.yaml", "reject:\n", "reject:\n  cold: {temperature: 60}\n")
+    assert any(rule.name == "cold" for rule in compile_rules(tree["readings"]))
+    tree.edit(SCHEMA, cold, cold.replace("    @pa.dataframe_check\n", ""))
+    with pytest.raises(ContractError, match="`cold` is no rule"):
+        tree.catalog()
+
+
+def test_a_forgotten_decorator_of_what_is_delivered_is_told_with_the_model_that_rules_stand_in(tree: Tree) -> None:
+    schema = (tree.defs / SCHEMA).read_text()
+    noted = schema[schema.index("    @pa.dataframe_check") :].split("\n\n")[0]
+    tree.write(
+        SCHEMA, f"{schema}\n\nclass Delivered(Schema):\n{noted.replace('@pa.dataframe_check', '').replace('noted', 'cold')}\n"
+    )
+    with pytest.raises(ContractError, match=r"remove it: rules stand in `Schema`; there, write `@pa\.dataframe_check`"):
+        tree.catalog()

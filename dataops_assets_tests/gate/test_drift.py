@@ -196,28 +196,39 @@ def test_each_statistic_tells_of_its_fault(named: str, day: Profile):
     assert any(name.endswith(named) for name in unusual(after(50), day))
 
 
-def far(number: int, unit: float = 1.0) -> Profile:
-    """A day of places that are all the same to six digits; and of a number that is one all day, or none."""
+def far(number: int, unit: float = 1.0) -> pl.DataFrame:
+    """Places that are the same to six digits, a number that is one for weeks or none, and ids that begin with a day."""
     random = np.random.default_rng(number)
-    return taken(
-        pl.DataFrame(
-            {
-                "northing": (5934568 + random.random(200)) / unit,
-                "number": pl.Series([float(number) if one else None for one in random.random(200) < 0.9], dtype=pl.Float64),
-                "at": [BEGAN + timedelta(days=number, minutes=minute) for minute in range(200)],
-            },
-            schema_overrides={"at": pl.Datetime("us", "UTC")},
-        ),
-        number,
+    day = int(f"{BEGAN + timedelta(days=number + 300):%Y%m%d}")
+    return pl.DataFrame(
+        {
+            "northing": (5934568 + random.random(200)) / unit,
+            "number": pl.Series([1.0 + number // 50 if one else None for one in random.random(200) < 0.9], dtype=pl.Float64),
+            "id": day * 1000 + random.permutation(200),
+            "at": [BEGAN + timedelta(days=number, minutes=minute) for minute in range(200)],
+        },
+        schema_overrides={"at": pl.Datetime("us", "UTC")},
     )
 
 
-def test_another_unit_of_values_that_differ_by_less_than_a_profile_holds_is_told():
-    history = History({"northing": pl.Float64(), "number": pl.Float64(), "at": pl.Datetime("us", "UTC")})
+@pytest.mark.parametrize("sampled", [False, True])
+def test_another_unit_of_values_that_differ_by_less_than_a_profile_holds_is_told(
+    sampled: bool, monkeypatch: pytest.MonkeyPatch
+):
+    if sampled:
+        monkeypatch.setattr("dataops_assets.gate.profile._MOST_ROWS", 0)
+        monkeypatch.setattr("dataops_assets.gate.profile._SAMPLED_ROWS", 150)
+    types = {"northing": pl.Float64(), "number": pl.Float64(), "id": pl.Int64(), "at": pl.Datetime("us", "UTC")}
+    history = History(types)
+
+    def day(number: int, unit: float = 1.0) -> Profile:
+        rows = far(number, unit).lazy() if sampled else far(number, unit)
+        return profile(rows, 200, 0, BEGAN + timedelta(days=number), public=True, key=["at"])
+
     for number in range(100):
-        assert number < 60 or not unusual(history, far(number))
-        history.add(str(number), far(number))
-    assert {"northing.least", "northing.mean", "northing.q50"} <= {*unusual(history, far(100, unit=0.3048))}
+        assert number < 60 or not unusual(history, day(number))
+        history.add(str(number), day(number))
+    assert {"northing.least", "northing.mean", "northing.q50"} <= {*unusual(history, day(100, unit=0.3048))}
 
 
 def test_a_profile_from_before_there_were_relations_tells_what_it_can():

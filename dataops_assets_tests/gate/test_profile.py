@@ -64,3 +64,11 @@ def test_digits_are_those_that_were_written_however_short_the_float(dtype: type[
     written = [f"{whole}.{'7' * digits}" for whole in range(-5, 5)]
     rows = pl.DataFrame({"amount": written}).select(pl.col("amount").str.strip_suffix(".").cast(pl.Float64).cast(dtype))
     assert profile(rows, rows.height, 0, _BEGAN, public=True).columns["amount"]["decimals"] == digits
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number", "digits"), [(pl.Float32, 99999.99, 2), (pl.Float16, 1023.5, 1), (pl.Float64, 0.3, 1)]
+)
+def test_digits_are_told_as_far_as_a_float_holds_them(dtype: type[pl.DataType], number: float, digits: int) -> None:
+    rows = pl.DataFrame({"amount": [number]}, schema={"amount": dtype})
+    assert profile(rows, 1, 0, _BEGAN, public=True).columns["amount"]["decimals"] == digits
