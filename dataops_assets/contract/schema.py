@@ -106,7 +106,8 @@ class Schema:
             and not any(hasattr(value, key) for key in (CHECK_KEY, DATAFRAME_CHECK_KEY))
             and not (name.startswith("_") or hasattr(pa.DataFrameModel, name) or name in self.checks_of_no_column)
         ]
-        modules = [module for name, module in sys.modules.items() if forgotten and name.partition(".")[0] == package]
+        loaded = list(sys.modules.items()) if forgotten else []  # another thread may add to it
+        modules = [module for name, module in loaded if name.partition(".")[0] == package]
         sources = [inspect.getsource(module) for module in modules if getattr(module, "__file__", None)]
         used = {_named_by(node) for source in sources for node in ast.walk(ast.parse(source))}
         return [name for name in forgotten if name not in used]
