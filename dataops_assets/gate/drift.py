@@ -9,29 +9,26 @@ Each statistic of a profile is compared with its own history, in the order of th
 3. A *break* is three times as far off as ever before, however short the history, and not only just unusual. Three times what
    is unusual would not do: what falls to a tenth is off by no more than its own level, which may be twenty deviations.
 
-Here: distances, and what is said of them. Not here: the statistics (`profile`), and where the profiles before come from.
+Here: distances. Not here: the statistics (`profile`), what is said of those that are unusual (`unusual`), and where the
+profiles before come from.
 """
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dataops_assets.gate.content import Judged
 from dataops_assets.gate.profile import Profile, has_categories, related_of, statistics_of
 from dataops_assets.gate.relations import NULL, Numbers, Relations
-from dataops_assets.gate.rules import STATISTICS, Rule
-from dataops_assets.gate.verdict import RuleResult, Status, Unusual
-from dataops_assets.gate.wording import percent, some
 
 USUAL = 28
 """How many partitions before one tell what is usual: four weeks, if they are days."""
 CALIBRATED = 180
 """How many partitions before one tell how far a statistic goes by nature."""
-_COLD_START = 14
+COLD_START = 14
+"""How many partitions before one it takes to tell anything."""
 _LEAST_LIMIT, _LEAST_LIMIT_STEADY, _LEAST_LIMIT_NEW, _LEAST_LIMIT_LOPSIDED = 6.0, 3.5, 8.0, 10.0
 _BEYOND = 1.5
 _PATIENCE = 24
@@ -40,17 +37,18 @@ _OFTEN, _OFTEN_AT_LEAST = 0.05, 3
 _WIDENED = 2.0
 _BREAK, _BREAK_LEAST = 3.0, 1.1
 """A break is so many times as far off as anything before, and so many times as far as what is unusual at least."""
-_TOLD = 5
 _UNSEEN = 1e-3
 """As which part of values counts their spread, where they differ by less than a profile holds: a change of the last of its six
 digits is usual then."""
 _NORMAL = 1.4826  # the standard deviation of a normal distribution, in terms of its median absolute deviation
-_NEW, _MIX, _ROWS, _MERGED, _REPEATED = "new", "mix", "rows", "merged", "repeated"
+NEW, _MIX, ROWS, _MERGED, _REPEATED = "new", "mix", "rows", "merged", "repeated"
 _RESIDUAL, _BIAS = "residual", "bias"
 _STEADY = (_RESIDUAL, _BIAS, "step", _MIX)
 _RARE = ("nulls", "lower", "padded")
-_SHARES = (*_RARE, "top", _NEW, _MIX, _MERGED, _REPEATED)
-_NEVER_NEGATIVE = (*_SHARES, _ROWS, "distinct", "length", "decimals", "step", _RESIDUAL)
+SHARES = (*_RARE, "top", NEW, _MIX, _MERGED, _REPEATED)
+"""Kinds of statistics that are a share of the rows."""
+NEVER_NEGATIVE = (*SHARES, ROWS, "distinct", "length", "decimals", "step", _RESIDUAL)
+"""Kinds of statistics that are never below zero."""
 
 
 class History:
@@ -66,17 +64,17 @@ class History:
     """
 
     def __init__(self, schema: Mapping[str, pl.DataType]):
-        named = [("", _ROWS), ("", _MERGED), ("", _REPEATED), *statistics_of(schema)]
-        named += [(name, kind) for name, dtype in schema.items() if has_categories(dtype) for kind in (_NEW, _MIX)]
+        named = [("", ROWS), ("", _MERGED), ("", _REPEATED), *statistics_of(schema)]
+        named += [(name, kind) for name, dtype in schema.items() if has_categories(dtype) for kind in (NEW, _MIX)]
         self._numeric = {name for name, dtype in schema.items() if dtype.is_numeric()}
-        named += [(name, _NEW) for name in schema if name in self._numeric]
-        self._new_numbers = np.array([what == _NEW and name in self._numeric for name, what in named], dtype=bool)
+        named += [(name, NEW) for name in schema if name in self._numeric]
+        self._new_numbers = np.array([what == NEW and name in self._numeric for name, what in named], dtype=bool)
         flags = {name for name, dtype in schema.items() if dtype == pl.Boolean}
-        self._of_flags = np.array([what in (_NEW, _MIX) and name in flags for name, what in named], dtype=bool)
+        self._of_flags = np.array([what in (NEW, _MIX) and name in flags for name, what in named], dtype=bool)
         floats = {name for name, dtype in schema.items() if dtype.is_float()}
         self._of_floats = np.array([name in floats for name, _ in named], dtype=bool)
         related = related_of(schema)
-        self._relations = Relations(related, USUAL, _COLD_START)
+        self._relations = Relations(related, USUAL, COLD_START)
         self._related = len(named)  # where they begin
         self.names = named + [(name, what) for what in (_RESIDUAL, _BIAS) for name in related]
         self.taken: list[tuple[str, Profile]] = []
@@ -167,7 +165,7 @@ class History:
                     values[place] = value
         for column, counts in profile.categories.items():
             new = self.new_categories(profile, column)
-            if new is not None and (place := self._place.get((column, _NEW))) is not None:
+            if new is not None and (place := self._place.get((column, NEW))) is not None:
                 values[place] = sum(counts[value] for value in new) / max(1, sum(counts.values()))
             if (place := self._place.get((column, _MIX))) is not None:
                 values[place] = self._mix(column, counts)
@@ -190,7 +188,7 @@ class History:
         return (
             f"{value} of the rows equal another in all but the key"
             if what == _REPEATED
-            else f"{_named(column, what)} is {value}"
+            else f"{named(column, what)} is {value}"
         )
 
     def new_categories(self, profile: Profile, column: str) -> list[str] | None:
@@ -229,7 +227,7 @@ class History:
             shares: dict[str, float] = defaultdict(float)
             self._shares[column] = shares
             before = [one[column] for one in list(self._categories)[-USUAL:] if one.get(column)]
-            for one in before if len(before) >= _COLD_START else ():
+            for one in before if len(before) >= COLD_START else ():
                 total = sum(one.values()) * len(before)
                 for value, count in one.items():
                     shares[value] += count / total
@@ -239,12 +237,12 @@ class History:
         return sum(abs(counts.get(value, 0) / rows - usual.get(value, 0.0)) for value in sorted({*usual, *counts})) / 2
 
     def _distances_of(self, values: Numbers) -> Numbers:
-        if len(self._values) < _COLD_START:
+        if len(self._values) < COLD_START:
             return np.full(len(self.names), np.nan)
         before, median, scale = self._scaled()
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             distances = np.abs(values - median) / scale
-        return np.where((~np.isnan(before)).sum(axis=0) >= _COLD_START, distances, np.nan)
+        return np.where((~np.isnan(before)).sum(axis=0) >= COLD_START, distances, np.nan)
 
     def _scaled(self) -> tuple[Numbers, Numbers, Numbers]:
         """The values before, their medians, and what distances from these are measured in."""
@@ -274,7 +272,7 @@ class History:
         kinds = self._kinds[: self._related]
         floors = np.select(
             [
-                np.isin(kinds, (_ROWS, "distinct")),
+                np.isin(kinds, (ROWS, "distinct")),
                 np.isin(kinds, _RARE) & never,
                 np.isin(kinds, _RARE),
                 kinds == "decimals",
@@ -282,7 +280,7 @@ class History:
                 self._of_flags & one_value,  # what is so of whole partitions may be either by nature
                 kinds == _MIX,
                 self._new_numbers,
-                np.isin(kinds, (_NEW, _MERGED, _REPEATED)),
+                np.isin(kinds, (NEW, _MERGED, _REPEATED)),
             ],
             [
                 np.maximum(1, 0.01 * median),
@@ -313,106 +311,18 @@ class History:
         # Of a column that mostly has one value, such as rain, what the others are differs by nature.
         lopsided = (self._top >= 0) & (_median(self._before()[:, self._top])[0] > 0.5)
         least = np.select(
-            [np.isin(self._kinds, _STEADY), self._kinds == _NEW, lopsided],
+            [np.isin(self._kinds, _STEADY), self._kinds == NEW, lopsided],
             [_LEAST_LIMIT_STEADY, _LEAST_LIMIT_NEW, _LEAST_LIMIT_LOPSIDED],
             _LEAST_LIMIT,
         )
         largest = np.fmax(np.fmax.reduce(before, axis=0), least)
-        limits = np.where(told >= _COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
+        limits = np.where(told >= COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
         return limits, np.maximum(np.maximum(largest, _LEAST_LIMIT) * _BREAK, limits * _BREAK_LEAST)
 
 
-def compared(found: Judged, rules: list[Rule], history: History, public: bool) -> Judged:
-    """What the content gate found, with what its profile tells in the light of those before.
-
-    Args:
-        found: What was found.
-        rules: The rules of the dataset; without one on statistics nothing is compared.
-        history: The profiles of the partitions before.
-        public: Whether values may be shown.
-    """
-    rule = next((rule for rule in rules if rule.name == STATISTICS), None)
-    if rule is None or found.profile is None:
-        return found
-    surprises = np.nan_to_num(history.surprises(found.profile))
-    values = history.numbers(found.profile)
-    breaks = history.breaks(found.profile)
-    worst = [int(place) for place in np.lexsort((-surprises, ~breaks)) if surprises[place] > 1]
-    unusual = tuple(_unusual(history, found.profile, place, values, surprises, public) for place in worst[:_TOLD])
-    status: Status = "passed"
-    if worst:
-        status = "refused" if rule.severity == "fail" and breaks.any() else "warned"
-    more = f"; and {len(worst) - _TOLD} more" if len(worst) > _TOLD else ""
-    told = "; ".join(one.told for one in unusual) + more if worst else ""
-    result = RuleResult(
-        rule=rule.name,
-        sentence=rule.sentence,
-        severity=rule.severity,
-        checked=1,
-        broken=int(bool(worst)),
-        status=status,
-        detail=f"{told} ({_span(history)})" if told else _span(history),
-        measured=round(float(surprises.max()), 3) if worst else None,
-        bound=1.0 if worst else None,
-    )
-    refused = (f"{rule.name}: {rule.sentence}, but {result.detail}",) if status == "refused" else ()
-    return replace(
-        found,
-        rules=tuple(result if one.rule == rule.name else one for one in found.rules),
-        reasons=(*found.reasons, *refused),
-        unusual=unusual,
-    )
-
-
-def _span(history: History) -> str:
-    before = history.partitions
-    if len(before) < 2 * _COLD_START:
-        return f"{len(before)} partitions before, which is too few to tell: {2 * _COLD_START} are needed"
-    return f"by the {len(before)} partitions from {before[0]} to {before[-1]}"
-
-
-def _unusual(history: History, profile: Profile, place: int, values: Numbers, surprises: Numbers, public: bool) -> Unusual:
-    column, what = history.names[place]
-    name, value, before = _named(column, what), float(values[place]), history.before(place)
-    times = round(float(surprises[place]), 2)
-    broken_low, least, greatest, broken_high = (float(bound) for bound in history.bounds(place))
-    side, limit, broken = ("above", greatest, broken_high) if value > greatest else ("below", least, broken_low)
-    if not public:
-        median = (least + greatest) / 2
-        most = (broken - median) / (limit - median)
-        told = f"{name} is {times:g} times as far off as it may be, and {most:.3g} times is a break"
-        return Unusual(statistic=name, surprise=times, told=told)
-    with np.errstate(invalid="ignore", over="ignore"):
-        low, high = np.nanquantile(before, [0.1, 0.9])
-    told = f"{history.told(place, _said(value, what))}, usually {_said(low, what)} to {_said(high, what)}"
-    if what == _NEW and (new := history.new_categories(profile, column)):
-        told += f": {some(new, 3)}"
-    possible = not (what in _SHARES and broken > 1) and not (what in _NEVER_NEGATIVE and broken < 0)
-    told += f"; unusual {side} {_said(limit, what)}"
-    told += f", a break {side} {_said(broken, what)}" if possible else ", never a break"
-    return Unusual(
-        statistic=name,
-        surprise=times,
-        told=told,
-        value=value,
-        before=tuple(map(_finite, before)),
-        limit=_finite(limit),
-        broken=_finite(broken) if possible else None,
-    )
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _named(column: str, what: str) -> str:
+def named(column: str, what: str) -> str:
+    """The name of a statistic."""
     return f"{column.replace(NULL, '.nulls')}.{what}".lstrip(".")
-
-
-def _said(value: float, what: str) -> str:
-    if what in _SHARES:
-        return percent(value)
-    return f"{value:,.0f}" if what in (_ROWS, "distinct") else f"{value:,.4g}"
 
 
 def _median(values: Numbers) -> tuple[Numbers, npt.NDArray[np.int64]]:

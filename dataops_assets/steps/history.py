@@ -1,6 +1,7 @@
 """What the partitions before one were like: their profiles, from the last words of the content gate.
 
-Here: which of them count, and that runs over many go through each once. Not here: what is unusual (`gate.drift`).
+Here: which of them count, and that runs over many go through each once. Not here: what is unusual (`gate.drift`), and what is
+said of it (`gate.unusual`).
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,10 @@ from weakref import WeakKeyDictionary
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.accepted import accept
 from dataops_assets.gate.content import Judged
-from dataops_assets.gate.drift import CALIBRATED, USUAL, History, compared
+from dataops_assets.gate.drift import CALIBRATED, USUAL, History
 from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.rules import STATISTICS, Rule
+from dataops_assets.gate.unusual import compared
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake
