@@ -106,8 +106,9 @@ class Schema:
             and not any(hasattr(value, key) for key in (CHECK_KEY, DATAFRAME_CHECK_KEY))
             and not (name.startswith("_") or hasattr(pa.DataFrameModel, name) or name in self.checks_of_no_column)
         ]
-        loaded = list(sys.modules.items()) if forgotten else []  # another thread may add to it
-        modules = [module for name, module in loaded if name.partition(".")[0] == package]
+        # Modules may be loaded meanwhile, by another thread or by what garbage collection calls: only `copy` stands that.
+        loaded = sys.modules.copy() if forgotten else {}
+        modules = [module for name, module in loaded.items() if name.partition(".")[0] == package]
         sources = [inspect.getsource(module) for module in modules if getattr(module, "__file__", None)]
         used = {_named_by(node) for source in sources for node in ast.walk(ast.parse(source))}
         return [name for name in forgotten if name not in used]

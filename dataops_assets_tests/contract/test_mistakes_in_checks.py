@@ -1,5 +1,9 @@
 """Mistakes in the checks of a dataset, its own and those that `pa.Field` makes: one broken tree for every one."""
 
+import gc
+import sys
+from types import ModuleType
+
 import pytest
 
 from dataops_assets.contract import ContractError
@@ -212,6 +216,27 @@ def test_a_method_that_another_dataset_uses_need_be_no_rule(tree: Tree) -> None:
     transform = (tree.defs / "daily/transform.py").read_text()
     tree.write("daily/transform.py", f"from ..readings.schema import Schema\n{transform}\n\nKNOWN = Schema.known('note')\n")
     tree.catalog()
+
+
+def test_modules_may_be_loaded_while_it_is_looked_for(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4_000):  # Python keeps 2,000 tuples at hand; only the next are allocated, for which it collects garbage
+        monkeypatch.setitem(sys.modules, f"loaded_{number}", ModuleType("loaded"))
+    tree.edit(SCHEMA, "    @pa.dataframe_check\n", "")
+
+    def load(phase: str, _: object) -> None:
+        if phase == "start" and sys.modules.pop("loaded_meanwhile", None) is None:
+            sys.modules["loaded_meanwhile"] = ModuleType("loaded_meanwhile")
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(load)
+    gc.set_threshold(1, 1_000_000)
+    try:
+        with pytest.raises(ContractError, match="`noted` is no rule"):
+            tree.catalog()
+    finally:
+        gc.callbacks.remove(load)
+        gc.set_threshold(*threshold)
+        sys.modules.pop("loaded_meanwhile", None)
 
 
 @pytest.mark.parametrize("above", ["    @pa.dataframe_check\n", ""])
