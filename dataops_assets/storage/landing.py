@@ -3,15 +3,16 @@
 Not here: what was received of it (`deliveries`).
 """
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, from_json
 
 from dataops_assets.contract import Catalog, Dataset, Partition, Source
@@ -75,6 +76,8 @@ class Stray:
 _STRAY = "belongs to no delivery"
 
 
+_NEAR = 0.8  # how alike a key is to a total for it to be meant: `row` and `sha-256` are, `sha512` and `size` are not
+
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -83,6 +86,17 @@ class _ManifestFile(BaseModel):
     rows: _Count | None = Field(default=None, description="how many rows it has, as a whole number")
     bytes: _Count | None = Field(default=None, description="how many bytes it has, as a whole number")
     sha256: str | None = Field(default=None, description="the SHA-256 of its bytes in hex, as text")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, said: Any) -> Any:
+        """What else a provider says of a file is his matter; a total that is misspelt would be compared with nothing."""
+        keys = said if isinstance(said, dict) else {}
+        missing = [name for name in cls.model_fields if name not in keys]
+        for key in keys:
+            if key not in cls.model_fields and (near := difflib.get_close_matches(key.casefold(), missing, 1, _NEAR)):
+                raise Mistake(f"`{key}` means nothing here", f"write it as `{near[0]}`, or remove it")
+        return said
 
 
 class _Manifest(BaseModel):
@@ -269,6 +283,9 @@ def _mistake(found: Sequence[ErrorDetails]) -> Mistake:
     more = f"; {len(found) - 1} more like this" if len(found) > 1 else ""
     entry = f"entry {int(path[1]) + 1} of `files`" if path[1:] else ""
     key = str(path[-1]) if path and isinstance(path[-1], str) else ""
+    own = found[0].get("ctx", {}).get("error")
+    if isinstance(own, Mistake):
+        return Mistake(f"{entry}: {own.message}", f"{own.remedy}{more}")
     if not key:
         return Mistake(f"{entry or 'it'} is {given}", f"write an object{more}")
     what = f"`{key}` is missing" if found[0]["type"] == "missing" else f"`{key}` is {given}"

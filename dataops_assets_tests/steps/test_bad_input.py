@@ -217,6 +217,11 @@ WAITED_FOR: dict[str, Refused] = {
         "(entry 2 of `files`: `rows` is 'two': write how many rows it has, as a whole number; 1 more like this)",
         "written as {",
     ),
+    "manifest_misspells_a_total": (
+        with_manifest(manifest({"name": "0.csv", "Row": 1, "sha512": "…", "size": 9}, {"name": "1.csv", "byte": 3})),
+        "(entry 1 of `files`: `Row` means nothing here: write it as `rows`, or remove it; 1 more like this)",
+        "written as {",
+    ),
     "manifest_leads_out": (promised("../../x.csv"), "../../x.csv lies outside of the delivery", "written as {"),
     "manifest_leads_anywhere": (promised("/etc/passwd"), "/etc/passwd lies outside of the delivery", "written as {"),
     "manifest_names_one_twice": (
