@@ -24,6 +24,7 @@ from dataops_assets.contract.errors import choose
 from dataops_assets.contract.model import NOT_JUDGED, DatasetAttributes, is_dataset_name
 from dataops_assets.contract.parse import Document, parse_yaml, validate
 from dataops_assets.contract.schema import Schema
+from dataops_assets.contract.unbuilt import unbuilt
 from dataops_assets.corrections import correction_problems
 from dataops_assets.erasure import erasure_problems
 from dataops_assets.gate.problems import rule_problems
@@ -258,7 +259,10 @@ def _schema(module: ModuleType, name: str, folder: str) -> Schema:
         _ = schema.columns
     # pandera raises whatever its parts raise when a model cannot be built.
     except Exception as error:
-        raise ContractError([Problem(file, 1, f"the model `{name}` cannot be built: {error}", "mend the model")]) from error
+        what = f"the model `{name}` cannot be built: {str(error).strip().partition(chr(10))[0]}"
+        line, remedy = unbuilt(found, error)
+        here = found.__module__ == module.__name__
+        raise ContractError([Problem(file, line if here else 1, what, remedy)]) from error
     return schema
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_origin
 
 import pandera.polars as pa
 import polars as pl
@@ -75,6 +76,13 @@ class Schema:
             for name, (said, field) in self.model.__fields__.items()
             if (said.arg is pl.Decimal or said.arg is Decimal) and not (said.metadata or field.dtype_kwargs)
         ]
+
+    @cached_property
+    def columns_of_several_types(self) -> list[str]:
+        """The columns that are declared as this type or that one, of which pandera takes the first."""
+        _ = self.pandera  # which reads the fields
+        fields = self.model.__fields__.items()
+        return [name for name, (said, _) in fields if get_origin(said.raw_annotation) in (Union, UnionType)]
 
     @cached_property
     def checks_of_no_column(self) -> list[str]:

@@ -173,6 +173,9 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
         for name in schema.decimals_without_scale:
             message = f"column `{name}` is a decimal of no scale, which has no digit behind the point"
             yield _written(dataset, schema, name, message, "write `pl.Decimal(precision, scale)`")
+        for name in schema.columns_of_several_types:
+            message = f"column `{name}` is declared with several types, of which only the first would count"
+            yield _written(dataset, schema, name, message, "declare it with one")
         for name in schema.checks_of_no_column:
             message = f"the check `{name}` names no column, and so is asked of none"
             remedy = 'write `@pa.check("<column>")`, or `@pa.dataframe_check` for a rule over several'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, Broken, Edit, assert_told
+from dataops_assets_tests.contract.broken import DAILY, READINGS, SCHEMA, Broken, assert_told
 from dataops_assets_tests.trees import Tree
 
 DELIVERED = "    day: pl.Date\n    hour: pl.Int8\n    temperature: float\n    note: str\n"
@@ -15,19 +15,6 @@ NEVER = """\
         return data.lazyframe.select(pl.lit(False))
 """
 OTHER = "class Schema(pa.DataFrameModel):"
-
-PARSER = """\
-    @parser("hour")
-    def tidy(cls, data):
-        return data.lazyframe
-
-"""
-PARSERS: Edit = (
-    SCHEMA,
-    "import polars as pl\n",
-    "import polars as pl\nfrom pandera.api.dataframe.model_components import dataframe_parser, parser\n",
-)
-"""pandera itself refuses them for polars."""
 
 CASES: dict[str, Broken] = {
     # columns
@@ -110,12 +97,6 @@ CASES: dict[str, Broken] = {
     ),
     "helper_too_long_for_a_line": Broken(
         ("readings/helper.py", "", f"x = {' + '.join('1' * 5_000)}\n"), "RecursionError: ", "mend the module", at="x ="
-    ),
-    "schema_without_type": Broken(
-        (SCHEMA, "    note: str", "    note: False"),
-        "the model `Schema` cannot be built: column `note` has no type that polars knows",
-        "mend the model",
-        at="import pandera",
     ),
     "schema_raises": Broken(
         (SCHEMA, "    station: str =", "    1 / 0\n    station: str ="), "ZeroDivisionError", "mend the module", at="1 / 0"
@@ -264,17 +245,6 @@ CASES: dict[str, Broken] = {
             ),
             ("default", 'description="In words"', 'description="In words", default="-"', "note", "has a default"),
         )
-    },
-    **{
-        name: Broken(
-            (SCHEMA, "    note: str", PARSER.replace('parser("hour")', written) + "    note: str"),
-            "the model `Schema` cannot be built: user-defined parsers are not supported by the polars backend",
-            "mend the model",
-            at="import pandera",
-            mended="    note: str",
-            also=(PARSERS,),
-        )
-        for name, written in (("column_parser", 'parser("hour")'), ("model_parser", "dataframe_parser"))
     },
     **{
         f"config_{setting}": Broken(

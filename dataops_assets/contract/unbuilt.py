@@ -1,0 +1,55 @@
+"""Where the mistake stands in a pandera model that cannot be built: pandera raises whatever its parts raise.
+
+Not here: mistakes in a model that can be built (`gate.problems`).
+"""
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pandera.polars as pa
+
+from dataops_assets.contract.errors import choose
+from dataops_assets.contract.schema import Schema
+
+_TYPE = "give it one type that polars knows, with all that it needs, such as `str`, `float`, `pl.Date` or `pl.List(pl.Int64)`"
+_FIELD = "mend its `pa.Field(…)`; where it has none, write one, or nothing"
+_NO_COLUMN = re.compile("non-existing field '(.*)'")
+_NO_TYPE = re.compile(r"missing annotations: \['(\w+)'")
+
+
+def unbuilt(model: type[pa.DataFrameModel], error: Exception) -> tuple[int, str]:
+    """The line of the mistake, from 1, and the way to mend it.
+
+    Args:
+        model: What cannot be built.
+        error: What was raised when it was tried.
+    """
+    own = [base for base in reversed(model.__mro__) if issubclass(base, pa.DataFrameModel) and base is not pa.DataFrameModel]
+    columns = [(base, name, said) for base in own for name, said in inspect.get_annotations(base).items()]
+    if found := _NO_COLUMN.search(str(error)):
+        return _line(model, rf"""["']{re.escape(found[1])}["']"""), choose(found[1], [name for _, name, _ in columns])
+    if found := _NO_TYPE.search(str(error)):
+        return _line(model, rf"\s+{found[1]}\s*="), f"write `{found[1]}: <type> = …`"
+    for base, name, said in columns:
+        alone = {"__module__": base.__module__, "__annotations__": {name: said}}
+        values = {name: vars(base)[name]} if name in vars(base) else {}
+        if not _can_be_built(alone | values):
+            return _line(model, rf"\s+{name}\s*:"), _FIELD if _can_be_built(alone) else _TYPE
+    return _line(model, ""), "mend the model"
+
+
+def _can_be_built(attributes: Mapping[str, Any]) -> bool:
+    """Whether a model of these attributes alone can be."""
+    try:
+        _ = Schema(type("Alone", (pa.DataFrameModel,), dict(attributes))).columns
+    except Exception:  # as above
+        return False
+    return True
+
+
+def _line(model: type[pa.DataFrameModel], pattern: str) -> int:
+    """The first line of a model that holds a pattern, or that of its class."""
+    lines, first = inspect.getsourcelines(model)
+    return next((number for number, line in enumerate(lines, first) if re.search(pattern, line)), first)

@@ -1,0 +1,91 @@
+"""Pandera models that cannot be built, or say of a column what cannot count: one broken tree for every one."""
+
+import pytest
+
+from dataops_assets_tests.contract.broken import SCHEMA, Broken, Edit, assert_told
+from dataops_assets_tests.trees import Tree
+
+NOTE = 'note: str = pa.Field(description="In words", nullable=True)'
+TYPE, FIELD = "give it one type that polars knows", "mend its `pa.Field(…)`; where it has none, write one, or nothing"
+PARSER = """\
+    @parser("hour")
+    def tidy(cls, data):
+        return data.lazyframe
+
+"""
+PARSERS: Edit = (
+    SCHEMA,
+    "import polars as pl\n",
+    "import polars as pl\nfrom pandera.api.dataframe.model_components import dataframe_parser, parser\n",
+)
+"""pandera itself refuses them for polars."""
+
+CASES: dict[str, Broken] = {
+    **{
+        name: Broken((SCHEMA, "note: str =", f"note{written} ="), f"the model `Schema` cannot be built: {says}", remedy)
+        for name, written, says, remedy in (
+            ("type_of_no_column", ": False", "column `note` has no type that polars knows", TYPE),
+            ("type_of_python_alone", ": dict", "cannot parse input <class 'dict'> into Polars data type", TYPE),
+            ("type_that_lacks_something", ": list", "List.__init__() missing 1 required positional argument: 'inner'", TYPE),
+            ("type_that_is_a_number", ": 3", "cannot parse input of type 'int'", TYPE),
+            ("type_that_is_a_name", ': "text"', "name 'text' is not defined", TYPE),
+            ("type_that_is_an_expression", ': pl.col("x")', "the truth value of an Expr is ambiguous", TYPE),
+            ("no_type", "", "Found missing annotations: ['note']", "write `note: <type> = …`"),
+        )
+    },
+    **{
+        name: Broken((SCHEMA, NOTE, f"note: str = {written}"), "the model `Schema` cannot be built: ", FIELD, mended=NOTE)
+        for name, written in (
+            ("default", '"-"'),
+            ("no_value", "None"),
+            ("column_of_a_schema", "pa.Column(str)"),
+            ("alias_that_is_no_text", 'pa.Field(description="In words", alias=3)'),
+        )
+    },
+    **{
+        name: Broken(
+            (SCHEMA, "    note: str", PARSER.replace('parser("hour")', written) + "    note: str"),
+            "the model `Schema` cannot be built: user-defined parsers are not supported by the polars backend",
+            "mend the model",
+            at="class Schema",
+            mended="    note: str",
+            also=(PARSERS,),
+        )
+        for name, written in (("column_parser", 'parser("hour")'), ("model_parser", "dataframe_parser"))
+    },
+    "check_of_no_column": Broken(
+        (SCHEMA, "    @pa.dataframe_check\n", '    @pa.check("nte")\n'),
+        "the model `Schema` cannot be built: Check noted is assigned to a non-existing field 'nte'",
+        "did you mean `note`?",
+        mended="    @pa.dataframe_check\n",
+    ),
+    "type_in_a_model_that_it_inherits_from": Broken(
+        (SCHEMA, "    note: str =", "    hour: pl.Int8\n\n\nclass Schema(Short):\n    note: dict ="),
+        "cannot parse input <class 'dict'>",
+        TYPE,
+        at="note: dict",
+        mended="    hour: pl.Int8\n\n\nclass Schema(Short):\n    note: str =",
+        also=((SCHEMA, "class Schema(", "class Short("),),
+    ),
+    "type_in_a_model_of_another_file": Broken(
+        ("more.py", "", "import pandera.polars as pa\n\n\nclass Schema(pa.DataFrameModel):\n    note: dict\n"),
+        "cannot parse input <class 'dict'>",
+        TYPE,
+        at="import pandera",
+        told_in=SCHEMA,
+        also=((SCHEMA, "class Schema(", "from ..more import Schema\n\n\nclass Another("),),
+    ),
+    **{
+        f"several_types_{name}": Broken(
+            (SCHEMA, "note: str =", f"note: {written} ="),
+            "column `note` is declared with several types, of which only the first would count",
+            "declare it with one",
+        )
+        for name, written in (("of_text_first", "str | int"), ("of_numbers_first", "pl.Int8 | pl.Int16"))
+    },
+}
+
+
+@pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
+def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
+    assert_told(tree, broken)
