@@ -5,7 +5,16 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from dataops_assets.contract.duration import Limited
 from dataops_assets.contract.errors import Mistake
@@ -61,6 +70,21 @@ class LifecycleChoice(_Attributes):
         return self
 
 
+_ODD = re.compile(r"\*\*|\?|\[|\]|\$\{|\{(?!partition\})|(?<!\{partition)\}")
+"""What is a pattern elsewhere, and would be taken for a name."""
+
+
+def _known_pattern(value: str) -> str:
+    if odd := _ODD.search(value):
+        remedy = "write `{partition}` for the key of a partition, and `*` for whatever stands within one name"
+        raise Mistake(f"{value!r} holds `{odd[0]}`, which is no pattern here", remedy)
+    return value
+
+
+FilePattern = Annotated[str, AfterValidator(_known_pattern)]
+"""What files are called, where `{partition}` and `*` stand for something."""
+
+
 class Complete(_Attributes):
     """How a delivery is known to be whole. Patterns may hold `{partition}`.
 
@@ -71,8 +95,8 @@ class Complete(_Attributes):
         quiet: No file of the delivery changed for this long. Without any of the three: 2 seconds.
     """
 
-    manifest: str | None = None
-    marker: str | None = None
+    manifest: FilePattern | None = None
+    marker: FilePattern | None = None
     quiet: Annotated[float, Field(ge=0, allow_inf_nan=False, description="seconds")] | None = None
 
     @model_validator(mode="after")
@@ -109,7 +133,7 @@ class Source(_Attributes):
     """
 
     provider: str
-    files: str
+    files: FilePattern
     complete: Complete = Complete(quiet=2)
     null_values: tuple[str, ...] = ("",)
     separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","

@@ -204,40 +204,7 @@ CASES: dict[str, Broken] = {
         "landing is kept for 8 years, longer than raw (7 years)",
         "shorten landing",
     ),
-    # sources
-    "ending": Broken(
-        (STATIONS, "files: stations.csv", "files: stations.txt"), "'stations.txt' has no known ending", "use one of .csv"
-    ),
-    "outside": Broken(
-        (STATIONS, "files: stations.csv", "files: ../stations.csv"),
-        "leaves the dataset's landing folder",
-        "name files inside it",
-    ),
-    "absolute": Broken(
-        (STATIONS, "files: stations.csv", "files: /stations.csv"), "leaves the dataset's landing folder", "name files inside it"
-    ),
-    "files_from_landing": Broken(
-        (STATIONS, "files: stations.csv", "files: landing/stations/stations.csv"),
-        "`landing/stations/stations.csv` would be waited for below `landing/stations/`",
-        "leave out `landing/stations/`",
-    ),
-    "files_in_a_bucket": Broken(
-        (STATIONS, "files: stations.csv", "files: s3://weather/landing/stations/stations.csv"),
-        "`files`: 's3://weather/landing/stations/stations.csv' is an address",
-        "name files as they are called below `landing/<dataset>/`",
-    ),
-    "files_without_partition": Broken(
-        (READINGS, 'files: "{partition}.csv"', "files: readings.csv"),
-        "`source.files` does not tell them apart",
-        "put `{partition}` in it",
-        at="attributes:",
-    ),
-    "files_with_partition": Broken(
-        (STATIONS, "files: stations.csv", 'files: "{partition}.csv"'),
-        "names a `{partition}`, but the dataset has none",
-        "add `partitions`",
-        at="attributes:",
-    ),
+    # what stands twice
     "key_column_twice": Broken(
         (READINGS, "key: [station, day, hour]", "key: [station, day, hour, day]"),
         "`day` stands twice in `key`",
@@ -266,48 +233,6 @@ CASES: dict[str, Broken] = {
         "remove it once",
         at="gaps:",
         mended="tolerance: 0.5\n  gaps: [{partition: 2024-01-02, reason: a}]",
-    ),
-    "marker_is_the_delivery": Broken(
-        (READINGS, "rows: [0.5, 2]", 'complete: {marker: "{partition}.csv"}'),
-        "what the delivery itself is called",
-        "name a file that is written after it",
-        at="source:",
-        mended='complete: {marker: "{partition}.done"}',
-    ),
-    "marker_is_the_delivery_written_otherwise": Broken(
-        (READINGS, "rows: [0.5, 2]", 'complete: {marker: "./{partition}.csv"}'),
-        "what the delivery itself is called",
-        "name a file that is written after it",
-        at="source:",
-        mended='complete: {marker: "{partition}.done"}',
-    ),
-    "manifest_is_the_delivery": Broken(
-        (READINGS, "rows: [0.5, 2]", 'complete: {manifest: "{partition}.csv"}'),
-        "what the delivery itself is called",
-        "name a file that is written after it",
-        at="source:",
-        mended='complete: {manifest: "{partition}.json"}',
-    ),
-    "manifest_without_partition": Broken(
-        (READINGS, "rows: [0.5, 2]", "complete: {manifest: done.json}"),
-        "'done.json' does not tell the partitions apart",
-        "put `{partition}` into both",
-        at="attributes:",
-        mended='complete: {manifest: "{partition}.json"}',
-    ),
-    "complete_in_two_ways": Broken(
-        (READINGS, "rows: [0.5, 2]", 'complete: {manifest: "{partition}.json", marker: "{partition}.ok"}'),
-        "not clear when a delivery is whole",
-        "exactly one of `manifest`, `marker` and `quiet`",
-    ),
-    "complete_in_no_way": Broken(
-        (READINGS, "rows: [0.5, 2]", "complete: {}"), "not clear when a delivery is whole", "exactly one of `manifest`"
-    ),
-    "separator": Broken(
-        (STATIONS, "files: stations.csv", 'files: stations.csv\n    separator: "||"'),
-        "`separator` is '||'",
-        "one ASCII character",
-        at="||",
     ),
     # policy.yaml and examples.yaml
     "policy_missing": Broken((POLICY, "", None), "is missing", "write defs/policy.yaml", at=""),
