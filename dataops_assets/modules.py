@@ -9,6 +9,7 @@ Not here: what a schema or a transformation must be (`catalog`), and what is not
 """
 
 import ast
+import difflib
 import importlib.util
 import os
 import re
@@ -30,6 +31,8 @@ from dataops_assets.contract.repeatable import in_python
 
 _READINGS = count(1)
 _NO_CHECK = re.compile("custom check '(.*?)' is not available")
+_USUAL = {"pa": "import pandera.polars as pa", "pl": "import polars as pl"}
+"""As what libraries are known in a `schema.py` or a `transform.py`."""
 _LIBRARIES = {"site-packages", "dist-packages"}
 
 
@@ -199,6 +202,13 @@ def _told_and_mended(error: BaseException) -> tuple[str, str]:
 
 
 def _mended(error: BaseException) -> str:
+    if isinstance(error, NameError) and error.name in _USUAL:
+        return f"write `{_USUAL[error.name]}` at the top"
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        if error.obj.__name__ == "pandera":
+            return f"write `{_USUAL['pa']}`"
+        if near := difflib.get_close_matches(error.name or "", dir(error.obj), 1):
+            return f"did you mean `{near[0]}`?"
     package = sys.modules.get(error.name or "") if isinstance(error, ImportError) else None
     places = getattr(package, "__path__", ())
     asked = not getattr(package, "__spec__", None) and any((Path(place) / "__init__.py").exists() for place in places)

@@ -75,6 +75,22 @@ CASES: dict[str, Broken] = {
         told_in=SCHEMA,
         also=((SCHEMA, "class Schema(", "from ..more import Schema\n\n\nclass Another("),),
     ),
+    "pandera_for_pandas": Broken(
+        (SCHEMA, "import pandera.polars as pa", "import pandera as pa"),
+        "module 'pandera' has no attribute 'PolarsData'",
+        "write `import pandera.polars as pa`",
+        at="def noted",
+    ),
+    "polars_not_imported": Broken(
+        (SCHEMA, "import polars as pl\n", "import polars\n"),
+        "name 'pl' is not defined",
+        "write `import polars as pl` at the top",
+        at="day: pl.Date",
+        mended="import polars as pl\n",
+    ),
+    "misspelt_type": Broken(
+        (SCHEMA, "hour: pl.Int8", "hour: pl.Int88"), "module 'polars' has no attribute 'Int88'", "did you mean `Int8`?"
+    ),
     **{
         f"several_types_{name}": Broken(
             (SCHEMA, "note: str =", f"note: {written} ="),
