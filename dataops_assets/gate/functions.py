@@ -13,7 +13,7 @@ import polars as pl
 
 from dataops_assets.contract import Dataset
 from dataops_assets.gate import uniqueness
-from dataops_assets.gate.casting import cast
+from dataops_assets.gate.casting import as_text, cast, is_moment, local_day
 from dataops_assets.gate.places import raised_at, rule_at
 from dataops_assets.gate.query import Query, Table, select
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
@@ -21,6 +21,7 @@ from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 _ROW_BEFORE = "__row_before"
 _WAS = "__was_"
 _CHANGED = "__changed"
+_ASTRAY = "__astray"
 
 
 _OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -100,7 +101,8 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
         originals: The columns whose delivered text is kept beside the value.
 
     Raises:
-        CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
+        CodeError: `normalise` failed, lost, added or reordered rows, moved some to another partition, or did not make the
+            columns of the schema.
     """
     nulls = dataset.ingested.source.null_values if dataset.ingested else ()
     rows = query.written(cast(text, dataset.delivered, originals, nulls))
@@ -114,28 +116,57 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
         unordered = uniqueness.out_of_order(dataset).alias("unordered")
         was, now = pl.col(_ROW_BEFORE), pl.col(ROW)
         moved = was.ne_missing(now).any().alias("moved")
-        seen = query.asked(rows, [unordered, moved, was.count(), now.count(), pl.col(_CHANGED).sum()])
+        seen = query.asked(rows, [unordered, moved, was.count(), now.count(), pl.col(_CHANGED).sum(), pl.col(_ASTRAY).sum()])
     if seen["moved"][0]:
         what = f"changed which rows there are or their order ({seen[_ROW_BEFORE][0]} in, {seen[ROW][0]} out)"
         raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
-    return Normalised(rows.drop(_ROW_BEFORE, _CHANGED), seen[_CHANGED][0], seen["unordered"][0] <= 1)
+    if seen[_ASTRAY][0]:
+        told = ", ".join(f"`{name}`" for name in dataset.partitions.columns) if dataset.partitions else ""
+        what = f"moves {seen[_ASTRAY][0]} rows to another partition, by {told}"
+        raise CodeError(f"normalise of {dataset.name} {what}: leave what tells it as delivered, and make a column beside it")
+    return Normalised(rows.drop(_ROW_BEFORE, _CHANGED, _ASTRAY), seen[_CHANGED][0], seen["unordered"][0] <= 1)
 
 
 def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> Table:
-    """Normalised rows, beside the numbers that they had before, and whether they were changed."""
+    """Normalised rows, beside the numbers that they had before, whether they were changed, and whether they moved away."""
     assert dataset.normalise
     types = {name: column.dtype for name, column in dataset.delivered.columns.items()}
     kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
+    telling = _telling(dataset)
     # It sees neither the marks nor the copies to compare with: `pl.col(pl.String)` would change them, too.
     made = dataset.normalise(before.lazy().drop(marks))
     check_made(made, dataset, "normalise")
     if ROW not in made.collect_schema():
         raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
-    was = select(before, [pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in kept)])
+    beside_now = dict.fromkeys([*kept, *telling])
+    was = select(before, [pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in beside_now)])
     sides: Any = was, query.kept(made.select(*dataset.schema.columns, ROW))
     beside: Table = pl.concat(sides, how="horizontal_extend")
     changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept))
-    return select(beside, [*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, changed.alias(_CHANGED)])
+    astray = pl.any_horizontal(pl.lit(False), *(_told(dataset, name, _WAS).ne(_told(dataset, name)) for name in telling))
+    flags = changed.alias(_CHANGED), astray.fill_null(False).alias(_ASTRAY)
+    return select(beside, [*dataset.schema.columns, ROW, *marks, _ROW_BEFORE, *flags])
+
+
+def _telling(dataset: Dataset) -> list[str]:
+    """The columns that tell a partition before `normalise` and after it; not local times that it made of something else."""
+    parting = dataset.partitions.columns if dataset.partitions else ()
+    sides = {name: (dataset.delivered.columns.get(name), dataset.schema.columns.get(name)) for name in parting}
+    both = {name: (was.dtype, now.dtype) for name, (was, now) in sides.items() if was and now}
+    return [name for name, (was, now) in both.items() if was == now or is_moment(now) or now == pl.Date]
+
+
+def _told(dataset: Dataset, name: str, side: str = "") -> pl.Expr:
+    """What a column tells of the partition, before `normalise` or after it, as the envelope gate compares it."""
+    assert dataset.partitions
+    schema = dataset.delivered if side else dataset.schema
+    value, dtype = pl.col(side + name), schema.columns[name].dtype
+    if is_moment(dtype):
+        value, dtype = local_day(value, dataset.partitions.timezone), pl.String()
+    text = as_text(value, dtype).str.strip_chars()
+    if len(dataset.partitions.columns) > 1:
+        return text.cast(pl.Int64, strict=False)
+    return text.str.head(len(dataset.partitions.key_of(dataset.partitions.start)))
 
 
 def check_made(frame: Any, dataset: Dataset, step: str) -> None:

@@ -100,6 +100,63 @@ def test_normalise_that_breaks_its_promise_is_refused(tree: Tree, body: str, say
     assert says in str(caught.value)
 
 
+DELIVERED = """
+
+class Delivered(pa.DataFrameModel):
+    station: str
+    day: {day}
+    hour: pl.Int8
+    temperature: float
+    note: str
+
+
+def normalise(rows):
+    return rows.with_columns(day={made})
+"""
+UTC = 'pl.Datetime("us", "UTC")'
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "made", "astray"),
+    [
+        ("pl.Date", "pl.Date", 'pl.col("day").dt.offset_by("1d")', 2),
+        ("pl.Date", "pl.Date", 'pl.when(pl.col("hour") == 0).then("day")', 0),
+        ("str", "pl.Date", 'pl.col("day").str.to_datetime().dt.date()', 0),
+        ("str", "pl.Date", 'pl.col("day").str.to_datetime().dt.offset_by("1h").dt.date()', 1),
+        ("pl.Datetime", UTC, 'pl.col("day").dt.replace_time_zone("Europe/Oslo").dt.convert_time_zone("UTC")', 0),
+        ("pl.Datetime", UTC, 'pl.col("day").dt.replace_time_zone("UTC")', 1),
+        ("pl.Datetime", "pl.Datetime", 'pl.col("day").dt.truncate("1d")', 0),
+        ("pl.Datetime", "pl.Datetime", 'pl.col("day").dt.offset_by("1d")', 2),
+        # Local times of another type may be of any zone.
+        ("pl.Datetime", 'pl.Datetime("ms")', 'pl.col("day").dt.offset_by("-2h").dt.cast_time_unit("ms")', 0),
+    ],
+)
+def test_normalise_moves_no_row_to_another_partition(tree: Tree, was: str, now: str, made: str, astray: int) -> None:
+    schema = (tree.defs / "readings/schema.py").read_text().replace("day: pl.Date", f"day: {now}")
+    tree.write("readings/schema.py", schema + DELIVERED.format(day=was, made=made))
+    times = ["2024-01-01"] * 2 if was == "pl.Date" else ["2024-01-01 00:30:00", "2024-01-01 23:30:00"]
+    text = delivered(2).with_columns(day=pl.Series(times), hour=pl.Series(["0", "23"]))
+    if not astray:
+        assert judge(tree["readings"], text).rows.delivered == 2
+        return
+    with pytest.raises(CodeError) as caught:
+        judge(tree["readings"], text)
+    told = f"normalise of readings moves {astray} rows to another partition, by `day`: leave what tells it as delivered"
+    assert told in str(caught.value)
+
+
+def test_normalise_moves_no_row_to_another_partition_by_its_parts(tree: Tree) -> None:
+    tree.edit("readings/defs.yaml", "columns: [day]", "columns: [year, month, day]")
+    columns = 'year: pl.Int16\n    month: str = pa.Field(description="As 02")\n    day: pl.Int8'
+    tree.edit("readings/schema.py", 'day: pl.Date = pa.Field(description="Local day")', columns)
+    text = delivered(2).with_columns(year=pl.lit("2024"), month=pl.lit("1"), day=pl.Series(["1", "1"]))
+    padded = with_normalise(tree, 'return rows.with_columns(pl.col("month").str.zfill(2))')
+    assert judge(padded, text).good["month"].to_list() == ["01", "01"]
+    tree.edit("readings/schema.py", 'pl.col("month").str.zfill(2)', 'pl.col("day") + pl.col("hour")')
+    with pytest.raises(CodeError, match="moves 1 rows to another partition, by `year`, `month`, `day`"):
+        judge(tree["readings"], text)
+
+
 MADE = pl.DataFrame(
     {"station": ["oslo", "bergen"], "day": [date(2024, 1, 1)] * 2, "height": [94, 12], "warmest": [1.5, None]},
     schema={"station": pl.String, "day": pl.Date, "height": pl.Int16, "warmest": pl.Float64},
