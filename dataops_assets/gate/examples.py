@@ -5,6 +5,7 @@ Rules that follow from a type or from `nullable` alone are broken by a change ma
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -45,12 +46,13 @@ def failed_examples(dataset: Dataset) -> list[str]:
     ]
     changes: dict[str, Any] = dataset.examples.get("reject") or {}
     known = {rule.name for rule in rules}
+    caught = _caught_together(dataset, [rule for rule in rules if rule.name not in changes], good)
     failures += [f"{file}: example for the unknown rule `{name}`" for name in changes if name not in known]
     for rule in rules:
         if rule.kind == "key" and set(rule.columns) >= set(dataset.schema.columns):
             continue  # rows that share every column are merged, so none can break it
-        if rule.name == STATISTICS:
-            continue  # the partitions before decide on it
+        if rule.name in caught or rule.name == STATISTICS:  # on that, the partitions before decide
+            continue
         change = changes.get(rule.name) or _made(rule, good, dataset)
         if change is None:
             failures.append(
@@ -62,8 +64,9 @@ def failed_examples(dataset: Dataset) -> list[str]:
             failures.append(f"{file}: `{rule.name}` is {change}, no example: write `{{<column>: <bad value>}}` or several")
             continue
         changed = [{**good, **row} for row in several]
+        asked = rules if rule.kind == "frame" else [rule]  # one on the whole delivery is asked of what the others leave
         try:
-            judged = _judge(dataset, rules, [good, *changed] if rule.kind == "key" else changed, good)
+            judged = _judge(dataset, asked, [good, *changed] if rule.kind == "key" else changed, good)
         except CodeError as error:
             failures.append(f"{file}: the example {change} of `{rule.name}` cannot be judged: {error}")
             continue
@@ -89,6 +92,21 @@ def broken_by(dataset: Dataset, change: Mapping[str, Any]) -> set[str]:
     as_it_is, changed = (_judge(dataset, rules, [{**good, **one}], good).rules for one in ({}, change))
     pairs = zip(as_it_is, changed, strict=True)
     return {after.rule for before, after in pairs if after.broken and not before.broken}
+
+
+def _caught_together(dataset: Dataset, rules: list[Rule], good: dict[str, Any]) -> set[str]:
+    """The rules that catch the change made for them, asked of one frame with a row for each: a table may have hundreds."""
+    caught = set[str]()
+    for kind in ("type", "not_null", "finite") if dataset.ingested else ():
+        asked = [rule for rule in rules if rule.columns and rule.name == f"{rule.columns[0]}.{kind}"]
+        rows = [{**good, **(_made(rule, good, dataset) or {})} for rule in asked]
+        try:
+            rejected = _judge(dataset, [replace(rule, severity="reject") for rule in asked], rows, good).rejected
+        except CodeError:
+            continue
+        reasons = dict(rejected.select("row", "reasons").iter_rows())
+        caught |= {rule.name for row, rule in enumerate(asked, 1) if rule.name in reasons.get(row, ())}
+    return caught
 
 
 def _made(rule: Rule, good: dict[str, Any], dataset: Dataset) -> dict[str, Any] | None:
