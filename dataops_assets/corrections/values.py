@@ -10,7 +10,7 @@ from dataops_assets.contract.errors import Mistake
 from dataops_assets.contract.parse import Unquoted
 from dataops_assets.contract.repeatable import in_sql
 from dataops_assets.contract.schema import has_text
-from dataops_assets.gate.casting import read_as
+from dataops_assets.gate.casting import is_moment, read_as
 from dataops_assets.gate.rules import MISCAST
 
 _WORDS = (pl.Categorical, pl.Enum)
@@ -53,7 +53,10 @@ def checked(value: Any, dtype: pl.DataType) -> str | None:
         raise Mistake(f"values of type {dtype} cannot be written here", "leave the column out, or name the row by `where`")
     if is_readable(text, dtype):
         return text
-    raise Mistake(f"{value!r} cannot be read as {dtype}", "write it as the provider would, in quotes if it looks like a number")
+    remedy = "write it as the provider would, in quotes if it looks like a number or a date"
+    if is_moment(dtype):
+        remedy = "write it in quotes and with its offset from UTC, as '2024-01-31T12:00:00+01:00'"
+    raise Mistake(f"{value!r} cannot be read as {dtype}", remedy)
 
 
 _WITH_TIMES = (

@@ -267,8 +267,9 @@ def _reasons(dataset: Dataset, results: Sequence[RuleResult], rows: Rows) -> tup
     if share > tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        found = f"{rows.rejected} of {asked} rows rejected, {percent(share)}"
-        reasons.append(f"{found}; {percent(tolerance)} tolerated: {named}")
+        told, tolerated = percent(share), percent(tolerance)
+        allowed = f"; {tolerated} tolerated" if told != tolerated else ", just more than tolerated"
+        reasons.append(f"{rows.rejected} of {asked} rows rejected, {told}{allowed}: {named}")
     return tuple(reasons)
 
 

@@ -232,9 +232,10 @@ def _differences(
     extra = [column for column in given if column not in expected]
     renamed: dict[str, str] = {}
     alike = len(missing) == len(extra) < len(expected)  # else a column in the same place tells nothing
+    folded = {c.casefold(): c for c in extra}
     for column in missing:
         same_place = [c for c in extra if alike and given.index(c) == expected.index(column)]
-        near = difflib.get_close_matches(column, extra, 1) or same_place
+        near = [folded[c] for c in difflib.get_close_matches(column.casefold(), folded, 1)] or same_place
         if near and near[0] not in renamed.values():
             renamed[column] = near[0]
     found = [f"{old} seems to be renamed" + (f" {in_print(new)}" if named else "") for old, new in renamed.items()]

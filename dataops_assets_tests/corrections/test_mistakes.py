@@ -205,6 +205,7 @@ def test_a_mistake_is_told_with_its_line(
         ("pl.Float64", "1:30", "1:30 cannot be read as Float64"),
         ("pl.Decimal(38, 2)", "1.005", "1.005 cannot be read as Decimal"),
         ("pl.Date", "2024-02-30", "2024-02-30 cannot be read as Date"),
+        ('pl.Datetime("us", "UTC")', "'2024-01-31T12:00'", "'2024-01-31T12:00' cannot be read as Datetime"),
         ("str", "010", "010 is no text"),
         ("str", ".nan", "nan is no text"),
         ("pl.Categorical", "NO", "False is no text"),
@@ -221,6 +222,7 @@ def test_a_value_that_only_yaml_reads_is_told(tree: Tree, dtype: str, value: str
     assert (problem.file, problem.line) == ("defs/stations/corrections.yaml", tree.line("stations/corrections.yaml", "to: "))
     assert says in problem.message
     assert "in quotes" in problem.remedy
+    assert ("with its offset from UTC" in problem.remedy) == ("UTC" in dtype)
 
 
 def _more(tree: Tree, dtype: str, before: str, after: str) -> None:

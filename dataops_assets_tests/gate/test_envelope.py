@@ -218,6 +218,13 @@ def test_row_count_is_not_compared_where_the_contract_says_so(tree: Tree) -> Non
         pytest.param(
             GOOD.rename({"hour": "Hour "}), {"columns": "refused"}, "hour seems to be renamed Hour ", id="written_otherwise"
         ),
+        pytest.param(
+            GOOD.rename(str.upper).rename({"DAY": "Day"}),
+            {"columns": "refused"},
+            "station seems to be renamed STATION; day seems to be renamed Day; hour seems to be renamed HOUR; "
+            "temperature seems to be renamed TEMPERATURE; note seems to be renamed NOTE",
+            id="in_capitals",
+        ),
     ],
 )
 def test_columns_that_differ_are_told_apart(readings: Dataset, text: pl.DataFrame, red: dict[str, str], detail: str) -> None:

@@ -35,7 +35,8 @@ def test_share_of_rejected_rows_is_tolerated_up_to_its_limit(
     assert found.rows.rejected == bad
     assert (found.reasons == ()) == passes
     if not passes:
-        assert re.fullmatch(rf"{bad} of {rows} rows rejected, [\d.]+%; [\d.]+% tolerated: noted \({bad}\)", found.reasons[0])
+        more = r"(; [\d.]+% tolerated|, just more than tolerated)"
+        assert re.fullmatch(rf"{bad} of {rows} rows rejected, [\d.]+%{more}: noted \({bad}\)", found.reasons[0])
 
 
 @pytest.mark.parametrize("copies", [1, 2, 5])
@@ -48,6 +49,11 @@ def test_copies_do_not_dilute_a_share(tree: Tree, copies: int) -> None:
         "noted: without a temperature there is a note, but 8 of 100 rows (8.0%) break it",
         "8 of 100 rows rejected, 8.0%; 7.0% tolerated: noted (8)",
     )
+
+
+def test_share_that_is_told_as_what_is_tolerated_is_just_more(tree: Tree) -> None:
+    found = judge(with_options(tree, "tolerance: 0.3333"), delivered(3, 1))
+    assert found.reasons == ("1 of 3 rows rejected, 33.3%, just more than tolerated: noted (1)",)
 
 
 def test_share_that_is_not_nothing_is_not_told_as_nothing(tree: Tree) -> None:
