@@ -114,6 +114,13 @@ PartitionKey = Annotated[str, BeforeValidator(str, json_schema_input_type=str | 
 """As it stands in YAML, where `2024-01-31` is a date and `2024` a number."""
 
 
+def _one_character(value: str) -> str:
+    if not re.fullmatch(r"[\t -!#-~]", value):
+        message = f"{value!r} is not one ASCII character other than a quote and a line break"
+        raise Mistake(message, r'write one in double quotes, such as ";" or "\t"')
+    return value
+
+
 class Source(_Attributes):
     """Where the deliveries of a dataset come from, and how they are written.
 
@@ -136,7 +143,7 @@ class Source(_Attributes):
     files: FilePattern
     complete: Complete = Complete(quiet=2)
     null_values: tuple[str, ...] = ("",)
-    separator: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","
+    separator: Annotated[str, AfterValidator(_one_character)] = ","
     deliveries: Annotated[str, Field(pattern=DATASET_NAME)] | None = None
     rows: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=1)]] | None = (0.5, 2.0)
     since: dict[str, PartitionKey] = {}
@@ -330,6 +337,14 @@ class IngestedAttributes(DatasetAttributes):
         return self
 
 
+def _called_as_a_dataset(value: str) -> str:
+    if not is_dataset_name(value):
+        name = value.rpartition("/")[2].lower()
+        remedy = f"write `{name}`" if is_dataset_name(name) else "write the name of a dataset's folder"
+        raise Mistake(f"{value!r} is no name of a dataset, which has no zone and no ending", remedy)
+    return value
+
+
 class DerivedAttributes(DatasetAttributes):
     """A dataset that `transform.py` makes from others.
 
@@ -339,7 +354,7 @@ class DerivedAttributes(DatasetAttributes):
         chart: A picture of the result on its materialization in the UI.
     """
 
-    inputs: Annotated[tuple[str, ...], Field(min_length=1)]
+    inputs: Annotated[tuple[Annotated[str, AfterValidator(_called_as_a_dataset)], ...], Field(min_length=1)]
     declassified: Reason | None = None
     chart: "Chart | None" = None
 

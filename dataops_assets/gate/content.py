@@ -22,12 +22,12 @@ from dataops_assets.gate.called import with_answers
 from dataops_assets.gate.casting import as_text, is_local, is_moment
 from dataops_assets.gate.corrected import Corrected, Corrections, correct
 from dataops_assets.gate.evaluation import BROKEN, LEFT, MEASURED, Answers, evaluate
-from dataops_assets.gate.functions import Normalised, check_made, code_of, normalised
+from dataops_assets.gate.functions import CodeError, Normalised, check_made, code_of, normalised
 from dataops_assets.gate.profile import Profile, profile, short
 from dataops_assets.gate.query import Query, Table, select
 from dataops_assets.gate.rules import ROW, STATISTICS, Rule
 from dataops_assets.gate.verdict import Released, Rows, RuleResult, Status, Unusual
-from dataops_assets.gate.wording import percent
+from dataops_assets.gate.wording import percent, some
 
 _LOCAL_TIMES = (
     "{0} has {1:,} local times, which without an offset from UTC are no moments: deliver it with one, as in "
@@ -116,6 +116,9 @@ def judge_product(
     order = [*dataset.attributes.key, *(name for name, column in columns.items() if not column.dtype.is_nested())]
     with code_of(dataset, "transform"):
         check_made(made, dataset, "transform")
+        if more := [name for name in made.collect_schema() if name not in columns]:
+            remedy = "declare them there, or leave them out in its last `select`"
+            raise CodeError(f"transform of {dataset.name} makes {some(more)}, which schema.py has not: {remedy}")
         rows = made.select(*columns).sort([*dict.fromkeys(order)]).with_row_index(ROW, 1).collect()
     typed = Normalised(rows, 0, in_order=False)
     found = _judge(dataset, rules, typed, Corrected(), tables, public, Query(streamed=False), began)

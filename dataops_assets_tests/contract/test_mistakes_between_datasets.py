@@ -33,6 +33,19 @@ TWIN: tuple[Edit, ...] = tuple(
 """A second dataset over the same deliveries."""
 
 CASES: dict[str, Broken] = {
+    # inputs
+    **{
+        f"input_{name}": Broken(
+            (DAILY, "inputs: [readings, stations]", f"inputs: [{written}, stations]"),
+            f"entry 1 of `inputs`: '{written}' is no name of a dataset, which has no zone and no ending",
+            remedy,
+        )
+        for name, written, remedy in (
+            ("with_its_zone", "staged/readings", "write `readings`"),
+            ("in_capitals", "Readings", "write `readings`"),
+            ("with_an_ending", "readings.parquet", "write the name of a dataset's folder"),
+        )
+    },
     # new versions
     "ends_with_nothing_instead": Broken(
         (READINGS, "tolerance: 0.5", "tolerance: 0.5\n  ends: {after: 2024-01-02, instead: reading_v2}"),

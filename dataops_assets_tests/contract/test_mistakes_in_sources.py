@@ -100,12 +100,16 @@ CASES: dict[str, Broken] = {
     "complete_in_no_way": Broken(
         (READINGS, "rows: [0.5, 2]", "complete: {}"), "not clear when a delivery is whole", "exactly one of `manifest`"
     ),
-    "separator": Broken(
-        (STATIONS, "files: stations.csv", 'files: stations.csv\n    separator: "||"'),
-        "`separator` is '||'",
-        "one ASCII character",
-        at="||",
-    ),
+    **{
+        f"separator_{name}": Broken(
+            (STATIONS, "files: stations.csv", f"files: stations.csv\n    separator: {written}"),
+            " is not one ASCII character other than a quote and a line break",
+            'write one in double quotes, such as ";" or "\\t"',
+            at=written,
+            mended='files: stations.csv\n    separator: "\\t"',
+        )
+        for name, written in (("of_two", '"||"'), ("in_words", "tab"), ("without_quotes", r"\t"), ("of_none", '""'))
+    },
 }
 
 

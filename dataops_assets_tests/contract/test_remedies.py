@@ -10,7 +10,6 @@ QUOTES = "write text; in quotes, if it looks like a number or a date"
 OF_ROWS = "(How many rows a delivery may have, as shares of the median of the partitions before it; `null` for any.)"
 OF_SHARE = "(The share of rows that may be rejected before the whole partition is refused.)"
 OF_RULES = "(By rule, `reject`, `warn`, `fail`, or `{severity, tolerance}`, where the default does not fit.)"
-OF_SEPARATOR = "(What parts the columns of csv: one ASCII character, no quote and no line break.)"
 OF_READERS = "(Reader groups by name, with who they are. `branches` are branch and dev deployments.)"
 OF_PARTS = (
     "(The delivered columns that tell a row's partition: one that begins with the key, or its parts in order "
@@ -53,10 +52,10 @@ CASES: dict[str, Broken] = {
         "write text that is not empty (Why it may have wider readers or a lower classification than an input.)",
     ),
     "text_of_another_pattern": Broken(
-        (READINGS, ROWS, "separator: '||'"),
-        "`separator` is '||': string should match pattern '^[\\t -!#-~]$'",
-        f"write text that fits {OF_SEPARATOR}",
-        mended="separator: '|'",
+        (READINGS, ROWS, "deliveries: Old readings"),
+        "`deliveries` is 'Old readings': string should match pattern '^[a-z][a-z0-9_]{0,62}$'",
+        "write text that fits (The dataset whose deliveries these are, where this one is a new version of it: ",
+        mended=ROWS,
     ),
     # entries of lists
     "entry_missing": Broken(

@@ -203,6 +203,10 @@ def test_rejected_rows_of_a_product_are_the_same_in_whatever_order_they_are_made
             lambda made: made.cast({"height": pl.Int64}),
             "makes column `height` as Int64, but schema.py says Int16: cast it there",
         ),
+        (
+            lambda made: made.with_columns(coldest=pl.lit(0), day_2=pl.col("day")),
+            "makes coldest, day_2, which schema.py has not: declare them there, or leave them out in its last `select`",
+        ),
         (lambda made: made.with_columns(pl.col("nope")), "failed: ColumnNotFoundError"),
         (lambda made: made.with_columns(day=pl.date(2024, pl.col("height"), 1)), "(defs/daily/transform.py)"),
         (lambda made: None, "gives NoneType: return a LazyFrame"),

@@ -127,7 +127,7 @@ def test_delivery_that_is_far_too_small_is_refused(tree: Tree) -> None:
 # Code that fails.
 
 BROKEN_NORMALISE = (
-    "\n\ndef normalise(rows):\n    return rows.with_columns(day=pl.col('day').dt.replace(day=pl.col('hour') + 1))\n"
+    "\n\ndef normalise(rows):\n    return rows.with_columns(hour=pl.date(2024, 1, pl.col('hour') + 1).dt.day() - 1)\n"
 )
 
 
