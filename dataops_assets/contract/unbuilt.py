@@ -50,6 +50,9 @@ def _can_be_built(attributes: Mapping[str, Any]) -> bool:
 
 
 def _line(model: type[pa.DataFrameModel], pattern: str) -> int:
-    """The first line of a model that holds a pattern, or that of its class."""
-    lines, first = inspect.getsourcelines(model)
+    """The first line of a model that holds a pattern; else that of its class, or of the file."""
+    try:
+        lines, first = inspect.getsourcelines(model)
+    except OSError:  # it is made by a call, or was edited meanwhile
+        return 1
     return next((number for number, line in enumerate(lines, first) if re.search(pattern, line)), first)

@@ -19,6 +19,7 @@ PARSERS: Edit = (
     "import polars as pl\nfrom pandera.api.dataframe.model_components import dataframe_parser, parser\n",
 )
 """pandera itself refuses them for polars."""
+MADE_BY_A_CALL = 'Schema = type("Schema", (pa.DataFrameModel,), {"__annotations__": {"note": dict}})'
 
 CASES: dict[str, Broken] = {
     **{
@@ -74,6 +75,17 @@ CASES: dict[str, Broken] = {
         at="import pandera",
         told_in=SCHEMA,
         also=((SCHEMA, "class Schema(", "from ..more import Schema\n\n\nclass Another("),),
+    ),
+    "type_in_a_model_that_is_made_by_a_call": Broken(
+        (
+            SCHEMA,
+            "class Schema(",
+            'Schema = type("Schema", (pa.DataFrameModel,), {"__annotations__": {"note": dict}})\n\n\nclass Old(',
+        ),
+        "cannot parse input <class 'dict'>",
+        TYPE,
+        at="import pandera",
+        mended="class Schema(",
     ),
     "pandera_for_pandas": Broken(
         (SCHEMA, "import pandera.polars as pa", "import pandera as pa"),
