@@ -205,7 +205,7 @@ def _mended(error: BaseException) -> str:
     if isinstance(error, NameError) and error.name in _USUAL:
         return f"write `{_USUAL[error.name]}` at the top"
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
-        if error.obj.__name__ == "pandera":
+        if error.obj.__name__ in ("pandera", "pandera.pandas"):
             return f"write `{_USUAL['pa']}`"
         if near := difflib.get_close_matches(error.name or "", dir(error.obj), 1):
             return f"did you mean `{near[0]}`?"

@@ -18,7 +18,7 @@ import polars as pl
 import polars.selectors as cs
 
 from dataops_assets.contract import Source
-from dataops_assets.contract.model import Format
+from dataops_assets.contract.model import Format, pattern_of
 from dataops_assets.contract.schema import RESERVED, is_pattern, names_rows
 from dataops_assets.gate.casting import read_as
 from dataops_assets.gate.reading import DeliveryError, read_text
@@ -170,7 +170,7 @@ def infer(path: Path) -> Sample:
 
 def _read(path: Path) -> tuple[pl.DataFrame, str]:
     """The sample, and what parts its columns: the separator that gives most of them; empty if it is no csv."""
-    source = Source(provider="", files=path.name, null_values=())
+    source = Source(provider="", files=pattern_of(path.name), null_values=())
     if not source.format.startswith("csv"):
         return read_text([path], [path.name], source).lazy().collect(), ""
     found: list[tuple[pl.DataFrame, str]] = []

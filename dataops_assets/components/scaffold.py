@@ -24,7 +24,7 @@ from dataops_assets.components import writing
 from dataops_assets.components.inference import InferenceError, Sample, infer
 from dataops_assets.components.resource import defs_root
 from dataops_assets.contract import Catalog, ContractError, Dataset, Partitions, Policy
-from dataops_assets.contract.model import NOT_SAID, is_dataset_name
+from dataops_assets.contract.model import NOT_SAID, is_dataset_name, pattern_of
 from dataops_assets.gate.content import judge_delivery
 from dataops_assets.gate.examples import failed_examples, good_row
 from dataops_assets.gate.functions import CodeError
@@ -234,7 +234,7 @@ def _from_policy(policy: Policy, params: IngestedParams) -> tuple[dict[str, Any]
 
 
 def _source(sample: Sample, provider: str | None, start: date | None) -> dict[str, Any]:
-    files = sample.file
+    files = pattern_of(sample.file)
     if start:
         day = start.isoformat()
         files = files.replace(day, "{partition}") if day in files else f"{{partition}}/{files}"

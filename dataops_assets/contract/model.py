@@ -81,6 +81,11 @@ def _known_pattern(value: str) -> str:
     return value
 
 
+def pattern_of(name: str) -> str:
+    """A pattern that a file of this name fits: what is a pattern elsewhere is left open."""
+    return _ODD.sub("*", name)
+
+
 FilePattern = Annotated[str, AfterValidator(_known_pattern)]
 """What files are called, where `{partition}` and `*` stand for something."""
 
@@ -339,7 +344,7 @@ class IngestedAttributes(DatasetAttributes):
 
 def _called_as_a_dataset(value: str) -> str:
     if not is_dataset_name(value):
-        name = value.rpartition("/")[2].lower()
+        name = value.strip("/").rpartition("/")[2].partition(".")[0].lower()
         remedy = f"write `{name}`" if is_dataset_name(name) else "write the name of a dataset's folder"
         raise Mistake(f"{value!r} is no name of a dataset, which has no zone and no ending", remedy)
     return value

@@ -13,8 +13,8 @@ import pandera.polars as pa
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.schema import Schema
 
-_TYPE = "give it one type that polars knows, with all that it needs, such as `str`, `float`, `pl.Date` or `pl.List(pl.Int64)`"
-_FIELD = "mend its `pa.Field(…)`; where it has none, write one, or nothing"
+_TYPE = "give `{0}` one type that polars knows, with all that it needs, as `str`, `float`, `pl.Date` or `pl.List(pl.Int64)`"
+_FIELD = "mend the `pa.Field(…)` of `{0}`; where it has none, write one, or nothing"
 _NO_COLUMN = re.compile("non-existing field '(.*)'")
 _NO_TYPE = re.compile(r"missing annotations: \['(\w+)'")
 
@@ -27,16 +27,17 @@ def unbuilt(model: type[pa.DataFrameModel], error: Exception) -> tuple[int, str]
         error: What was raised when it was tried.
     """
     own = [base for base in reversed(model.__mro__) if issubclass(base, pa.DataFrameModel) and base is not pa.DataFrameModel]
-    columns = [(base, name, said) for base in own for name, said in inspect.get_annotations(base).items()]
+    columns = {name: (base, said) for base in own for name, said in inspect.get_annotations(base).items()}
     if found := _NO_COLUMN.search(str(error)):
-        return _line(model, rf"""["']{re.escape(found[1])}["']"""), choose(found[1], [name for _, name, _ in columns])
+        known = [getattr(vars(base).get(name), "alias", None) or name for name, (base, _) in columns.items()]
+        return _line(model, rf""".*@.*["']{re.escape(found[1])}["']"""), choose(found[1], known)
     if found := _NO_TYPE.search(str(error)):
-        return _line(model, rf"\s+{found[1]}\s*="), f"write `{found[1]}: <type> = …`"
-    for base, name, said in columns:
+        return _line(model, rf"\s*{found[1]}\s*="), f"write `{found[1]}: <type> = …`"
+    for name, (base, said) in columns.items():
         alone = {"__module__": base.__module__, "__annotations__": {name: said}}
         values = {name: vars(base)[name]} if name in vars(base) else {}
         if not _can_be_built(alone | values):
-            return _line(model, rf"\s+{name}\s*:"), _FIELD if _can_be_built(alone) else _TYPE
+            return _line(model, rf"\s*{name}\s*:"), (_FIELD if _can_be_built(alone) else _TYPE).format(name)
     return _line(model, ""), "mend the model"
 
 
@@ -50,9 +51,9 @@ def _can_be_built(attributes: Mapping[str, Any]) -> bool:
 
 
 def _line(model: type[pa.DataFrameModel], pattern: str) -> int:
-    """The first line of a model that holds a pattern; else that of its class, or of the file."""
+    """The first line of a model that begins as a pattern; else that of its class, or of the file."""
     try:
         lines, first = inspect.getsourcelines(model)
-    except OSError:  # it is made by a call, or was edited meanwhile
+    except (OSError, TypeError):  # it is made by a call, or was edited meanwhile
         return 1
-    return next((number for number, line in enumerate(lines, first) if re.search(pattern, line)), first)
+    return next((number for number, line in enumerate(lines, first) if re.match(pattern, line)), first)

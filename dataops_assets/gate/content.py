@@ -86,7 +86,8 @@ def judge_delivery(
         copy: A file that stays until the good rows are written: text that is streamed is parsed once, into this.
 
     Raises:
-        CodeError: `normalise` failed, lost, added or reordered rows, or did not make the columns of the schema.
+        CodeError: `normalise` failed, lost, added or reordered rows, moved some to another partition, or did not make the
+            columns of the schema.
         CorrectionError: A correction does not fit the rows.
     """
     is_text = dataset.ingested is not None and dataset.ingested.source.format != "parquet"
@@ -271,7 +272,7 @@ def _reasons(dataset: Dataset, results: Sequence[RuleResult], rows: Rows) -> tup
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
         told, tolerated = percent(share), percent(tolerance)
-        allowed = f"; {tolerated} tolerated" if told != tolerated else ", just more than tolerated"
+        allowed = f"; {tolerated} tolerated" if told != tolerated else ", more than tolerated"
         reasons.append(f"{rows.rejected} of {asked} rows rejected, {told}{allowed}: {named}")
     return tuple(reasons)
 

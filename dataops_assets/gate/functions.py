@@ -149,11 +149,11 @@ def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> 
 
 
 def _telling(dataset: Dataset) -> list[str]:
-    """The columns that tell a partition before `normalise` and after it; not local times that it made of something else."""
+    """The columns that tell a partition before `normalise` and after it; not text or local times made of something else."""
     parting = dataset.partitions.columns if dataset.partitions else ()
     sides = {name: (dataset.delivered.columns.get(name), dataset.schema.columns.get(name)) for name in parting}
     both = {name: (was.dtype, now.dtype) for name, (was, now) in sides.items() if was and now}
-    return [name for name, (was, now) in both.items() if was == now or is_moment(now) or now == pl.Date]
+    return [name for name, (was, now) in both.items() if was == now or is_moment(now) or now not in (pl.Datetime, pl.String)]
 
 
 def _told(dataset: Dataset, name: str, side: str = "") -> pl.Expr:
@@ -165,7 +165,7 @@ def _told(dataset: Dataset, name: str, side: str = "") -> pl.Expr:
         value, dtype = local_day(value, dataset.partitions.timezone), pl.String()
     text = as_text(value, dtype).str.strip_chars()
     if len(dataset.partitions.columns) > 1:
-        return text.cast(pl.Int64, strict=False)
+        return (value if dtype.is_numeric() else text).cast(pl.Int64, strict=False)
     return text.str.head(len(dataset.partitions.key_of(dataset.partitions.start)))
 
 

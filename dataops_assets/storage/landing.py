@@ -3,7 +3,6 @@
 Not here: what was received of it (`deliveries`).
 """
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,7 +75,8 @@ class Stray:
 _STRAY = "belongs to no delivery"
 
 
-_NEAR = 0.8  # how alike a key is to a total for it to be meant: `row` and `sha-256` are, `sha512` and `size` are not
+_MEANT = {"row": "rows", "nrows": "rows", "rowcount": "rows", "byte": "bytes", "nbytes": "bytes", "sha256sum": "sha256"}
+"""Keys that mean a total without being its name. Whatever else is alike, as `sha3-256` and `kbytes`, is another thing."""
 
 _Count = Annotated[int, Field(ge=0, lt=2**63)]
 
@@ -93,9 +93,11 @@ class _ManifestFile(BaseModel):
         """What else a provider says of a file is his matter; a total that is misspelt would be compared with nothing."""
         keys = said if isinstance(said, dict) else {}
         missing = [name for name in cls.model_fields if name not in keys]
-        for key in keys:
-            if key not in cls.model_fields and (near := difflib.get_close_matches(key.casefold(), missing, 1, _NEAR)):
-                raise Mistake(f"`{key}` means nothing here", f"write it as `{near[0]}`, or remove it")
+        for key in (key for key in keys if key not in cls.model_fields):
+            plain = re.sub("[^a-z0-9]", "", key.casefold())
+            meant = _MEANT.get(plain, plain)
+            if meant in missing:
+                raise Mistake(f"`{in_print(key)}` means nothing here", f"write it as `{meant}`, or remove it")
         return said
 
 

@@ -209,6 +209,19 @@ def test_a_sample_that_tells_nothing_is_refused(tree: Tree, file: str, content: 
     assert refused.value.message == f"nothing was written: {message}"
 
 
+@pytest.mark.parametrize(
+    ("file", "files"),
+    [("export [1].csv", "export *1*.csv"), ("what?.csv", "what*.csv"), ("{x}.csv", "*x*.csv"), ("a**b.csv", "a*b.csv")],
+)
+def test_what_is_a_pattern_elsewhere_is_left_open_in_the_name_of_the_files(tree: Tree, file: str, files: str):
+    content = "train,speed\n1,100\n2,120\n"
+    scaffold(tree, "trains", sample=sample(tree, content, file))
+    assert (ingested := tree["trains"].ingested)
+    assert ingested.source.files == files
+    tree.drop("trains", file, content)
+    assert [outcome.status for outcome in tree.receive("trains")] == ["done"]
+
+
 def test_a_sample_that_is_not_there_is_refused(tree: Tree):
     with pytest.raises(click.ClickException, match=r"there is no file nowhere\.csv"):
         scaffold(tree, "trains", sample="nowhere.csv")

@@ -43,7 +43,8 @@ CASES: dict[str, Broken] = {
         for name, written, remedy in (
             ("with_its_zone", "staged/readings", "write `readings`"),
             ("in_capitals", "Readings", "write `readings`"),
-            ("with_an_ending", "readings.parquet", "write the name of a dataset's folder"),
+            ("with_an_ending", "readings.parquet", "write `readings`"),
+            ("with_words", "the readings", "write the name of a dataset's folder"),
         )
     },
     # new versions

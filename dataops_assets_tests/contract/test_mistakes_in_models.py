@@ -6,7 +6,11 @@ from dataops_assets_tests.contract.broken import SCHEMA, Broken, Edit, assert_to
 from dataops_assets_tests.trees import Tree
 
 NOTE = 'note: str = pa.Field(description="In words", nullable=True)'
-TYPE, FIELD = "give it one type that polars knows", "mend its `pa.Field(…)`; where it has none, write one, or nothing"
+TYPE, FIELD = (
+    "give `note` one type that polars knows",
+    "mend the `pa.Field(…)` of `note`; where it has none",
+)
+HOURS = "in_range={'min_value': 0, 'max_value': 23}"
 PARSER = """\
     @parser("hour")
     def tidy(cls, data):
@@ -59,6 +63,27 @@ CASES: dict[str, Broken] = {
         "the model `Schema` cannot be built: Check noted is assigned to a non-existing field 'nte'",
         "did you mean `note`?",
         mended="    @pa.dataframe_check\n",
+    ),
+    "check_of_a_column_that_is_delivered_by_another_name": Broken(
+        (SCHEMA, "    @pa.dataframe_check\n", '    @pa.check("more")\n'),
+        "the model `Schema` cannot be built: Check noted is assigned to a non-existing field 'more'",
+        "did you mean `More`?",
+        mended="    @pa.dataframe_check\n",
+        also=((SCHEMA, "    note: str =", '    more: str = pa.Field(alias="More", nullable=True)\n    note: str ='),),
+    ),
+    "type_beside_its_name_in_a_description": Broken(
+        (SCHEMA, "    note: str =", "    note: dict ="),
+        "cannot parse input <class 'dict'>",
+        TYPE,
+        also=((SCHEMA, 'description="Local hour"', 'description="see note: it"'),),
+    ),
+    "type_of_a_column_that_is_declared_again": Broken(
+        (SCHEMA, "    note: str =", "\n\nclass Schema(Short):\n    hour: pl.Int8 = pa.Field(ge=0, le=23)\n    note: dict ="),
+        "cannot parse input <class 'dict'>",
+        TYPE,
+        at="note: dict",
+        mended=f"\n\nclass Schema(Short):\n    hour: pl.Int8 = pa.Field({HOURS})\n    note: str =",
+        also=((SCHEMA, "class Schema(", "class Short("), (SCHEMA, "hour: pl.Int8 =", "hour: dict =")),
     ),
     "type_in_a_model_that_it_inherits_from": Broken(
         (SCHEMA, "    note: str =", "    hour: pl.Int8\n\n\nclass Schema(Short):\n    note: dict ="),

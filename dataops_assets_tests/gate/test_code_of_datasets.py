@@ -113,6 +113,7 @@ class Delivered(pa.DataFrameModel):
 def normalise(rows):
     return rows.with_columns(day={made})
 """
+TENTHS = "pl.Decimal(4, 1)"
 UTC = 'pl.Datetime("us", "UTC")'
 
 
@@ -145,15 +146,31 @@ def test_normalise_moves_no_row_to_another_partition(tree: Tree, was: str, now: 
     assert told in str(caught.value)
 
 
-def test_normalise_moves_no_row_to_another_partition_by_its_parts(tree: Tree) -> None:
+@pytest.mark.parametrize(
+    ("was", "now", "kept", "moved"),
+    [
+        ("str", "str", 'pl.col("month").str.zfill(2)', 'pl.col("hour").cast(pl.String)'),
+        ("str", "pl.Int8", 'pl.col("month").cast(pl.Int8)', 'pl.col("month").cast(pl.Int8) + pl.col("hour")'),
+        ("pl.Int8", "pl.Int16", 'pl.col("month").cast(pl.Int16)', '(pl.col("month") + pl.col("hour")).cast(pl.Int16)'),
+        ("float", "float", 'pl.col("month")', 'pl.col("month") + pl.col("hour")'),
+        (TENTHS, TENTHS, 'pl.col("month")', f'(pl.col("month") + pl.col("hour")).cast({TENTHS})'),
+    ],
+)
+def test_normalise_moves_no_row_to_another_partition_by_its_parts(
+    tree: Tree, was: str, now: str, kept: str, moved: str
+) -> None:
     tree.edit("readings/defs.yaml", "columns: [day]", "columns: [year, month, day]")
-    columns = 'year: pl.Int16\n    month: str = pa.Field(description="As 02")\n    day: pl.Int8'
+    tree.edit("readings/defs.yaml", "key: [station, day, hour]", "key: [station, hour]")
+    columns = f"year: pl.Int16\n    month: {now}\n    day: pl.Int8"
     tree.edit("readings/schema.py", 'day: pl.Date = pa.Field(description="Local day")', columns)
-    text = delivered(2).with_columns(year=pl.lit("2024"), month=pl.lit("1"), day=pl.Series(["1", "1"]))
-    padded = with_normalise(tree, 'return rows.with_columns(pl.col("month").str.zfill(2))')
-    assert judge(padded, text).good["month"].to_list() == ["01", "01"]
-    tree.edit("readings/schema.py", 'pl.col("month").str.zfill(2)', 'pl.col("day") + pl.col("hour")')
-    with pytest.raises(CodeError, match="moves 1 rows to another partition, by `year`, `month`, `day`"):
+    schema = (tree.defs / "readings/schema.py").read_text()
+    text = delivered(3).with_columns(year=pl.lit("2024"), month=pl.lit("1"), day=pl.lit("1"))
+    for made in (kept, moved):
+        more = DELIVERED.format(day="pl.Int8", made="pl.col('day')").replace("day=pl.col('day')", f"month={made}")
+        tree.write("readings/schema.py", schema + more.replace("    hour", f"    year: pl.Int16\n    month: {was}\n    hour"))
+        if made == kept:
+            assert judge(tree["readings"], text).rows.published == 3
+    with pytest.raises(CodeError, match=r"moves [23] rows to another partition, by `year`, `month`, `day`"):
         judge(tree["readings"], text)
 
 

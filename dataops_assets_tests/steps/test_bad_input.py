@@ -218,8 +218,13 @@ WAITED_FOR: dict[str, Refused] = {
         "written as {",
     ),
     "manifest_misspells_a_total": (
-        with_manifest(manifest({"name": "0.csv", "Row": 1, "sha512": "…", "size": 9}, {"name": "1.csv", "byte": 3})),
+        with_manifest(manifest({"name": "0.csv", "Row": 1, "sha3-256": "…", "kbytes": 9}, {"name": "1.csv", "byte": 3})),
         "(entry 1 of `files`: `Row` means nothing here: write it as `rows`, or remove it; 1 more like this)",
+        "written as {",
+    ),
+    "manifest_writes_a_total_otherwise": (
+        with_manifest(manifest({"name": "0.csv", "SHA-256": "…"}, {"name": "1.csv"})),
+        "(entry 1 of `files`: `SHA-256` means nothing here: write it as `sha256`, or remove it)",
         "written as {",
     ),
     "manifest_leads_out": (promised("../../x.csv"), "../../x.csv lies outside of the delivery", "written as {"),
