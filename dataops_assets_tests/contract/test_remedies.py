@@ -10,6 +10,10 @@ QUOTES = "write text; in quotes, if it looks like a number or a date"
 OF_ROWS = "(How many rows a delivery may have, as shares of the median of the partitions before it; `null` for any.)"
 OF_SHARE = "(The share of rows that may be rejected before the whole partition is refused.)"
 OF_RULES = "(By rule, `reject`, `warn`, `fail`, or `{severity, tolerance}`, where the default does not fit.)"
+OF_DELIVERIES = (
+    "(The dataset whose deliveries these are, where this one is a new version of it: they are dropped and kept once, "
+    "and judged by the contract of each.)"
+)
 OF_READERS = "(Reader groups by name, with who they are. `branches` are branch and dev deployments.)"
 OF_PARTS = (
     "(The delivered columns that tell a row's partition: one that begins with the key, or its parts in order "
@@ -54,7 +58,7 @@ CASES: dict[str, Broken] = {
     "text_of_another_pattern": Broken(
         (READINGS, ROWS, "deliveries: Old readings"),
         "`deliveries` is 'Old readings': string should match pattern '^[a-z][a-z0-9_]{0,62}$'",
-        "write text that fits (The dataset whose deliveries these are, where this one is a new version of it: ",
+        f"write text that fits {OF_DELIVERIES}",
         mended=ROWS,
     ),
     # entries of lists
