@@ -121,7 +121,8 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
         what = f"changed which rows there are or their order ({seen[_ROW_BEFORE][0]} in, {seen[ROW][0]} out)"
         raise CodeError(f"normalise of {dataset.name} {what}: use `with_columns` only")
     if seen[_ASTRAY][0]:
-        told = ", ".join(f"`{name}`" for name in dataset.partitions.columns) if dataset.partitions else ""
+        assert dataset.partitions
+        told = ", ".join(f"`{name}`" for name in dataset.partitions.columns)
         what = f"moves {seen[_ASTRAY][0]} rows to another partition, by {told}"
         raise CodeError(f"normalise of {dataset.name} {what}: leave what tells it as delivered, and make a column beside it")
     return Normalised(rows.drop(_ROW_BEFORE, _CHANGED, _ASTRAY), seen[_CHANGED][0], seen["unordered"][0] <= 1)
@@ -133,13 +134,13 @@ def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> 
     types = {name: column.dtype for name, column in dataset.delivered.columns.items()}
     kept = [name for name, column in dataset.schema.columns.items() if types.get(name) == column.dtype]
     telling = _telling(dataset)
+    compared = dict.fromkeys([*kept, *telling])
     # It sees neither the marks nor the copies to compare with: `pl.col(pl.String)` would change them, too.
     made = dataset.normalise(before.lazy().drop(marks))
     check_made(made, dataset, "normalise")
     if ROW not in made.collect_schema():
         raise CodeError(f"normalise of {dataset.name} drops columns: use `with_columns` only")
-    beside_now = dict.fromkeys([*kept, *telling])
-    was = select(before, [pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in beside_now)])
+    was = select(before, [pl.col(ROW).alias(_ROW_BEFORE), *marks, *(pl.col(name).alias(_WAS + name) for name in compared)])
     sides: Any = was, query.kept(made.select(*dataset.schema.columns, ROW))
     beside: Table = pl.concat(sides, how="horizontal_extend")
     changed = pl.any_horizontal(pl.lit(False), *(pl.col(name).ne_missing(pl.col(_WAS + name)) for name in kept))
@@ -163,10 +164,12 @@ def _told(dataset: Dataset, name: str, side: str = "") -> pl.Expr:
     value, dtype = pl.col(side + name), schema.columns[name].dtype
     if is_moment(dtype):
         value, dtype = local_day(value, dataset.partitions.timezone), pl.String()
+    in_parts = len(dataset.partitions.columns) > 1
+    if in_parts and dtype.is_numeric():
+        return value.cast(pl.Int64, strict=False)
     text = as_text(value, dtype).str.strip_chars()
-    if len(dataset.partitions.columns) > 1:
-        return (value if dtype.is_numeric() else text).cast(pl.Int64, strict=False)
-    return text.str.head(len(dataset.partitions.key_of(dataset.partitions.start)))
+    key_length = len(dataset.partitions.key_of(dataset.partitions.start))
+    return text.cast(pl.Int64, strict=False) if in_parts else text.str.head(key_length)
 
 
 def check_made(frame: Any, dataset: Dataset, step: str) -> None:
