@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -88,6 +88,7 @@ def load_catalog(defs: Path = DEFS) -> Catalog:
     catalog = Catalog(policy, datasets.values(), written, erasures)
     problems = catalog.problems() + erasure_problems(catalog)
     for dataset in catalog:
+        problems += _arguments(dataset, catalog.datasets)
         problems += rule_problems(dataset)
         problems += correction_problems(dataset, policy)
     if problems:
@@ -144,7 +145,9 @@ def _load_dataset(file: Path, defs: Path, modules: Modules) -> Dataset | None:
     attributes = validate(model, attributes_document)
     schema_module = _module(file.parent / "schema.py", folder, modules)
     ingested = isinstance(attributes, IngestedAttributes)
-    if problems := list(_misspelt(schema_module, folder, _text(file.parent / "schema.py", f"{folder}/schema.py"), ingested)):
+    source = _text(file.parent / "schema.py", f"{folder}/schema.py")
+    unused = _unused(file.parent, folder, schema_module, source, ingested)
+    if problems := [*_misspelt(schema_module, folder, source, ingested), *unused]:
         raise ContractError(problems)
     schema = _schema(schema_module, "Schema", folder)
     normalise = _normalise(schema_module, folder)
@@ -281,10 +284,26 @@ def _misspelt(module: ModuleType, folder: str, source: str, ingested: bool) -> I
         alike = {name.casefold(): name for name in names if name in unused and not hasattr(module, wanted)}
         for found in difflib.get_close_matches(wanted.casefold(), alike, 1, _NEAR):
             name = alike[found]
-            found_at = re.search(rf"\b{re.escape(name)}\b", source)
-            line = 1 + source[: found_at.start() if found_at else 0].count("\n")
             message = f"`{name}` is not used, and there is no `{wanted}`"
-            yield Problem(f"{folder}/schema.py", line, message, f"rename it to `{wanted}`")
+            yield Problem(f"{folder}/schema.py", _line_of(name, source), message, f"rename it to `{wanted}`")
+
+
+def _unused(path: Path, folder: str, schema: ModuleType, source: str, ingested: bool) -> Iterator[Problem]:
+    """What only the other kind of dataset has: it would be left unused."""
+    made = "delivered" if ingested else "made here, not delivered"
+    other = "transform.py" if ingested else "fetch.py"
+    if (path / other).exists():
+        message = f"`{other}` is not used, since the dataset is {made}"
+        yield Problem(f"{folder}/{other}", 1, message, "remove it, or give it another name")
+    for name in (one for one in ("normalise", "Delivered") if not ingested and hasattr(schema, one)):
+        message = f"`{name}` is not used, since the dataset is {made}"
+        remedy = "remove it: `transform` makes the rows as they are published"
+        yield Problem(f"{folder}/schema.py", _line_of(name, source), message, remedy)
+
+
+def _line_of(name: str, source: str) -> int:
+    found = re.search(rf"\b{re.escape(name)}\b", source)
+    return 1 + source[: found.start() if found else 0].count("\n")
 
 
 def _normalise(module: ModuleType, folder: str) -> Callable[..., Any] | None:
@@ -307,16 +326,23 @@ def _transform(folder_path: Path, folder: str, attributes: DatasetAttributes, mo
     inputs = attributes.inputs if isinstance(attributes, DerivedAttributes) else ()
     written = f"def transform({', '.join(inputs)})"
     transform = _function(folder_path / "transform.py", "transform", written, folder, modules)
-    arguments = tuple(inspect.signature(transform).parameters)
-    message = remedy = ""
     if word := _put_off(transform):
         message, remedy = f"`transform` gives no rows, because of its `{word}`", f"write `{written}`, without `{word}`"
-    elif set(arguments) != set(inputs):
-        message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
-        remedy = "name its arguments like the inputs, or these like them"
-    if message:
         raise ContractError([Problem(f"{folder}/transform.py", transform.__code__.co_firstlineno, message, remedy)])
     return partial(modules.run, transform)
+
+
+def _arguments(dataset: Dataset, known: Container[str]) -> Iterator[Problem]:
+    """The arguments of `transform` are called as its inputs, once these are right by themselves."""
+    inputs = dataset.derived.inputs if dataset.derived else ()
+    if not isinstance(dataset.transform, partial) or any(name not in known for name in inputs):
+        return
+    transform: FunctionType = dataset.transform.args[0]
+    arguments = tuple(inspect.signature(transform).parameters)
+    if set(arguments) != set(inputs):
+        message = f"transform takes {', '.join(arguments) or 'nothing'}, but the inputs are {', '.join(inputs)}"
+        remedy = "name its arguments like the inputs, or these like them"
+        yield Problem(f"{dataset.folder}/transform.py", transform.__code__.co_firstlineno, message, remedy)
 
 
 def _fetch(path: Path, folder: str, modules: Modules) -> Callable[..., Any]:

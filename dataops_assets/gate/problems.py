@@ -35,7 +35,7 @@ _NO_PATTERN = re.compile("regex error: (look-around|backreferences)?")
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    unusable = [*_misnamed(dataset), *_in_no_zone(dataset)]
+    unusable = [*_misnamed(dataset), *_alike(dataset), *_in_no_zone(dataset)]
     if unusable:  # no rule can ask for them
         return unusable
     try:
@@ -142,6 +142,19 @@ def _misnamed(dataset: Dataset) -> Iterator[Problem]:
             elif is_pattern(name):
                 message = f"column `{name}` is called as a pattern is written, which to polars stands for many columns"
                 yield _written(dataset, schema, name, message, remedy)
+
+
+def _alike(dataset: Dataset) -> Iterator[Problem]:
+    """Published columns that differ in capitals alone: DuckDB, Athena and Spark take them for one."""
+    first: dict[str, str] = {}
+    for name in dataset.schema.columns:
+        if (other := first.setdefault(name.casefold(), name)) != name:
+            message = (
+                f"columns `{other}` and `{name}` differ in capitals alone, which DuckDB, Athena and Spark do not tell apart"
+            )
+            yield _written(
+                dataset, dataset.schema, name, message, "give one of them another name, in `normalise` if both are delivered"
+            )
 
 
 def _in_no_zone(dataset: Dataset) -> Iterator[Problem]:

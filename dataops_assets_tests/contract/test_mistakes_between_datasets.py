@@ -104,7 +104,6 @@ CASES: dict[str, Broken] = {
         (DAILY, "inputs: [readings, stations]", "inputs: [readings, station]"),
         "unknown input `station`",
         "did you mean `stations`?",
-        also=((TRANSFORM, "(readings: pl.LazyFrame, stations: pl.LazyFrame)", "(readings, station)"),),
     ),
     "wider_readers": Broken(
         (DAILY, "readers: [analysts, press]", "readers: [analysts, press, branches]"),

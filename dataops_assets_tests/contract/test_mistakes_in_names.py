@@ -46,6 +46,31 @@ CASES: dict[str, Broken] = {
     "schema_misspelt": Broken(
         (SCHEMA, "class Schema(", "class schema("), "`schema` is not used, and there is no `Schema`", "rename it to `Schema`"
     ),
+    **{
+        f"{kind}_of_a_dataset_that_is_made_here": Broken(
+            ("daily/schema.py", "class Schema(", f"{given}\n\n\nclass Schema("),
+            f"`{kind}` is not used, since the dataset is made here, not delivered",
+            "remove it",
+        )
+        for kind, given in (
+            ("normalise", "def normalise(rows):\n    return rows"),
+            ("Delivered", "class Delivered(pa.DataFrameModel):\n    station: str"),
+        )
+    },
+    **{
+        f"{name}_where_it_is_not_used": Broken(
+            (f"{of}/{name}", "", f"def {name[:-3]}(*all): ...\n"),
+            f"`{name}` is not used, since the dataset is {made}",
+            "remove it",
+        )
+        for of, name, made in (("readings", "transform.py", "delivered"), ("daily", "fetch.py", "made here, not delivered"))
+    },
+    "columns_that_differ_in_capitals": Broken(
+        (SCHEMA, "    station: str", "    STATION: str = pa.Field(nullable=True)\n    station: str"),
+        "columns `STATION` and `station` differ in capitals alone",
+        "give one of them another name",
+        at="station: str",
+    ),
     "argument_of_a_field": Broken(
         (SCHEMA, "nullable=True, ge=-60", "nulable=True, ge=-60"),
         "`pa.Field` has no argument `nulable`",
