@@ -1,4 +1,4 @@
-"""The check `arrivals` on landing: has every partition come that is due?
+"""The check `arrivals` on landing: has everything come that is due?
 
 Time alone changes the answer, so no step gives it: whoever looks at storage anyway tells Dagster, and only if it is another one
 than before. In the UI it can be asked at any time. Not here: which partitions those are (`observe.awaited`).
@@ -21,13 +21,18 @@ _NAME = "arrivals"
 _SHOWN = 20
 
 
+def has_arrivals(dataset: Dataset) -> bool:
+    """Whether anything of a dataset can be due: its partitions, or a table that may only be so old."""
+    return dataset.ingested is not None and (dataset.partitions is not None or dataset.attributes.due is not None)
+
+
 def arrivals_check(dataset: Dataset) -> dg.AssetChecksDefinition:
-    """The check of a delivered dataset with partitions."""
+    """The check of a delivered dataset."""
 
     @dg.asset_check(
         asset=asset_key("landing", dataset),
         name=_NAME,
-        description="Every partition that is due was delivered, without a hole.",
+        description="What is due was delivered: every partition, without a hole; of a table, one that is not too old.",
     )
     def arrivals(lake: dg.ResourceParam[LakeResource]) -> dg.AssetCheckResult:
         return dg.AssetCheckResult(**_evaluation(lake.lake(), dataset, datetime.now(UTC)))
@@ -41,10 +46,10 @@ def tell_arrivals(instance: dg.DagsterInstance, lake: Lake, datasets: Iterable[D
     Args:
         instance: Where it is told.
         lake: Where the deliveries lie.
-        datasets: Of these; one that is made here, or has no partitions, has no such check.
+        datasets: Of these; one that is made here has no such check.
         now: The time, which decides what is due.
     """
-    landings = {asset_key("landing", dataset): dataset for dataset in datasets if dataset.ingested and dataset.partitions}
+    landings = {asset_key("landing", dataset): dataset for dataset in datasets if has_arrivals(dataset)}
     for key, dataset in landings.items():
         evaluation = _evaluation(lake, dataset, now)
         before = last_evaluation(instance, dg.AssetCheckKey(key, _NAME))
@@ -64,11 +69,12 @@ def _evaluation(lake: Lake, dataset: Dataset, now: datetime) -> dict[str, Any]:
     ]
     metadata: dict[str, Any] = {"awaited": len(found.partitions)}
     if records:
-        metadata |= {"partitions": dg.MetadataValue.table(records), "provider": dataset.ingested.source.provider}
-        metadata["owner"] = dataset.attributes.owner
+        metadata["partitions"] = dg.MetadataValue.table(records)
+    if told := "; ".join(sentences(dataset, found)):
+        metadata |= {"provider": dataset.ingested.source.provider, "owner": dataset.attributes.owner}
     return {
-        "passed": not records,
+        "passed": not told,
         "severity": dg.AssetCheckSeverity.ERROR,
-        "description": "; ".join(sentences(dataset, found)) or "nothing is awaited that is due",
+        "description": told or "nothing is awaited that is due",
         "metadata": metadata,
     }

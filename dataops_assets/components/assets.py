@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_pandera import pandera_schema_to_dagster_type
 
 from dataops_assets import steps
-from dataops_assets.components.arrivals import arrivals_check
+from dataops_assets.components.arrivals import arrivals_check, has_arrivals
 from dataops_assets.components.automation import when_inputs_are_published
 from dataops_assets.components.charts import chart_metadata
 from dataops_assets.components.dagster_private import selected_assets
@@ -44,7 +44,7 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
     corrections = [_corrections(catalog, dataset)] if dataset.corrections else []
     return dg.Definitions(
         assets=[*landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)],
-        asset_checks=[arrivals_check(dataset)] if landing and dataset.partitions else [],
+        asset_checks=[arrivals_check(dataset)] if landing and has_arrivals(dataset) else [],
     )
 
 

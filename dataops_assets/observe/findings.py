@@ -92,9 +92,10 @@ def _of(lake: Lake, dataset: Dataset, tally: Tally, now: datetime) -> Iterator[F
 
 
 def _awaited(dataset: Dataset, tally: Tally) -> Iterator[Finding]:
-    if dataset.ingested and tally.awaited.partitions:
-        what = "; ".join(awaited.sentences(dataset, tally.awaited))
-        count = f"{len(tally.awaited.partitions):,} of {tally.expected:,} partitions"
+    what = "; ".join(awaited.sentences(dataset, tally.awaited))
+    if dataset.ingested and what:
+        missing = tally.awaited.partitions
+        count = f"{len(missing):,} of {tally.expected:,} partitions " if missing else ""
         who = f"{dataset.attributes.owner} owns it, {dataset.ingested.source.provider} delivers it"
-        told = f"{name_of(dataset, None)}: {count} {what}; {who}"
-        yield Finding(dataset, tally.awaited.partitions[0], told, "arrivals", True, _MISSING)
+        told = f"{name_of(dataset, None)}: {count}{what}; {who}"
+        yield Finding(dataset, missing[0] if missing else None, told, "arrivals", True, _MISSING)

@@ -1,7 +1,7 @@
 """The check on landing: what never came is told in the UI, once, and no longer when it came."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from dataops_assets.components.dagster_private import last_evaluation
 from dataops_assets.deployment import Deployment
 from dataops_assets.settings import DeploymentError
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, requests
+from dataops_assets_tests.trees import NOW, STATIONS
 
 CHECK = dg.AssetCheckKey(dg.AssetKey(["landing", "readings"]), "arrivals")
 HOLES = "never delivered, although later ones were: 2024-01-02 to 2024-01-03"
@@ -69,3 +70,20 @@ def test_a_folder_of_drops_that_is_not_there_is_told_by_the_tick_and_not_taken_f
         requests(apart, sensor)
     share.mkdir()
     assert requests(apart, sensor) == []
+
+
+def test_table_that_is_old_is_told_if_it_may_only_be_so_old(here: Location) -> None:
+    key = dg.AssetCheckKey(dg.AssetKey(["landing", "stations"]), "arrivals")
+    here.tree.drop("stations", "stations.csv", STATIONS)
+    here.tree.run("stations")
+    tell_arrivals(here.instance, here.tree.lake, [here.tree["stations"]], NOW + timedelta(days=900))
+    assert last_evaluation(here.instance, key) is None
+    here.tree.edit("stations/defs.yaml", "  key:", "  due: 10 days\n  key:")
+    tell_arrivals(here.instance, here.tree.lake, [here.tree["stations"]], NOW + timedelta(days=11))
+    evaluation = last_evaluation(here.instance, key)
+    assert evaluation
+    assert (evaluation.passed, evaluation.description) == (
+        False,
+        "no newer delivery has come, due since 2024-03-11 12:00:00 UTC",
+    )
+    assert (evaluation.metadata["owner"].value, evaluation.metadata["provider"].value) == ("lab", "The lab")

@@ -115,3 +115,33 @@ def test_a_branch_that_may_not_look_into_prod_says_that_it_may_not(tree: Tree) -
     branch = replace(tree.lake, store=Folder(tree.root / "branch"), base=tree.store)
     assert awaited(branch, tree["readings"], NOON) == Awaited()
     assert "not to be read from prod" in describe(branch, tree["readings"], NOON).replace("\n              ", " ")
+
+
+def test_table_that_is_older_than_it_may_be_is_told_until_it_is_delivered_again(tree: Tree) -> None:
+    tree.edit("stations/defs.yaml", "  key:", "  due: 10 days\n  key:")
+    then, late = NOON + timedelta(days=9), NOON + timedelta(days=11)
+    stations = tree["stations"]
+    assert awaited(tree.lake, stations, then) == Awaited()
+    assert awaited(tree.lake, stations, late) == Awaited(old_since=NOON + timedelta(days=10))
+    said = "no newer delivery has come, due since 2024-01-19 12:00:00 UTC"
+    assert said in describe(tree.lake, stations, late)
+    [finding] = findings(tree.lake, [(stations, tally_all(tree.lake, stations, late))], late)
+    assert finding.told == f"staged/stations: {said}; lab owns it, The lab delivers it"
+    assert (finding.unmet, finding.partition, finding.check) == (True, None, "arrivals")
+    tree.drop("stations", "stations.csv", STATIONS, written=late - timedelta(hours=1))  # the same bytes
+    assert awaited(tree.lake, stations, late) == Awaited()
+    tree.run("stations", now=late)
+    assert awaited(tree.lake, stations, late) == Awaited()
+
+
+def test_table_that_never_came_is_missing_and_one_without_due_or_past_its_end_is_never_old(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.edit("stations/defs.yaml", "  key:", "  due: 10 days\n  key:")
+    much_later = NOON + timedelta(days=900)
+    assert awaited(tree.lake, tree["stations"], much_later) == Awaited()
+    assert tally_all(tree.lake, tree["stations"], much_later).unmade == [None]
+    tree.drop("stations", "stations.csv", STATIONS, written=NOON - timedelta(hours=1))
+    tree.run("stations", now=NOON)
+    assert awaited(tree.lake, tree["stations"], much_later).old_since
+    tree.edit("stations/defs.yaml", "  due: 10 days\n", "")
+    assert awaited(tree.lake, tree["stations"], much_later) == Awaited()
