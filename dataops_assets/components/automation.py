@@ -47,7 +47,9 @@ def when_inputs_are_published(
     aside = aside or dg.AssetSelection.assets()
     taken_on = condition.all_new_updates_have_run_tags(tag_keys={TAKEN_ON_TAG})
     changed: dg.AutomationCondition[Any] = condition.any_deps_match(condition.data_version_changed()).ignore(aside)
-    missing, in_progress = condition.any_deps_missing().ignore(aside), condition.any_deps_in_progress().ignore(aside)
+    missing = condition.any_deps_match(condition.missing()).ignore(aside)
+    # What this tick asks for is under way as well: together, both would become one run, which holds one layer.
+    in_progress = condition.any_deps_match(condition.in_progress() | condition.will_be_requested()).ignore(aside)
     ready: dg.AutomationCondition[Any] = ~missing & ~in_progress
     if raw is not None:
         changed |= condition.any_deps_match(condition.newly_updated()).allow(raw)

@@ -14,7 +14,7 @@ from dataops_assets.contract import Dataset
 from dataops_assets.contract.policy import Zone
 from dataops_assets.storage.lake import Lake
 from dataops_assets_tests.components.dagster_tree import JANUARY, RANGE_START, Location, newest, recording_in, requests
-from dataops_assets_tests.trees import GOOD, readings
+from dataops_assets_tests.trees import GOOD, STATIONS, readings
 
 WHOLE = (JANUARY[0], JANUARY[-1])
 
@@ -94,6 +94,22 @@ def test_a_month_waits_for_its_last_day_and_heals(here: Location):
     assert here.requested() == {"curated/daily": {"2024-01"}}
     assert here.run("curated/daily", partition="2024-01").success
     assert here.requested() == {}
+
+
+def test_what_is_made_again_is_waited_for_so_that_a_run_over_days_holds_one_layer(here: Location):
+    monthly, daily = "{every: month, start: 2024-01, end: 2024-01,", "{every: day, start: 2024-01-01, end: 2024-01-20,"
+    here.tree.edit("daily/defs.yaml", monthly, daily)
+    ready(here)
+    assert here.requested() == {"staged/readings": set(JANUARY)}
+    here.run("staged/readings", over=WHOLE)
+    assert here.requested() == {"curated/daily": set(JANUARY)}
+    here.run("curated/daily", over=WHOLE)
+    assert here.requested() == {}
+    here.tree.drop("stations", "stations.csv", STATIONS.replace("94", "95"))
+    here.references()
+    assert here.requested() == {"staged/readings": set(JANUARY)}, "both are made from it, and one of the other"
+    here.run("staged/readings", over=WHOLE)
+    assert here.requested() == {"curated/daily": set(JANUARY)}, "though the days came out as they were"
 
 
 def published(here: Location) -> None:
