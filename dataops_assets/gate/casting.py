@@ -81,16 +81,21 @@ def _plain(text: pl.Expr, wanted: pl.DataType, nulls: Collection[str]) -> pl.Exp
 
 
 def said(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, nulls: Collection[str]) -> pl.Expr:
-    """A delivered value, or null where its text means that there is none; blanks around it count for columns of text alone."""
+    """A delivered value, or null where its text means that there is none; blanks around it count for texts and bytes alone."""
     if not is_text(given):
         return value
     text = value.cast(pl.String)
     if not nulls:
         return text
     # Streaming, `replace` would hold all rows.
-    if not is_text(wanted):
+    if not _has_blanks(wanted):
         return pl.when(~text.str.strip_chars().is_in([null.strip() for null in nulls])).then(text)
     return pl.when(~text.is_in(list(nulls))).then(text)
+
+
+def _has_blanks(wanted: pl.DataType) -> bool:
+    """Whether blanks around a value are part of it."""
+    return is_text(wanted) or wanted == pl.Binary
 
 
 def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
@@ -107,7 +112,9 @@ def read_as(value: pl.Expr, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
         text = value.cast(pl.String)
         if is_text(wanted):
             return text.cast(wanted, strict=False)
-        return pl.lit(None, wanted) if wanted.is_nested() else _in_python(_parse(text.str.strip_chars(), wanted), wanted)
+        if wanted.is_nested() or wanted == pl.Duration:  # which nothing says how to write
+            return pl.lit(None, wanted)
+        return _in_python(_parse(text if _has_blanks(wanted) else text.str.strip_chars(), wanted), wanted)
     if wanted == pl.String:  # as what is missing is written by pandas, NaN is no text
         return as_text(value.fill_nan(None) if given.is_float() else value, given)
     if given.is_nested() or wanted.is_nested():

@@ -96,7 +96,8 @@ def judge_delivery(
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()
     found = _judge(dataset, rules, replace(typed, rows=rows, in_order=in_order), corrected, tables, public, query, began)
-    return replace(found, rules=_local_times(dataset, text, found.rules, query))
+    told = _as_delivered(dataset, text, found.rules, query) if public else found.rules
+    return replace(found, rules=_local_times(dataset, text, told, query))
 
 
 def judge_product(
@@ -180,6 +181,26 @@ def _judge(
             good if query.streamed else published, where.published, where.merged, began, public, dataset.attributes.key
         )
     return Judged(where, tuple(results), reasons, published, rejected, corrected, taken)
+
+
+def _as_delivered(dataset: Dataset, text: Table, results: Sequence[RuleResult], query: Query) -> tuple[RuleResult, ...]:
+    """The results, with the text of each value that could not be read beside the number of its row."""
+    given = text.collect_schema()
+    columns = {f"{name}.type": name for name in dataset.delivered.columns if name != "row"}
+    unread = [result for result in results if result.rule in columns and result.offenders]
+    numbers = pl.Series(sorted({row["row"] for result in unread for row in result.offenders}), dtype=pl.UInt32)
+    if numbers.is_empty():
+        return tuple(results)
+    named = [as_text(pl.col(columns[result.rule]), given[columns[result.rule]]) for result in unread]
+    read = query.collected(uniqueness.among(text.head(numbers[-1]).with_row_index(ROW, 1).select(ROW, *named), numbers))
+    texts = {row[ROW]: row for row in read.iter_rows(named=True)}
+
+    def told(result: RuleResult) -> RuleResult:
+        name = columns[result.rule]
+        rows = tuple(row | {name: texts[row["row"]][name]} for row in result.offenders if row["row"] in texts)
+        return result.model_copy(update={"offenders": rows})
+
+    return tuple(told(result) if result in unread else result for result in results)
 
 
 def _local_times(dataset: Dataset, text: Table, results: Sequence[RuleResult], query: Query) -> tuple[RuleResult, ...]:

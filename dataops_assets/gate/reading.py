@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -145,7 +146,9 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
         if not data:
             raise DeliveryError(name, "it is empty", "Deliver it again")
         if source.format == "parquet":
-            return pl.read_parquet(data)
+            read = pl.read_parquet(data)
+            _check_reach(read, name)
+            return read
         text = _text(_unpack(data, name, source), name, source)
         if source.format == "ndjson":
             return _ndjson(text, name)
@@ -161,9 +164,38 @@ def _scan(path: Path, name: str, source: Source, whole: bool) -> Table:
             frame = pl.scan_parquet(path, glob=False)
             if not whole:
                 frame.sink_batches(lambda batch: None)
+                _check_reach(frame, name)
             return frame
         scanned = _scan_csv(path, made_of, source) if made_of else None
     return _read(path, name, source) if scanned is None else scanned
+
+
+def _check_reach(frame: Table, file: str) -> None:
+    """Refuse times that nanoseconds do not reach: of an INT96, which Spark and Hive write, polars makes the last that they do.
+
+    Source: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md, "Deprecated Timestamps (INT96)".
+    """
+    columns, last = list(enumerate(frame.collect_schema().items())), pl.Int64.max()
+    times = [(name, time) for number, (name, dtype) in columns for time in _in_nanoseconds(pl.nth(number), dtype)]
+    asked = [(time.to_physical() == last).any().alias(str(number)) for number, (_, time) in enumerate(times)]
+    beyond = frame.lazy().select(asked).collect(engine="streaming").row(0) if asked else ()
+    if named := dict.fromkeys(in_print(column) for (column, _), is_so in zip(times, beyond, strict=True) if is_so):
+        what = f"{some([*named])} holds times before 1677 or after 2262, written as INT96"
+        how = "in Spark by `spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS`"
+        raise DeliveryError(file, what, f"Deliver them as timestamps in microseconds, {how}")
+
+
+def _in_nanoseconds(value: pl.Expr, dtype: Any) -> Iterator[pl.Expr]:
+    """The times in nanoseconds of a column, also those within lists and objects."""
+    if isinstance(dtype, pl.Datetime) and dtype.time_unit == "ns":
+        yield value
+    elif isinstance(dtype, pl.List):
+        yield from _in_nanoseconds(value.explode(), dtype.inner)
+    elif isinstance(dtype, pl.Array):
+        yield from _in_nanoseconds(value.arr.explode(), dtype.inner)
+    elif isinstance(dtype, pl.Struct):
+        for field in dtype.fields:
+            yield from _in_nanoseconds(value.struct.field(field.name), field.dtype)
 
 
 @contextmanager

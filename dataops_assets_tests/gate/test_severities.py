@@ -164,6 +164,17 @@ def test_offenders_are_named_by_row_and_shown_only_if_public(readings: Dataset) 
         assert result.withheld == ("" if public else "values are withheld")
 
 
+def test_value_that_is_unreadable_is_shown_as_it_was_delivered_if_public(readings: Dataset) -> None:
+    hours = pl.Series(["0", " one ", None, "25:00"])
+    text = delivered(4).with_columns(hour=hours)
+    for public in (True, False):
+        found = judge(readings, text, public)
+        offenders = next(result.offenders for result in found.rules if result.rule == "hour.type")
+        key = {"station": "oslo", "day": "2024-01-01"}
+        shown = [key | {"hour": " one "}, key | {"hour": "25:00"}] if public else [{}, {}]
+        assert offenders == ({"row": 2} | shown[0], {"row": 4} | shown[1])
+
+
 # Rules that cannot be evaluated on what was delivered.
 
 NOTED = 'pl.col("temperature").is_not_null() | pl.col("note").is_not_null()'

@@ -1,16 +1,20 @@
 """Typed values, as parquet delivers them: each is read as the type of its column without loss, or is a reason."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataops_assets.contract import Dataset
+from dataops_assets.contract import Dataset, Source
+from dataops_assets.gate import reading
 from dataops_assets.gate.content import quarantined
 from dataops_assets_tests.gate.judging import judge
 from dataops_assets_tests.gate.test_casting import with_columns
@@ -191,3 +195,40 @@ def test_a_list_of_a_fixed_size_is_a_list(tmp_path: Path) -> None:
     found = judge(dataset, pl.DataFrame({"row": [1, 2], "some": pairs, "two": pairs}))
     assert found.good.rows() == [(1, [1, 2], [1, 2])]
     assert found.rejected.rows() == [(2, ["some.type", "two.type"])]
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("within", ["itself", "a list", "an object"])
+@pytest.mark.parametrize("year", [1, 1677, 2263, 9999])
+def test_an_int96_that_nanoseconds_do_not_reach_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, year: int, within: str, large: bool
+) -> None:
+    monkeypatch.setattr(reading, "LARGE_BYTES", -1 if large else 2**20)
+    file, source = tmp_path / "0.parquet", Source(provider="them", files="0.parquet")
+
+    def read(*days: datetime | None) -> pl.DataFrame:
+        time = pa.timestamp("us")
+        column = {
+            "itself": lambda: pa.array(days, time),
+            "a list": lambda: pa.array([[None, one] for one in days], pa.list_(time)),
+            "an object": lambda: pa.array([{"at": one} for one in days], pa.struct([("at", time)])),
+        }[within]()
+        # As Spark and Hive do.
+        pq.write_table(pa.table({"^at$": column}), file, use_deprecated_int96_timestamps=True, store_schema=False)
+        return reading.read_text([file], [file.name], source).lazy().collect()
+
+    assert read(datetime(2024, 1, 1, tzinfo=UTC), None).height == 2
+    with pytest.raises(reading.DeliveryError, match=re.escape("^at$ holds times before 1677 or after 2262, written as INT96")):
+        read(datetime(2024, 1, 1, tzinfo=UTC), None, datetime(year, 1, 1, tzinfo=UTC))
+
+
+def test_blanks_are_bytes_like_any_others(tmp_path: Path) -> None:
+    dataset = in_parquet(tmp_path, {"row": "pl.Int8", "key": "pl.Binary"}, '["NA"]')
+    found = judge(dataset, pl.DataFrame({"row": range(3), "key": ["  x ", " NA", "NA"]}))
+    assert found.good["key"].to_list() == [b"  x ", b" NA", None]
+
+
+def test_a_text_is_no_duration(tmp_path: Path) -> None:
+    dataset = in_parquet(tmp_path, {"row": "pl.Int8", "took": 'pl.Duration("ms")'})
+    found = judge(dataset, pl.DataFrame({"row": range(3), "took": ["7", "PT1S", "1h"]}))
+    assert found.rejected["reasons"].to_list() == [["took.type"]] * 3
