@@ -98,13 +98,15 @@ class History:
     def add(self, partition: str, profile: Profile) -> None:
         """Take the next partition among those before.
 
-        One that is unusual widens what is usual, and a break does not: the same fault on the next day is one again. A level
-        that has changed for good becomes what is usual once most of the partitions before have it.
+        One that is unusual widens what is usual, and a break does not: the same fault on the next day is one again. Which of
+        the first were breaks is known once there are enough of them. A level that has changed for good becomes what is usual
+        once most of the partitions before have it.
         """
         values, distances, limits, breaks = self._compared_with(profile)
         self._compared = None
         widens = ~np.isnan(distances) & ~(distances >= breaks)
         self._distances.append(np.where(widens, np.fmin(distances, limits * _WIDENED), np.nan))
+        self._look_back()
         self._values.append(values[: self._related])
         self._relations.add(profile.relations)
         self._shares.clear()
@@ -120,6 +122,20 @@ class History:
                 self._known[column] -= Counter(gone.keys())
         self.taken.append((partition, profile))
         self.partitions.append(partition)
+
+    def _look_back(self) -> None:
+        """Forget of the distances of a cold start that has just ended those that are breaks by the smaller ones."""
+        before = np.stack(self._distances)
+        ends = ((~np.isnan(before)).sum(axis=0) == COLD_START) & ~np.isnan(before[-1])
+        if not ends.any():
+            return
+        ordered = np.sort(before[:, ends], axis=0)[:COLD_START]  # NaN comes last
+        farthest = np.full(ordered.shape[1], np.inf)
+        for place in range(COLD_START - 1, COLD_START // 2 - 1, -1):
+            _, breaks = _beyond(np.fmax(ordered[place - 1], self._least()[ends]), np.array(place))
+            farthest = np.where(ordered[place] >= breaks, ordered[place], farthest)
+        for distances in self._distances:
+            distances[ends] = np.where(distances[ends] >= farthest, np.nan, distances[ends])
 
     def surprises(self, profile: Profile) -> Numbers:
         """By statistic, its distance in terms of what is usual: more than 1 is unusual, NaN is what cannot be told."""
@@ -308,16 +324,25 @@ class History:
             return np.full(len(self.names), np.nan), np.full(len(self.names), np.nan)
         before = np.stack(self._distances)
         told = (~np.isnan(before)).sum(axis=0)
+        limits, breaks = _beyond(np.fmax(np.fmax.reduce(before, axis=0), self._least()), told)
+        known = told >= COLD_START
+        return np.where(known, limits, np.nan), np.where(known, breaks, np.nan)
+
+    def _least(self) -> Numbers:
+        """The distances, by statistic, that are usual though none before was as far."""
         # Of a column that mostly has one value, such as rain, what the others are differs by nature.
         lopsided = (self._top >= 0) & (_median(self._before()[:, self._top])[0] > 0.5)
-        least = np.select(
+        return np.select(
             [np.isin(self._kinds, _STEADY), self._kinds == NEW, lopsided],
             [_LEAST_LIMIT_STEADY, _LEAST_LIMIT_NEW, _LEAST_LIMIT_LOPSIDED],
             _LEAST_LIMIT,
         )
-        largest = np.fmax(np.fmax.reduce(before, axis=0), least)
-        limits = np.where(told >= COLD_START, largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1)), np.nan)
-        return limits, np.maximum(np.maximum(largest, _LEAST_LIMIT) * _BREAK, limits * _BREAK_LEAST)
+
+
+def _beyond(largest: Numbers, told: npt.NDArray[np.int64]) -> tuple[Numbers, Numbers]:
+    """The distances beyond which a statistic is unusual and a break, by the largest before and how many there were."""
+    limits = largest * _BEYOND * (1 + _PATIENCE / np.maximum(told, 1))
+    return limits, np.maximum(np.maximum(largest, _LEAST_LIMIT) * _BREAK, limits * _BREAK_LEAST)
 
 
 def named(column: str, what: str) -> str:

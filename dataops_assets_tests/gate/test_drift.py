@@ -278,6 +278,20 @@ def test_what_came_twice_is_still_unusual_the_second_time():
         history.add(str(number), strange)
 
 
+@pytest.mark.parametrize("bad", [[2], [13], [14], [20], [27], [16, 20, 24]])
+def test_a_fault_in_the_first_weeks_is_still_a_break_later(bad: list[int]):
+    def faulty(number: int) -> Profile:
+        return taken(calm(number).with_columns(whole=pl.lit(None, pl.Float64), value=pl.lit(20.0), kind=pl.lit("a")), number)
+
+    history = History(calm(0).schema)
+    for number in range(45):
+        found = faulty(number) if number in bad else calm_day(number)
+        assert number in bad or not history.breaks(found).any()
+        history.add(str(number), found)
+    again = {".".join(history.names[place]) for place in np.flatnonzero(history.breaks(faulty(45)))}
+    assert {"whole.nulls", "value.top", "kind.mix"} <= again
+
+
 def test_a_column_that_the_contract_has_gained_begins_its_own_history():
     wider = calm(50).with_columns(new=pl.lit(1000.0) * pl.col("value"))
     history = History(wider.schema)
