@@ -192,7 +192,7 @@ def _as_delivered(dataset: Dataset, text: Table, results: Sequence[RuleResult], 
     if numbers.is_empty():
         return tuple(results)
     named = [as_text(pl.col(columns[result.rule]), given[columns[result.rule]]) for result in unread]
-    read = query.collected(uniqueness.among(text.head(numbers[-1]).with_row_index(ROW, 1).select(ROW, *named), numbers))
+    read = query.collected(uniqueness.among(text.head(numbers[-1]).select(named).with_row_index(ROW, 1), numbers))
     texts = {row[ROW]: row for row in read.iter_rows(named=True)}
 
     def told(result: RuleResult) -> RuleResult:
@@ -286,16 +286,24 @@ def _plain(value: object) -> object:
 
 
 def _reasons(dataset: Dataset, results: Sequence[RuleResult], rows: Rows) -> tuple[str, ...]:
-    reasons = [f"{r.rule}: {r.sentence}, but {r.found}" for r in results if r.status == "refused"]
+    refused = ((r, "" if r.detail else _tolerated(r.extent, r.tolerance)) for r in results if r.status == "refused")
+    reasons = [f"{r.rule}: {r.sentence}, but {r.found}{allowed}" for r, allowed in refused]
     asked, tolerance = rows.published + rows.rejected, dataset.attributes.tolerance
     share = rows.rejected / asked if asked else 0.0
     if share > tolerance:
         worst = sorted((r for r in results if r.severity == "reject" and r.broken), key=lambda r: -r.broken)
         named = ", ".join(f"{r.rule} ({r.broken})" for r in worst[:3])
-        told, tolerated = percent(share), percent(tolerance)
-        allowed = f"; {tolerated} tolerated" if told != tolerated else ", more than tolerated"
-        reasons.append(f"{rows.rejected} of {asked} rows rejected, {told}{allowed}: {named}")
+        allowed = _tolerated(share, tolerance) or "; 0.0% tolerated"
+        reasons.append(f"{rows.rejected} of {asked} rows rejected, {percent(share)}{allowed}: {named}")
     return tuple(reasons)
+
+
+def _tolerated(share: float, tolerance: float | None) -> str:
+    """What share of rows is tolerated, in words; empty if none is."""
+    if not tolerance:
+        return ""
+    tolerated = percent(tolerance)
+    return f"; {tolerated} tolerated" if percent(share) != tolerated else ", more than tolerated"
 
 
 def _result(
