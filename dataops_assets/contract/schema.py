@@ -3,7 +3,7 @@
 import ast
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -155,6 +155,14 @@ def tells_days(dtype: pl.DataType) -> bool:
 def is_pattern(name: str) -> bool:
     """Whether a column is called as a pattern is written, which to polars stands for many columns."""
     return name == "*" or (name.startswith("^") and name.endswith("$"))
+
+
+def within(dtype: pl.DataType) -> Iterator[pl.DataType]:
+    """A type, and those that it is made of."""
+    yield dtype
+    parts = [field.dtype for field in dtype.fields] if isinstance(dtype, pl.Struct) else [getattr(dtype, "inner", None)]
+    for part in filter(None, parts):
+        yield from within(_instance(part))
 
 
 def has_text(dtype: pl.DataType) -> bool:

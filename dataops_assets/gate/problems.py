@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sized
 
 import pandera.polars as pa
+import polars as pl
 
 from dataops_assets.contract import Dataset, Problem
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.model import RuleOptions
 from dataops_assets.contract.partitions import known_zone
-from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern, is_text
+from dataops_assets.contract.schema import RESERVED, Schema, has_text, is_pattern, is_text, within
 from dataops_assets.gate.capture import NotCompiled
 from dataops_assets.gate.places import declared_at, rule_at
 from dataops_assets.gate.rules import STATISTICS, compile_rules
@@ -28,6 +29,12 @@ _LONG = {
     "le": "less_than_or_equal_to",
 }
 """What the rules are called that `pa.Field` makes of its short arguments."""
+_UNREADABLE: dict[type[pl.DataType], str] = {
+    pl.Object: "as what its values are, as `str` or `pl.Binary`",
+    pl.Int128: "as `pl.Decimal(38, 0)`",
+    pl.UInt128: "as `pl.Decimal(38, 0)`",
+}
+"""Types that cannot be written as parquet, or not so that pyarrow and DuckDB read them, and how else to declare them."""
 _NO_COLUMN = re.compile('unable to find column "(.+?)"(.*)')
 _NO_PATTERN = re.compile("regex error: (look-around|backreferences)?")
 """What polars says of a check."""
@@ -35,7 +42,7 @@ _NO_PATTERN = re.compile("regex error: (look-around|backreferences)?")
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    unusable = [*_misnamed(dataset), *_alike(dataset), *_in_no_zone(dataset)]
+    unusable = [*_misnamed(dataset), *_alike(dataset), *_in_no_zone(dataset), *_unreadable(dataset)]
     if unusable:  # no rule can ask for them
         return unusable
     try:
@@ -166,6 +173,15 @@ def _in_no_zone(dataset: Dataset) -> Iterator[Problem]:
                 _ = zone and known_zone(zone)
             except Mistake as error:
                 yield _written(dataset, schema, name, f"column `{name}`: {error.message}", error.remedy)
+
+
+def _unreadable(dataset: Dataset) -> Iterator[Problem]:
+    """Columns of types that others could not read."""
+    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
+        for name, column in schema.columns.items():
+            for kind in dict.fromkeys(part.base_type() for part in within(column.dtype) if part.base_type() in _UNREADABLE):
+                message = f"column `{name}` is of pl.{kind.__name__}, which is not kept in parquet for others to read"
+                yield _written(dataset, schema, name, message, f"declare it {_UNREADABLE[kind]}")
 
 
 def _ignored(dataset: Dataset) -> Iterator[Problem]:

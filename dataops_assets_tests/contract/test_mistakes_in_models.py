@@ -24,6 +24,14 @@ PARSERS: Edit = (
 )
 """pandera itself refuses them for polars."""
 MADE_BY_A_CALL = 'Schema = type("Schema", (pa.DataFrameModel,), {"__annotations__": {"note": dict}})'
+DELIVERED = """\
+class Delivered(pa.DataFrameModel):
+    station: str
+    day: pl.Date
+    hour: pl.Int8
+    temperature: float
+    note: str
+"""
 
 CASES: dict[str, Broken] = {
     **{
@@ -136,6 +144,31 @@ CASES: dict[str, Broken] = {
         )
         for name, written in (("of_text_first", "str | int"), ("of_numbers_first", "pl.Int8 | pl.Int16"))
     },
+    **{
+        f"type_that_others_cannot_read_{number}": Broken(
+            (SCHEMA, "note: str =", f"note: {written} ="),
+            f"column `note` is of pl.{kind}, which is not kept in parquet for others to read",
+            remedy,
+            mended=f"note: {mended} =",
+        )
+        for number, (written, kind, remedy, mended) in enumerate(
+            (
+                ("pl.Object", "Object", "declare it as what its values are, as `str` or `pl.Binary`", "str"),
+                ("pl.Int128", "Int128", "declare it as `pl.Decimal(38, 0)`", "pl.Decimal(38, 0)"),
+                ("pl.UInt128", "UInt128", "declare it as `pl.Decimal(38, 0)`", "pl.Decimal(38, 0)"),
+                ("pl.List(pl.Int128)", "Int128", "declare it as `pl.Decimal(38, 0)`", "str"),
+                ("pl.Array(pl.UInt128, 2)", "UInt128", "declare it as `pl.Decimal(38, 0)`", "str"),
+                ('pl.Struct({"a": pl.List(pl.Object)})', "Object", "declare it as what its values are", "str"),
+            )
+        )
+    },
+    "type_that_others_cannot_read_delivered": Broken(
+        (SCHEMA, "import polars as pl\n", f"import polars as pl\n\n\n{DELIVERED.replace('pl.Int8', 'pl.Int128')}"),
+        "column `hour` is of pl.Int128",
+        "declare it as `pl.Decimal(38, 0)`",
+        at="    hour: pl.Int128",
+        mended="import polars as pl\n",
+    ),
 }
 
 
