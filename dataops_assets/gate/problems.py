@@ -6,7 +6,10 @@ Not here: the rules themselves (`rules`).
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
+from decimal import Decimal
+from numbers import Real
+from typing import Any
 
 import pandera.polars as pa
 import polars as pl
@@ -29,6 +32,10 @@ _LONG = {
     "le": "less_than_or_equal_to",
 }
 """What the rules are called that `pa.Field` makes of its short arguments."""
+_AS_FLOAT64 = {"isin", "notin", "unique_values_eq"}
+"""The built-in checks that compare a Float32 as the Float64 that it is."""
+_NAMES_VALUES = {*_AS_FLOAT64, "equal_to", "not_equal_to"}
+"""The built-in checks that name values, not a bound or a pattern."""
 _UNREADABLE: dict[type[pl.DataType], str] = {
     pl.Object: "as what its values are, as `str` or `pl.Binary`",
     pl.Int128: "as `pl.Decimal(38, 0)`",
@@ -42,7 +49,7 @@ _NO_PATTERN = re.compile("regex error: (look-around|backreferences)?")
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    unusable = [*_misnamed(dataset), *_alike(dataset), *_in_no_zone(dataset), *_unreadable(dataset)]
+    unusable = [*_misnamed(dataset), *_alike(dataset), *_in_no_zone(dataset), *_unreadable(dataset), *_not_a_number(dataset)]
     if unusable:  # no rule can ask for them
         return unusable
     try:
@@ -107,7 +114,7 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
 def _mended(dataset: Dataset, error: NotCompiled) -> str:
     """How to mend a check that cannot be compiled."""
     column, _, label = error.rule.rpartition(".")
-    argument = next((short for short, long in _LONG.items() if long == label), label)
+    argument = _argument(label)
     if (found := _NO_COLUMN.search(str(error))) and found[1] not in dataset.schema.columns:
         return choose(found[1], re.findall('"(.+?)"', found[2]) or dataset.schema.columns)
     if found := _NO_PATTERN.search(str(error)):
@@ -125,6 +132,11 @@ def _mended(dataset: Dataset, error: NotCompiled) -> str:
         return f"give `{argument}` {takes}, or remove it"
     remedy = "write it as `return data.lazyframe.select(<boolean expression>)`; where that cannot be, return a LazyFrame with"
     return f"{remedy} one true or false for each row, or one bool for all"
+
+
+def _argument(label: str) -> str:
+    """What `pa.Field` calls a check."""
+    return next((short for short, long in _LONG.items() if long == label), label)
 
 
 def _softening(options: RuleOptions) -> tuple[str, str] | None:
@@ -184,6 +196,28 @@ def _unreadable(dataset: Dataset) -> Iterator[Problem]:
                 yield _written(dataset, schema, name, message, f"declare it {_UNREADABLE[kind]}")
 
 
+def _not_a_number(dataset: Dataset) -> Iterator[Problem]:
+    """Checks that compare with NaN, to which nothing compares."""
+    for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
+        for name, column in schema.pandera.columns.items():
+            for check in (check for check in column.checks if any(map(_is_nan, _values(check.statistics)))):
+                message = f"`{_argument(check.name or '')}` of column `{name}` names NaN, with which no number compares"
+                remedy = "write a number in its place, or leave it out: NaN is refused without a check"
+                yield _written(dataset, schema, name, message, remedy)
+
+
+def _is_nan(value: Any) -> bool:
+    return value.is_nan() if isinstance(value, Decimal) else isinstance(value, Real) and value != value
+
+
+def _values(statistics: dict[str, Any] | None) -> list[Any]:
+    """What a check compares with, one by one."""
+    found: list[Any] = []
+    for value in (statistics or {}).values():
+        found += value if isinstance(value, Iterable) and not isinstance(value, str | bytes | pl.Expr) else [value]
+    return found
+
+
 def _ignored(dataset: Dataset) -> Iterator[Problem]:
     """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
     for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
@@ -197,7 +231,7 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             for what in (what for what, is_said in said.items() if is_said):
                 remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
                 yield _written(dataset, schema, name, f"column `{name}` {what}, which the gate does not do", remedy)
-            for message, remedy in _no_list(column):
+            for message, remedy in (*_no_list(column), *_of_no_row(column, schema.columns[name].dtype)):
                 yield _written(dataset, schema, name, message, remedy)
         for name in schema.decimals_without_scale:
             message = f"column `{name}` is a decimal of no scale, which has no digit behind the point"
@@ -228,6 +262,21 @@ def _no_list(column: pa.Column) -> Iterator[tuple[str, str]]:
             yield message, f"write a list: `{argument}=[{values!r}]`"
         if argument == "isin" and isinstance(values, Sized) and not len(values):
             yield f"`isin` of column `{column.name}` takes no value", "name those that it may have, or remove it"
+
+
+def _of_no_row(column: pa.Column, dtype: pl.DataType) -> Iterator[tuple[str, str]]:
+    """Values that a check names, though the column can have none of them, and how to mend it."""
+    for check in (check for check in column.checks if check.name in _NAMES_VALUES):
+        said = f"`{_argument(check.name or '')}` of column `{column.name}` names"
+        for value in _values(check.statistics):
+            if isinstance(dtype, pl.Enum) and isinstance(value, str) and value not in dtype.categories:
+                yield f"{said} {value!r}, which is none of its categories", choose(value, dtype.categories)
+            elif dtype == pl.Float32 and check.name in _AS_FLOAT64 and isinstance(value, Real) and not _is_float32(value):
+                yield f"{said} {value!r}, which no pl.Float32 is", "declare the column as `float`"
+
+
+def _is_float32(value: Real) -> bool:
+    return bool(pl.Series([value], dtype=pl.Float32, strict=False).cast(pl.Float64)[0] == value)
 
 
 def _not_asked(dataset: Dataset) -> Iterator[Problem]:

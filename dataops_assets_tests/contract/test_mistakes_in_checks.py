@@ -153,6 +153,47 @@ CASES: dict[str, Broken] = {
         mended="station: str = pa.Field(",
     ),
     **{
+        f"not_a_number_{number}": Broken(
+            (SCHEMA, "temperature: float = pa.Field(", f"temperature: float = pa.Field({argument}={value}, "),
+            f"`{argument}` of column `temperature` names NaN, with which no number compares",
+            "write a number in its place, or leave it out: NaN is refused without a check",
+            mended=f"temperature: float = pa.Field({mended}",
+            also=((SCHEMA, "import pandera.polars as pa\n", "from decimal import Decimal\n\nimport pandera.polars as pa\n"),),
+        )
+        for number, (argument, value, mended) in enumerate(
+            (
+                ("gt", 'float("nan")', "gt=-61, "),
+                ("gt", 'Decimal("nan")', ""),
+                ("ne", '{"value": float("nan"), "description": "there is a number"}', ""),
+                ("in_range", '{"min_value": -60, "max_value": float("nan")}', 'in_range={"min_value": -60, "max_value": 60}, '),
+                ("isin", '[1.5, float("nan")]', "isin=[1.5, -3.5], "),
+                ("notin", '{float("nan")}', "notin={0.5}, "),
+            )
+        )
+    },
+    **{
+        f"{argument}_of_what_no_float32_is": Broken(
+            (SCHEMA, "temperature: float = pa.Field(", f"temperature: pl.Float32 = pa.Field({argument}=[-3.5, 0.1], "),
+            f"`{argument}` of column `temperature` names 0.1, which no pl.Float32 is",
+            "declare the column as `float`",
+            mended=f"temperature: float = pa.Field({argument}=[-3.5, 0.1], ",
+        )
+        for argument in ("isin", "notin", "unique_values_eq")
+    },
+    **{
+        f"{argument}_of_no_category": Broken(
+            (SCHEMA, "note: str = pa.Field(", f'note: pl.Enum(["calm", "windy"]) = pa.Field({argument}={value}, '),
+            f"`{argument}` of column `note` names 'wind', which is none of its categories",
+            "did you mean `windy`?",
+            mended=f'note: pl.Enum(["calm", "windy"]) = pa.Field({argument}={mended}, ',
+        )
+        for argument, value, mended in (
+            ("isin", '["calm", "wind"]', '["calm", "windy"]'),
+            ("notin", '["wind"]', '["windy"]'),
+            ("ne", '"wind"', '"windy"'),
+        )
+    },
+    **{
         f"{argument}_of_{name}": Broken(
             (SCHEMA, f"{column} = pa.Field(", f"{column} = pa.Field({argument}={value}, "),
             "cannot be evaluated on the schema: ",
@@ -189,6 +230,12 @@ CASES: dict[str, Broken] = {
 @pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
 def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
     assert_told(tree, broken)
+
+
+@pytest.mark.parametrize("values", ["[-3.5, 16777216.0]", "[-3.5, None]", '[-3.5, float("inf")]'])
+def test_values_that_a_float32_is_may_be_named(tree: Tree, values: str) -> None:
+    tree.edit(SCHEMA, "temperature: float = pa.Field(", f"temperature: pl.Float32 = pa.Field(isin={values}, ")
+    tree.catalog()
 
 
 @pytest.mark.parametrize(
