@@ -231,7 +231,7 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             for what in (what for what, is_said in said.items() if is_said):
                 remedy = "declare every column by its name, without a default; fill in and change values in `normalise`"
                 yield _written(dataset, schema, name, f"column `{name}` {what}, which the gate does not do", remedy)
-            for message, remedy in (*_no_list(column), *_of_no_row(column, schema.columns[name].dtype)):
+            for message, remedy in (*_no_list(column), *_of_no_row(column, schema.columns[name].dtype), *_by_element(column)):
                 yield _written(dataset, schema, name, message, remedy)
         for name in schema.decimals_without_scale:
             message = f"column `{name}` is a decimal of no scale, which has no digit behind the point"
@@ -273,6 +273,15 @@ def _of_no_row(column: pa.Column, dtype: pl.DataType) -> Iterator[tuple[str, str
                 yield f"{said} {value!r}, which is none of its categories", choose(value, dtype.categories)
             elif dtype == pl.Float32 and check.name in _AS_FLOAT64 and isinstance(value, Real) and not _is_float32(value):
                 yield f"{said} {value!r}, which no pl.Float32 is", "declare the column as `float`"
+
+
+def _by_element(column: pa.Column) -> Iterator[tuple[str, str]]:
+    """Built-in checks that are to be called for each value, which pandera cannot do, and how to mend it."""
+    for check in (check for check in column.checks if check.element_wise and check.statistics):
+        if check.name in pa.Check.CHECK_FUNCTION_REGISTRY:
+            argument = _argument(check.name)
+            message = f"`{argument}` of column `{column.name}` is `element_wise`, which only a check of one's own can be"
+            yield message, f"remove `element_wise`: `{argument}` looks at each value as it is"
 
 
 def _is_float32(value: Real) -> bool:

@@ -153,6 +153,19 @@ CASES: dict[str, Broken] = {
         mended="station: str = pa.Field(",
     ),
     **{
+        f"{argument}_for_each_element": Broken(
+            (SCHEMA, f"{column} = pa.Field(", f'{column} = pa.Field({argument}={{{value}, "element_wise": True}}, '),
+            f"`{argument}` of column `{column.partition(':')[0]}` is `element_wise`, which only a check of one's own can be",
+            f"remove `element_wise`: `{argument}` looks at each value as it is",
+            mended=f"{column} = pa.Field({argument}={{{value}}}, ",
+        )
+        for column, argument, value in (
+            ("hour: pl.Int8", "ge", '"min_value": 0'),
+            ("note: str", "isin", '"allowed_values": ["calm"]'),
+            ("note: str", "str_length", '"max_value": 80'),
+        )
+    },
+    **{
         f"not_a_number_{number}": Broken(
             (SCHEMA, "temperature: float = pa.Field(", f"temperature: float = pa.Field({argument}={value}, "),
             f"`{argument}` of column `temperature` names NaN, with which no number compares",
@@ -230,6 +243,18 @@ CASES: dict[str, Broken] = {
 @pytest.mark.parametrize("broken", [pytest.param(broken, id=name) for name, broken in CASES.items()])
 def test_mistake_is_told_where_it_stands_and_how_to_mend_it(tree: Tree, broken: Broken) -> None:
     assert_told(tree, broken)
+
+
+def test_a_check_of_ones_own_with_the_name_of_a_built_in_one_may_be_element_wise(tree: Tree) -> None:
+    lines = [
+        '@pa.check("note", element_wise=True)',
+        "def isin(cls, value):",
+        '    """it is a note"""',
+        "    return bool(value)",
+    ]
+    own = "".join(f"    {line}\n" for line in lines)
+    tree.edit(SCHEMA, "    @pa.dataframe_check\n", f"{own}    @pa.dataframe_check\n")
+    tree.catalog()
 
 
 @pytest.mark.parametrize("values", ["[-3.5, 16777216.0]", "[-3.5, None]", '[-3.5, float("inf")]'])
