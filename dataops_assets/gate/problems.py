@@ -32,6 +32,17 @@ _LONG = {
     "le": "less_than_or_equal_to",
 }
 """What the rules are called that `pa.Field` makes of its short arguments."""
+_DECIDED = "`normalise` makes columns, and the contract's tolerance decides on rows"
+_FORMAT = "what is delivered is read as `source` says, and all is published as parquet"
+_NOT_DONE = {
+    "drop_invalid_rows": _DECIDED,
+    "add_missing_columns": _DECIDED,
+    "on_missing_columns": _DECIDED,
+    "dtype": "each column has the type that it is declared with",
+    "from_format": _FORMAT,
+    "to_format": _FORMAT,
+}
+"""What the Config of a model can say, but the gate does not do, and what is so instead."""
 _AS_FLOAT64 = {"isin", "notin", "unique_values_eq"}
 """The built-in checks that compare a Float32 as the Float64 that it is."""
 _NAMES_VALUES = {*_AS_FLOAT64, "equal_to", "not_equal_to"}
@@ -56,7 +67,7 @@ def rule_problems(dataset: Dataset) -> list[Problem]:
         rules = compile_rules(dataset)
     except NotCompiled as error:
         return [_problem(dataset, error.rule, str(error), _mended(dataset, error))]
-    problems = [*_type_problems(dataset), *_ignored(dataset), *_not_asked(dataset)]
+    problems = [*_type_problems(dataset), *_ignored(dataset), *_by_group(dataset), *_not_asked(dataset)]
     known = {rule.name: rule for rule in rules}
     for name, options in dataset.attributes.rules.items():
         softened = options.severity in ("warn", "fail") or options.shadow_until is not None
@@ -221,8 +232,7 @@ def _values(statistics: dict[str, Any] | None) -> list[Any]:
 def _ignored(dataset: Dataset) -> Iterator[Problem]:
     """What a pandera model can say, but the gate does not do: silence would promise what is not kept."""
     for schema in dict.fromkeys((dataset.schema, dataset.delivered)):
-        model = schema.pandera
-        for name, column in model.columns.items():
+        for name, column in schema.pandera.columns.items():
             said = {
                 "is optional": not column.required,
                 "stands for many by a pattern": column.regex,
@@ -248,10 +258,19 @@ def _ignored(dataset: Dataset) -> Iterator[Problem]:
             remedy = 'write `@pa.dataframe_check` or `@pa.check("<column>")` above it; or begin its name with `_`'
             remedy = remedy if schema is dataset.schema else f"remove it: rules stand in `Schema`; there, {remedy}"
             yield _written(dataset, schema, name, message, remedy)
-        settings = ("drop_invalid_rows", "add_missing_columns")
-        for setting in (setting for setting in settings if getattr(model, setting)):
-            remedy = "remove it: `normalise` makes columns, and the contract's tolerance decides on rows"
-            yield _problem(dataset, "", f"`{setting}` of the model's Config is not what decides here", remedy)
+        for setting in (setting for setting in _NOT_DONE if getattr(schema.model.__config__, setting)):
+            message = f"`{setting}` of the model's Config is not what decides here"
+            yield _written(dataset, schema, setting, message, f"remove it: {_NOT_DONE[setting]}")
+
+
+def _by_group(dataset: Dataset) -> Iterator[Problem]:
+    """Checks that are to look at groups of rows, which pandera does not do for polars."""
+    schema = dataset.schema.pandera
+    checks = [(f"{name}.{check.name}", check) for name, column in schema.columns.items() for check in column.checks]
+    for name, check in (*checks, *((check.name or "", check) for check in schema.checks)):
+        if check.groupby is not None:
+            remedy = "remove `groupby`; an expression looks at the rows of each group with `.over(…)`"
+            yield _problem(dataset, name, f"check `{name}` has a `groupby`, which is not done", remedy)
 
 
 def _no_list(column: pa.Column) -> Iterator[tuple[str, str]]:

@@ -199,8 +199,8 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
 
 
 def _sentence(check: Check, column: str | None) -> str:
-    if check.description:
-        return " ".join(check.description.split())
+    if written := check.description or _error(check):
+        return " ".join(written.split())
     said = {name: _told(value) for name, value in (check.statistics or {}).items() if value is not None}
     name = check.name or ""
     told = {"in_range": _between, "str_length": _long}.get(name) or _SENTENCES.get(name, "").format_map
@@ -209,6 +209,12 @@ def _sentence(check: Check, column: str | None) -> str:
     except KeyError:  # it is another check with that name
         found = ""
     return f"{column} {found}" if found else ""
+
+
+def _error(check: Check) -> str:
+    """The `error` that a check was given; empty if pandera made it, which begins with the name of the check."""
+    made = str(check.error).startswith(f"{check.name}(")
+    return "" if made or not check.error else str(check.error)
 
 
 def _told(value: Any) -> Any:

@@ -130,6 +130,20 @@ CASES: dict[str, Broken] = {
         "return data.lazyframe.select(<boolean expression>)",
         at="@pa.dataframe_check\n",
     ),
+    **{
+        f"check_of_groups_{name}": Broken(
+            (SCHEMA, written, new),
+            f"check `{rule}` has a `groupby`, which is not done",
+            "remove `groupby`; an expression looks at the rows of each group with `.over(…)`",
+            at=at,
+            mended=written,
+        )
+        for name, rule, written, new, at in (
+            ("of_rows", "noted", "@pa.dataframe_check\n", '@pa.dataframe_check(groupby="station")\n', None),
+            ("of_a_column", "note.noted", "@pa.dataframe_check\n", '@pa.check("note", groupby="station")\n', None),
+            ("of_a_field", "hour.in_range", '"max_value": 23}', '"max_value": 23, "groupby": "station"}', "hour: pl.Int8"),
+        )
+    },
     "check_without_sentence": Broken(
         (SCHEMA, '        """without a temperature there is a note"""\n', ""),
         "rule `noted` has no sentence in words",

@@ -248,13 +248,20 @@ CASES: dict[str, Broken] = {
     },
     **{
         f"config_{setting}": Broken(
-            (SCHEMA, "    note: str", f"    class Config:\n        {setting} = True\n\n    note: str"),
+            (SCHEMA, "    note: str", f"    class Config:\n        {setting} = {value}\n\n    note: str"),
             f"`{setting}` of the model's Config is not what decides here",
-            "remove it: `normalise` makes columns, and the contract's tolerance decides on rows",
-            at="import pandera",
+            f"remove it: {remedy}",
+            at=f"        {setting} =",
             mended="    note: str",
         )
-        for setting in ("drop_invalid_rows", "add_missing_columns")
+        for setting, value, remedy in (
+            ("drop_invalid_rows", True, "`normalise` makes columns, and the contract's tolerance decides on rows"),
+            ("add_missing_columns", True, "`normalise` makes columns, and the contract's tolerance decides on rows"),
+            ("on_missing_columns", '"warn"', "`normalise` makes columns, and the contract's tolerance decides on rows"),
+            ("dtype", "pl.Int8", "each column has the type that it is declared with"),
+            ("from_format", '"csv"', "what is delivered is read as `source` says, and all is published as parquet"),
+            ("to_format", '"parquet"', "what is delivered is read as `source` says, and all is published as parquet"),
+        )
     },
     "column_of_a_reserved_name": Broken(
         (SCHEMA, "    hour: pl.Int8", '    row: str = pa.Field(alias="__row")\n    hour: pl.Int8'),

@@ -153,6 +153,25 @@ def test_check_that_fails_refuses_the_partition_by_its_name_and_those_after_it_g
 
 
 @pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ('"error": "no hour is so late"', "no hour is so late"),
+        ('"error": "no hour is so late", "description": "hours are of a day"', "hours are of a day"),
+        ('"error": "in_range(0, 23)"', "hour is between 0 and 23"),
+    ],
+)
+def test_the_error_of_a_check_is_its_sentence_where_it_has_no_description(tree: Tree, options: str, sentence: str) -> None:
+    tree.edit("readings/schema.py", '"max_value": 23}', f'"max_value": 23, {options}}}')
+    assert next(rule.sentence for rule in compile_rules(tree["readings"]) if rule.name == "hour.in_range") == sentence
+
+
+def test_the_error_of_a_method_without_a_docstring_is_its_sentence(tree: Tree) -> None:
+    tree.edit("readings/schema.py", "@pa.dataframe_check\n", '@pa.dataframe_check(error="tell why there is none")\n')
+    tree.edit("readings/schema.py", '        """without a temperature there is a note"""\n', "")
+    assert next(rule.sentence for rule in compile_rules(tree["readings"]) if rule.name == "noted") == "tell why there is none"
+
+
+@pytest.mark.parametrize(
     ("field", "sentence"),
     [
         ('in_range={"min_value": 0, "max_value": 1}', "is between 0 and 1"),
