@@ -31,6 +31,7 @@ from dataops_assets.contract.repeatable import in_python
 
 _READINGS = count(1)
 _NO_CHECK = re.compile("custom check '(.*?)' is not available")
+_TWICE = re.compile(r".*\bCheck\.\w+\(\) got multiple values for keyword argument '(\w+)'")
 _USUAL = {"pa": "import pandera.polars as pa", "pl": "import polars as pl"}
 """As what libraries are known in a `schema.py` or a `transform.py`."""
 _LIBRARIES = {"site-packages", "dist-packages"}
@@ -198,6 +199,10 @@ def _told_and_mended(error: BaseException) -> tuple[str, str]:
     if isinstance(error, SchemaInitError) and (found := _NO_CHECK.match(str(error))):
         known = [name for name, one in signature(pa.Field).parameters.items() if one.kind != one.VAR_KEYWORD]
         return f"`pa.Field` has no argument `{found[1]}`", choose(found[1], known)
+    # pandera hands each check those of its own arguments that are about checks.
+    if isinstance(error, TypeError) and (found := _TWICE.match(str(error))) and found[1] in signature(pa.Field).parameters:
+        message = f"`{found[1]}` stands within a check, but is an argument of `pa.Field`, for all its checks"
+        return message, f"write it beside the check: `pa.Field(…, {found[1]}=…)`"
     return _told(error), _mended(error)
 
 

@@ -56,8 +56,10 @@ class Schema:
         """The columns by name, in order.
 
         Raises:
-            TypeError: One has no type.
+            TypeError: One has no type, or the model's Config says what pandera does not know.
         """
+        for name in (name for name in self.model.__extras__ or () if not hasattr(pa.Check, name)):
+            raise TypeError(f"its Config has no attribute `{name}`")
         found = {}
         for name, column in self.pandera.columns.items():
             if column.dtype is None:

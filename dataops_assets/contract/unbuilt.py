@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandera.polars as pa
+import polars as pl
 
 from dataops_assets.contract.errors import choose
 from dataops_assets.contract.schema import Schema
@@ -17,6 +18,10 @@ _TYPE = "give `{0}` one type that polars knows, with all that it needs, as `str`
 _FIELD = "mend the `pa.Field(…)` of `{0}`; where it has none, write one, or nothing"
 _NO_COLUMN = re.compile("non-existing field '(.*)'")
 _NO_TYPE = re.compile(r"missing annotations: \['(\w+)'")
+
+_NO_ATTRIBUTE = re.compile(r"its Config has no attribute `(\w+)`")
+_CONFIG = ("strict", "ordered", "unique", "name", "title", "description", "metadata", "coerce")
+"""What the Config of a model may say."""
 
 
 def unbuilt(model: type[pa.DataFrameModel], error: Exception) -> tuple[int, str]:
@@ -33,12 +38,24 @@ def unbuilt(model: type[pa.DataFrameModel], error: Exception) -> tuple[int, str]
         return _line(model, rf""".*@.*["']{re.escape(found[1])}["']"""), choose(found[1], known)
     if found := _NO_TYPE.search(str(error)):
         return _line(model, rf"\s*{found[1]}\s*="), f"write `{found[1]}: <type> = …`"
+    if found := _NO_ATTRIBUTE.search(str(error)):
+        return _line(model, rf"\s*{found[1]}\s*="), choose(found[1], _CONFIG)
     for name, (base, said) in columns.items():
         alone = {"__module__": base.__module__, "__annotations__": {name: said}}
         values = {name: vars(base)[name]} if name in vars(base) else {}
         if not _can_be_built(alone | values):
-            return _line(model, rf"\s*{name}\s*:"), (_FIELD if _can_be_built(alone) else _TYPE).format(name)
+            remedy = _with_arguments(name, said, values.get(name)) or (_FIELD if _can_be_built(alone) else _TYPE).format(name)
+            return _line(model, rf"\s*{name}\s*:"), remedy
     return _line(model, ""), "mend the model"
+
+
+def _with_arguments(name: str, said: object, field: object) -> str:
+    """How to write a type with what `dtype_kwargs` gives it, which pandera does not do for polars; empty if that is not it."""
+    given = getattr(field, "dtype_kwargs", None)
+    if not (given and inspect.isclass(said) and issubclass(said, pl.DataType)):
+        return ""
+    arguments = ", ".join(f"{argument}={value!r}" for argument, value in given.items())
+    return f"write `{name}: pl.{said.__name__}({arguments})`, and remove `dtype_kwargs`"
 
 
 def _can_be_built(attributes: Mapping[str, Any]) -> bool:

@@ -120,6 +120,41 @@ CASES: dict[str, Broken] = {
         at="import pandera",
         mended="class Schema(",
     ),
+    **{
+        f"type_with_arguments_of_its_field_{name}": Broken(
+            (SCHEMA, NOTE, f"note: {dtype} = pa.Field(dtype_kwargs={arguments}, nullable=True)"),
+            "the model `Schema` cannot be built: ",
+            f"write `note: {mended}`, and remove `dtype_kwargs`",
+            mended=f"note: {mended} = pa.Field(nullable=True)",
+        )
+        for name, dtype, arguments, mended in (
+            ("decimal", "pl.Decimal", '{"precision": 10, "scale": 2}', "pl.Decimal(precision=10, scale=2)"),
+            ("datetime", "pl.Datetime", '{"time_unit": "ms"}', "pl.Datetime(time_unit='ms')"),
+        )
+    },
+    **{
+        f"config_misspelt_{name}": Broken(
+            (SCHEMA, "    note: str", f"    class Config:\n        {name} = True\n\n    note: str"),
+            f"the model `Schema` cannot be built: its Config has no attribute `{name}`",
+            remedy,
+            at=f"{name} = True",
+            mended=f"    class Config:\n        {mended} = True\n\n    note: str",
+        )
+        for name, remedy, mended in (
+            ("stirct", "did you mean `strict`?", "strict"),
+            ("orderd", "did you mean `ordered`?", "ordered"),
+            ("xyz", "use one of strict, ordered, unique, name", "coerce"),
+        )
+    },
+    **{
+        f"{option}_within_a_check": Broken(
+            (SCHEMA, NOTE, f'note: str = pa.Field(nullable=True, str_matches={{"pattern": "^a", "{option}": {value}}})'),
+            f"`{option}` stands within a check, but is an argument of `pa.Field`, for all its checks",
+            f"write it beside the check: `pa.Field(…, {option}=…)`",
+            mended=f'note: str = pa.Field(nullable=True, str_matches={{"pattern": "^a"}}, {option}={value})',
+        )
+        for option, value in (("raise_warning", True), ("ignore_na", False), ("n_failure_cases", 3))
+    },
     "pandera_for_pandas": Broken(
         (SCHEMA, "import pandera.polars as pa", "import pandera as pa"),
         "module 'pandera' has no attribute 'PolarsData'",
