@@ -6,7 +6,7 @@ applied (`gate.corrected`), what can be told without rows (`problems`), how they
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -52,6 +52,21 @@ class _Slot:
     drops: bool = False
 
 
+def alike(columns: Iterable[str], originals: Iterable[str], marks: Sequence[str]) -> Iterator[pl.Expr]:
+    """What tells a row from others with its key: rows that are the same in all of it are one, as the gate merges them.
+
+    Args:
+        columns: The columns of the schema.
+        originals: Those of which a value that could not be read is compared as its text; any other tells its row from all.
+        marks: The columns of the frame that tell which values could not be read.
+    """
+    yield from (pl.col(name).alias(_ALIKE + name) for name in columns)
+    known = [name for name in originals if MISCAST + name in marks]
+    yield from (pl.when(MISCAST + name).then(ORIGINAL + name).alias(_ALIKE + MISCAST + name) for name in known)
+    others = [mark for mark in marks if mark.removeprefix(MISCAST) not in known]
+    yield pl.when(pl.any_horizontal(pl.lit(False), *others)).then(ROW).alias(_ALIKE + ROW)
+
+
 class Plan:
     """The corrections of a partition.
 
@@ -93,7 +108,7 @@ class Plan:
             *(as_text(pl.col(name), self._types[name]).alias(_IS + name) for name in self._expected),
             *(pl.col(MISCAST + name).alias(_MARKED + name) for name in self._expected if MISCAST + name in marks),
             *(pl.col(ORIGINAL + name) for name in self.originals),
-            *self._alike(marks),
+            *alike(self._types, self.originals, marks),
         )
         counts = [hit.sum().alias(f"{_WHERE}{i}") for i, (_, hit) in enumerate(self._where)]
         changed = pl.any_horizontal(pl.lit(False), *(hit for entry, hit in self._where if entry.columns))
@@ -225,14 +240,6 @@ class Plan:
         if name in self.originals:
             same |= marked & pl.col(ORIGINAL + name).eq(pl.col(_UNREAD + name)).fill_null(False)
         return same | ~pl.col(_EXPECTS + name)
-
-    def _alike(self, marks: Sequence[str]) -> Iterator[pl.Expr]:
-        """What tells a row from others with its key; what could not be read is compared where its text is known."""
-        yield from (pl.col(name).alias(_ALIKE + name) for name in self._types)
-        known = [name for name in self.originals if MISCAST + name in marks]
-        yield from (pl.when(MISCAST + name).then(ORIGINAL + name).alias(_ALIKE + MISCAST + name) for name in known)
-        others = [mark for mark in marks if mark.removeprefix(MISCAST) not in known]
-        yield pl.when(pl.any_horizontal(pl.lit(False), *others)).then(ROW).alias(_ALIKE + ROW)
 
     def _mended(self, name: str, marks: Sequence[str]) -> pl.Expr:
         """Whether what takes the place of the expected value is what was delivered."""

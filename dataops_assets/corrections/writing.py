@@ -15,8 +15,9 @@ import yaml
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.errors import Mistake, choose
 from dataops_assets.contract.schema import has_text
+from dataops_assets.corrections.plan import alike
 from dataops_assets.corrections.values import checked, column_of, condition
-from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
+from dataops_assets.gate.rules import MISCAST, ORIGINAL
 
 _NONE = "null"
 _WIDTH = 120
@@ -61,18 +62,20 @@ def entry_of(dataset: Dataset, partition: Partition, wish: Wish, hit: pl.DataFra
         return (
             entry | ({"drop": True} if wish.drop else {"set": {name: {"to": value} for name, value in new.items()}}) | wish.said
         )
-    different = hit.drop(ROW).unique().height
+    columns = dataset.schema.columns.items()
+    others = [name for name, column in columns if name not in dataset.attributes.key and has_text(column.dtype)]
+    expected = (others or dataset.attributes.key) if wish.drop else new
+    marks = [name for name in hit.columns if name.startswith(MISCAST)]
+    different = hit.select(alike(dataset.schema.columns, expected, marks)).unique().height
     if different != 1:
         told = ", ".join(f"{name} {value}" for name, value in wish.key.items())
         remedy = "name them by `--where`" if different else "look for it in what was delivered"
         raise Mistake(f"{f'{different} different rows' if different else 'no row'} of {dataset.name}: {told}", remedy)
     entry["key"] = _values(dataset, wish.key)
+    before = {name: _stands(hit, name) for name in expected}
     if wish.drop:
-        columns = dataset.schema.columns.items()
-        others = [name for name, column in columns if name not in dataset.attributes.key and has_text(column.dtype)]
-        guards = others or dataset.attributes.key
-        return entry | {"drop": {name: _stands(hit, name) for name in guards}, **wish.said}
-    return entry | {"set": {name: {"from": _stands(hit, name), "to": value} for name, value in new.items()}, **wish.said}
+        return entry | {"drop": before, **wish.said}
+    return entry | {"set": {name: {"from": before[name], "to": value} for name, value in new.items()}, **wish.said}
 
 
 def hit_by(dataset: Dataset, wish: Wish, rows: pl.DataFrame) -> pl.DataFrame:

@@ -276,6 +276,30 @@ def test_rows_that_are_equal_are_named_by_their_key(received: Tree) -> None:
     assert (done.verdict.rows.corrected, done.verdict.rows.merged) == (2, 1)
 
 
+@pytest.mark.parametrize("asked", [{"changes": {"note": "c"}}, {"drop": True}], ids=["set", "drop"])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("oslo,94,true,10:00:00,b", "oslo, 94.0 ,TRUE,10:00:00.000,b"),
+        ("oslo,94,NA,10:00:00,b", "oslo,94,,10:00:00,b"),
+    ],
+)
+def test_rows_that_are_written_in_other_words_are_one_all_the_same(
+    tree: Tree, asked: dict[str, Any], one: str, other: str
+) -> None:
+    columns = {"open": "bool", "opens": "pl.Time", "note": "str"}
+    declared = "".join(f"    {name}: {dtype} = pa.Field(nullable=True)\n" for name, dtype in columns.items())
+    tree.write("stations/schema.py", (tree.defs / "stations/schema.py").read_text() + declared)
+    tree.edit("stations/defs.yaml", "files: stations.csv", 'files: stations.csv\n    null_values: ["NA", ""]')
+    tree.drop("stations", "stations.csv", f"station,height,open,opens,note\n{one}\n{other}\nbergen,12,,,\n")
+    tree.receive("stations")
+    ask(tree, "stations", None, wish(key={"station": "oslo"}, **asked))
+    [done] = tree.stage("stations")
+    assert done.verdict
+    assert done.verdict.rows
+    assert done.verdict.rows.corrected + done.verdict.rows.dropped == 2
+
+
 def test_a_mistake_in_the_entry_is_told_as_one_in_the_file(received: Tree) -> None:
     asked = wish(key={"station": "oslo"}, changes={"height": "96"}, said={**SAID, "requested_by": "lap"})
     with pytest.raises(
