@@ -68,9 +68,10 @@ _MORE = "more: dataops quarantine DATASET PARTITION"
 
 
 def _tell(lines: list[str], more: str, datasets: list[Dataset], rule: str | None) -> None:
-    known = {one.name for dataset in datasets for one in compile_rules(dataset)}
-    if rule and not lines and rule not in known:  # one that is no more may still have rejected rows
-        raise click.UsageError(f"there is no rule `{rule}`: {choose(rule, known)}")
+    rules = {one.name: one.severity for dataset in datasets for one in compile_rules(dataset)}
+    if rule and not lines and rule not in rules:  # one that is no more may still have rejected rows
+        rejecting = [name for name, severity in rules.items() if severity == "reject"]
+        raise click.UsageError(f"there is no rule `{rule}`: {choose(rule, rejecting)}")
     click.echo("\n".join([*lines, *filter(None, [more])] if lines else ["nothing lies there"]))
 
 

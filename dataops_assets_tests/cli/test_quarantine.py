@@ -89,10 +89,22 @@ def test_rows_are_exported(quarantine: Ask, tmp_path: Path, kind: str) -> None:
     assert quarantine("stations", "--export", str(nothing)) == [f"wrote 0 rows to {nothing}"]
 
 
+OF_STATIONS = [
+    "height.type",
+    "station.not_null",
+    "station.str_matches",
+    "height.not_null",
+    "height.greater_than_or_equal_to",
+    "key.unique",
+]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("readings", "--rule", "notd"), "there is no rule `notd`: did you mean `noted`?"),
+        (("stations", "--rule", "zz"), f"there is no rule `zz`: use one of {', '.join(OF_STATIONS)}\n"),
+        (("readings", "--rule", "zz"), "there is no rule `zz`: use one of day.type, hour.type, "),
         (("reading",), "there is no dataset `reading`"),
         (("readings", "2024-02-30"), "2024-02-30 is no partition of readings"),
         (("--export", "a.csv"), "name the DATASET to export: each has columns of its own"),
@@ -106,6 +118,7 @@ def test_mistakes_are_told(quarantine: Ask, arguments: tuple[str, ...], says: st
     found = quarantine.tried(*arguments)
     assert found.exit_code == (1 if "nowhere" in says else 2)
     assert says in found.output
+    assert "statistics.usual" not in found.output
 
 
 def test_what_became_of_a_row_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
