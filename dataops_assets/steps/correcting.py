@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from dataops_assets.catalog import corrections_of
-from dataops_assets.contract import ContractError, Dataset, Partition
+from dataops_assets.contract import ContractError, Correction, Dataset, Partition, Policy
 from dataops_assets.contract.correction import CORRECTIONS
 from dataops_assets.contract.errors import Mistake
 from dataops_assets.corrections import Plan, correction_problems, of_partition
@@ -34,6 +34,12 @@ from dataops_assets.storage.lake import Lake
 from dataops_assets.storage.publishing import Contended
 
 _QUERY = Query(streamed=False)
+
+
+class _New(Correction):
+    """An entry that is not written yet: it stands in no line that anybody could look up."""
+
+    at = "the new entry"
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,8 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     Raises:
         LookupError: Nothing was received.
         Mistake: It is not clear which rows are meant, or a value cannot be read.
-        ContractError: The entry, or the file with it, has a mistake.
-        CorrectionError: It does not fit the rows, or one that was there before does not.
+        ContractError: The file has a mistake.
+        CorrectionError: The entry has a mistake, or it does not fit the rows, or one that was there before does not.
         CodeError: `normalise` fails.
     """
     receipt = lake.receipt(dataset, partition)
@@ -104,11 +110,7 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     file = defs.parent / dataset.folder / CORRECTIONS
     before = _read(file)
     whole = before + ("" if before.endswith("\n") or not before else "\n") + ("\n" if before.strip() else "") + entry
-    corrections = corrections_of(whole, dataset.folder)
-    corrected = replace(dataset, corrections=corrections)
-    problems = correction_problems(corrected, lake.catalog.policy)
-    if problems:
-        raise ContractError(problems)
+    corrected = _with(dataset, whole, entry, lake.catalog.policy)
     done = _QUERY.collected(correct(rows, Plan(corrected, partition, now.date()), _QUERY)[0])
     changed = pl.col(ROW).is_in(hit[ROW].implode()) | (pl.col(ROW) > rows.height if wish.add else pl.lit(False))
     after = done.filter(changed).tail(max(hit.height, 1))
@@ -117,6 +119,22 @@ def propose(lake: Lake, dataset: Dataset, partition: Partition, wish: Wish, defs
     envelope = standing_verdict(lake, dataset, partition, receipt)
     place = envelope.place if envelope else str
     return Proposal(file, whole, entry, before, _told(dataset, hit), _told(dataset, after), tuple(after[ROW]), judged, place)
+
+
+def _with(dataset: Dataset, whole: str, entry: str, policy: Policy) -> Dataset:
+    """A dataset with a new entry at the end of its corrections."""
+    try:
+        *others, last = corrections_of(whole, dataset.folder)
+        corrected = replace(dataset, corrections=(*others, _New(last.attributes, last.source)))
+        if problems := correction_problems(corrected, policy):
+            raise ContractError(problems)
+    except ContractError as error:
+        before = whole.removesuffix(entry).count("\n")
+        wrong = [f"{_New.at}: {one.message}: {one.remedy}" for one in error.problems if one.line > before]
+        if not wrong:
+            raise
+        raise CorrectionError("; ".join(wrong)) from error
+    return corrected
 
 
 def _judged(lake: Lake, corrected: Dataset, partition: Partition, text: Table, now: datetime, accepted: str) -> Judged | str:

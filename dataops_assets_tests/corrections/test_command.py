@@ -12,7 +12,7 @@ import yaml
 
 from dataops_assets.cli import sample
 from dataops_assets.cli.correct import correct_dataset
-from dataops_assets.contract import ContractError, Partition
+from dataops_assets.contract import Partition
 from dataops_assets.contract.errors import Mistake
 from dataops_assets.corrections.writing import Wish
 from dataops_assets.steps.correcting import propose
@@ -232,7 +232,8 @@ def test_what_stands_in_the_file_stays_comments_and_all(received: Tree) -> None:
 def test_old_values_are_those_before_any_correction(received: Tree) -> None:
     """As they must be in the file, whose order does not matter."""
     correct(received, "stations", {"where": "height < 50", "rows": 1, "set": {"height": {"to": 13}}})
-    with pytest.raises(click.ClickException, match=r"corrections\.yaml:\d+: it collides with .*: both set height"):
+    says = r"^the new entry: it collides with .*corrections\.yaml:1 on .*: both set height"
+    with pytest.raises(click.ClickException, match=says):
         ask(received, "stations", None, wish(key={"station": "bergen"}, changes={"height": "14"}))
     assert len(entries(received, "stations")) == 1
 
@@ -300,12 +301,27 @@ def test_rows_that_are_written_in_other_words_are_one_all_the_same(
     assert done.verdict.rows.corrected + done.verdict.rows.dropped == 2
 
 
-def test_a_mistake_in_the_entry_is_told_as_one_in_the_file(received: Tree) -> None:
-    asked = wish(key={"station": "oslo"}, changes={"height": "96"}, said={**SAID, "requested_by": "lap"})
-    with pytest.raises(
-        ContractError, match=r"defs/stations/corrections\.yaml:5: unknown owner `lap`\n    remedy: did you mean `lab`"
-    ):
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"requested_by": "lap"}, "the new entry: unknown owner `lap`: did you mean `lab`?"),
+        ({"reason": ""}, "the new entry: `reason` is ''"),
+        ({"valid_until": date(2020, 1, 1)}, "the new entry: it was valid until 2020-01-01 and has expired"),
+    ],
+)
+def test_a_mistake_in_the_entry_is_told_of_the_new_one(received: Tree, said: dict[str, Any], says: str) -> None:
+    correct(received, "stations", {"key": {"station": "bergen"}, "set": {"height": {"from": 12, "to": 13}}})
+    asked = wish(key={"station": "oslo"}, changes={"height": "96"}, said={**SAID, **said})
+    with pytest.raises(click.ClickException) as caught:
         ask(received, "stations", None, asked)
+    assert caught.value.message.startswith(says)
+    assert "corrections.yaml" not in caught.value.message
+
+
+def test_a_row_of_another_partition_is_told_of_the_new_entry(received: Tree) -> None:
+    says = "the new entry: the row is of another partition: day 2024-01-02: add it there, or write the values of 2024-01-01"
+    with pytest.raises(click.ClickException, match=f"^{says}$"):
+        ask(received, "readings", DAY, wish(add={**HOUR, "day": "2024-01-02", "hour": "9", "temperature": "1"}))
 
 
 def test_what_was_not_received_cannot_be_corrected(received: Tree) -> None:
@@ -350,7 +366,7 @@ def test_at_a_prompt_an_airport_gets_its_time_zone(clone: Checkout) -> None:
     assert (ran.returncode, "4 corrected" in ran.stdout) == (0, True), ran.stdout
     again = clone.run(*asked)
     assert again.returncode == 1
-    assert "dataops_assets/defs/aviation/airports/corrections.yaml:46: collides with the correction in line" in again.stderr
+    assert "the new entry: collides with the correction in line" in again.stderr
 
 
 @pytest.mark.parametrize(
