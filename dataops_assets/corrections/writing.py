@@ -4,6 +4,7 @@ Here: the values that are expected, the count, the text of an entry. Not here: w
 (`steps.correcting`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,17 @@ from dataops_assets.gate.rules import MISCAST, ORIGINAL
 
 _NONE = "null"
 _WIDTH = 120
+
+
+class _Quoting(yaml.SafeDumper):
+    """Puts in quotes what is a number to readers of YAML 1.2 as well, as 00009 and 1e3: PyYAML knows those of 1.1 alone."""
+
+
+_Quoting.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|0o[0-7]+$|0x[0-9a-fA-F]+$"),
+    list("-+.0123456789"),
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,7 @@ def hit_by(dataset: Dataset, wish: Wish, rows: pl.DataFrame) -> pl.DataFrame:
 
 def text_of(entry: Mapping[str, Any]) -> str:
     """An entry as it stands in a file."""
-    return yaml.safe_dump([dict(entry)], default_flow_style=None, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return yaml.dump([dict(entry)], Dumper=_Quoting, default_flow_style=None, sort_keys=False, allow_unicode=True, width=_WIDTH)
 
 
 def _plain_partition(partition: str) -> Any:

@@ -324,6 +324,16 @@ def test_a_row_of_another_partition_is_told_of_the_new_entry(received: Tree) -> 
         ask(received, "readings", DAY, wish(add={**HOUR, "day": "2024-01-02", "hour": "9", "temperature": "1"}))
 
 
+@pytest.mark.parametrize("text", ["00009", "00004", "1e3", "0o17", "1.", "-09", "+08"])
+def test_a_text_that_looks_like_a_number_stands_in_quotes(received: Tree, text: str) -> None:
+    """To readers of YAML 1.2, too."""
+    ask(received, "readings", DAY, wish(key=HOUR, changes={"note": text, "temperature": "7"}))
+    written = (received.defs / "readings/corrections.yaml").read_text(encoding="utf-8")
+    assert f"to: '{text}'}}" in written
+    assert "to: 7.0}" in written
+    assert "hour: 0}" in written
+
+
 def test_what_was_not_received_cannot_be_corrected(received: Tree) -> None:
     with pytest.raises(click.ClickException, match="nothing was received for readings 2024-01-02"):
         ask(received, "readings", "2024-01-02", wish(key=HOUR, drop=True))
