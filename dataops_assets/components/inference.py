@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -17,7 +17,7 @@ from typing import Any, get_args
 import polars as pl
 import polars.selectors as cs
 
-from dataops_assets.contract import Source
+from dataops_assets.contract import Partitions, Source
 from dataops_assets.contract.model import Format, pattern_of
 from dataops_assets.contract.schema import RESERVED, is_pattern, names_rows
 from dataops_assets.gate.casting import read_as
@@ -29,6 +29,7 @@ _NULL_WORDS = ("", "NA", "N/A", "NULL", "null", "None", r"\N")
 _NULL_SIGNS = ("n/a", "NaN", "nan", "-", "--", "?", ".")
 """Taken for "no value" if all else in a column of theirs is of a type; in a column of text they may be text."""
 
+_MONTH = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
 _MOMENT = r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(\.[0-9]+)?"
 _PATTERNS: tuple[tuple[str, pl.DataType], ...] = (
     (r"(?i:true|false)", pl.Boolean()),
@@ -97,17 +98,23 @@ class Sample:
             raise InferenceError(f"different rows of {self.file} share {', '.join(columns)}: add a column to the key")
         return tuple(columns)
 
-    def first_day(self, column: str) -> date:
-        """The first day of a column that tells a row's partition.
+    def partitions(self, column: str) -> Partitions:
+        """The partitions that a column tells: every month, where it has months; else every day.
 
         Raises:
-            InferenceError: It is no column of dates, or has no value in some row.
+            InferenceError: It is no column of dates, moments or months, or has no value in some row.
         """
         self._check_complete(column)
-        first = self.rows[column].min()
-        if self.rows.schema[column] != pl.Date or not isinstance(first, date):
-            raise InferenceError(f"`{column}` of {self.file} is no column of dates as in 2013-01-05: choose another, or none")
-        return first
+        values = self.rows[column]
+        first = values.min()
+        if values.dtype == pl.String and values.str.contains(_MONTH).all():
+            return Partitions.model_validate({"every": "month", "start": first, "columns": [column]})
+        if isinstance(first, datetime):
+            first = first.astimezone(UTC).date() if first.tzinfo else first.date()
+        if not isinstance(first, date):
+            known = "dates as in 2013-01-05, moments as in 2013-01-05T10:00:00Z, or months as in 2013-01"
+            raise InferenceError(f"`{column}` of {self.file} is no column of {known}: choose another, or none")
+        return Partitions(every="day", start=first, columns=(column,))
 
     def keys(self) -> list[tuple[str, ...]]:
         """The smallest sets of columns that tell the rows apart, the likeliest first.

@@ -10,7 +10,6 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -23,13 +22,16 @@ from dataops_assets.catalog import load_catalog
 from dataops_assets.components import writing
 from dataops_assets.components.inference import InferenceError, Sample, infer
 from dataops_assets.components.resource import defs_root
-from dataops_assets.contract import Catalog, ContractError, Dataset, Partitions, Policy
+from dataops_assets.contract import Catalog, ContractError, Dataset, Policy
+from dataops_assets.contract.duration import parse_duration
 from dataops_assets.contract.model import NOT_SAID, is_dataset_name, pattern_of
 from dataops_assets.gate.content import judge_delivery
 from dataops_assets.gate.examples import failed_examples, good_row
 from dataops_assets.gate.functions import CodeError
 from dataops_assets.gate.reading import DeliveryError, read_text
 from dataops_assets.gate.rules import compile_rules
+
+_DUE, _WHEN_DUE = "1 day", "how long after its end a partition may come before it is late"
 
 
 class _Refused(Exception):
@@ -60,7 +62,9 @@ class IngestedParams(CommonParams):
     provider: str | None = Field(default=None, description="Who delivers.")
     lifecycle: str | None = Field(default=None, description="A lifecycle class of policy.yaml; the first, if left out.")
     classification: str | None = Field(default=None, description="One of policy.yaml; the most confidential, if left out.")
-    partition_column: str | None = Field(default=None, description="A column of dates: every day is a partition.")
+    partition_column: str | None = Field(
+        default=None, description="A column of dates, moments or months, parted by days or months."
+    )
     key: Names = Field(default=[], description="The columns that tell rows apart; inferred, if left out.")
 
 
@@ -168,24 +172,29 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
         """Infer the columns, and take from the policy what was not stated."""
         promised, remarks = _from_policy(catalog.policy, params)
         sample = infer(Path(params.sample))
-        start = sample.first_day(params.partition_column) if params.partition_column else None
+        time = sample.partitions(params.partition_column) if params.partition_column else None
+        start = time.key_of(time.start) if time else ""
         keys = [sample.key(params.key)] if params.key else sample.keys()
         renamed = {}
         # No staged column may be called like the partition that it lies in.
-        if start and (taken := Partitions(every="day", start=start).hive_name) in sample.rows.columns:
+        if time and (taken := time.hive_name) in sample.rows.columns:
             renamed[taken] = writing.free_name(f"{taken}_", sample.rows.columns)
         key = [renamed.get(column, column) for column in keys[0]]
         attributes = {
             "description": f"One row of {sample.file}.",
             **promised,
             "source": _source(sample, params.provider, start),
-            "partitions": {"every": "day", "start": start, "columns": [params.partition_column]} if start else None,
+            "partitions": {"every": time.every, "start": time.start if time.every == "day" else start, "columns": time.columns}
+            if time
+            else None,
+            "due": _DUE if time else None,
             "key": key,
         }
         seen = dict.fromkeys(itertools.chain(*sample.null_values.values()))
         remarks |= {
             "description": "better: what one row is",
             "provider": "" if params.provider else "say who delivers",
+            "due": _WHEN_DUE,
             "null_values": f"seen in {writing.some(seen)}",
             "key": f"as unique in the sample: {writing.some(keys[1:])}" if keys[1:] else "",
         }
@@ -212,7 +221,9 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
         }
         columns = f"{len(fields)} column{'s' * (len(fields) != 1)}"
         columns += f" (left out: {writing.some(sample.left_out)})" if sample.left_out else ""
-        found = f"{columns}, key {writing.flow(key)}; all {sample.rows.height} rows of {sample.file} pass"
+        height = sample.rows.height
+        passed = f"the row of {sample.file} passes" if height == 1 else f"all {height} rows of {sample.file} pass"
+        found = f"{columns}, key {writing.flow(key)}; {passed}"
         return Plan(files, f"{found}. Next: say more in them, and deliver into landing/{name}/", Path(params.sample))
 
 
@@ -233,11 +244,10 @@ def _from_policy(policy: Policy, params: IngestedParams) -> tuple[dict[str, Any]
     return promised, remarks
 
 
-def _source(sample: Sample, provider: str | None, start: date | None) -> dict[str, Any]:
+def _source(sample: Sample, provider: str | None, start: str) -> dict[str, Any]:
     files = pattern_of(sample.file)
     if start:
-        day = start.isoformat()
-        files = files.replace(day, "{partition}") if day in files else f"{{partition}}/{files}"
+        files = files.replace(start, "{partition}") if start in files else f"{{partition}}/{files}"
     return {
         "provider": provider or NOT_SAID,
         "files": files,
@@ -269,6 +279,7 @@ class DerivedScaffolder(_DatasetScaffolder[DerivedParams]):
             column.name: writing.Field(column.dtype, column.description or writing.in_words(column.name)) for column in known
         }
         time = first.partitions
+        dues = [one.attributes.due or parse_duration(_DUE) for one in inputs if one.partitions]
         attributes = {
             "description": f"One row of {name}.",
             "owner": _one_of(policy.owners, "owner", params.owner),
@@ -280,10 +291,12 @@ class DerivedScaffolder(_DatasetScaffolder[DerivedParams]):
             "partitions": time.model_dump(include={"every", "start", "end", "timezone"}, exclude_defaults=True)
             if time
             else None,
+            "due": max(dues, key=lambda due: due.length).text if time else None,
         }
+        remarks = {"description": "better: what one row is", "due": _WHEN_DUE}
         remark = f"A key of {first.name}: write here what a row really is."
         files = {
-            "defs.yaml": writing.defs_yaml("DerivedDataset", attributes, {"description": "better: what one row is"}),
+            "defs.yaml": writing.defs_yaml("DerivedDataset", attributes, remarks),
             "schema.py": writing.schema_py(
                 name, fields, [f"The key of {first.name}: add what transform.py makes, and what must hold of it."]
             ),

@@ -135,6 +135,7 @@ class TestPartitions:
         name = scaffold(tree, "trains", sample=path, partition_column="day")
         assert '    files: "{partition}/trains.csv"\n' in (defs := written(tree, name)["defs.yaml"])
         assert "  partitions:\n    every: day\n    start: 2024-01-05\n    columns: [day]\n" in defs
+        assert "  due: 1 day  # how long after its end a partition may come before it is late\n" in defs
         assert published(tree, name, path, "2024-01-05").height == 3
 
     def test_a_day_in_the_name_of_the_file_is_the_partition(self, tree: Tree):
@@ -142,6 +143,31 @@ class TestPartitions:
         name = scaffold(tree, "trains", sample=path, partition_column="day")
         assert '    files: "trains-{partition}.csv"\n' in written(tree, name)["defs.yaml"]
         assert published(tree, name, path, "2024-01-05").height == 3
+
+    @pytest.mark.parametrize(
+        ("value", "key", "every"),
+        [
+            ("2024-01-05T23:30:00Z", "2024-01-05", "day"),
+            ("2024-01-06T00:30:00+01:00", "2024-01-05", "day"),
+            ("2024-01-05 10:00:00", "2024-01-05", "day"),
+            ("2024-02", "2024-02", "month"),
+        ],
+    )
+    def test_moments_tell_a_day_and_months_a_month(self, tree: Tree, value: str, key: str, every: str):
+        path = sample(tree, f"train,at\n1,{value}\n", f"trains-{key}.csv")
+        name = scaffold(tree, "trains", sample=path, partition_column="at", key="train")
+        assert f"  partitions:\n    every: {every}\n    start: {key}\n    columns: [at]\n" in written(tree, name)["defs.yaml"]
+        assert '    files: "trains-{partition}.csv"\n' in written(tree, name)["defs.yaml"]
+        assert published(tree, name, path, key).height == 1
+
+    def test_a_column_called_month_may_tell_the_month(self, tree: Tree):
+        path = sample(tree, "train,month\n1,2024-02\n")
+        name = scaffold(tree, "trains", sample=path, partition_column="month", key="train")
+        assert published(tree, name, path, "2024-02")["month_"].to_list() == ["2024-02"]
+
+    def test_of_one_row_one_is_told(self, tree: Tree, capsys: pytest.CaptureFixture[str]):
+        scaffold(tree, "trains", sample=sample(tree, "train,speed\n1,2\n"))
+        assert "; the row of trains.csv passes. Next: " in capsys.readouterr().out
 
     @pytest.mark.parametrize("columns", [["date", "train"], ["train", "date", "line"]])
     def test_a_column_called_like_the_partition_in_storage_is_staged_under_another_name(self, tree: Tree, columns: list[str]):
@@ -155,7 +181,11 @@ class TestPartitions:
     @pytest.mark.parametrize(
         ("column", "message"),
         [
-            ("line", "`line` of trains.csv is no column of dates as in 2013-01-05: choose another, or none"),
+            (
+                "line",
+                "`line` of trains.csv is no column of dates as in 2013-01-05, moments as in 2013-01-05T10:00:00Z, "
+                "or months as in 2013-01: choose another, or none",
+            ),
             ("month", "trains.csv has no column `month`; it has train_no, line, speed, late, price, day, seen"),
             ("speed", "`speed` of trains.csv is without a value in 1 of 3 rows"),
         ],
@@ -279,6 +309,7 @@ attributes:
     start: 2024-01-01
     end: 2024-01-20
     timezone: Europe/Oslo
+  due: 1 day  # how long after its end a partition may come before it is late
 """
         )
         assert "def transform(readings: pl.LazyFrame, stations: pl.LazyFrame) -> pl.LazyFrame:" in files["transform.py"]
@@ -289,6 +320,11 @@ attributes:
         assert made.reason == ""
         keys = filled.read("readings", "2024-01-02").select("station", "day", "hour")
         assert filled.read(name, "2024-01-02").equals(keys)
+
+    def test_it_is_due_no_earlier_than_its_inputs(self, tree: Tree):
+        tree.edit("readings/defs.yaml", "  key: [", "  due: 3 days\n  key: [")
+        assert (due := tree[scaffold(tree, "hours", inputs=["readings", "stations"])].attributes.due)
+        assert due.text == "3 days"
 
     def test_it_is_no_more_open_than_its_inputs(self, tree: Tree):
         tree.edit("stations/defs.yaml", "classification: public", "classification: internal")
