@@ -370,7 +370,9 @@ def _outcome(
 ) -> Outcome:
     rows = verdict.rows
     assert rows
-    facts: dict[str, Any] = {"note": "; ".join(filter(None, (note, verdict.accepted and f"accepted: {verdict.accepted}")))}
+    nothing = "the transform made no row" if dataset.derived and not rows.delivered else ""
+    accepted = verdict.accepted and f"accepted: {verdict.accepted}"
+    facts: dict[str, Any] = {"note": "; ".join(filter(None, (nothing, note, accepted)))}
     if rows.rejected:
         facts["quarantine"] = lake.address("quarantine", dataset, partition)
     if not verdict.passed:

@@ -37,6 +37,12 @@ def test_good_deliveries_flow_from_landing_to_curated(filled: Tree) -> None:
     assert left(filled) == {}
 
 
+def test_a_product_of_no_row_is_published_and_says_so(filled: Tree) -> None:
+    filled.edit("daily/transform.py", 'on="station")', 'on="station").filter(pl.lit(False))')
+    [derived] = filled.derive("daily", MONTH)
+    assert (derived.status, derived.facts["rows"], derived.facts["note"]) == ("done", 0, "the transform made no row")
+
+
 def test_outcomes_tell_what_was_done(tree: Tree) -> None:
     tree.drop("stations", "stations.csv", STATIONS)
     tree.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 99}, {}, {}, {}) + readings(DAY).splitlines()[1] + "\n")
