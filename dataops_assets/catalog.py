@@ -291,14 +291,16 @@ def _misspelt(module: ModuleType, folder: str, source: str, ingested: bool) -> I
 def _unused(path: Path, folder: str, schema: ModuleType, source: str, ingested: bool) -> Iterator[Problem]:
     """What only the other kind of dataset has: it would be left unused."""
     made = "delivered" if ingested else "made here, not delivered"
-    other = "transform.py" if ingested else "fetch.py"
-    if (path / other).exists():
-        message = f"`{other}` is not used, since the dataset is {made}"
-        yield Problem(f"{folder}/{other}", 1, message, "remove it, or give it another name")
+    function = "transform" if ingested else "fetch"
+    other = path / f"{function}.py"
+    if other.exists() and f"\ndef {function}(" in f"\n{_text(other, f'{folder}/{other.name}')}":
+        message = f"`{other.name}` is not used, since the dataset is {made}"
+        yield Problem(f"{folder}/{other.name}", 1, message, "remove it, or call its function something else")
     for name in (one for one in ("normalise", "Delivered") if not ingested and hasattr(schema, one)):
-        message = f"`{name}` is not used, since the dataset is {made}"
-        remedy = "remove it: `transform` makes the rows as they are published"
-        yield Problem(f"{folder}/schema.py", _line_of(name, source), message, remedy)
+        if getattr(getattr(schema, name), "__module__", "") == schema.__name__:
+            message = f"`{name}` is not used, since the dataset is {made}"
+            remedy = "remove it: `transform` makes the rows as they are published"
+            yield Problem(f"{folder}/schema.py", _line_of(name, source), message, remedy)
 
 
 def _line_of(name: str, source: str) -> int:

@@ -44,7 +44,7 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
     corrections = [_corrections(catalog, dataset)] if dataset.corrections else []
     return dg.Definitions(
         assets=[*landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)],
-        asset_checks=[arrivals_check(dataset)] if landing and has_arrivals(dataset) else [],
+        asset_checks=[arrivals_check(dataset)] if landing and any(map(has_arrivals, catalog.sharing(dataset))) else [],
     )
 
 

@@ -175,10 +175,9 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
         time = sample.partitions(params.partition_column) if params.partition_column else None
         start = time.key_of(time.start) if time else ""
         keys = [sample.key(params.key)] if params.key else sample.keys()
-        renamed = {}
         # No staged column may be called like the partition that it lies in.
-        if time and (taken := time.hive_name) in sample.rows.columns:
-            renamed[taken] = writing.free_name(f"{taken}_", sample.rows.columns)
+        taken = [name for name in sample.rows.columns if time and name.lower() == time.hive_name]
+        renamed = {name: writing.free_name(f"{name}_", sample.rows.columns) for name in taken}
         key = [renamed.get(column, column) for column in keys[0]]
         attributes = {
             "description": f"One row of {sample.file}.",

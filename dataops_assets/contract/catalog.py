@@ -184,9 +184,9 @@ class Catalog:
                     message = f"column `{column}` is {dtype}, which begins with no {every}"
                     yield dataset.problem(("partitions", "columns", i), message, "name one of dates, of moments or of text")
             hive = attributes.partitions.hive_name
-            if hive in columns:
-                message = f"column `{hive}` collides with the partition of that name in storage"
-                yield dataset.problem(("partitions",), message, f"rename the column in schema.py, for instance to `{hive}_`")
+            for name in (name for name in columns if name.lower() == hive):  # which DuckDB does not tell apart
+                message = f"column `{name}` collides with the partition of that name in storage"
+                yield dataset.problem(("partitions",), message, f"rename the column in schema.py, for instance to `{name}_`")
 
     def _since(self, dataset: Dataset) -> Iterator[Problem]:
         """The columns that were not always delivered."""

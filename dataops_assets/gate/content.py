@@ -34,6 +34,8 @@ _LOCAL_TIMES = (
     "2024-02-17T08:00:00+01:00; or declare it without a time zone in a model `Delivered`, and set that in `normalise`"
 )
 
+_LONGEST = 200
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -186,21 +188,27 @@ def _judge(
 def _as_delivered(dataset: Dataset, text: Table, results: Sequence[RuleResult], query: Query) -> tuple[RuleResult, ...]:
     """The results, with the text of each value that could not be read beside the number of its row."""
     given = text.collect_schema()
-    columns = {f"{name}.type": name for name in dataset.delivered.columns if name != "row"}
+    columns = {f"{name}.type": name for name in dataset.delivered.columns}
     unread = [result for result in results if result.rule in columns and result.offenders]
     numbers = pl.Series(sorted({row["row"] for result in unread for row in result.offenders}), dtype=pl.UInt32)
     if numbers.is_empty():
         return tuple(results)
-    named = [as_text(pl.col(columns[result.rule]), given[columns[result.rule]]) for result in unread]
+    named = [_in_short(as_text(pl.col(name), given[name])) for name in (columns[result.rule] for result in unread)]
     read = query.collected(uniqueness.among(text.head(numbers[-1]).select(named).with_row_index(ROW, 1), numbers))
     texts = {row[ROW]: row for row in read.iter_rows(named=True)}
 
     def told(result: RuleResult) -> RuleResult:
         name = columns[result.rule]
-        rows = tuple(row | {name: texts[row["row"]][name]} for row in result.offenders if row["row"] in texts)
+        beside = _beside(name, dataset.schema.columns)
+        rows = tuple(row | {beside: texts[row["row"]][name]} for row in result.offenders if row["row"] in texts)
         return result.model_copy(update={"offenders": rows})
 
     return tuple(told(result) if result in unread else result for result in results)
+
+
+def _in_short(text: pl.Expr) -> pl.Expr:
+    """A text as a verdict may keep it; an unbalanced quote makes a value of all lines that follow."""
+    return pl.when(text.str.len_chars() > _LONGEST).then(text.str.head(_LONGEST) + "…").otherwise(text)
 
 
 def _local_times(dataset: Dataset, text: Table, results: Sequence[RuleResult], query: Query) -> tuple[RuleResult, ...]:
@@ -260,12 +268,12 @@ def _offenders(
     wanted = pl.Series(sorted({number for each in numbers.values() for number in each}), dtype=pl.UInt32)
     if wanted.is_empty():
         return {}
-    columns = dict.fromkeys(column for each in shown.values() for column in each)
+    columns, known = dict.fromkeys(column for each in shown.values() for column in each), dataset.schema.columns
     # They come in order of their numbers, so that none is behind as many rows.
     those = query.collected(uniqueness.among(rows.head(wanted[-1]).select(ROW, *columns), wanted))
     values = {row[ROW]: row for row in those.iter_rows(named=True)}
     return {
-        rule: tuple({"row": number} | {_beside(c, columns): _plain(values[number][c]) for c in shown[rule]} for number in each)
+        rule: tuple({"row": number} | {_beside(c, known): _plain(values[number][c]) for c in shown[rule]} for number in each)
         for rule, each in numbers.items()
     }
 

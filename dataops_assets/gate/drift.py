@@ -86,6 +86,7 @@ class History:
         self._ranges: dict[str, tuple[float, float] | None] = {}
         self._values: deque[Numbers] = deque(maxlen=USUAL)
         self._distances: deque[Numbers] = deque(maxlen=CALIBRATED)
+        self._once: Numbers = np.full(len(self.names), np.nan)
         self._compared: tuple[Profile, tuple[Numbers, Numbers, Numbers, Numbers]] | None = None
         self._place = {name: place for place, name in enumerate(self.names)}
         self._kinds = np.array([what for _, what in self.names])
@@ -98,14 +99,17 @@ class History:
     def add(self, partition: str, profile: Profile) -> None:
         """Take the next partition among those before.
 
-        One that is unusual widens what is usual, and a break does not: the same fault on the next day is one again. Which of
-        the first were breaks is known once there are enough of them. A level that has changed for good becomes what is usual
-        once most of the partitions before have it.
+        One that is unusual widens what is usual, and a break does not: the same fault on the next day is one again. Whether
+        one of the first was a break is known once there are enough of them; it counts if it comes back, as a rhythm does. A
+        level that has changed for good becomes what is usual once most of the partitions before have it.
         """
         values, distances, limits, breaks = self._compared_with(profile)
         self._compared = None
+        comes_back = (distances >= breaks) & (distances >= self._once / 2)
         widens = ~np.isnan(distances) & ~(distances >= breaks)
-        self._distances.append(np.where(widens, np.fmin(distances, limits * _WIDENED), np.nan))
+        widened = np.where(widens, np.fmin(distances, limits * _WIDENED), np.nan)
+        self._distances.append(np.where(comes_back, self._once, widened))
+        self._once[comes_back] = np.nan
         self._look_back()
         self._values.append(values[: self._related])
         self._relations.add(profile.relations)
@@ -124,18 +128,16 @@ class History:
         self.partitions.append(partition)
 
     def _look_back(self) -> None:
-        """Forget of the distances of a cold start that has just ended those that are breaks by the smaller ones."""
+        """Take the farthest distance of a cold start that has just ended for a fault, if by the others it is a break."""
         before = np.stack(self._distances)
         ends = ((~np.isnan(before)).sum(axis=0) == COLD_START) & ~np.isnan(before[-1])
         if not ends.any():
             return
-        ordered = np.sort(before[:, ends], axis=0)[:COLD_START]  # NaN comes last
-        farthest = np.full(ordered.shape[1], np.inf)
-        for place in range(COLD_START - 1, COLD_START // 2 - 1, -1):
-            _, breaks = _beyond(np.fmax(ordered[place - 1], self._least()[ends]), np.array(place))
-            farthest = np.where(ordered[place] >= breaks, ordered[place], farthest)
+        second, first = np.sort(before, axis=0)[COLD_START - 2 : COLD_START]  # NaN comes last
+        _, breaks = _beyond(np.fmax(second, self._least()), np.array(COLD_START - 1))
+        self._once = np.where(ends, np.where(first >= breaks, first, np.nan), self._once)
         for distances in self._distances:
-            distances[ends] = np.where(distances[ends] >= farthest, np.nan, distances[ends])
+            np.copyto(distances, second, where=ends & (distances == self._once))
 
     def surprises(self, profile: Profile) -> Numbers:
         """By statistic, its distance in terms of what is usual: more than 1 is unusual, NaN is what cannot be told."""

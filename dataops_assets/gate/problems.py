@@ -45,8 +45,8 @@ _NOT_DONE = {
 """What the Config of a model can say, but the gate does not do, and what is so instead."""
 _AS_FLOAT64 = {"isin", "notin", "unique_values_eq"}
 """The built-in checks that compare a Float32 as the Float64 that it is."""
-_NAMES_VALUES = {*_AS_FLOAT64, "equal_to", "not_equal_to"}
-"""The built-in checks that name values, not a bound or a pattern."""
+_DEMANDS = {"isin", "unique_values_eq", "equal_to"}
+"""The built-in checks that demand one of the values that they name."""
 _UNREADABLE: dict[type[pl.DataType], str] = {
     pl.Object: "as what its values are, as `str` or `pl.Binary`",
     pl.Int128: "as `pl.Decimal(38, 0)`",
@@ -60,7 +60,8 @@ _NO_PATTERN = re.compile("regex error: (look-around|backreferences)?")
 
 def rule_problems(dataset: Dataset) -> list[Problem]:
     """Mistakes in the rules of a dataset: checks that cannot be compiled, options for rules that do not exist."""
-    unusable = [*_misnamed(dataset), *_alike(dataset), *_in_no_zone(dataset), *_unreadable(dataset), *_not_a_number(dataset)]
+    mistakes = (_misnamed, _differing_in_capitals, _in_no_zone, _unreadable, _not_a_number)
+    unusable = [problem for find in mistakes for problem in find(dataset)]
     if unusable:  # no rule can ask for them
         return unusable
     try:
@@ -174,11 +175,11 @@ def _misnamed(dataset: Dataset) -> Iterator[Problem]:
                 yield _written(dataset, schema, name, message, remedy)
 
 
-def _alike(dataset: Dataset) -> Iterator[Problem]:
+def _differing_in_capitals(dataset: Dataset) -> Iterator[Problem]:
     """Published columns that differ in capitals alone: DuckDB, Athena and Spark take them for one."""
     first: dict[str, str] = {}
     for name in dataset.schema.columns:
-        if (other := first.setdefault(name.casefold(), name)) != name:
+        if (other := first.setdefault(name.lower(), name)) != name:
             message = (
                 f"columns `{other}` and `{name}` differ in capitals alone, which DuckDB, Athena and Spark do not tell apart"
             )
@@ -285,12 +286,14 @@ def _no_list(column: pa.Column) -> Iterator[tuple[str, str]]:
 
 def _of_no_row(column: pa.Column, dtype: pl.DataType) -> Iterator[tuple[str, str]]:
     """Values that a check names, though the column can have none of them, and how to mend it."""
-    for check in (check for check in column.checks if check.name in _NAMES_VALUES):
+    for check in (check for check in column.checks if check.name in _AS_FLOAT64 | _DEMANDS):
         said = f"`{_argument(check.name or '')}` of column `{column.name}` names"
-        for value in _values(check.statistics):
-            if isinstance(dtype, pl.Enum) and isinstance(value, str) and value not in dtype.categories:
-                yield f"{said} {value!r}, which is none of its categories", choose(value, dtype.categories)
-            elif dtype == pl.Float32 and check.name in _AS_FLOAT64 and isinstance(value, Real) and not _is_float32(value):
+        values = _values(check.statistics)
+        if isinstance(dtype, pl.Enum) and check.name in _DEMANDS and values and not {*values} & {*dtype.categories}:
+            told = ", ".join(map(repr, values))
+            yield f"{said} {told}, of which none is among its categories", choose(str(values[0]), dtype.categories)
+        for value in values:
+            if dtype == pl.Float32 and check.name in _AS_FLOAT64 and isinstance(value, Real) and not _is_float32(value):
                 yield f"{said} {value!r}, which no pl.Float32 is", "declare the column as `float`"
 
 

@@ -6,6 +6,7 @@ is not held in memory from here on: it is a LazyFrame.
 
 import codecs
 import csv
+import glob
 import gzip
 import io
 import json
@@ -147,7 +148,7 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
             raise DeliveryError(name, "it is empty", "Deliver it again")
         if source.format == "parquet":
             read = pl.read_parquet(data)
-            _check_reach(read, name)
+            _check_reach(read, path, name)
             return read
         text = _text(_unpack(data, name, source), name, source)
         if source.format == "ndjson":
@@ -164,25 +165,34 @@ def _scan(path: Path, name: str, source: Source, whole: bool) -> Table:
             frame = pl.scan_parquet(path, glob=False)
             if not whole:
                 frame.sink_batches(lambda batch: None)
-                _check_reach(frame, name)
+                _check_reach(frame, path, name)
             return frame
         scanned = _scan_csv(path, made_of, source) if made_of else None
     return _read(path, name, source) if scanned is None else scanned
 
 
-def _check_reach(frame: Table, file: str) -> None:
+def _check_reach(frame: Table, path: Path, name: str) -> None:
     """Refuse times that nanoseconds do not reach: of an INT96, which Spark and Hive write, polars makes the last that they do.
 
     Source: https://github.com/apache/parquet-format/blob/master/LogicalTypes.md, "Deprecated Timestamps (INT96)".
     """
     columns, last = list(enumerate(frame.collect_schema().items())), pl.Int64.max()
-    times = [(name, time) for number, (name, dtype) in columns for time in _in_nanoseconds(pl.nth(number), dtype)]
+    times = [(column, time) for number, (column, dtype) in columns for time in _in_nanoseconds(pl.nth(number), dtype)]
     asked = [(time.to_physical() == last).any().alias(str(number)) for number, (_, time) in enumerate(times)]
     beyond = frame.lazy().select(asked).collect(engine="streaming").row(0) if asked else ()
-    if named := dict.fromkeys(in_print(column) for (column, _), is_so in zip(times, beyond, strict=True) if is_so):
-        what = f"{some([*named])} holds times before 1677 or after 2262, written as INT96"
+    named = dict.fromkeys(in_print(column) for (column, _), is_so in zip(times, beyond, strict=True) if is_so)
+    if named and _has_int96(path):
+        what = f"{some([*named])} holds times before 1677-09-21 or after 2262-04-11, written as INT96"
         how = "in Spark by `spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS`"
-        raise DeliveryError(file, what, f"Deliver them as timestamps in microseconds, {how}")
+        raise DeliveryError(name, what, f"Deliver them as timestamps in microseconds, {how}")
+
+
+def _has_int96(path: Path) -> bool:
+    """Whether a parquet file holds values of that type, which polars does not tell from nanoseconds."""
+    import duckdb  # it is asked for this alone
+
+    asked = duckdb.connect().execute("SELECT true FROM parquet_schema(?) WHERE type = 'INT96'", [glob.escape(str(path))])
+    return asked.fetchone() is not None
 
 
 def _in_nanoseconds(value: pl.Expr, dtype: Any) -> Iterator[pl.Expr]:

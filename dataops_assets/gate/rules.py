@@ -199,8 +199,8 @@ def _check_rule(check: Check, column: str | None, dataset: Dataset) -> Rule:
 
 
 def _sentence(check: Check, column: str | None) -> str:
-    if written := check.description or _error(check):
-        return " ".join(written.split())
+    if written := " ".join((check.description or _error(check)).split()):
+        return written
     said = {name: _told(value) for name, value in (check.statistics or {}).items() if value is not None}
     name = check.name or ""
     told = {"in_range": _between, "str_length": _long}.get(name) or _SENTENCES.get(name, "").format_map

@@ -62,7 +62,7 @@ def awaited(lake: Lake, dataset: Dataset, now: datetime) -> Awaited:
 def _old_since(lake: Lake, dataset: Dataset, lying: Arrival | None, now: datetime) -> datetime | None:
     with suppress(Damaged):  # which its gate tells
         receipt = lake.receipt(dataset, None)
-        if receipt and dataset.attributes.due and not dataset.has_ended(now):
+        if receipt and dataset.attributes.due and not dataset.fetch and not dataset.has_ended(now):
             until = receipt.received_at + dataset.attributes.due.length
             arrived = lying and lying.fingerprint != receipt.landed
             return until if until <= now and not arrived else None

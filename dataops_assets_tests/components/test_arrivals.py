@@ -79,6 +79,7 @@ def test_table_that_is_old_is_told_if_it_may_only_be_so_old(here: Location) -> N
     tell_arrivals(here.instance, here.tree.lake, [here.tree["stations"]], NOW + timedelta(days=900))
     assert last_evaluation(here.instance, key) is None
     here.tree.edit("stations/defs.yaml", "  key:", "  due: 10 days\n  key:")
+    assert key in here.defs.resolve_asset_graph().asset_check_keys
     tell_arrivals(here.instance, here.tree.lake, [here.tree["stations"]], NOW + timedelta(days=11))
     evaluation = last_evaluation(here.instance, key)
     assert evaluation

@@ -65,6 +65,13 @@ CASES: dict[str, Broken] = {
         )
         for of, name, made in (("readings", "transform.py", "delivered"), ("daily", "fetch.py", "made here, not delivered"))
     },
+    "column_called_as_its_partition_in_capitals": Broken(
+        ("daily/schema.py", "    station: str", "    Month: str = pa.Field(nullable=True)\n    station: str"),
+        "column `Month` collides with the partition of that name in storage",
+        "for instance to `Month_`",
+        at="partitions:",
+        told_in=DAILY,
+    ),
     "columns_that_differ_in_capitals": Broken(
         (SCHEMA, "    station: str", "    STATION: str = pa.Field(nullable=True)\n    station: str"),
         "columns `STATION` and `station` differ in capitals alone",
@@ -139,3 +146,12 @@ def test_of_what_is_made_here_no_delivery_is_missed(tree: Tree) -> None:
 def test_a_model_may_hold_an_expression(tree: Tree) -> None:
     tree.edit(SCHEMA, "    note: str", "    _value = pl.col\n    note: str")
     assert "note" in tree.catalog()["readings"].schema.columns
+
+
+def test_what_is_used_may_be_called_as_it_likes(tree: Tree) -> None:
+    tree.write("readings/transform.py", "LEAST = -60\n")
+    tree.edit("readings/schema.py", "ge=-60", "ge=LEAST")
+    tree.edit("readings/schema.py", "import polars as pl\n", "import polars as pl\n\nfrom .transform import LEAST\n")
+    tree.write("shared.py", "def normalise(text):\n    return text\n")
+    tree.edit("daily/schema.py", "import polars as pl\n", "import polars as pl\n\nfrom ..shared import normalise\n")
+    tree.catalog()

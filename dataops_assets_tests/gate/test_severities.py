@@ -166,13 +166,13 @@ def test_offenders_are_named_by_row_and_shown_only_if_public(readings: Dataset) 
 
 
 def test_value_that_is_unreadable_is_shown_as_it_was_delivered_if_public(readings: Dataset) -> None:
-    hours = pl.Series(["0", " one ", None, "25:00"])
+    hours = pl.Series(["0", " one ", None, "é" * 201])
     text = delivered(4).with_columns(hour=hours)
     for public in (True, False):
         found = judge(readings, text, public)
         offenders = next(result.offenders for result in found.rules if result.rule == "hour.type")
         key = {"station": "oslo", "day": "2024-01-01"}
-        shown = [key | {"hour": " one "}, key | {"hour": "25:00"}] if public else [{}, {}]
+        shown = [key | {"hour": " one "}, key | {"hour": "é" * 200 + "…"}] if public else [{}, {}]
         assert offenders == ({"row": 2} | shown[0], {"row": 4} | shown[1])
 
 
@@ -233,6 +233,9 @@ def test_an_offender_that_is_called_row_stands_beside_the_number_of_its_row(tree
     found = judge(tree["sample"], pl.DataFrame({"row": ["7"], "row_": ["-5"]}))
     offenders = {result.rule: result.offenders for result in found.rules if result.broken}
     assert offenders == {"row_.greater_than": ({"row": 1, "row__": 7, "row_": -5},)}
+    found = judge(tree["sample"], pl.DataFrame({"row": ["seven"], "row_": ["5"]}))
+    offenders = {result.rule: result.offenders for result in found.rules if result.broken}
+    assert offenders == {"row.type": ({"row": 1, "row__": "seven"},)}
 
 
 ROWS = """

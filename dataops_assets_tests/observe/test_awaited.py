@@ -143,5 +143,8 @@ def test_table_that_never_came_is_missing_and_one_without_due_or_past_its_end_is
     tree.drop("stations", "stations.csv", STATIONS, written=NOON - timedelta(hours=1))
     tree.run("stations", now=NOON)
     assert awaited(tree.lake, tree["stations"], much_later).old_since
+    tree.write("stations/fetch.py", "def fetch(partition, folder): ...\n")
+    assert awaited(tree.lake, tree["stations"], much_later) == Awaited(), "nobody is late: it was fetched, which is done once"
+    tree.remove("stations/fetch.py")
     tree.edit("stations/defs.yaml", "  due: 10 days\n", "")
     assert awaited(tree.lake, tree["stations"], much_later) == Awaited()
