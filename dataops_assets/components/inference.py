@@ -20,7 +20,7 @@ import polars.selectors as cs
 from dataops_assets.contract import Partitions, Source
 from dataops_assets.contract.model import Format, pattern_of
 from dataops_assets.contract.schema import RESERVED, is_pattern, names_rows
-from dataops_assets.gate.casting import read_as
+from dataops_assets.gate.casting import is_moment, read_as
 from dataops_assets.gate.reading import DeliveryError, read_text
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -115,6 +115,15 @@ class Sample:
             known = "dates as in 2013-01-05, moments as in 2013-01-05T10:00:00Z, or months as in 2013-01"
             raise InferenceError(f"`{column}` of {self.file} is no column of {known}: choose another, or none")
         return Partitions(every="day", start=first, columns=(column,))
+
+    def has_moments(self, column: str) -> bool:
+        """Whether the values of a column are moments, whose day depends on the time zone."""
+        return is_moment(self.rows.schema[column])
+
+    def parts(self, column: str) -> int:
+        """Of how many partitions its rows are, by a column that tells them; see `partitions`."""
+        values = self.rows[column]
+        return values.n_unique() if values.dtype in (pl.String, pl.Date) else values.dt.date().n_unique()
 
     def keys(self) -> list[tuple[str, ...]]:
         """The smallest sets of columns that tell the rows apart, the likeliest first.

@@ -183,7 +183,12 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
             "description": f"One row of {sample.file}.",
             **promised,
             "source": _source(sample, params.provider, start),
-            "partitions": {"every": time.every, "start": time.start if time.every == "day" else start, "columns": time.columns}
+            "partitions": {
+                "every": time.every,
+                "start": time.start if time.every == "day" else start,
+                "columns": time.columns,
+                "timezone": time.timezone if sample.has_moments(time.columns[0]) else None,
+            }
             if time
             else None,
             "due": _DUE if time else None,
@@ -194,6 +199,7 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
             "description": "better: what one row is",
             "provider": "" if params.provider else "say who delivers",
             "due": _WHEN_DUE,
+            "timezone": "whose days these are",
             "null_values": f"seen in {writing.some(seen)}",
             "key": f"as unique in the sample: {writing.some(keys[1:])}" if keys[1:] else "",
         }
@@ -223,6 +229,8 @@ class IngestedScaffolder(_DatasetScaffolder[IngestedParams]):
         height = sample.rows.height
         passed = f"the row of {sample.file} passes" if height == 1 else f"all {height} rows of {sample.file} pass"
         found = f"{columns}, key {writing.flow(key)}; {passed}"
+        if time and (parts := sample.parts(time.columns[0])) > 1:
+            found += f"; they are of {parts} {time.every}s, each of which is to come by itself"
         return Plan(files, f"{found}. Next: say more in them, and deliver into landing/{name}/", Path(params.sample))
 
 

@@ -160,6 +160,25 @@ class TestPartitions:
         assert '    files: "trains-{partition}.csv"\n' in written(tree, name)["defs.yaml"]
         assert published(tree, name, path, key).height == 1
 
+    @pytest.mark.parametrize(
+        ("values", "told"),
+        [
+            (("2024-05-01T01:00:00+02:00", "2024-05-01T09:00:00+02:00"), "2 days"),
+            (("2024-05-01", "2024-05-02"), "2 days"),
+            (("2024-05", "2024-06"), "2 months"),
+            (("2024-05-01T03:00:00+02:00", "2024-05-01T09:00:00+02:00"), ""),
+        ],
+    )
+    def test_a_sample_of_several_partitions_is_told_as_such(
+        self, tree: Tree, capsys: pytest.CaptureFixture[str], values: tuple[str, str], told: str
+    ):
+        path = sample(tree, "train,at\n" + "".join(f"{number},{value}\n" for number, value in enumerate(values)))
+        name = scaffold(tree, "trains", sample=path, partition_column="at", key="train")
+        said = capsys.readouterr().out
+        assert f"they are of {told}, each of which is to come by itself" in said if told else "they are of" not in said
+        zoned = "    timezone: UTC  # whose days these are\n" in written(tree, name)["defs.yaml"]
+        assert zoned == ("T" in values[0])
+
     def test_a_column_called_month_may_tell_the_month(self, tree: Tree):
         path = sample(tree, "train,month\n1,2024-02\n")
         name = scaffold(tree, "trains", sample=path, partition_column="month", key="train")
