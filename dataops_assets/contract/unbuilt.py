@@ -18,7 +18,6 @@ _TYPE = "give `{0}` one type that polars knows, with all that it needs, as `str`
 _FIELD = "mend the `pa.Field(…)` of `{0}`; where it has none, write one, or nothing"
 _NO_COLUMN = re.compile("non-existing field '(.*)'")
 _NO_TYPE = re.compile(r"missing annotations: \['(\w+)'")
-
 _NO_ATTRIBUTE = re.compile(r"its Config has no attribute `(\w+)`")
 _CONFIG = ("strict", "ordered", "unique", "name", "title", "description", "metadata", "coerce")
 """What the Config of a model may say."""

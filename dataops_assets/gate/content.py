@@ -194,8 +194,7 @@ def _as_delivered(dataset: Dataset, text: Table, results: Sequence[RuleResult], 
     if numbers.is_empty():
         return tuple(results)
     named = [_in_short(as_text(pl.col(name), given[name])) for name in (columns[result.rule] for result in unread)]
-    read = query.collected(uniqueness.among(text.head(numbers[-1]).select(named).with_row_index(ROW, 1), numbers))
-    texts = {row[ROW]: row for row in read.iter_rows(named=True)}
+    texts = _by_number(text.select(named).with_row_index(ROW, 1), numbers, query)
 
     def told(result: RuleResult) -> RuleResult:
         name = columns[result.rule]
@@ -269,13 +268,18 @@ def _offenders(
     if wanted.is_empty():
         return {}
     columns, known = dict.fromkeys(column for each in shown.values() for column in each), dataset.schema.columns
-    # They come in order of their numbers, so that none is behind as many rows.
-    those = query.collected(uniqueness.among(rows.head(wanted[-1]).select(ROW, *columns), wanted))
-    values = {row[ROW]: row for row in those.iter_rows(named=True)}
+    values = _by_number(rows.select(ROW, *columns), wanted, query)
     return {
         rule: tuple({"row": number} | {_beside(c, known): _plain(values[number][c]) for c in shown[rule]} for number in each)
         for rule, each in numbers.items()
     }
+
+
+def _by_number(rows: Table, numbers: pl.Series, query: Query) -> dict[int, dict[str, Any]]:
+    """The rows with these numbers, which are in order, by number."""
+    # They come in order of their numbers, so that none is behind as many rows.
+    those = query.collected(uniqueness.among(rows.head(numbers[-1]), numbers))
+    return {row[ROW]: row for row in those.iter_rows(named=True)}
 
 
 def _beside(column: str, others: Collection[str]) -> str:

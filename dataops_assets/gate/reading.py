@@ -199,10 +199,8 @@ def _in_nanoseconds(value: pl.Expr, dtype: Any) -> Iterator[pl.Expr]:
     """The times in nanoseconds of a column, also those within lists and objects."""
     if isinstance(dtype, pl.Datetime) and dtype.time_unit == "ns":
         yield value
-    elif isinstance(dtype, pl.List):
+    elif isinstance(dtype, pl.List | pl.Array):
         yield from _in_nanoseconds(value.explode(), dtype.inner)
-    elif isinstance(dtype, pl.Array):
-        yield from _in_nanoseconds(value.arr.explode(), dtype.inner)
     elif isinstance(dtype, pl.Struct):
         for field in dtype.fields:
             yield from _in_nanoseconds(value.struct.field(field.name), field.dtype)
