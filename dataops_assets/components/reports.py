@@ -283,9 +283,8 @@ def _rule_table(rules: Sequence[RuleResult]) -> dg.TableMetadataValue:
 
 def _offenders(verdict: Verdict, result: RuleResult) -> Iterator[dg.TableRecord]:
     for row in result.offenders:
-        values = ", ".join(f"{name} {value}" for name, value in row.items() if name != "row")
         place = verdict.place(row["row"])
-        yield dg.TableRecord({"rule": result.rule, "row": place, "key and values": values or result.withheld})
+        yield dg.TableRecord({"rule": result.rule, "row": place, "key and values": result.values(row)})
 
 
 def _summary(dataset: Dataset, outcomes: Sequence[Outcome], failed: Sequence[Outcome]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -81,6 +82,11 @@ class RuleResult(BaseModel):
         if not self.offenders:
             return "not here"
         return f"{self.broken:,} of {self.checked:,} rows ({percent(self.broken / self.checked)}) break it"
+
+    def values(self, offender: Mapping[str, Any]) -> str:
+        """The key and the values of an offending row, in print; why they are withheld, if they are."""
+        told = (f"{in_print(name)} {in_print(str(value))}" for name, value in offender.items() if name != "row")
+        return ", ".join(told) or self.withheld
 
 
 class Unusual(BaseModel):

@@ -110,7 +110,6 @@ def told(verdict: Verdict) -> Iterator[str]:
 
 def _offenders(verdict: Verdict, result: RuleResult) -> Iterator[str]:
     for row in result.offenders[:_MOST]:
-        values = ", ".join(f"{name} {value}" for name, value in row.items() if name != "row")
-        yield f"              row {verdict.place(row['row'])}: {values or result.withheld}"
+        yield f"              row {verdict.place(row['row'])}: {result.values(row)}"
     if result.broken > _MOST and result.offenders:
         yield f"              … and {result.broken - min(_MOST, len(result.offenders)):,} more"

@@ -253,3 +253,10 @@ def test_status_changes_nothing(filled: Tree) -> None:
     overview(filled.lake, LATER)
     describe(filled.lake, filled["readings"], LATER)
     assert everything() == before
+
+
+def test_an_offending_value_is_told_in_one_line_that_can_be_printed(filled: Tree) -> None:
+    filled.drop("readings", "2024-01-02.csv", readings("2024-01-02", {"temperature": "warm\n\x1b[31m"}))
+    filled.run("readings")
+    page = describe_partition(filled.lake, filled["readings"], "2024-01-02", LATER)
+    assert r"row 1: station oslo, day 2024-01-02, hour 0, temperature warm\n\x1b[31m" in page
