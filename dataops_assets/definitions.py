@@ -2,23 +2,26 @@
 
 from pathlib import Path
 
-import dagster as dg
+from dataops_assets.garbage import uncollected
 
-from dataops_assets import defs as declared
-from dataops_assets import deployment
-from dataops_assets.catalog import DEFS
-from dataops_assets.components.assets import dataset_definitions
-from dataops_assets.components.automation import automation
-from dataops_assets.components.erasing import erasure_job
-from dataops_assets.components.io_manager import LakeIOManager
-from dataops_assets.components.keys import refuse_other_directions
-from dataops_assets.components.loading import load_components, undisturbed
-from dataops_assets.components.pruning import pruning
-from dataops_assets.components.resource import LakeResource, cached_catalog
-from dataops_assets.components.results import gate_results
-from dataops_assets.components.sweeping import sweeping
-from dataops_assets.components.switches import nightly
-from dataops_assets.deployment import Deployment
+with uncollected():
+    import dagster as dg
+
+    from dataops_assets import defs as declared
+    from dataops_assets import deployment
+    from dataops_assets.catalog import DEFS
+    from dataops_assets.components.assets import dataset_definitions
+    from dataops_assets.components.automation import automation
+    from dataops_assets.components.erasing import erasure_job
+    from dataops_assets.components.io_manager import LakeIOManager
+    from dataops_assets.components.keys import refuse_other_directions
+    from dataops_assets.components.loading import load_components, undisturbed
+    from dataops_assets.components.pruning import pruning
+    from dataops_assets.components.resource import LakeResource, cached_catalog
+    from dataops_assets.components.results import gate_results
+    from dataops_assets.components.sweeping import sweeping
+    from dataops_assets.components.switches import nightly
+    from dataops_assets.deployment import Deployment
 
 
 def platform(here: Deployment, defs_root: Path) -> dg.Definitions:

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 def open_lake() -> Lake:
     """The lake of the current deployment; its area, if it is one, is in use from then on.
 
+    From then on Python looks for garbage, too, which a command does not do before.
+
     Raises:
         AreaError: That is in the trash.
         DeploymentError: The folder that providers drop into is not there.
     """
     from dataops_assets import deployment, settings
     from dataops_assets.catalog import DEFS, load_catalog
+    from dataops_assets.garbage import collect_again
     from dataops_assets.lifecycle.lease import renew
     from dataops_assets.storage.lake import Lake
 
@@ -31,7 +34,9 @@ def open_lake() -> Lake:
     store, base = here.datasets
     if here.area:
         renew(store, *here.area, lambda: deployment.identity(settings.in_a_bucket(here.data)), datetime.now(UTC))
-    return Lake(load_catalog(DEFS), store, here.made_by, base, here.erasure_key, here.drops)
+    catalog = load_catalog(DEFS)
+    collect_again()
+    return Lake(catalog, store, here.made_by, base, here.erasure_key, here.drops)
 
 
 def named(lake: Lake, names: tuple[str, ...]) -> list[Dataset]:

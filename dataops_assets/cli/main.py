@@ -3,6 +3,7 @@
 Each verb imports what it needs when it is called: `--help` waits for no library.
 """
 
+import gc
 import logging
 import re
 import sys
@@ -372,6 +373,7 @@ def draw_map(check: bool, output: Path) -> None:
 
 def main() -> None:
     """The entry point: errors that the user can mend are told without a traceback."""
+    gc.disable()  # until a lake is open, since what is imported stays
     logging.getLogger("dataops.denied").addHandler(logging.NullHandler())  # where nobody collects logs, it is told once
     try:
         cli(standalone_mode=True)

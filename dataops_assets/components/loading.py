@@ -6,7 +6,6 @@ in each run. All are Dagster's own, which its documentation shows as well.
 Not here: what a component becomes (`datasets`, `assets`), and what every deployment has beside it (`definitions`).
 """
 
-import gc
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from types import ModuleType
 import dagster as dg
 
 from dataops_assets.components.dagster_private import keep_declarations
+from dataops_assets.garbage import uncollected
 
 
 def load_components(module: ModuleType) -> dg.Definitions:
@@ -32,19 +32,8 @@ def load_components(module: ModuleType) -> dg.Definitions:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Neither a look for garbage nor a word on what of Dagster is in beta.
-
-    What is loaded stays, and so does what was imported. A look for garbage would go through all of it, again and again, and
-    find none; so those that come after the load leave it out.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        with warnings.catch_warnings():
-            for category in (dg.BetaWarning, dg.PreviewWarning):
-                warnings.simplefilter("ignore", category)
-            yield
-        gc.freeze()
-    finally:
-        if collects:
-            gc.enable()
+    """Neither a look for garbage nor a word on what of Dagster is in beta."""
+    with uncollected(), warnings.catch_warnings():
+        for category in (dg.BetaWarning, dg.PreviewWarning):
+            warnings.simplefilter("ignore", category)
+        yield

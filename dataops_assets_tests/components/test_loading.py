@@ -3,6 +3,8 @@
 import contextlib
 import gc
 import importlib
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +13,7 @@ import dagster as dg
 import pytest
 
 import dataops_assets.defs
+from dataops_assets.cli.main import main
 from dataops_assets.components.dagster_private import keep_declarations
 from dataops_assets.components.loading import load_components, undisturbed
 from dataops_assets_tests.checkout import PROJECT
@@ -109,14 +112,48 @@ def test_a_tree_keeps_what_each_component_declares():
         assert tree.state_tracker.get_cache_data(place).component_decl is declared
 
 
-def test_garbage_is_collected_again_once_all_is_loaded_but_not_among_what_was():
+@pytest.fixture
+def collecting():
     assert gc.isenabled()
     gc.unfreeze()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collecting")
+def test_garbage_is_collected_again_once_all_is_loaded_but_not_among_what_was():
     with undisturbed():
         assert not gc.isenabled()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 100_000
-    gc.unfreeze()
     with contextlib.suppress(RuntimeError), undisturbed():
         raise RuntimeError
     assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("collecting")
+@pytest.mark.parametrize(("verb", "collects"), [("status", True), ("--help", False)])
+def test_a_command_collects_garbage_from_when_its_lake_is_open(verb, collects, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["dataops", verb])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert gc.isenabled() == collects
+    assert capsys.readouterr().out
+
+
+LOOKS_WHILE_IMPORTING = """
+import gc, sys
+looks = []
+def looking(*_):
+    looks.append("dagster" in sys.modules and not hasattr(sys.modules["dataops_assets.definitions"], "platform"))
+gc.callbacks.append(looking)
+import dataops_assets.definitions
+print(sum(looks), gc.isenabled(), gc.get_freeze_count() > 100_000)
+"""
+
+
+def test_no_garbage_is_looked_for_while_libraries_are_imported():
+    told = subprocess.run([sys.executable, "-c", LOOKS_WHILE_IMPORTING], check=True, capture_output=True, text=True).stdout
+    assert told.split() == ["0", "True", "True"]
