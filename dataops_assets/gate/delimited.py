@@ -10,9 +10,8 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-
-import numpy as np
 
 _CHUNK_BYTES = 16 * 2**20
 csv.field_size_limit(2**31 - 1)  # a long value is no fault
@@ -105,13 +104,14 @@ def _counted(file: io.BufferedIOBase, separator: str) -> Structure | None:
         header = first.decode().rstrip("\r\n").split(separator)
     except UnicodeDecodeError:
         return None
-    if not first or first.startswith(b"\xef\xbb\xbf") or not _is_plain(first, separator, len(header)):
+    if not first or first.startswith(b"\xef\xbb\xbf") or _rows(first, separator, len(header)) is None:
         return None
     rows = 0
     for lines in _chunks(file):
-        if not _is_plain(lines, separator, len(header)):
+        found = _rows(lines, separator, len(header))
+        if found is None:
             return None
-        rows += lines.count(b"\n")
+        rows += found
     return Structure(header, rows)
 
 
@@ -122,16 +122,28 @@ def _chunks(file: io.BufferedIOBase) -> Iterator[bytes]:
         yield lines if lines.endswith(b"\n") else lines + b"\n"
 
 
-def _is_plain(lines: bytes, separator: str, fields: int) -> bool:
-    """Whether counting separators tells that each line has so many fields, and all of it can be read as text."""
-    if b'"' in lines or b"\0" in lines or len(separator.encode()) > 1 or lines.count(b"\r") != lines.count(b"\r\n"):
-        return False
+def _rows(lines: bytes, separator: str, fields: int) -> int | None:
+    """How many rows lines are, if counting separators tells that each has so many fields; None if there may be more to them.
+
+    And if not all of it can be read as text.
+    """
+    between = separator.encode()
+    if b'"' in lines or b"\0" in lines or len(between) > 1:
+        return None
+    if b"\r" in lines and lines.count(b"\r") != lines.count(b"\r\n"):
+        return None
+    if fields == 1 and b"\n\n" in b"\n" + lines.replace(b"\r\n", b"\n"):  # it may be blank
+        return None
     try:
         lines.decode()
     except UnicodeDecodeError:
-        return False
-    each = np.frombuffer(lines, np.uint8)
-    ends = np.flatnonzero(each == ord("\n"))
-    separators = np.diff(np.searchsorted(np.flatnonzero(each == ord(separator)), ends), prepend=0)
-    may_be_blank = fields == 1 and np.diff(ends, prepend=-1).min(initial=3) <= len("\r\n")
-    return bool((separators == fields - 1).all()) and not may_be_blank
+        return None
+    left = lines.translate(None, delete=_all_but(between))
+    rows = len(left) // fields
+    return rows if left == (between * (fields - 1) + b"\n") * rows else None
+
+
+@cache
+def _all_but(separator: bytes) -> bytes:
+    """Every byte but those that end fields and lines."""
+    return bytes(byte for byte in range(256) if byte not in separator + b"\n")
