@@ -53,9 +53,10 @@ def summarise(
     worth = findings(lake, counted, now)
     unmet = [finding for finding in worth if finding.unmet]
     holds = not unmet and not failures
-    _print_findings(unmet[:_MOST_UNMET] if unmet else worth[:_MOST_WORTH], console)
+    _print_findings("not as the contract demands", unmet[:_MOST_UNMET], console)
     if len(unmet) > _MOST_UNMET:
         console.print(f"… and {len(unmet) - _MOST_UNMET} more: {command('status')}")
+    _print_findings("worth a look, the worst first", [one for one in worth if not one.unmet][:_MOST_WORTH], console)
     for failure in failures[:_MOST_UNMET]:
         console.print(from_here(failure), style="red", highlight=False)
     if len(failures) > _MOST_UNMET:
@@ -72,9 +73,9 @@ def summarise(
     return holds
 
 
-def _print_findings(shown: Sequence[Finding], console: Console) -> None:
+def _print_findings(title: str, shown: Sequence[Finding], console: Console) -> None:
     if shown:
-        console.print("worth a look, the worst first", style="bold")
+        console.print(title, style="bold")
     ui = deployment.current().ui
     for finding in shown:
         # Where the contract is not met, the way out must not be cut off.

@@ -67,7 +67,7 @@ def _evaluation(lake: Lake, dataset: Dataset, now: datetime) -> dict[str, Any]:
         dg.TableRecord({"partition": partition, "late": since(dataset, partition), "later ones came": partition in found.holes})
         for partition in found.partitions[:_SHOWN]
     ]
-    metadata: dict[str, Any] = {"awaited": len(found.partitions)}
+    metadata: dict[str, Any] = {"awaited": len(found.partitions) + (found.old_since is not None)}
     if records:
         metadata["partitions"] = dg.MetadataValue.table(records)
     if told := "; ".join(sentences(dataset, found)):

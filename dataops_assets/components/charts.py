@@ -36,9 +36,12 @@ def chart_metadata(lake: Lake, dataset: Dataset, partition: Partition) -> dict[s
 def _bars(labels: list[Any], values: list[float], title: str, unit: str) -> str:
     # Imported here: it takes half a second, and most processes draw nothing.
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     axes = figure.subplots()
+    if all(isinstance(label, int) for label in labels):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.bar(labels, values, color=_COLOUR, width=0.9)
     axes.set_title(title, fontsize=10, loc="left", parse_math=False)
     axes.set_ylabel(unit.replace("_", " "), fontsize=8, parse_math=False)
@@ -69,12 +72,15 @@ def _courses(unusual: Sequence[Unusual]) -> str:
         axes.plot(range(-len(before), 0), before, color=_COLOUR, marker=".", linewidth=1)
         axes.plot([0], [one.value], color=_STRIKING, marker="o")
         assert one.value is not None
-        for bound, style, word in ((one.limit, ":", "unusual"), (one.broken, "--", "a break")):
-            if bound is not None:
-                axes.axhline(bound, color=_STRIKING, linestyle=style, linewidth=1)
-                above = (word == "unusual") == (one.value < bound)  # so that the words do not lie on each other
-                place = (-len(before), bound)
-                axes.annotate(word, place, fontsize=7, color=_STRIKING, va="bottom" if above else "top")
+        bounds = {word: bound for word, bound in (("unusual", one.limit), ("a break", one.broken)) if bound is not None}
+        for word, bound in bounds.items():
+            axes.axhline(bound, color=_STRIKING, linestyle="--" if word == "a break" else ":", linewidth=1)
+        low, high = axes.get_ylim()
+        if max(bounds.values(), default=0.0) - min(bounds.values(), default=0.0) < (high - low) / 8:
+            bounds = dict([*bounds.items()][-1:])  # of two lines that lie on each other, the words would
+        for word, bound in bounds.items():
+            above = (word == "unusual") == (one.value < bound)
+            axes.annotate(word, (-len(before), bound), fontsize=7, color=_STRIKING, va="bottom" if above else "top")
         axes.set_title(one.statistic, fontsize=9, loc="left", parse_math=False)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)

@@ -106,9 +106,8 @@ def emit(
         _log(context, key, check, outcomes)
     if failed:
         unjudged = [outcome.reason for outcome in failed if outcome.verdict is None]
-        raise dg.Failure(
-            _summary(dataset, outcomes, failed), metadata={UNJUDGED: "\n".join(unjudged[:_TOLD])}, allow_retries=False
-        )
+        told = {UNJUDGED: "\n".join(unjudged[:_TOLD])} if unjudged else {}
+        raise dg.Failure(_summary(dataset, outcomes, failed), metadata=told, allow_retries=False)
     if over_range:
         yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")
         return
@@ -228,6 +227,8 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     """
     warned = [result.rule for result in verdict.warnings]
     words = "passed" if verdict.passed else f"refused: {verdict.why}"
+    if verdict.passed and verdict.rows and verdict.rows.rejected:
+        words += f", {verdict.rows.rejected:,} of {verdict.rows.published + verdict.rows.rejected:,} rows rejected"
     words += f" with warnings: {', '.join(warned)}" if verdict.passed and warned else ""
     words += f"; accepted: {verdict.accepted}" if verdict.accepted else ""
     ordered = _worst_first(verdict.rules)
@@ -239,8 +240,8 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
         metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])
     if verdict.rows:
         counts = verdict.rows.model_dump()
-        if not verdict.passed:
-            counts["good"] = counts.pop("published")  # nothing was published
+        if not verdict.passed or verdict.gate == "envelope":
+            counts["good"] = counts.pop("published")  # nothing was published, or not yet
         metadata |= {f"rows_{name}": count for name, count in counts.items() if count}
     if "quarantine" in outcome.facts:
         metadata["quarantine"] = dg.MetadataValue.asset(dg.AssetKey(["quarantine", verdict.dataset]))

@@ -299,7 +299,7 @@ class Plan:
         for (i, j), rows in sorted(met.items()):
             one, other = self._where[i][0], self._where[j][0]
             if both := collide(one, other):
-                yield f"{other.at}: it collides with {one.at} on {rows:,} rows: {both}"
+                yield f"{other.at}: it collides with {one.at} on {rows:,} row{'s' * (rows != 1)}: {both}"
 
     def _by_condition(self, row: Mapping[str, Any]) -> list[int]:
         """The conditions that are true of a row that is named by key."""

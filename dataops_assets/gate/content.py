@@ -97,7 +97,8 @@ def judge_delivery(
     typed = normalised(dataset, text, query, corrections.originals if corrections else ())
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()
-    found = _judge(dataset, rules, replace(typed, rows=rows, in_order=in_order), corrected, tables, public, query, began)
+    typed = replace(typed, rows=rows, in_order=in_order)
+    found = _judge(dataset, rules, typed, corrected, tables, public, query, began, text)
     told = _as_delivered(dataset, text, found.rules, query) if public else found.rules
     return replace(found, rules=_local_times(dataset, text, told, query))
 
@@ -139,8 +140,9 @@ def _judge(
     public: bool,
     query: Query,
     began: datetime | None,
+    text: Table | None = None,
 ) -> Judged:
-    together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query)
+    together = uniqueness.find(typed.rows, dataset, rules, typed.in_order, query, text)
     left = together.marked(typed.rows)
     rules = with_answers(rules, left, dataset, query)
     withheld = "" if public else dataset.withheld or "values are withheld"

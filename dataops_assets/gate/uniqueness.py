@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from dataops_assets.contract import Dataset
+from dataops_assets.gate.casting import as_text
 from dataops_assets.gate.query import Query, Table, select, with_columns
 from dataops_assets.gate.rules import MISCAST, ROW, SHARED, Rule
 
 _BEFORE = "__before_"
+_TEXT = "__text_"
 _FIRST_ROWS = 100_000
 _NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt32)
 
@@ -96,8 +98,10 @@ def _in_doubt(rows: Table, dataset: Dataset) -> Table:
     return beside.filter(~pl.all_horizontal(after, *same).fill_null(False))
 
 
-def find(rows: Table, dataset: Dataset, rules: Sequence[Rule], in_order: bool, query: Query) -> Sharing:
-    """Which rows are not alone; a row with a value that could not be read equals no other, and without a key shares none.
+def find(
+    rows: Table, dataset: Dataset, rules: Sequence[Rule], in_order: bool, query: Query, text: Table | None = None
+) -> Sharing:
+    """Which rows are not alone; a row without a key shares none. Values that could not be read are equal if their text is.
 
     Args:
         rows: The rows, with their numbers and the marks of what could not be read.
@@ -105,15 +109,15 @@ def find(rows: Table, dataset: Dataset, rules: Sequence[Rule], in_order: bool, q
         rules: Its rules.
         in_order: Whether they come in strict order of their key.
         query: How they are read.
+        text: The delivered columns; without them, all values could be read.
     """
     columns, key = list(dataset.schema.columns), dataset.attributes.key
     equal = _NO_ROWS
     alike = _NO_ROWS if in_order else _alike(rows, key, query)
     if not alike.is_empty():
         marks = [name for name in rows.collect_schema() if name.startswith(MISCAST)]
-        apart = pl.when(pl.any_horizontal(pl.lit(False), *marks)).then(ROW).alias("__apart")
-        several = query.collected(among(rows, alike).select(ROW, *columns, apart))
-        alone = several.unique([*columns, "__apart"], keep="first", maintain_order=True)
+        several = _with_unread(query.collected(among(rows, alike).select(ROW, *columns, *marks)), marks, text, query)
+        alone = several.unique([*columns, *marks], keep="first", maintain_order=True)
         equal = several[ROW].filter(~several[ROW].is_in(alone[ROW].implode()))
         alike = alone[ROW]
     left = among(rows, equal, negate=True)
@@ -122,6 +126,18 @@ def find(rows: Table, dataset: Dataset, rules: Sequence[Rule], in_order: bool, q
         suspected = alike if rule.columns == key else _alike(left, rule.columns, query)
         sharing[rule.name] = _sharing(left, suspected, rule.columns, query)
     return Sharing(equal, sharing)
+
+
+def _with_unread(rows: pl.DataFrame, marks: Sequence[str], text: Table | None, query: Query) -> pl.DataFrame:
+    """Rows with the delivered text of each value that could not be read, in place of its mark."""
+    unread = [mark for mark in marks if rows[mark].any()]
+    if text is None or not unread:
+        return rows
+    given = text.collect_schema()
+    texts = (as_text(pl.col(name), given[name]).alias(_TEXT + name) for name in (mark.removeprefix(MISCAST) for mark in unread))
+    those = query.collected(among(text.select(texts).with_row_index(ROW, 1), rows[ROW]))
+    beside = rows.join(those, on=ROW, how="left", maintain_order="left")
+    return beside.with_columns(pl.when(mark).then(_TEXT + mark.removeprefix(MISCAST)).alias(mark) for mark in unread)
 
 
 def _alike(rows: Table, columns: Sequence[str], query: Query) -> pl.Series:

@@ -12,7 +12,7 @@ from dataops_assets.contract import Dataset, Partition, Severity
 from dataops_assets.gate.profile import Profile
 from dataops_assets.gate.wording import in_print, percent, some
 
-VERSION = 6
+VERSION = 7
 """Of what the gates say, among the grounds of every verdict: whoever makes them say something else of the same delivery raises
 it by one, so that all is judged again. A test pins what they say (`dataops_assets_tests.gate.pinned`)."""
 

@@ -79,12 +79,16 @@ def together(found: Iterable[Awaited]) -> Awaited:
 
 
 def sentences(dataset: Dataset, found: Awaited) -> Iterator[str]:
-    """What was not delivered, in words: a sentence for the holes, one for what is late, one for what is old."""
+    """What was not delivered, in words: a sentence for the holes, one for what is late, one for what is old.
+
+    How many they are, each says where there are others beside it.
+    """
     closed = dataset.partitions is None or dataset.partitions.closed
+    holes, late = (f"{len(keys):,} " if found.holes and found.late else "" for keys in (found.holes, found.late))
     if found.holes:
-        yield f"never delivered, although later ones were: {_named(dataset, found.holes)}"
+        yield f"{holes}never delivered, although later ones were: {_named(dataset, found.holes)}"
     if found.late:
-        yield f"not delivered{'' if closed else ' yet'}: {_named(dataset, found.late)}"
+        yield f"{late}not delivered{'' if closed else ' yet'}: {_named(dataset, found.late)}"
     if found.old_since:
         yield f"no newer delivery has come, due since {moment(found.old_since)}"
 

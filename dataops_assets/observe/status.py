@@ -103,12 +103,12 @@ def _wrapped(text: str, width: int = _WIDTH) -> list[str]:
 
 def _worst_first(found: tuple[Tally, Dataset]) -> tuple[int, int, int, int, str]:
     t, dataset = found
-    return -len(t.damaged), -len(t.refusals), -len(t.absent), -t.warned, name_of(dataset, None)
+    return -len(t.damaged), -len(t.refusals), -len(t.absent) - t.is_old, -t.warned, name_of(dataset, None)
 
 
 def _state(t: Tally) -> str:
     counts = {"damaged": len(t.damaged), "refused": len(t.refusals), "missing": len(t.absent), "to be run": len(t.pending)}
-    told = [f"{count} {word}" for word, count in counts.items() if count] or ["good"]
+    told = [f"{count} {word}" for word, count in counts.items() if count] + ["late"] * t.is_old or ["good"]
     return ", ".join(told + ([f"{t.warned} warned"] if t.warned else []))
 
 

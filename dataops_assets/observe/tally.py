@@ -77,6 +77,11 @@ class Tally:
         return [partition for partition in self.missing if partition not in self.refusals]
 
     @property
+    def is_old(self) -> bool:
+        """Whether a newer delivery of a table is due."""
+        return self.awaited.old_since is not None
+
+    @property
     def unmade(self) -> list[Partition]:
         """What is absent although what it is made from may be there."""
         never_came = set(self.awaited.partitions)

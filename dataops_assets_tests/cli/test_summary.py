@@ -93,3 +93,17 @@ def test_a_rule_in_shadow_is_not_named_among_those_that_rejected(tmp_path: Path)
     tree.run()
     assert "1: temperature.less_than_or_equal_to 1" in line(tree, "staged/readings  ")
     assert "hour.in_range" not in line(tree, "staged/readings  ")
+
+
+def test_what_is_not_as_demanded_does_not_hide_what_is_worth_a_look(tmp_path: Path) -> None:
+    tree = short_tree(tmp_path)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], {"temperature": 61}))
+    tree.run()
+    assert line(tree, "1 of 4 rows rejected")
+    tree.drop("readings", f"{DAYS[1]}.csv", readings(DAYS[1], *[{"temperature": "mild"}] * 4))
+    tree.run()
+    assert line(tree, "not as the contract demands")
+    assert line(tree, "refused by its content gate")
+    assert line(tree, "worth a look, the worst first")
+    assert line(tree, "rows rejected by the rule")

@@ -88,3 +88,4 @@ def test_table_that_is_old_is_told_if_it_may_only_be_so_old(here: Location) -> N
         "no newer delivery has come, due since 2024-03-11 12:00:00 UTC",
     )
     assert (evaluation.metadata["owner"].value, evaluation.metadata["provider"].value) == ("lab", "The lab")
+    assert evaluation.metadata["awaited"].value == 1

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from dataops_assets.components.assets import dataset_definitions
-from dataops_assets.components.dagster_private import checked_partitions
+from dataops_assets.components.dagster_private import checked_partitions, last_evaluation
 from dataops_assets.components.launch import Launch, launch
 from dataops_assets_tests.components.dagster_tree import JANUARY, Location, failures, newest
 from dataops_assets_tests.trees import STATIONS
@@ -200,10 +200,9 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
         "readings", "2024-01-02.csv", "station,day,hour,temperature,note\noslo,2024-01-02,0,999,\noslo,2024-01-02,1,1,\n"
     )
     here.run("raw/readings", "staged/readings", partition="2024-01-02")
-    key = dg.AssetCheckKey(dg.AssetKey(["staged", "readings"]), "content")
-    record = here.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
-    evaluation = record.event.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr]
-    assert evaluation.passed
+    evaluation = last_evaluation(here.instance, dg.AssetCheckKey(dg.AssetKey(["staged", "readings"]), "content"))
+    assert evaluation
+    assert (evaluation.passed, evaluation.description) == (True, "passed, 1 of 2 rows rejected")
     broken, held = ([record.data for record in evaluation.metadata[name].records] for name in ("broken_rules", "what_holds"))
     assert broken[0] == {
         "rule": "temperature.less_than_or_equal_to",
@@ -224,9 +223,12 @@ def test_checks_show_the_rules_and_name_the_rows(here: Location):
             "key and values": "station oslo, day 2024-01-02, hour 0, temperature 999.0",
         }
     ]
-    assert evaluation.metadata["rows_rejected"].value == 1
+    assert (evaluation.metadata["rows_rejected"].value, evaluation.metadata["rows_published"].value) == (1, 1)
     assert evaluation.metadata["quarantine"].asset_key.path == ["quarantine", "readings"]
     assert evaluation.metadata["delivery"].value
+    whole = last_evaluation(here.instance, dg.AssetCheckKey(dg.AssetKey(["raw", "readings"]), "envelope"))
+    assert whole
+    assert (whole.metadata["rows_good"].value, "rows_published" in whole.metadata) == (2, False), "nothing is published yet"
 
 
 def test_what_a_person_accepts_is_told_by_check_and_materialization(here: Location):

@@ -178,7 +178,8 @@ def deliveries(draw: st.DrawFn, types: dict[str, pl.DataType]) -> tuple[pl.DataF
     columns = {name: [row[i] for row in rows] for i, name in enumerate(types)}
     unreadable = {name: [value is UNREADABLE for value in values] for name, values in columns.items()}
     marks = pl.DataFrame(unreadable, schema=dict.fromkeys(types, pl.Boolean))
-    readable = {name: [None if value is UNREADABLE else value for value in values] for name, values in columns.items()}
+    none = (UNREADABLE, "")  # an empty text means that there is no value
+    readable = {name: [None if value in none else value for value in values] for name, values in columns.items()}
     typed = pl.DataFrame(readable, schema=types)
     texts = {name: [_text(value) for value in values] for name, values in columns.items()}
     return pl.DataFrame(texts, schema=dict.fromkeys(types, pl.String)) if as_text else typed, typed, marks
@@ -237,10 +238,10 @@ def test_rules_find_what_pandera_finds(sample: Dataset, data: st.DataObject, sch
     found = judge(dataset, delivered)
     assert found.rows.delivered == found.rows.published + found.rows.rejected + found.rows.merged == delivered.height
 
-    # Equal rows are merged before any rule is asked; of one that cannot be read nobody knows what it equals.
-    unread = marks.select(pl.any_horizontal(pl.all())).to_series()
-    apart = typed.with_columns(pl.when(unread).then(pl.int_range(pl.len())).alias("apart"), row=pl.int_range(pl.len()))
-    left = apart.unique([*typed.columns, "apart"], keep="first", maintain_order=True)["row"]
+    # Equal rows are merged before any rule is asked; what cannot be read is compared as it was delivered.
+    unread = delivered.select(pl.when(marks[name]).then(pl.col(name)).alias(f"unread_{name}") for name in marks.columns)
+    beside = typed.hstack(unread).with_row_index("row")
+    left = beside.unique([*typed.columns, *unread.columns], keep="first", maintain_order=True)["row"]
     frame, marks = typed[left], marks[left]
     expected, of_good = pandera_says(schema, frame), pandera_says(schema, found.good)
 

@@ -146,8 +146,10 @@ def reasons(row: dict[str, Any], rows: Iterable[dict[str, Any]]) -> set[str]:
     return found
 
 
-def comparable(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple("nan" if isinstance(value, float) and math.isnan(value) else value for value in row.values())
+def comparable(row: dict[str, Any], cells: Row) -> tuple[Any, ...]:
+    """What tells a row from others: its values, and the text of those that cannot be read."""
+    read = ("nan" if isinstance(value, float) and math.isnan(value) else value for value in row.values())
+    return tuple(("unread", cell) if value is UNREADABLE else value for value, cell in zip(read, cells, strict=True))
 
 
 @settings(max_examples=10_000 if settings().max_examples > 1000 else 200)  # by `make soak`
@@ -159,7 +161,7 @@ def test_every_row_goes_to_one_place_for_all_its_reasons(sample: Dataset, rows: 
     kept: dict[Any, tuple[int, dict[str, Any]]] = {}
     for number, cells in enumerate(rows, 1):
         row = {column: parsed(column, cell) for column, cell in zip(CELLS, cells, strict=True)}
-        kept.setdefault(number if UNREADABLE in row.values() else comparable(row), (number, row))
+        kept.setdefault(comparable(row, cells), (number, row))
     left = [row for _, row in kept.values()]
     expected = {number: reasons(row, left) for number, row in kept.values()}
 
@@ -294,6 +296,16 @@ def test_texts_of_the_key_are_in_order_or_put_in_order(
 
 PATTERNS = {"^k$": "a", "*": "b", "^x.*$": "c", "^none$": "d"}
 """By these names, polars would look for other columns."""
+
+
+def test_rows_that_cannot_be_read_are_equal_if_their_text_is(tree: Tree) -> None:
+    said = pl.Series(["hot", "hot", "warm", "hot"])
+    text = pl.concat([delivered(1)] * said.len()).with_columns(temperature=said)
+    found = judge(tree["readings"], text)
+    assert found.rejected.to_dicts() == [{"row": n, "reasons": ["temperature.type", "noted", "key.unique"]} for n in (1, 3)]
+    assert (found.rows.delivered, found.rows.merged) == (4, 2)
+    alone = judge(tree["readings"], text.filter(pl.col("temperature") == "hot"))
+    assert alone.rejected.to_dicts() == [{"row": 1, "reasons": ["temperature.type", "noted"]}]
 
 
 def test_quarantine_keeps_what_no_table_would_hold(sample: Dataset) -> None:

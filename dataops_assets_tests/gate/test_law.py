@@ -126,11 +126,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def _merged(rows: list[tuple[Cell, ...]]) -> Mapping[Any, tuple[int, tuple[Cell, ...]]]:
-    """The first of all rows that are equal, by what they mean, with its number; a row that cannot be read equals no other."""
+    """The first of all rows that are equal, by what they mean, and where that cannot be read, as delivered; with its number."""
     kept: dict[Any, tuple[int, tuple[Cell, ...]]] = {}
     for number, row in enumerate(rows, 1):
-        alone = any(isinstance(means, _Unreadable) for _, means, _ in row)
-        kept.setdefault(number if alone else repr([means for _, means, _ in row]), (number, row))
+        told = [("unread", given) if isinstance(means, _Unreadable) else means for given, means, _ in row]
+        kept.setdefault(repr(told), (number, row))
     return kept
 
 

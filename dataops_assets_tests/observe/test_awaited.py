@@ -17,8 +17,8 @@ from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 NOON = datetime(2024, 1, 9, 12, tzinfo=UTC)
 """Eight days are over in Oslo; the eighth has ended at 23:00 UTC."""
-HOLES = "never delivered, although later ones were: 2024-01-02, 2024-01-04 to 2024-01-05"
-LATE = "not delivered yet: 2024-01-07 to 2024-01-08"
+HOLES = "3 never delivered, although later ones were: 2024-01-02, 2024-01-04 to 2024-01-05"
+LATE = "2 not delivered yet: 2024-01-07 to 2024-01-08"
 
 
 def deliver(tree: Tree, *days: int) -> None:
@@ -62,7 +62,7 @@ def test_holes_are_told_from_what_is_late_and_each_is_named_once(tree: Tree) -> 
     assert "missing:" not in answer
     assert "5 missing; partitions published: 3 of 8" in answer
     [finding] = findings(tree.lake, [(tree["readings"], tally_all(tree.lake, tree["readings"], NOON))], NOON)
-    assert finding.told == f"staged/readings: 5 of 8 partitions {holes}; {late}; lab owns it, The lab delivers it"
+    assert finding.told == f"staged/readings: 5 of 8 partitions: {holes}; {late}; lab owns it, The lab delivers it"
     assert (finding.unmet, finding.partition) == (True, "2024-01-02")
     assert f"staged/readings: {holes}; {late}" in overview(tree.lake, NOON).replace("\n", " ")
 
@@ -103,7 +103,7 @@ def test_a_declared_gap_is_no_hole_and_what_was_refused_has_come(tree: Tree) -> 
 def test_where_all_is_over_nothing_is_late(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "start: 2024-01-01\n", "start: 2024-01-01\n    end: 2024-01-07\n")
     answer = told(tree)
-    assert f"{HOLES} not delivered: 2024-01-07 " in answer
+    assert f"{HOLES} 1 not delivered: 2024-01-07 " in answer
     assert "due since" not in answer
 
 
@@ -125,6 +125,8 @@ def test_table_that_is_older_than_it_may_be_is_told_until_it_is_delivered_again(
     assert awaited(tree.lake, stations, late) == Awaited(old_since=NOON + timedelta(days=10))
     said = "no newer delivery has come, due since 2024-01-19 12:00:00 UTC"
     assert said in describe(tree.lake, stations, late)
+    assert "is it good    late; partitions published: 1 of 1" in describe(tree.lake, stations, late)
+    assert [line.split()[0] for line in overview(tree.lake, late).splitlines() if " late " in line] == ["staged/stations"]
     [finding] = findings(tree.lake, [(stations, tally_all(tree.lake, stations, late))], late)
     assert finding.told == f"staged/stations: {said}; lab owns it, The lab delivers it"
     assert (finding.unmet, finding.partition, finding.check) == (True, None, "arrivals")

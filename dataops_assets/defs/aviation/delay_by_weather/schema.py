@@ -18,7 +18,7 @@ class Schema(pa.DataFrameModel):
     def weather_known(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """at most 2 % of the flights left in an hour without weather"""
         unknown = pl.col("flights").filter(pl.col("visibility") == "unknown").sum()
-        return data.lazyframe.select(unknown <= 0.02 * pl.col("flights").sum())
+        return data.lazyframe.select((unknown / pl.col("flights").sum()).fill_nan(0.0) <= 0.02)
 
     @pa.dataframe_check
     def kind_of_weather(cls, data: pa.PolarsData) -> pl.LazyFrame:

@@ -101,7 +101,7 @@ class Schema(pa.DataFrameModel):
     @pa.dataframe_check
     def one_distance(cls, data: pa.PolarsData) -> pl.LazyFrame:
         """all flights of a route on a day give the same distance"""
-        return data.lazyframe.select(pl.col("distance").n_unique().over("origin", "dest") == 1)
+        return data.lazyframe.select(pl.col("distance").drop_nulls().n_unique().over("origin", "dest") <= 1)
 
     @pa.dataframe_check
     def ground_speed(cls, data: pa.PolarsData) -> pl.LazyFrame:
