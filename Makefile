@@ -38,6 +38,7 @@ soak: install-dev ## Damaged files, faults, races and branches by the thousand; 
 	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
 	@$(BIN)/pytest dataops_assets_tests/storage/test_read_through.py --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/fuzz dataops_assets_tests/gate/test_as_pandera.py dataops_assets_tests/gate/test_content.py \
+	  dataops_assets_tests/gate/test_law.py \
 	  dataops_assets_tests/policy/test_laws.py --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/policy/test_as_iam_simulate.py -rs --first-seed $(SEED) --requests 10000
 	@$(BIN)/pytest dataops_assets_tests/policy/matrix -rs --first-seed $(SEED) --cells 10000000 --mutants 10000

@@ -1,7 +1,7 @@
 """When Python looks for garbage: not while libraries and contracts are loaded.
 
 What is loaded then stays. A look for garbage goes through all of it, again and again, and finds none: a sixth of the time that
-loading takes.
+loading takes. What was garbage before stays, too.
 
 Not here: what is loaded (`definitions`, `cli`).
 """
@@ -9,6 +9,11 @@ Not here: what is loaded (`definitions`, `cli`).
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def stop_collecting() -> None:
+    """Look for no garbage until `collect_again`: for a command, which imports what it needs."""
+    gc.disable()
 
 
 def collect_again() -> None:
@@ -20,11 +25,16 @@ def collect_again() -> None:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """No looks for garbage within, unless they were stopped before: then it is up to who stopped them."""
+    """No looks for garbage within, unless they were stopped before: then it is up to who stopped them.
+
+    Where that fails, what was made of it is garbage like any other.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
         yield
-    finally:
         if collects:
             collect_again()
+    finally:
+        if collects:
+            gc.enable()

@@ -19,6 +19,7 @@ from dataops_assets.areas.sandbox import QueryError
 from dataops_assets.catalog import DEFS, load_catalog
 from dataops_assets.cli.arguments import open_lake
 from dataops_assets.contract.errors import choose
+from dataops_assets.garbage import collect_again
 from dataops_assets.lifecycle.area import Area, AreaError, Kind, Pin
 from dataops_assets.lifecycle.expiry import Expiry
 from dataops_assets.lifecycle.making import new_area
@@ -243,6 +244,7 @@ def expire_areas(act: bool, everything: bool) -> bool:
     Returns:
         Whether every owner who was to be told was.
     """
+    collect_again()
     with _told():
         expiry = _expiry()
         found, not_told = set(), []

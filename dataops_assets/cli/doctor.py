@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dataops_assets import deployment
 from dataops_assets.catalog import DEFS
+from dataops_assets.garbage import collect_again
 from dataops_assets.observe.doctor import Check, chosen, examine, races_of, signed_in
 from dataops_assets.settings import DeploymentError
 
@@ -26,6 +27,7 @@ def examine_deployment(rounds: int) -> int:
     Returns:
         1 if something is wrong; else 0, even if something was not checked.
     """
+    collect_again()
     console = Console(soft_wrap=True, emoji=False, highlight=False)
     try:
         here = deployment.current()

@@ -15,6 +15,7 @@ import click
 from dataops_assets.contract import Catalog
 from dataops_assets.contract.duration import Duration
 from dataops_assets.deployment import Deployment
+from dataops_assets.garbage import collect_again
 from dataops_assets.lifecycle.due import Findings, Heap, look
 from dataops_assets.lifecycle.rules import as_terraform, rules
 from dataops_assets.lifecycle.table import BUCKETS, Place, Term, table
@@ -33,6 +34,7 @@ def show_lifecycle(here: Deployment, catalog: Catalog, as_json: bool) -> bool:
     Returns:
         Whether nothing is against a policy.
     """
+    collect_again()
     terms = table(catalog)
     looked = [(store, look(catalog, store, datetime.now(UTC), holds)) for store, holds in _stores(here)]
     every = [found for _, found in looked]

@@ -3,7 +3,6 @@
 Each verb imports what it needs when it is called: `--help` waits for no library.
 """
 
-import gc
 import logging
 import re
 import sys
@@ -19,6 +18,7 @@ from dataops_assets.cli.erase import erase
 from dataops_assets.cli.exporting import export
 from dataops_assets.cli.faults import FAULTS
 from dataops_assets.cli.verbs import Verbs
+from dataops_assets.garbage import stop_collecting
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -373,7 +373,7 @@ def draw_map(check: bool, output: Path) -> None:
 
 def main() -> None:
     """The entry point: errors that the user can mend are told without a traceback."""
-    gc.disable()  # until a lake is open, since what is imported stays
+    stop_collecting()
     logging.getLogger("dataops.denied").addHandler(logging.NullHandler())  # where nobody collects logs, it is told once
     try:
         cli(standalone_mode=True)

@@ -111,7 +111,8 @@ def _table(counted: Sequence[tuple[Dataset, Tally]]) -> Table:
         words = column in ("dataset", "rejected")
         table.add_column(column, justify="left" if words else "right", no_wrap=True, ratio=1 if column == "rejected" else None)
     ordered = sorted(
-        counted, key=lambda pair: (-len(pair[1].refusals), -len(pair[1].missing), -pair[1].warned, -pair[1].rejected)
+        counted,
+        key=lambda pair: (-len(pair[1].refusals), -len(pair[1].missing) - pair[1].is_old, -pair[1].warned, -pair[1].rejected),
     )
     for dataset, tally in ordered[:_MOST_DATASETS]:
         by_rule = ", ".join(f"{rule} {count:,}" for rule, count in tally.rejecting.most_common())

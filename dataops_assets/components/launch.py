@@ -12,7 +12,7 @@ import dagster as dg
 
 from dataops_assets.components.dagster_private import checked_partitions
 from dataops_assets.components.keys import asset_key, layer, partitions_def, range_tags, results_key
-from dataops_assets.components.reports import UNJUDGED, known_versions
+from dataops_assets.components.reports import REFUSED, UNJUDGED, known_versions
 from dataops_assets.contract import Catalog, Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, Verdict
@@ -224,8 +224,8 @@ def _execute(
             data = event.step_failure_data
             told = True
             by_user = data.user_failure_data
-            if by_user and UNJUDGED in by_user.metadata:
-                yield from filter(None, str(by_user.metadata[UNJUDGED].value).splitlines())
+            if by_user and REFUSED in by_user.metadata:  # which a verdict tells
+                yield from str(by_user.metadata[UNJUDGED].value).splitlines() if UNJUDGED in by_user.metadata else ()
             else:
                 yield (by_user.description if by_user else None) or data.error_display_string
     if not result.success and not told:

@@ -23,7 +23,7 @@ _PARTITION = "dagster/partition"
 _SHOWN = 20
 _TOLD = 1000
 """Of partitions that have no verdict, those whose reasons a run tells `dataops run`, which counts them."""
-UNJUDGED = "unjudged"
+REFUSED, UNJUDGED = "refused", "unjudged"
 """On the failure of a step: the reasons that no verdict tells."""
 
 
@@ -106,7 +106,9 @@ def emit(
         _log(context, key, check, outcomes)
     if failed:
         unjudged = [outcome.reason for outcome in failed if outcome.verdict is None]
-        told = {UNJUDGED: "\n".join(unjudged[:_TOLD])} if unjudged else {}
+        told: dict[str, Any] = {REFUSED: len(failed) - len(unjudged)}
+        if unjudged:
+            told[UNJUDGED] = "\n".join(unjudged[:_TOLD])
         raise dg.Failure(_summary(dataset, outcomes, failed), metadata=told, allow_retries=False)
     if over_range:
         yield dg.Output(None, output_name=f"{'__'.join(key.path)}_{check}")
@@ -227,9 +229,9 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
     """
     warned = [result.rule for result in verdict.warnings]
     words = "passed" if verdict.passed else f"refused: {verdict.why}"
-    if verdict.passed and verdict.rows and verdict.rows.rejected:
-        words += f", {verdict.rows.rejected:,} of {verdict.rows.published + verdict.rows.rejected:,} rows rejected"
     words += f" with warnings: {', '.join(warned)}" if verdict.passed and warned else ""
+    if verdict.passed and verdict.rows and verdict.rows.rejected:
+        words += f"; {verdict.rows.rejected:,} of {verdict.rows.published + verdict.rows.rejected:,} rows rejected"
     words += f"; accepted: {verdict.accepted}" if verdict.accepted else ""
     ordered = _worst_first(verdict.rules)
     held = [result for result in ordered if result.effect == "passed"]
@@ -240,8 +242,10 @@ def _evaluation(verdict: Verdict, outcome: Outcome) -> dict[str, Any]:
         metadata["offending_rows"] = dg.MetadataValue.table(offenders[:_SHOWN])
     if verdict.rows:
         counts = verdict.rows.model_dump()
-        if not verdict.passed or verdict.gate == "envelope":
-            counts["good"] = counts.pop("published")  # nothing was published, or not yet
+        if verdict.gate == "envelope":
+            del counts["published"]  # which rows are good it does not ask
+        elif not verdict.passed:
+            counts["good"] = counts.pop("published")  # nothing was published
         metadata |= {f"rows_{name}": count for name, count in counts.items() if count}
     if "quarantine" in outcome.facts:
         metadata["quarantine"] = dg.MetadataValue.asset(dg.AssetKey(["quarantine", verdict.dataset]))

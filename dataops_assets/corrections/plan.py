@@ -53,7 +53,7 @@ class _Slot:
 
 
 def alike(columns: Iterable[str], originals: Iterable[str], marks: Sequence[str]) -> Iterator[pl.Expr]:
-    """What tells a row from others with its key: rows that are the same in all of it are one, as the gate merges them.
+    """What tells a row from others with its key: rows that are the same in all of it are one.
 
     Args:
         columns: The columns of the schema.

@@ -8,7 +8,7 @@ text, and takes long to parse, is read once for a typed copy, which all these re
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ class Judged:
         profile: What the good rows are like, if it was asked for.
         unusual: What of that is unlike the partitions before; see `drift`.
         released: Which rows had been rejected before; it takes the quarantine to know.
+        merged: The numbers of the rows that equal an earlier one.
     """
 
     rows: Rows
@@ -63,6 +64,7 @@ class Judged:
     profile: Profile | None = None
     unusual: tuple[Unusual, ...] = ()
     released: tuple[Released, ...] = ()
+    merged: pl.Series = field(default_factory=lambda: uniqueness.NO_ROWS)
 
 
 def judge_delivery(
@@ -184,7 +186,7 @@ def _judge(
         taken = profile(
             good if query.streamed else published, where.published, where.merged, began, public, dataset.attributes.key
         )
-    return Judged(where, tuple(results), reasons, published, rejected, corrected, taken)
+    return Judged(where, tuple(results), reasons, published, rejected, corrected, taken, merged=together.equal)
 
 
 def _as_delivered(dataset: Dataset, text: Table, results: Sequence[RuleResult], query: Query) -> tuple[RuleResult, ...]:

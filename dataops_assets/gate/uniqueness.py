@@ -19,7 +19,7 @@ from dataops_assets.gate.rules import MISCAST, ROW, SHARED, Rule
 _BEFORE = "__before_"
 _TEXT = "__text_"
 _FIRST_ROWS = 100_000
-_NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt32)
+NO_ROWS = pl.Series(ROW, [], dtype=pl.UInt32)
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def find(
         text: The delivered columns; without them, all values could be read.
     """
     columns, key = list(dataset.schema.columns), dataset.attributes.key
-    equal = _NO_ROWS
-    alike = _NO_ROWS if in_order else _alike(rows, key, query)
+    equal = NO_ROWS
+    alike = NO_ROWS if in_order else _alike(rows, key, query)
     if not alike.is_empty():
         marks = [name for name in rows.collect_schema() if name.startswith(MISCAST)]
         several = _with_unread(query.collected(among(rows, alike).select(ROW, *columns, *marks)), marks, text, query)
@@ -130,14 +130,14 @@ def find(
 
 def _with_unread(rows: pl.DataFrame, marks: Sequence[str], text: Table | None, query: Query) -> pl.DataFrame:
     """Rows with the delivered text of each value that could not be read, in place of its mark."""
-    unread = [mark for mark in marks if rows[mark].any()]
+    unread = {mark: mark.removeprefix(MISCAST) for mark in marks if rows[mark].any()}
     if text is None or not unread:
         return rows
     given = text.collect_schema()
-    texts = (as_text(pl.col(name), given[name]).alias(_TEXT + name) for name in (mark.removeprefix(MISCAST) for mark in unread))
+    texts = (as_text(pl.col(name), given[name]).alias(_TEXT + name) for name in unread.values())
     those = query.collected(among(text.select(texts).with_row_index(ROW, 1), rows[ROW]))
     beside = rows.join(those, on=ROW, how="left", maintain_order="left")
-    return beside.with_columns(pl.when(mark).then(_TEXT + mark.removeprefix(MISCAST)).alias(mark) for mark in unread)
+    return beside.with_columns(pl.when(mark).then(_TEXT + name).alias(mark) for mark, name in unread.items())
 
 
 def _alike(rows: Table, columns: Sequence[str], query: Query) -> pl.Series:
@@ -145,11 +145,11 @@ def _alike(rows: Table, columns: Sequence[str], query: Query) -> pl.Series:
     hashes = query.collected(select(rows, [ROW, pl.struct(*columns).hash().alias("hash")]))
     in_line = hashes["hash"].sort()
     several = in_line.filter(in_line == in_line.shift(1)).unique()
-    return hashes[ROW].filter(hashes["hash"].is_in(several.implode())) if several.len() else _NO_ROWS
+    return hashes[ROW].filter(hashes["hash"].is_in(several.implode())) if several.len() else NO_ROWS
 
 
 def _sharing(rows: Table, alike: pl.Series, columns: Sequence[str], query: Query) -> pl.Series:
     if alike.is_empty():
-        return _NO_ROWS
+        return NO_ROWS
     several = query.collected(among(rows, alike).select(ROW, *columns).drop_nulls(list(columns)))
     return several.filter(pl.len().over(*columns) > 1)[ROW]

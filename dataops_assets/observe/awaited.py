@@ -33,6 +33,11 @@ class Awaited:
     old_since: datetime | None = None
 
     @property
+    def of_both(self) -> bool:
+        """Whether there are holes, and others are late."""
+        return bool(self.holes and self.late)
+
+    @property
     def partitions(self) -> tuple[str, ...]:
         """All of them, in order."""
         return self.holes + self.late
@@ -84,7 +89,7 @@ def sentences(dataset: Dataset, found: Awaited) -> Iterator[str]:
     How many they are, each says where there are others beside it.
     """
     closed = dataset.partitions is None or dataset.partitions.closed
-    holes, late = (f"{len(keys):,} " if found.holes and found.late else "" for keys in (found.holes, found.late))
+    holes, late = (f"{len(keys):,} " if found.of_both else "" for keys in (found.holes, found.late))
     if found.holes:
         yield f"{holes}never delivered, although later ones were: {_named(dataset, found.holes)}"
     if found.late:

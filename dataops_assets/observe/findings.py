@@ -95,8 +95,7 @@ def _awaited(dataset: Dataset, tally: Tally) -> Iterator[Finding]:
     what = "; ".join(awaited.sentences(dataset, tally.awaited))
     if dataset.ingested and what:
         missing = tally.awaited.partitions
-        several = ":" if tally.awaited.holes and tally.awaited.late else ""
-        count = f"{len(missing):,} of {tally.expected:,} partitions{several} " if missing else ""
+        count = f"{len(missing):,} of {tally.expected:,} partitions{':' * tally.awaited.of_both} " if missing else ""
         who = f"{dataset.attributes.owner} owns it, {dataset.ingested.source.provider} delivers it"
         told = f"{name_of(dataset, None)}: {count}{what}; {who}"
         yield Finding(dataset, missing[0] if missing else None, told, "arrivals", True, _MISSING)

@@ -17,7 +17,7 @@ _EARLIER = pl.List(pl.Struct({"verdict": pl.String, "reasons": pl.List(pl.String
 
 
 def with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery: str, found: Judged) -> Judged:
-    """What was found, with the rows of the delivery that lie in quarantine and are not rejected any more.
+    """What was found, with the rows of the delivery that lie in quarantine and are not rejected any more, nor merged.
 
     Raises:
         FileNotFoundError: Another version is there by now.
@@ -30,7 +30,8 @@ def with_released(lake: Lake, dataset: Dataset, partition: Partition, delivery: 
     before = pl.read_parquet(path, columns=columns, glob=False)
     # Of several verdicts on a row, the newest stands last.
     before = before.filter(pl.col("delivery") == delivery).unique("row", keep="last", maintain_order=True)
-    free = before.join(found.rejected, on="row", how="anti", maintain_order="left")
+    stays = pl.concat([found.rejected["row"], found.merged.cast(pl.UInt64)])
+    free = before.filter(~pl.col("row").is_in(stays.implode()))
     rows: dict[Released, list[int]] = {}
     for one in free.head(_NAMED).iter_rows(named=True):
         of_it = Released(verdict=one["verdict"], reasons=one["reasons"], rows=(), earlier=one.get("earlier") or ())

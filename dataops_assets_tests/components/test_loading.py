@@ -117,7 +117,7 @@ def collecting():
     assert gc.isenabled()
     gc.unfreeze()
     yield
-    gc.unfreeze()
+    gc.freeze()
     gc.enable()
 
 
@@ -127,9 +127,10 @@ def test_garbage_is_collected_again_once_all_is_loaded_but_not_among_what_was():
         assert not gc.isenabled()
     assert gc.isenabled()
     assert gc.get_freeze_count() > 100_000
+    gc.unfreeze()
     with contextlib.suppress(RuntimeError), undisturbed():
         raise RuntimeError
-    assert gc.isenabled()
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0), "what was made of it is garbage"
 
 
 @pytest.mark.usefixtures("collecting")

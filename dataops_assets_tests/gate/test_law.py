@@ -58,9 +58,7 @@ def _same(*values: Any) -> list[tuple[Any, Any]]:
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 KINDS = [
-    Kind(
-        pl.String, pl.Int16, [("0", 0), (" 7", 7), ("+8", 8)], [("-1", -1), *_unread("40000", "1.5", "", "x")], pa.Check.ge(0)
-    ),
+    Kind(pl.String, pl.Int16, [("0", 0), (" 7", 7), ("+8", 8)], [("-1", -1), *_unread("40000", "1.5", "x")], pa.Check.ge(0)),
     Kind(pl.Int64, pl.Int16, _same(0, 300), [(-1, -1), *_unread(40000)], pa.Check.ge(0)),
     Kind(pl.Float64, pl.Int8, [(0.0, 0), (3.0, 3)], _unread(1.5, 1e9, NAN, -INF)),
     Kind(pl.Float64, pl.Float64, _same(0.0, -1e300), _same(NAN, INF, -INF)),
@@ -72,7 +70,7 @@ KINDS = [
         pa.Check.le(5),
     ),
     Kind(pl.String, pl.Boolean, [("true", True), ("0", False)], _unread("yes")),
-    Kind(pl.String, pl.String, _same("a", "b"), _same("", "c"), pa.Check.isin(["a", "b"])),
+    Kind(pl.String, pl.String, _same("a", "b"), _same(" ", "c"), pa.Check.isin(["a", "b"])),
     Kind(pl.Int64, pl.String, [(1, "1")], [(2, "2")], pa.Check.eq("1")),
     Kind(pl.String, pl.Date, [("2024-02-29", date(2024, 2, 29))], _unread("2023-02-29", "24-01-05")),
     Kind(pl.Datetime("us"), pl.Date, [(NOON.replace(hour=0, tzinfo=None), NOON.date())], _unread(NOON.replace(tzinfo=None))),
@@ -106,8 +104,9 @@ def deliveries(draw: st.DrawFn) -> tuple[pa.DataFrameSchema, pl.DataFrame, list[
     one = draw(st.integers(0, max(width - 1, 0)))
     cells: list[st.SearchStrategy[Cell]] = [st.sampled_from([0, 1, 2, 3]).map(lambda n: (n, n, False))]
     for i, kind in enumerate(kinds):
-        good = [(*cell, False) for cell in [*kind.good, *([(None, None)] if nullable[i] else [])]]
-        bad = [(*cell, True) for cell in [*kind.bad, *([] if nullable[i] else [(None, None)])]]
+        none = [(None, None), *([("", None)] if kind.given == pl.String else [])]  # as `null_values` say
+        good = [(*cell, False) for cell in [*kind.good, *(none if nullable[i] else [])]]
+        bad = [(*cell, True) for cell in [*kind.bad, *([] if nullable[i] else none)]]
         if how_bad == "in one column" and i == one:
             cells.append(st.sampled_from(good + bad))
         else:

@@ -225,7 +225,7 @@ def test_what_is_awaited_by_either_is_told_once(tree: Tree) -> None:
         told = last_evaluation(instance, check)
     assert told
     assert told.description == (
-        "never delivered, although later ones were: 2024-01-01, 2024-01-03; not delivered: 2024-01-05 to 2024-01-20"
+        "2 never delivered, although later ones were: 2024-01-01, 2024-01-03; 16 not delivered: 2024-01-05 to 2024-01-20"
     )
     counted = tally_all(tree.lake, tree["readings_v2"], NOW)
     pages = [found.page for found in findings(tree.lake, [(tree["readings_v2"], counted)], NOW) if found.check == "arrivals"]

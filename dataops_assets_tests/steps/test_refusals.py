@@ -336,6 +336,20 @@ def test_a_row_that_two_verdicts_rejected_is_released_once_with_the_newer_reason
     assert [(one.verdict, one.rows) for one in said.released] == [(newer["verdict"], (1,))]
 
 
+def test_a_row_that_is_merged_into_a_rejected_one_is_not_released(filled: Tree) -> None:
+    rows = [f"oslo,{DAY},0,hot,{note}" for note in ("a", "b")] + [f"oslo,{DAY},{hour},1,c" for hour in range(1, 9)]
+    filled.drop("readings", f"{DAY}.csv", "\n".join(["station,day,hour,temperature,note", *rows]) + "\n")
+    filled.run("readings")
+    assert filled.quarantine("readings", DAY)["row"].to_list() == [1, 2]
+    schema = (filled.defs / "readings/schema.py").read_text()
+    filled.write("readings/schema.py", f"{schema}\n\ndef normalise(rows):\n    return rows.with_columns(note=pl.lit('a'))\n")
+    filled.run("readings")
+    said = filled.lake.last_word("content", filled["readings"], DAY)
+    assert said
+    assert said.rows
+    assert (said.rows.rejected, said.rows.merged, said.rows.released, said.released) == (1, 1, 0, ())
+
+
 def test_changed_rule_releases_rows_from_quarantine(filled: Tree) -> None:
     filled.drop("readings", f"{DAY}.csv", readings(DAY, {"hour": 24}, {"hour": 99}, {"temperature": None}))
     filled.run("readings")
