@@ -17,7 +17,7 @@ def stop_collecting() -> None:
 
 
 def collect_again() -> None:
-    """Look for garbage as before, but never among what is there now; does nothing where looks were not stopped."""
+    """Look for garbage as before, but never among what is there by now; does nothing where looks were not stopped."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
@@ -34,7 +34,7 @@ def uncollected() -> Iterator[None]:
     try:
         yield
         if collects:
-            collect_again()
+            gc.freeze()
     finally:
         if collects:
             gc.enable()
