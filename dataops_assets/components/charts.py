@@ -76,8 +76,8 @@ def _courses(unusual: Sequence[Unusual]) -> str:
         for word, bound in bounds.items():
             axes.axhline(bound, color=_STRIKING, linestyle="--" if word == "a break" else ":", linewidth=1)
         low, high = axes.get_ylim()
-        if max(bounds.values(), default=0.0) - min(bounds.values(), default=0.0) < (high - low) / 8:
-            bounds = dict([*bounds.items()][-1:])  # of two lines that lie on each other, the words would
+        if len(bounds) > 1 and abs(bounds["unusual"] - bounds["a break"]) < (high - low) / 8:
+            del bounds["unusual"]  # its word would lie on the other
         for word, bound in bounds.items():
             above = (word == "unusual") == (one.value < bound)
             axes.annotate(word, (-len(before), bound), fontsize=7, color=_STRIKING, va="bottom" if above else "top")

@@ -24,7 +24,7 @@ _SHOWN = 20
 _TOLD = 1000
 """Of partitions that have no verdict, those whose reasons a run tells `dataops run`, which counts them."""
 REFUSED, UNJUDGED = "refused", "unjudged"
-"""On the failure of a step: the reasons that no verdict tells."""
+"""On the failure of a step: how many partitions have a verdict that tells why, and the reasons that none tells."""
 
 
 def tell_landing(context: dg.AssetExecutionContext, dataset: Dataset, outcomes: Sequence[Outcome]) -> None:
