@@ -141,16 +141,8 @@ class Access:
             Refused: Nothing is known of the resource, or a policy or the request is not understood.
         """
         account, policy = self._of(resource, action, caller)
-        own = caller.role.policies if caller.role else ()
-        boundary = caller.role.boundary if caller.role else None
-        return decide(
-            Request(caller.principal, action, resource, account, {**caller.context, **(context or {})}),
-            Policies(
-                identity=tuple(self._about(each, action) for each in own),
-                resource=self._about(policy, action) if policy else None,
-                boundary=self._about(boundary, action) if boundary else None,
-            ),
-        )
+        said = {**caller.context, **(context or {})}
+        return decide(Request(caller.principal, action, resource, account, said), self._counting(caller.role, policy, action))
 
     def names(self, caller: Caller, action: str, resource: str) -> bool:
         """Whether any statement that counts for a request allows the action there, whatever else it asks: else it is denied."""
@@ -183,6 +175,24 @@ class Access:
     @cached_property
     def _narrowed(self) -> dict[tuple[int, str], tuple[Policy, Policy]]:
         return {}
+
+    @cached_property
+    def _counted(self) -> dict[tuple[int, int, str], tuple[Role | None, Policy | None, Policies]]:
+        return {}
+
+    def _counting(self, role: Role | None, policy: Policy | None, action: str) -> Policies:
+        """What counts where a role does something to what has a policy: requests differ in what they say, over and over."""
+        known = self._counted.get((id(role), id(policy), action))
+        if known and known[0] is role and known[1] is policy:  # an id may come again
+            return known[2]
+        own, boundary = (role.policies, role.boundary) if role else ((), None)
+        policies = Policies(
+            identity=tuple(self._about(each, action) for each in own),
+            resource=self._about(policy, action) if policy else None,
+            boundary=self._about(boundary, action) if boundary else None,
+        )
+        self._counted[id(role), id(policy), action] = role, policy, policies
+        return policies
 
     def _about(self, policy: Policy, action: str) -> Policy:
         # Most statements are about other actions: to look at each of them for each request takes most of the time.

@@ -16,8 +16,9 @@ is left out is missing. Credentials come before policies: that a session has not
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from dataops_assets.contract.errors import Mistake
@@ -126,31 +127,32 @@ def decide(request: Request, policies: Policies) -> Decision:
     if who.kind == "everyone" and request.action.lower().startswith(_SIGNED):
         return Decision(False, "it is asked without a signature")
 
-    def about(given: Iterable[Policy]) -> list[Statement]:
-        return [
-            each for policy in given for each in policy.statements if each.is_about(request.action, request.resource, context)
-        ]
+    def about(*given: Policy | None) -> list[Statement]:
+        statements = [each for policy in given if policy for each in policy.statements]
+        return [each for each in statements if each.is_about(request.action, request.resource, context)] if statements else []
 
-    identity, control = about(policies.identity), about(policies.control or ())
-    boundary, session = about(_given(policies.boundary)), about(_given(policies.session))
-    reached = [(each, _reach(each, who, policies.boundary)) for each in about(_given(policies.resource))]
+    def let(by: Reach) -> tuple[Statement, ...]:
+        return tuple(each for each, reach in reached if reach == by)
+
+    identity, control = about(*policies.identity), about(*policies.control or ())
+    boundary, session = about(policies.boundary), about(policies.session)
+    reached = [(each, _reach(each, who, policies.boundary)) for each in about(policies.resource)]
 
     of_resource = [each for each, reach in reached if reach]
     if denies := tuple(each for each in (*control, *boundary, *session, *identity, *of_resource) if each.effect == "Deny"):
         return Decision(False, "a statement denies it", denies)
-    let = {reach: tuple(each for each, by in reached if by == reach) for reach in Reach}
     if who.kind in _WITHOUT_POLICIES:
-        return _granted(let[Reach.DIRECT])
+        return _granted(let(Reach.DIRECT))
     if policies.control is not None and not control:
         return Decision(False, "the service control policies do not allow it")
     within = who.account == request.account
-    if within and let[Reach.DIRECT]:
-        return _granted(let[Reach.DIRECT])
+    if within and (direct := let(Reach.DIRECT)):
+        return _granted(direct)
 
-    doors = let[Reach.ACCOUNT] if within else tuple(of_resource)
+    doors = let(Reach.ACCOUNT) if within else tuple(of_resource)
     needs_door = not within or _is_closed(request)
     granted = tuple(identity) + (doors if needs_door else ()) if identity and (doors or not needs_door) else ()
-    granted += let[Reach.ROLE] if within else ()
+    granted += let(Reach.ROLE) if within else ()
     if identity and not granted:
         return Decision(False, "the policy of the resource does not let it in")
     if granted and policies.boundary and not boundary:
@@ -162,10 +164,6 @@ def decide(request: Request, policies: Policies) -> Decision:
 
 def _granted(by: tuple[Statement, ...]) -> Decision:
     return Decision(True, "allowed", by) if by else Decision(False, "no statement allows it")
-
-
-def _given(policy: Policy | None) -> tuple[Policy, ...]:
-    return () if policy is None else (policy,)
 
 
 def _reach(statement: Statement, who: Principal, boundary: Policy | None) -> Reach | None:
@@ -182,6 +180,16 @@ def _reach(statement: Statement, who: Principal, boundary: Policy | None) -> Rea
 def _is_closed(request: Request) -> bool:
     """Whether no policy but its own opens the resource: a KMS key, and a role that is to be assumed."""
     return _is_key(request) or _is_role(request)
+
+
+@lru_cache(maxsize=10_000)
+def _is_action(text: str) -> bool:
+    return _ACTION.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=10_000)
+def _is_resource(text: str) -> bool:
+    return text == "*" or _RESOURCE.fullmatch(text) is not None
 
 
 def _is_key(request: Request) -> bool:
@@ -201,20 +209,20 @@ def _read(request: Request, policies: Policies) -> tuple[Principal, Context]:
         context = read_context(request.context)
     except Mistake as mistake:
         raise Refused("request", "", element, mistake.message, mistake.remedy) from None
-    if not _ACTION.fullmatch(request.action):
+    if not _is_action(request.action):
         raise Refused(
             "request", "", "action", f"{request.action!r} is no action", "write the service and the action: s3:GetObject"
         )
-    if request.resource != "*" and not _RESOURCE.fullmatch(request.resource):
+    if not _is_resource(request.resource):
         raise Refused("request", "", "resource", f"{request.resource!r} is no ARN", "write it in full, or `*`")
-    own = (*policies.identity, *(policies.control or ()), *_given(policies.boundary), *_given(policies.session))
+    own = policies.identity or policies.control or policies.boundary or policies.session
     if own and who.kind in _WITHOUT_POLICIES:
         raise Refused("request", "", "principal", f"{who.name} has no policies of its own", "give that of the resource alone")
     if policies.session and who.kind != "session":
         raise Refused(
             "request", "", "principal", f"{who.name} is no session of a role", "give a session policy to sessions alone"
         )
-    if _is_closed(request) and policies.resource is None:
+    if policies.resource is None and _is_closed(request):
         raise Refused("request", "", "resource", f"{request.resource} has a policy, which is not given", "give it")
     if policies.resource and (policies.resource.kind == "trust") != _is_role(request):
         raise Refused(

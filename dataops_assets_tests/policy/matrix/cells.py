@@ -6,6 +6,7 @@ A way is what a request says beside: whether an object is written on a condition
 service a key is used. The first of them is how our code asks.
 """
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -152,6 +153,15 @@ def cells(access: Access) -> Iterator[Cell]:
             asking = replace(caller, context={})
             for action, label, place, context in asked:
                 yield Cell(asking, label, place, action.name, {**said[action], **context} if context else said[action], opened)
+
+
+def everything(access: Access) -> list[Cell]:
+    """All cells at once, without the looks for garbage that would go through millions as they come, and find none."""
+    gc.disable()
+    try:
+        return list(cells(access))
+    finally:
+        gc.enable()
 
 
 class Decided:

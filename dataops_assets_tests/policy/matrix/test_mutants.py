@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from dataops_assets_tests.policy.matrix.cells import cells
+from dataops_assets_tests.policy.matrix.cells import everything
 from dataops_assets_tests.policy.matrix.mutants import Mutant, grown, mutants, slots
 from dataops_assets_tests.policy.matrix.places import with_others
 from dataops_assets_tests.policy.matrix.rendered import access, files
@@ -50,11 +50,11 @@ def why_equivalent(mutant: Mutant) -> str | None:
 
 def test_every_mutant_turns_a_cell(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]):
     ours = with_others(access())
-    matrix = Matrix(ours, list(cells(ours)))
+    matrix = Matrix(ours, everything(ours))
     arns = [role.arn for role in ours.roles]
-    everything = [mutant for slot, policy in slots(files()) for mutant in (*mutants(slot, policy), *grown(slot, policy, arns))]
-    count = min(pytestconfig.getoption("mutants"), len(everything))
-    tried = Random(pytestconfig.getoption("first_seed")).sample(everything, count)
+    listed = [mutant for slot, policy in slots(files()) for mutant in (*mutants(slot, policy), *grown(slot, policy, arns))]
+    count = min(pytestconfig.getoption("mutants"), len(listed))
+    tried = Random(pytestconfig.getoption("first_seed")).sample(listed, count)
 
     began, turned, wrong = time.perf_counter(), Counter[str](), []
     for mutant in tried:
@@ -66,6 +66,6 @@ def test_every_mutant_turns_a_cell(pytestconfig: pytest.Config, capsys: pytest.C
         if not found and not equivalent:
             wrong.append(f"{mutant} survived")
     with capsys.disabled():
-        told = f"{count} of {len(everything)} mutants in {time.perf_counter() - began:.0f} s: {dict(turned)}"
+        told = f"{count} of {len(listed)} mutants in {time.perf_counter() - began:.0f} s: {dict(turned)}"
         sys.stdout.write(f"\n{told}\n")
     assert not wrong, "\n".join(wrong)
