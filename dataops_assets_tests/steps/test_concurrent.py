@@ -95,6 +95,7 @@ def test_run_that_was_overtaken_changes_nothing(waiting: Tree, monkeypatch: pyte
 
 
 def test_partition_that_never_stands_still_is_given_up_for_now(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "jitter_seconds", lambda attempt: 0)  # there is nobody to make way for
     changes = [lambda k=k: deliver(waiting, k, LATER + timedelta(minutes=k)) for k in range(2, 30)]  # type: ignore[misc]
     meanwhile(monkeypatch, *changes)
     with pytest.raises(Contended, match=r"staged/readings 2024-01-05 was changed by others \d+ times while it was made"):

@@ -21,7 +21,10 @@ from dataops_assets_tests.s3_server import ONCE, Bucket, Credentials, MakeIdenti
 from dataops_assets_tests.trees import Tree, readings
 
 
-def test_where_nothing_listens_is_not_reached_and_no_matter_of_rights(bucket: Bucket, tmp_path: Path) -> None:
+def test_where_nothing_listens_is_not_reached_and_no_matter_of_rights(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "jitter_seconds", lambda attempt: 0)
     nowhere = bucket.behind(f"http://127.0.0.1:{free_port()}").client(retries=ONCE)
     with pytest.raises(Unreachable, match="Could not connect"):
         S3(bucket.name, "", Folder(tmp_path), client=nowhere).read("a")
