@@ -13,6 +13,7 @@ Which server a test gets is decided in conftest.py; faults between a client and 
 """
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -193,8 +194,13 @@ def from_environment() -> Server:
 @contextmanager
 def moto() -> Iterator[Server]:
     """A server in a thread of this process: right about keys, versions and listings, never about races and rights."""
-    from moto.server import ThreadedMotoServer  # half a second, and most tests need none
+    from moto import backends  # half a second, and most tests need none
+    from moto.server import ThreadedMotoServer
 
+    # It looks through its own folder and writes to a log at each request, which takes longer than the request itself.
+    services = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: services
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 import xmltodict
-from moto import server
+from moto import backends, server
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import utcnow
 from moto.ec2 import urls as ec2_urls
@@ -197,6 +197,8 @@ def main() -> None:
     S3Response.get_bucket_lifecycle = _get_lifecycle  # type: ignore[method-assign]
     FakeBucket.set_lifecycle = _set_lifecycle  # type: ignore[method-assign]
     SecurityGroupRule.description = property(_description)  # type: ignore[method-assign, assignment]
+    services = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: services  # else it looks through its own folder at each request, twice
     server.main()
 
 
