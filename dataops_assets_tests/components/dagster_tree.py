@@ -14,14 +14,16 @@ from dataops_assets.deployment import Deployment
 from dataops_assets_tests.trees import STATIONS, Tree, readings
 
 RECORDS = {"module": "dataops_assets.instance", "class": "Records"}
+# What a step prints, Dagster follows by four processes of its own, which takes longer than most steps.
+NOTHING_PRINTED = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 JANUARY = [f"2024-01-{day:02}" for day in range(1, 21)]
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def recording_in(home: Path) -> dg.DagsterInstance:
-    """An instance that keeps its records as that of a laptop does."""
+    """An instance that keeps its records as that of a laptop does, and nothing of what steps print."""
     storage = {"custom": {**RECORDS, "config": {"base_dir": str(home)}}}
-    return dg.DagsterInstance.local_temp(str(home), overrides={"storage": storage})
+    return dg.DagsterInstance.local_temp(str(home), overrides={"storage": storage, "compute_logs": NOTHING_PRINTED})
 
 
 @dataclass
