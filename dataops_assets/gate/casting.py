@@ -16,6 +16,7 @@ from dataops_assets.gate.query import Table, select, with_columns
 from dataops_assets.gate.rules import MISCAST, ORIGINAL, ROW
 
 _PLAIN, _VALUE = "__plain_", "__value_"
+_NUMBERS = {*pl.datatypes.group.INTEGER_DTYPES, pl.Float32, pl.Float64}
 
 
 def cast(text: Table, delivered: Schema, originals: Collection[str] = (), nulls: Collection[str] = ()) -> Table:
@@ -73,11 +74,27 @@ def _casts(
     return plain, known, read, [*typed, *marks]
 
 
+def plain_numbers(delivered: Schema, nulls: Collection[str]) -> dict[str, pl.DataType]:
+    """The columns of numbers that polars reads from csv as they are read here, each with its type.
+
+    It passes over blanks before a number, so it takes blanks alone for no value, and where `-9` means none, ` -9` for a number.
+    """
+    if "" not in (null.strip() for null in nulls):
+        return {}
+    wanted = {name: column.dtype for name, column in delivered.columns.items() if column.dtype in _NUMBERS}
+    return {name: dtype for name, dtype in wanted.items() if _meant(dtype, nulls).is_empty()}
+
+
 def _plain(text: pl.Expr, wanted: pl.DataType, nulls: Collection[str]) -> pl.Expr:
     """A text as a number, where it is plainly one that no text means "no value" by."""
     number = text.cast(pl.String).cast(wanted, strict=False)
-    meant = pl.Series([null.strip() for null in nulls], dtype=pl.String).cast(wanted, strict=False).drop_nulls()
+    meant = _meant(wanted, nulls)
     return pl.when(~number.is_in(meant.implode())).then(number) if meant.len() else number
+
+
+def _meant(wanted: pl.DataType, nulls: Collection[str]) -> pl.Series:
+    """The numbers that mean "no value"."""
+    return pl.Series([null.strip() for null in nulls], dtype=pl.String).cast(wanted, strict=False).drop_nulls()
 
 
 def said(value: pl.Expr, given: pl.DataType, wanted: pl.DataType, nulls: Collection[str]) -> pl.Expr:

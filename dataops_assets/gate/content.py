@@ -3,7 +3,7 @@
 The order is: cast (a value that cannot be read is a reason) → normalise → correct → merge equal rows → judge → split. Rows are
 known by their numbers throughout. What is given as a LazyFrame is never held in memory: it is read once for the order of its
 rows, once for the verdict, once more for the rows that break a rule, if any do, and by whoever writes what is good. What is
-text, and takes long to parse, is read once for a typed copy, which all these read.
+text, and takes long to parse, is read for a typed copy, which all these read.
 """
 
 import math
@@ -76,6 +76,7 @@ def judge_delivery(
     corrections: Corrections | None = None,
     began: datetime | None = None,
     copy: Path | None = None,
+    numbers: pl.LazyFrame | None = None,
 ) -> Judged:
     """Judge the rows of a delivery.
 
@@ -87,7 +88,8 @@ def judge_delivery(
         public: Whether offending values may be shown.
         corrections: The corrections of the partition, if there are any.
         began: When the partition began; without it no profile is taken.
-        copy: A file that stays until the good rows are written: text that is streamed is parsed once, into this.
+        copy: A file that stays until the good rows are written: text that is streamed is typed once, into this.
+        numbers: The same rows as `read_whole` gives them, if it does. Without such a file, they are not asked.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, moved some to another partition, or did not make the
@@ -96,7 +98,7 @@ def judge_delivery(
     """
     is_text = dataset.ingested is not None and dataset.ingested.source.format != "parquet"
     query = Query(isinstance(text, pl.LazyFrame), copy if is_text else None)
-    typed = normalised(dataset, text, query, corrections.originals if corrections else ())
+    typed = normalised(dataset, text, query, corrections.originals if corrections else (), numbers if copy else None)
     rows, corrected = correct(typed.rows, corrections, query)
     in_order = typed.in_order and corrected.added.is_empty()
     typed = replace(typed, rows=rows, in_order=in_order)

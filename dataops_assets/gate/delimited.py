@@ -135,7 +135,7 @@ def _rows(lines: bytes, separator: str, fields: int) -> int | None:
     if fields == 1 and b"\n\n" in b"\n" + lines.replace(b"\r\n", b"\n"):  # it may be blank
         return None
     try:
-        lines.decode()
+        _ = lines.isascii() or lines.decode()
     except UnicodeDecodeError:
         return None
     left = lines.translate(None, delete=_all_but(between))

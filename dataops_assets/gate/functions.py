@@ -5,7 +5,7 @@ Not here: what is judged of the rows that they make (`content`).
 
 import errno
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,9 @@ class Normalised:
     in_order: bool
 
 
-def normalised(dataset: Dataset, text: Table, query: Query, originals: Collection[str] = ()) -> Normalised:
+def normalised(
+    dataset: Dataset, text: Table, query: Query, originals: Collection[str] = (), numbers: pl.LazyFrame | None = None
+) -> Normalised:
     """Type and normalise the rows of a delivery.
 
     Args:
@@ -99,13 +101,13 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
         text: The delivered columns as `read_text` gives them.
         query: How they are read.
         originals: The columns whose delivered text is kept beside the value.
+        numbers: The same as `read_whole` gives them, if it does.
 
     Raises:
         CodeError: `normalise` failed, lost, added or reordered rows, moved some to another partition, or did not make the
             columns of the schema.
     """
-    nulls = dataset.ingested.source.null_values if dataset.ingested else ()
-    rows = query.written(cast(text, dataset.delivered, originals, nulls))
+    rows = _typed(dataset, text, query, originals, numbers)
     marks = [MISCAST + name for name, column in dataset.delivered.columns.items() if column.dtype != pl.String]
     marks += [ORIGINAL + name for name in originals]
     if dataset.normalise is None:
@@ -126,6 +128,15 @@ def normalised(dataset: Dataset, text: Table, query: Query, originals: Collectio
         what = f"moves {seen[_ASTRAY][0]} rows to another partition, by {told}"
         raise CodeError(f"normalise of {dataset.name} {what}: leave what tells it as delivered, and make a column beside it")
     return Normalised(rows.drop(_ROW_BEFORE, _CHANGED, _ASTRAY), seen[_CHANGED][0], seen["unordered"][0] <= 1)
+
+
+def _typed(dataset: Dataset, text: Table, query: Query, originals: Collection[str], numbers: pl.LazyFrame | None) -> Table:
+    nulls = dataset.ingested.source.null_values if dataset.ingested else ()
+    if numbers is not None and not originals:
+        # Where one of them is none, it takes the text to tell which.
+        with suppress(pl.exceptions.ComputeError):
+            return query.written(cast(numbers, dataset.delivered, (), nulls))
+    return query.written(cast(text, dataset.delivered, originals, nulls))
 
 
 def _beside(dataset: Dataset, before: Table, marks: list[str], query: Query) -> Table:

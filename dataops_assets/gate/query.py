@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeGuard, overload
 
 import polars as pl
 
-_OF_THE_SYSTEM = re.compile(r"\(os error (\d+)\)")
+_OF_THE_SYSTEM = re.compile(r"\(os error (\d{1,4})\)$", re.MULTILINE)
+"""How a line of a message ends that the system said; a value that could not be read may say so, too, but amid its line."""
 Table = pl.DataFrame | pl.LazyFrame
 """Rows: a LazyFrame if they may be more than fit into memory."""
 _FEW_ROWS = 10_000

@@ -9,11 +9,10 @@ import csv
 import glob
 import gzip
 import io
-import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import polars as pl
 
 from dataops_assets.contract import Source
 from dataops_assets.gate.delimited import Structure, Uneven, counted, stray, structure
+from dataops_assets.gate.ndjson import NoRow, read_lines
 from dataops_assets.gate.query import Table
 from dataops_assets.gate.wording import in_print, some
 
@@ -79,14 +79,13 @@ def _is_large(files: Sequence[Path], source: Source) -> bool:
     return sum(file.stat().st_size for file in files) * (4 if source.format == "parquet" else 1) > LARGE_BYTES
 
 
-def read_text(files: Sequence[Path], names: Sequence[str], source: Source, whole: bool = False) -> Table:
+def read_text(files: Sequence[Path], names: Sequence[str], source: Source) -> Table:
     """Read the files of one delivery, one below the other.
 
     Args:
         files: Where they are.
         names: What the provider called them, in the same order; for messages.
         source: How they are written.
-        whole: Whether it is known that these bytes can be read to the last one: large parquet is not read for that alone then.
 
     Returns:
         Every delivered column as text, under its delivered name, also where that means "none"; what is null has no text at
@@ -95,7 +94,36 @@ def read_text(files: Sequence[Path], names: Sequence[str], source: Source, whole
     Raises:
         DeliveryError: A file is damaged, empty, or not of its format; or a column is of another type in another file.
     """
-    tables = read_files(files, names, source, whole)
+    return _joined(names, read_files(files, names, source))
+
+
+def read_whole(
+    files: Sequence[Path], names: Sequence[str], source: Source, numbers: Mapping[str, pl.DataType]
+) -> tuple[Table, pl.LazyFrame | None]:
+    """As `read_text`, where it is known that these bytes can be read to the last one: large parquet is not read for that alone.
+
+    Args:
+        files: Where they are.
+        names: What the provider called them, in the same order; for messages.
+        source: How they are written.
+        numbers: The columns that polars may read as numbers of these types; see `casting.plain_numbers`.
+
+    Returns:
+        The rows; and where they are streamed from csv, also with those numbers read at once, which takes less time. A query of
+        these fails with a `ComputeError` where a value is none.
+
+    Raises:
+        DeliveryError: As `read_text` does.
+    """
+    tables = _read_each(files, names, source, whole=True)
+    text = _joined(names, _alike_held(tables))
+    if source.format != "csv" or not numbers or not all(isinstance(table, pl.LazyFrame) for table in tables):
+        return text, None
+    how = {"schema_overrides": dict(numbers), "null_values": list(source.null_values), **_as_written(source)}
+    return text, pl.concat((pl.scan_csv(file, **how) for file in files), how="diagonal")
+
+
+def _joined(names: Sequence[str], tables: Sequence[Table]) -> Table:
     if mixed := of_other_types(names, tables):
         raise DeliveryError(some(names), mixed[0], ALIKE)
     # By name: what a file lacks is null in its rows. Relaxed: a column without any value may have no type.
@@ -109,17 +137,23 @@ def read_files(files: Sequence[Path], names: Sequence[str], source: Source, whol
     Raises:
         DeliveryError: A file is damaged, empty, or not of its format.
     """
-    frames: list[Table]
+    return _alike_held(_read_each(files, names, source, whole))
+
+
+def _read_each(files: Sequence[Path], names: Sequence[str], source: Source, whole: bool) -> list[Table]:
+    """Each file, streamed only if that one can be."""
     if _is_large(files, source):
-        frames = [_scan(path, name, source, whole) for path, name in zip(files, names, strict=True)]
-    else:
-        frames = [_read(path, name, source) for path, name in zip(files, names, strict=True)]
+        return [_scan(path, name, source, whole) for path, name in zip(files, names, strict=True)]
+    frames = [_read(path, name, source) for path, name in zip(files, names, strict=True)]
     if source.format == "ndjson" and len(frames) > 1:  # where a key without a value may be left out, and comes in any order
-        of_all = pl.DataFrame(schema={name: pl.String for frame in frames for name in frame.collect_schema()})
-        frames = [pl.concat([of_all, frame], how="diagonal") for frame in frames if isinstance(frame, pl.DataFrame)]
-    if any(isinstance(frame, pl.LazyFrame) for frame in frames):
-        frames = [frame.lazy() for frame in frames]
-    return frames
+        of_all = pl.DataFrame(schema={name: pl.String for frame in frames for name in frame.columns})
+        frames = [pl.concat([of_all, frame], how="diagonal") for frame in frames]
+    return [*frames]
+
+
+def _alike_held(tables: list[Table]) -> list[Table]:
+    """The same, all streamed if one is."""
+    return [table.lazy() for table in tables] if any(isinstance(table, pl.LazyFrame) for table in tables) else tables
 
 
 def height(frame: Table) -> int:
@@ -152,7 +186,10 @@ def _read(path: Path, name: str, source: Source) -> pl.DataFrame:
             return read
         text = _text(_unpack(data, name, source), name, source)
         if source.format == "ndjson":
-            return _ndjson(text, name)
+            try:
+                return read_lines(text)
+            except NoRow as error:
+                raise DeliveryError(name, str(error), error.remedy) from error
         return _csv(text, name, source)
 
 
@@ -295,8 +332,13 @@ def _check_strays(text: str, name: str, source: Source) -> None:
 
 def _scan_csv(path: Path, made_of: Structure, source: Source) -> pl.LazyFrame | None:
     """A csv of a known structure; None if polars finds another."""
-    frame = pl.scan_csv(path, infer_schema=False, separator=source.separator, glob=False)
+    frame = pl.scan_csv(path, **_as_written(source))
     return frame if frame.collect_schema().names() == made_of.header and height(frame) == made_of.rows else None
+
+
+def _as_written(source: Source) -> dict[str, Any]:
+    """How polars is to scan a csv file: all of it as text."""
+    return {"infer_schema": False, "separator": source.separator, "glob": False}
 
 
 def other_separator(header: Sequence[str], source: Source) -> str:
@@ -307,66 +349,3 @@ def other_separator(header: Sequence[str], source: Source) -> str:
 def as_separated(source: Source) -> str:
     """The remedy for a file with another separator."""
     return f"Deliver it separated by {source.separator!r}, or change `separator` in defs.yaml"
-
-
-def _ndjson(text: str, name: str) -> pl.DataFrame:
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                rows.append(_row(line))
-            except _NoRow as error:
-                raise DeliveryError(name, f"line {number} {error}", error.remedy) from error
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
-
-
-class _NoRow(Exception):
-    """A line is no row; the message goes on after its number."""
-
-    def __init__(self, what: str, remedy: str = "Deliver one JSON object a line"):
-        super().__init__(what)
-        self.remedy = remedy
-
-
-def _row(line: str) -> dict[str, str | None]:
-    try:
-        value = json.loads(line, object_pairs_hook=_object, parse_float=_Number, parse_int=_Number)
-        if not isinstance(value, dict):
-            raise _NoRow("is not an object")
-        row = {key: _as_text(item) for key, item in value.items()}
-        if "\\u" in line:
-            "".join(text for one in row.items() for text in one if text).encode()
-    except UnicodeEncodeError as error:
-        remedy = "Deliver whole characters, in UTF-8"
-        raise _NoRow("has half of a surrogate pair, which is no character", remedy) from error
-    except RecursionError as error:
-        raise _NoRow("is nested too deep", "Deliver what is nested as a text, or leave it out") from error
-    except ValueError as error:
-        raise _NoRow(f"is no JSON ({error})") from error
-    return row
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _NoRow("has a key twice", "Deliver each key of an object once")
-    return found
-
-
-class _Number(str):
-    """A number as it was written: 1.50 is not 1.5 in the original text of a row."""
-
-
-def _as_text(value: object) -> str | None:
-    return value if isinstance(value, str) or value is None else _json(value)
-
-
-def _json(value: object) -> str:
-    if isinstance(value, _Number):
-        return value
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_json(key)}: {_json(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_json, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)

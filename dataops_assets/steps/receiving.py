@@ -16,11 +16,12 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition, Source
 from dataops_assets.erasure import CannotTell
 from dataops_assets.gate.accepted import accept
+from dataops_assets.gate.casting import plain_numbers
 from dataops_assets.gate.envelope import HISTORY, Earlier, judge_envelope
 from dataops_assets.gate.functions import told
 from dataops_assets.gate.places import raised_at
 from dataops_assets.gate.query import Table
-from dataops_assets.gate.reading import DeliveryError, height, read_files, read_text, try_apart
+from dataops_assets.gate.reading import DeliveryError, height, read_files, read_text, read_whole, try_apart
 from dataops_assets.gate.verdict import Rows, RuleResult, Verdict, digest, terms
 from dataops_assets.gate.wording import in_print, moment, some
 from dataops_assets.steps.content import ROUNDS, kept
@@ -242,7 +243,7 @@ def _judged(
 ) -> Verdict:
     if receipt is None:
         return _gap_verdict(dataset, partition, now)
-    files = _files(lake, dataset, partition, receipt)
+    files = files_of(lake, dataset, partition, receipt)
     return envelope_verdict(lake, dataset, partition, receipt, files, counts.before(partition), now)
 
 
@@ -299,22 +300,26 @@ def envelope_verdict(
     )
 
 
-def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt, whole: bool = False) -> Table:
+def read_delivery(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Table:
     """The rows of a received delivery, as text.
-
-    Args:
-        lake: Where it lies.
-        dataset: Whose delivery it is.
-        partition: For which part.
-        receipt: What is known of it.
-        whole: Whether its envelope is good: by their hash, these are the bytes that were read to the last one for that.
 
     Raises:
         DeliveryError: A file cannot be read.
     """
     if not receipt.files:
         return nothing(dataset)
-    return with_all_columns(dataset, partition, read_text(*_files(lake, dataset, partition, receipt), whole=whole))
+    return with_all_columns(dataset, partition, read_text(*files_of(lake, dataset, partition, receipt)))
+
+
+def read_good(dataset: Dataset, partition: Partition, files: Files) -> tuple[Table, pl.LazyFrame | None]:
+    """The rows of a delivery whose envelope is good: by their hash, these are the bytes that it has read to the last one.
+
+    Raises:
+        DeliveryError: A file cannot be read.
+    """
+    text, numbers = read_whole(*files, plain_numbers(dataset.delivered, files[2].null_values))
+    numbers = None if numbers is None else with_all_columns(dataset, partition, numbers).lazy()
+    return with_all_columns(dataset, partition, text), numbers
 
 
 def with_all_columns(dataset: Dataset, partition: Partition, text: Table) -> Table:
@@ -330,7 +335,8 @@ def nothing(dataset: Dataset) -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(dataset.delivered.columns, pl.String))
 
 
-def _files(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Files:
+def files_of(lake: Lake, dataset: Dataset, partition: Partition, receipt: Receipt) -> Files:
+    """The files of a received delivery, as `read_text` takes them."""
     assert dataset.ingested
     paths = [lake.delivered(dataset, partition, file.sha256) for file in receipt.files]
     return paths, receipt.names, dataset.ingested.source

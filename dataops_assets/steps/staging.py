@@ -28,7 +28,7 @@ from dataops_assets.steps.history import Before
 from dataops_assets.steps.outcome import Outcome
 from dataops_assets.steps.promises import keep_promises
 from dataops_assets.steps.quarantine import with_released
-from dataops_assets.steps.receiving import nothing, read_delivery, standing_verdict
+from dataops_assets.steps.receiving import files_of, nothing, read_good, standing_verdict
 from dataops_assets.storage import deliveries, layout
 from dataops_assets.storage.deliveries import Receipt
 from dataops_assets.storage.lake import Lake
@@ -72,13 +72,16 @@ def _look(
     receipt, envelope, depends_on = grounds(lake, dataset, partition, versions_of(known))
 
     def judge() -> tuple[Judged, Callable[[], pl.DataFrame]]:
-        text = read_delivery(lake, dataset, partition, receipt, whole=True) if receipt else nothing(dataset)
+        text: Table = nothing(dataset)
+        numbers: pl.LazyFrame | None = None
+        if receipt and receipt.files:
+            text, numbers = read_good(dataset, partition, files_of(lake, dataset, partition, receipt))
         compared = before if receipt and receipt.files else None
         accepted = depends_on.get("accepted", "")
         # Beside the drafts, where there is room for data, and what a killed process left is swept.
         large = isinstance(text, pl.LazyFrame)
         copy = scratch.enter_context(lake.store.draft(layout.data(dataset.zone, dataset, partition))) if large else None
-        found = _judged(dataset, partition, text, rules, tables, compared, now, accepted, copy)
+        found = _judged(dataset, partition, text, rules, tables, compared, now, accepted, copy, numbers)
         if receipt and not found.reasons:
             found = with_released(lake, dataset, partition, receipt.sha256, found)
         return found, lambda: quarantined(receipt.sha256 if receipt else deliveries.GAP, text, found)
@@ -97,7 +100,15 @@ def _look(
     )
 
 
-def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, now: datetime, accepted: str) -> Judged:
+def try_rows(
+    lake: Lake,
+    dataset: Dataset,
+    partition: Partition,
+    text: Table,
+    now: datetime,
+    accepted: str,
+    numbers: pl.LazyFrame | None = None,
+) -> Judged:
     """What the content gate would find in rows if they were delivered now; nothing is written or kept.
 
     The good rows of what is large cannot be read any more.
@@ -109,6 +120,7 @@ def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, no
         text: The delivered columns as `read_text` gives them.
         now: The time.
         accepted: Why they are right although they may be unlike those before; empty if nobody said so.
+        numbers: The same rows as `read_good` gives them, if it does.
 
     Raises:
         NotReady: A dataset that the rules refer to is not published.
@@ -119,7 +131,7 @@ def try_rows(lake: Lake, dataset: Dataset, partition: Partition, text: Table, no
     _, tables = Referred(lake, dataset, rules).now()
     with TemporaryDirectory(prefix="try-") as scratch:
         copy = Path(scratch) / "rows.parquet"
-        return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted, copy)
+        return _judged(dataset, partition, text, rules, tables, Before(lake, dataset, rules), now, accepted, copy, numbers)
 
 
 def _judged(
@@ -132,10 +144,11 @@ def _judged(
     now: datetime,
     accepted: str,
     copy: Path | None,
+    numbers: pl.LazyFrame | None,
 ) -> Judged:
     corrections = Plan(dataset, partition, now.date()) if of_partition(dataset, partition) else None
     began = before.start_of(partition) if before else None
-    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began, copy)
+    found = judge_delivery(dataset, rules, text, tables, dataset.is_public, corrections, began, copy, numbers)
     return before.compared(partition, found, accepted) if before else found
 
 

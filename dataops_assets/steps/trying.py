@@ -8,10 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from dataops_assets.contract import Dataset, Partition
-from dataops_assets.gate.reading import read_text
 from dataops_assets.gate.verdict import Verdict
 from dataops_assets.steps.content import content_verdict
-from dataops_assets.steps.receiving import RowCounts, envelope_verdict, with_all_columns
+from dataops_assets.steps.receiving import RowCounts, envelope_verdict, read_good
 from dataops_assets.steps.staging import try_rows
 from dataops_assets.storage.deliveries import Receipt, ReceivedFile, hash_of
 from dataops_assets.storage.lake import Lake
@@ -42,8 +41,9 @@ def try_files(lake: Lake, dataset: Dataset, partition: Partition, files: Sequenc
     envelope = envelope_verdict(lake, dataset, partition, receipt, read, history, now)
     yield envelope
     if envelope.passed:
-        text = with_all_columns(dataset, partition, read_text(*read, whole=True))
-        found = try_rows(lake, dataset, partition, text, now, str(envelope.depends_on.get("accepted", "")))
+        text, numbers = read_good(dataset, partition, read)
+        accepted = str(envelope.depends_on.get("accepted", ""))
+        found = try_rows(lake, dataset, partition, text, now, accepted, numbers)
         named = receipt.names, envelope.file_rows
         verdict = content_verdict(dataset, partition, found, envelope.depends_on, now, {dataset.name: now}, *named)
         yield verdict if verdict.passed else verdict.model_copy(update={"remedy": _MEND})

@@ -251,6 +251,17 @@ def test_rows_that_are_equal_are_corrected_together_and_then_merged(measured: Tr
     assert [one.rows for one in done.verdict.corrections] == [2]
 
 
+def test_what_is_large_is_asked_alike_for_a_text_that_is_no_number(measured: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured.drop("readings", f"{DAY}.csv", readings(DAY, {}, {"temperature": 5.5}))
+    measured.receive("readings", DAY)
+    correct(measured, "readings", hour(0, "bergen", set=temperature("warm", 2)))
+    [in_memory] = measured.stage("readings", DAY)
+    monkeypatch.setattr(reading, "LARGE_BYTES", -1)
+    [streamed] = measured.stage("readings", DAY)
+    assert "`temperature` is 5.5, not warm" in in_memory.reason
+    assert streamed.reason == in_memory.reason
+
+
 def test_rows_that_differ_are_not_corrected_by_their_key(measured: Tree) -> None:
     rows = readings(DAY, {}, {"temperature": 5.5})
     measured.drop("readings", f"{DAY}.csv", rows + rows.splitlines()[2] + "wet\n")

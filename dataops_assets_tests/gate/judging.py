@@ -53,6 +53,11 @@ class _Model(Schema):
         self.model = pa.DataFrameModel
 
 
+def as_schema(schema: pa.DataFrameSchema) -> Schema:
+    """The columns and rules of a model that has no class."""
+    return _Model(schema)
+
+
 def with_key_n(tree: Tree) -> Dataset:
     """A dataset whose key is `n`, that tolerates any row; its columns are for `of_model` to say."""
     tree.write("sample/schema.py", "import pandera.polars as pa\n\n\nclass Schema(pa.DataFrameModel):\n    n: int\n")

@@ -22,7 +22,7 @@ from polars.testing import assert_frame_equal
 
 from dataops_assets.contract import Source
 from dataops_assets.gate import reading
-from dataops_assets.gate.reading import DeliveryError, read_text, try_apart
+from dataops_assets.gate.reading import DeliveryError, read_text, read_whole, try_apart
 from dataops_assets_tests.trees import fatal_parquet
 
 ROWS: list[dict[str, str | None]] = [
@@ -374,7 +374,7 @@ def test_damage_in_large_parquet_is_told_before_its_rows_are_asked_for(tmp_path:
             try_apart(*asked)
         with pytest.raises(DeliveryError) as here:
             read_text(*asked)
-        assert read_text(*asked, whole=True).collect_schema().names() == list(ROWS[0])
+        assert read_whole(*asked, {})[0].collect_schema().names() == list(ROWS[0])
     assert str(apart.value) == str(here.value)
 
 

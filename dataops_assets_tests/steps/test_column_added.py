@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from dataops_assets.cli import main
+from dataops_assets.gate import reading
 from dataops_assets.observe.partition import describe_partition
 from dataops_assets_tests.corrections.entries import correct
 from dataops_assets_tests.steps.january import DAY, DAYS, short_tree
@@ -37,7 +38,9 @@ def say_since(tree: Tree) -> None:
     tree.edit("readings/defs.yaml", "provider: The lab", f"provider: The lab\n    since: {{wind: {SINCE}}}")
 
 
-def test_what_came_before_it_is_filled_when_it_is_made_again(tree: Tree) -> None:
+@pytest.mark.parametrize("large", [False, True])
+def test_what_came_before_it_is_filled_when_it_is_made_again(tree: Tree, monkeypatch: pytest.MonkeyPatch, large: bool) -> None:
+    monkeypatch.setattr(reading, "LARGE_BYTES", -1 if large else reading.LARGE_BYTES)
     say_since(tree)
     tree.run()
     before, after = tree.read("readings", DAY), tree.read("readings", SINCE)

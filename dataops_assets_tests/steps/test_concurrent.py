@@ -53,7 +53,7 @@ def warmest(tree: Tree) -> float:
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object]) -> None:
     """Do something each time when a run has looked at what there is, and has not written yet."""
-    real, left = staging.read_delivery, list(acts)
+    real, left = staging.read_good, list(acts)
 
     def read(*arguments: Any, **named: Any) -> Any:
         found = real(*arguments, **named)
@@ -61,7 +61,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object]) -> N
             left.pop(0)()
         return found
 
-    monkeypatch.setattr(staging, "read_delivery", read)
+    monkeypatch.setattr(staging, "read_good", read)
 
 
 def test_run_on_an_older_delivery_takes_the_newer_one(waiting: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
