@@ -12,6 +12,7 @@ from typing import Any
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.contract.policy import Zone
 from dataops_assets.gate.verdict import Gate, Verdict
+from dataops_assets.observe.grounds import differing
 from dataops_assets.steps import receiving
 from dataops_assets.steps.deriving import input_partitions
 from dataops_assets.steps.pending import held_up, partitions_of, pending, unsettled
@@ -20,19 +21,7 @@ from dataops_assets.storage import landing
 from dataops_assets.storage.errors import Damaged
 from dataops_assets.storage.lake import Lake, name_of
 
-_WORDS = {
-    "delivery": "another delivery counts",
-    "promised": "its manifest promises something else",
-    "contract": "its contract is another",
-    "gate": "the gate has changed",
-    "gap": "another reason is declared for its gap",
-    "corrections": "its corrections are others",
-    "accepted": "what is accepted of it has changed",
-    "damaged": "a record of it is damaged",
-}
-"""What differs among the grounds of a verdict, in words."""
-_NAMED = ("references", "inputs")
-"""Grounds that are other datasets, by name."""
+_DAMAGED = "a record of it is damaged"
 
 
 @dataclass(frozen=True)
@@ -111,7 +100,7 @@ def _received(lake: Lake, dataset: Dataset, now: datetime) -> dict[Partition, st
         try:
             receipt = lake.receipt(dataset, partition)
         except Damaged:
-            return _WORDS["damaged"]
+            return _DAMAGED
         arrival = lying.get(partition)
         if arrival and not arrival.waiting_for and (receipt is None or receipt.landed != arrival.fingerprint):
             return "something was delivered"
@@ -131,15 +120,10 @@ def _said(lake: Lake, gate: Gate, dataset: Dataset, partition: Partition) -> Ver
 def _why(grounds: Mapping[str, Any], said: Verdict | None) -> str:
     """What differs between the grounds of today and those of the last word."""
     if "damaged" in grounds:
-        return _WORDS["damaged"]
+        return _DAMAGED
     if said is None:
         return "it was never judged"
-    before = {name: value for name, value in said.depends_on.items() if name in (*_WORDS, *_NAMED)}
-    told = [_WORDS[name] for name in _WORDS if before.get(name) != grounds.get(name)]
-    for name in _NAMED:
-        was, now = before.get(name, {}), grounds.get(name, {})
-        told += [f"{other} is another" for other in now if was.get(other) != now[other]]
-    return ", ".join(told) or "the run before did not end"
+    return differing(said.depends_on, grounds) or "the run before did not end"
 
 
 def _why_made(lake: Lake, dataset: Dataset, partition: Partition, grounds: Mapping[str, Any]) -> str:

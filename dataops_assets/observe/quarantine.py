@@ -11,6 +11,7 @@ import polars as pl
 from dataops_assets.contract import Dataset, Partition
 from dataops_assets.gate.verdict import Rejection, Verdict
 from dataops_assets.gate.wording import in_print, moment
+from dataops_assets.observe.grounds import differing
 from dataops_assets.steps.pending import partitions_of
 from dataops_assets.storage.lake import Lake, name_of
 
@@ -110,7 +111,7 @@ def _by(verdict: Verdict | None) -> str:
 
 
 def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Iterator[str]:
-    """What became of one row of a partition's deliveries: when it was rejected by which rules, and when it was released.
+    """What became of one row of a partition's deliveries: when it was rejected by which rules, and when and why released.
 
     Args:
         lake: Where the verdicts and rejected rows lie.
@@ -126,7 +127,9 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
     for number, verdict in enumerate(verdicts):
         for one in (one for one in verdict.released if row in one.rows):
             told, _ = _rejected(row, [*one.earlier, one], verdicts[:number])
-            lines += [*told, f"    released {moment(verdict.judged_at)}"]
+            by = next((said for said in reversed(verdicts[:number]) if said.id == one.verdict), None)
+            why = differing(by.depends_on, verdict.depends_on) if by else ""
+            lines += [*told, f"    released {moment(verdict.judged_at)}" + (f": {why}" if why else "")]
     lie = _newest(rejected(lake, dataset, [partition]).filter(pl.col("row") == row))
     for found in lie.iter_rows(named=True):
         rejections = [Rejection.model_validate(one) for one in found.get(_EARLIER) or ()]

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from dataops_assets.cli import main
 from dataops_assets.observe.partition import describe_partition
+from dataops_assets_tests.corrections.entries import correct
 from dataops_assets_tests.steps.january import DAYS, short_tree
 from dataops_assets_tests.trees import NOW, STATIONS, Tree, readings
 
@@ -137,7 +138,7 @@ def test_what_became_of_a_row_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert Ask()("readings", DAYS[0], "--row", "1") == [
         title,
         "    rejected 2024-03-01 12:00:00 UTC by hour.in_range: hour is between 0 and 23",
-        "    released 2024-03-01 13:00:00 UTC",
+        "    released 2024-03-01 13:00:00 UTC: its contract is another",
         title,
         "    rejected 2024-03-01 14:00:00 UTC by hour.in_range: hour is between 0 and 23",
         "    lies in quarantine",
@@ -197,7 +198,25 @@ def test_a_row_that_stays_keeps_the_reasons_that_it_had_before(tmp_path: Path, m
 
     tree.edit("readings/schema.py", '"max_value": 23', '"max_value": 24')
     tree.run(now=NOW + timedelta(hours=4))
-    assert Ask()("readings", DAYS[0], "--row", "1")[-1] == "    released 2024-03-01 16:00:00 UTC"
+    assert Ask()("readings", DAYS[0], "--row", "1")[-1] == "    released 2024-03-01 16:00:00 UTC: its contract is another"
+
+
+def test_by_what_a_row_was_released_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = short_tree(tmp_path)
+    monkeypatch.setattr(main, "open_lake", lambda: tree.lake)
+    tree.drop("stations", "stations.csv", STATIONS)
+    tree.drop("readings", f"{DAYS[0]}.csv", readings(DAYS[0], {"station": "rome"}, {"temperature": 61}))
+    tree.run()
+    tree.drop("stations", "stations.csv", STATIONS + "rome,21\n")
+    tree.run(now=NOW + timedelta(hours=1))
+    key = {"station": "bergen", "day": DAYS[0], "hour": 0}
+    correct(tree, "readings", {"partition": DAYS[0], "key": key, "set": {"temperature": {"from": 61, "to": 6}}})
+    tree.run(now=NOW + timedelta(hours=2))
+    released = [Ask()("readings", DAYS[0], "--row", row)[-1] for row in ("1", "2")]
+    assert released == [
+        "    released 2024-03-01 13:00:00 UTC: stations is another",
+        "    released 2024-03-01 14:00:00 UTC: its corrections are others",
+    ]
 
 
 def test_a_thousand_released_rows_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
