@@ -40,10 +40,13 @@ def dataset_definitions(catalog: Catalog, dataset: Dataset) -> dg.Definitions:
         return dg.Definitions(assets=[_derived(catalog, dataset), rejected])
     # Of several that share their deliveries, the first has what lies in landing.
     landing = [_spec(catalog, dataset, "landing", [])] if catalog.sharing(dataset)[0] is dataset else []
-    quarantine = _spec(catalog, dataset, "quarantine", [asset_key("raw", dataset)])
     corrections = [_corrections(catalog, dataset)] if dataset.corrections else []
+    keys = [correction.key for correction in corrections]
+    # What a row was rejected by stands to the left of it: what corrected it, and what it should refer to.
+    judged_by = [asset_key("raw", dataset), *keys, *(published_key(catalog[name]) for name in dataset.upstream)]
+    quarantine, staged = _spec(catalog, dataset, "quarantine", judged_by), _staged(catalog, dataset, judged_by, keys)
     return dg.Definitions(
-        assets=[*landing, _raw(catalog, dataset), *corrections, quarantine, _staged(catalog, dataset)],
+        assets=[*landing, _raw(catalog, dataset), *corrections, quarantine, staged],
         asset_checks=[arrivals_check(dataset)] if landing and any(map(has_arrivals, catalog.sharing(dataset))) else [],
     )
 
@@ -146,9 +149,9 @@ def _raw(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
     return receive
 
 
-def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
-    corrections = [corrections_key(dataset)] if dataset.corrections else []
-    deps = [asset_key("raw", dataset), *corrections, *(published_key(catalog[name]) for name in dataset.upstream)]
+def _staged(
+    catalog: Catalog, dataset: Dataset, judged_by: list[dg.AssetKey], corrections: list[dg.AssetKey]
+) -> dg.AssetsDefinition:
     raw = dg.AssetSelection.assets(asset_key("raw", dataset))
 
     @dg.multi_asset(
@@ -158,7 +161,7 @@ def _staged(catalog: Catalog, dataset: Dataset) -> dg.AssetsDefinition:
                 catalog,
                 dataset,
                 "staged",
-                deps,
+                judged_by,
                 skippable=True,
                 automation_condition=when_inputs_are_published(raw, dg.AssetSelection.assets(*corrections)),
                 freshness_policy=_freshness(dataset),

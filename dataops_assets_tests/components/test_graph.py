@@ -24,7 +24,16 @@ def test_data_flows_to_the_right_only(specs: list[dg.AssetSpec]):
     edges = [(dep.asset_key.path[0], spec.key.path[0]) for spec in specs for dep in spec.deps]
     assert len(edges) > 20
     seen = {(zone, "gate_results") for zone in ("raw", "staged", "curated")}
-    assert set(edges) <= RIGHT | {("raw", "corrections"), ("corrections", "staged")} | seen
+    assert set(edges) <= RIGHT | {("raw", "corrections"), ("corrections", "staged"), ("corrections", "quarantine")} | seen
+
+
+def test_quarantine_comes_from_all_that_decides_on_it(specs: list[dg.AssetSpec]):
+    made_from = {spec.key.to_user_string(): {dep.asset_key.to_user_string() for dep in spec.deps} for spec in specs}
+    assert made_from["quarantine/flights"] >= {"raw/flights", "staged/airports"}
+    assert made_from["quarantine/weather"] >= {"raw/weather", "corrections/weather"}
+    published = {key.partition("/")[2]: deps for key, deps in made_from.items() if key.startswith(("staged/", "curated/"))}
+    rejected = {key.partition("/")[2]: deps for key, deps in made_from.items() if key.startswith("quarantine/")}
+    assert rejected == published
 
 
 def test_every_asset_says_whose_it_is_and_what(specs: list[dg.AssetSpec]):
