@@ -6,7 +6,8 @@ BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation
 
 .DEFAULT_GOAL := help
-.PHONY: help run announce dev test test-services soak check plan apply access an-environment lock clean install install-dev
+SOAKED = storage gates rights reader runs
+.PHONY: help run announce dev test test-services soak soak-seed $(SOAKED:%=soak-%) check plan apply access an-environment lock clean install install-dev
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,18 +35,31 @@ test-services: install-dev ## What needs more than Python: a browser, an S3 serv
 	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "$(SERVICES)" -rs
 
 SEED ?= $(shell date +%s)
-soak: install-dev ## Damaged files, faults, races and branches by the thousand; make soak SEED=1 gives the same ones again
-	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
+SEED := $(SEED)
+soak: $(SOAKED:%=soak-%) ## Laws, damage, faults and races by the thousand; make -k soak SEED=1: the same ones again, whatever fails
+
+soak-storage: soak-seed
 	@$(BIN)/pytest dataops_assets_tests/storage/test_read_through.py --hypothesis-profile soak --hypothesis-seed $(SEED)
+
+soak-gates: soak-seed
 	@$(BIN)/pytest dataops_assets_tests/fuzz dataops_assets_tests/gate/test_as_pandera.py dataops_assets_tests/gate/test_content.py \
-	  dataops_assets_tests/gate/test_law.py \
-	  dataops_assets_tests/policy/test_laws.py --hypothesis-profile soak --hypothesis-seed $(SEED)
+	  dataops_assets_tests/gate/test_law.py dataops_assets_tests/gate/test_numbers.py --hypothesis-profile soak --hypothesis-seed $(SEED)
+
+soak-rights: soak-seed
+	@$(BIN)/pytest dataops_assets_tests/policy/test_laws.py --hypothesis-profile soak --hypothesis-seed $(SEED)
 	@$(BIN)/pytest dataops_assets_tests/policy/test_as_iam_simulate.py -rs --first-seed $(SEED) --requests 10000
 	@$(BIN)/pytest dataops_assets_tests/policy/matrix -rs --first-seed $(SEED) --cells 10000000 --mutants 10000
+
+soak-reader: soak-seed
 	@$(BIN)/python -m dataops_assets_tests.fuzz.fuzz_reading -max_total_time=300 -seed=$(SEED)
+
+soak-runs: soak-seed
 	@$(BIN)/pytest dataops_assets_tests/simulation -s --first-seed $(SEED) --seeds 5000
-	@$(BIN)/pytest dataops_assets_tests/steps/test_many_publishers.py dataops_assets_tests/steps/test_interrupted.py \
-	  dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 17
+	@$(BIN)/pytest dataops_assets_tests/steps/test_concurrent.py dataops_assets_tests/steps/test_many_publishers.py \
+	  dataops_assets_tests/steps/test_interrupted.py dataops_assets_tests/storage/test_s3_faults.py -rs --rounds 17
+
+soak-seed: install-dev
+	@echo "commit $$(git rev-parse --short HEAD), seed $(SEED)"
 
 check: install-dev ## Format, lint, types, imports, definitions, what is committed of the contracts
 	@$(BIN)/ruff format --check .

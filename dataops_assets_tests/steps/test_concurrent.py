@@ -376,11 +376,11 @@ def test_rows_that_a_version_left_behind_stay_if_it_is_published_while_the_next_
     assert waiting.pending("staged", "readings") == []
 
 
-def test_many_runs_at_once(waiting: Tree) -> None:
+def test_many_runs_at_once(waiting: Tree, pytestconfig: pytest.Config) -> None:
     """Each delivery is a degree warmer than the one before, so what is read must never get colder."""
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["__main__", racing.__name__])
-    until = time.time() + 15
+    until = time.time() + 8 * pytestconfig.getoption("--rounds")
     runs = [processes.Process(target=racing.keep_running, args=(waiting.root, until, DAY)) for _ in range(RUNS)]
     for run in runs:
         run.start()
