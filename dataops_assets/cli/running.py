@@ -211,7 +211,8 @@ def _wait_for_quiet(lake: Lake, datasets: Sequence[Dataset], console: Console) -
         ]
         if not waiting:
             return
-        console.print(f"waiting for {len(waiting)} deliveries to be still", style="dim")
+        several = f"{len(waiting)} deliveries" if len(waiting) > 1 else "a delivery"
+        console.print(f"waiting for {several} to be still", style="dim")
         time.sleep(1)
 
 
