@@ -27,7 +27,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -150,8 +149,8 @@ def judged(folder: Path, file: Path, began: datetime | None) -> tuple[Table, Jud
     of = dataset(folder, file.suffix[1:])
     assert of.ingested
     text, numbers = read_good(of, None, ([file], [file.name], of.ingested.source))
-    how: dict[str, Any] = {"public": True, "began": began, "copy": folder / "rows", "numbers": numbers}
-    return text, judge_delivery(of, compile_rules(of), text, {}, **how)
+    rules = compile_rules(of)
+    return text, judge_delivery(of, rules, text, {}, public=True, began=began, copy=folder / "rows", numbers=numbers)
 
 
 def verdict(folder: Path, file: Path) -> None:

@@ -127,8 +127,8 @@ def history(lake: Lake, dataset: Dataset, partition: Partition, row: int) -> Ite
     for number, verdict in enumerate(verdicts):
         for one in (one for one in verdict.released if row in one.rows):
             told, _ = _rejected(row, [*one.earlier, one], verdicts[:number])
-            by = next((said for said in reversed(verdicts[:number]) if said.id == one.verdict), None)
-            why = differing(by.depends_on, verdict.depends_on) if by else ""
+            place = _newest_place(one.verdict, verdicts[:number])
+            why = "" if place is None else differing(verdicts[place].depends_on, verdict.depends_on)
             lines += [*told, f"    released {moment(verdict.judged_at)}" + (f": {why}" if why else "")]
     lie = _newest(rejected(lake, dataset, [partition]).filter(pl.col("row") == row))
     for found in lie.iter_rows(named=True):
@@ -149,6 +149,11 @@ def _newest(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.unique([name for name in ("delivery", "row") if name in rows.columns], keep="last", maintain_order=True)
 
 
+def _newest_place(verdict: str, said: Sequence[Verdict]) -> int | None:
+    """Where a verdict was said last; None if it is not kept."""
+    return next((place for place in range(len(said) - 1, -1, -1) if said[place].id == verdict), None)
+
+
 def _rejected(row: int, rejections: Sequence[Rejection], said: Sequence[Verdict]) -> tuple[list[str], Verdict | None]:
     """When a row was rejected by which rules, the oldest first, and the verdict that did so first, if it is known.
 
@@ -161,7 +166,7 @@ def _rejected(row: int, rejections: Sequence[Rejection], said: Sequence[Verdict]
     by: Verdict | None = None
     until = len(said)
     for one in reversed(rejections):
-        place = next((place for place in range(until - 1, -1, -1) if said[place].id == one.verdict), None)
+        place = _newest_place(one.verdict, said[:until])
         by, until = (None, until) if place is None else (said[place], place)
         when = f" {moment(by.judged_at)}" if by else ""
         sentences = {result.rule: result.sentence for result in by.rules} if by else {}
